@@ -1,0 +1,102 @@
+/*
+ * abi/image.h - the file NAME.mfy: what the builder writes, the tools show, the
+ * hub reads its manifest from and the worker loads.
+ *
+ * An image is a static ELF64 file for one processor. In this order, nothing
+ * between the parts but the padding that is named:
+ *
+ *	ELF header, e_entry = mf_boot
+ *	program headers: one PT_NOTE, then up to MFI_SEGMENTS PT_LOAD by address
+ *	the notes (PT_NOTE), each padded to 4 bytes, owner name "mayfly"
+ *	the bytes of the segments, each padded to 16
+ *	optionally the signature trailer, the last MFI_TRAILER bytes
+ *
+ * There are no section headers and no symbols: NAME.debug beside it, an
+ * ordinary ELF file of the same code, has those.
+ *
+ * The digest of an image is the SHA-256 of the file without its trailer; an
+ * image is named by it in traces, capsules and receipts.
+ *
+ * Segments: p_vaddr is a multiple of MF_PAGE; flags are R, R|X or R|W, never
+ * W|X; R and R|X segments lie in [MF_ADDR_TEXT, MF_ADDR_TEXT_END), at most one
+ * R|W segment lies in the window right behind the effects area; none overlap.
+ *
+ * Rule for MFI_VERSION: as for MF_ABI_VERSION; a note of an unknown type is
+ * ignored unless its type has MFI_NOTE_CRITICAL set.
+ */
+#ifndef ABI_IMAGE_H
+#define ABI_IMAGE_H
+
+#include <stdint.h>
+
+#include "abi/guest.h"
+
+#define MFI_VERSION	 1u
+#define MFI_OWNER	 "mayfly"
+#define MFI_SEGMENTS	 8
+#define MFI_NAME_MAX	 63 /* a service's name: [a-z][a-z0-9-]*, also a DNS label */
+#define MFI_VERSION_MAX	 31
+#define MFI_FILE_MAX	 (64u << 20)
+#define MFI_MANIFEST_MAX 65536u
+
+#define MFI_NOTE_CRITICAL 0x40000000u
+enum mfi_note {
+	MFI_NOTE_IMAGE = 1 | MFI_NOTE_CRITICAL, /* struct mfi_image, the first note */
+	MFI_NOTE_MANIFEST = 2,			/* mayfly.yaml as its author wrote it */
+	MFI_NOTE_MODULES = 3,			/* struct mfi_module, one after another */
+};
+
+/* What a service may ask of the hub: bit = enum mf_effect_kind. */
+#define MFI_GRANT(kind) (1u << (kind))
+
+enum mfi_flag {
+	MFI_HAS_INIT = 1u << 0, /* mf_init is there: run it to make the snapshot */
+};
+
+/* The numbers that the monitor needs, so that it reads no YAML. */
+struct mfi_image {
+	uint32_t version; /* MFI_VERSION */
+	uint32_t abi;	  /* MF_ABI_VERSION it was built for */
+	uint32_t machine; /* as e_machine */
+	uint32_t flags;	  /* enum mfi_flag */
+	uint32_t grants;  /* MFI_GRANT bits: what its code can ask for and its manifest allows */
+	uint32_t event_bytes;
+	uint32_t effects_bytes;
+	uint32_t stack_bytes;
+	uint64_t window_bytes;
+	uint64_t init_bytes;
+	uint64_t input_bytes;
+	uint64_t output_bytes;
+	uint64_t cpu_ns; /* limits of one life */
+	uint64_t deadline_ns;
+	uint64_t init_ns;	     /* limit of mf_init */
+	uint64_t counter;	     /* of releases: an older one is a rollback */
+	uint64_t budget;	     /* bytes this file may have */
+	char name[MFI_NAME_MAX + 1]; /* zero-padded */
+	char release[MFI_VERSION_MAX + 1];
+	uint64_t reserved[4];
+};
+_Static_assert(sizeof(struct mfi_image) == 232, "mfi_image");
+
+/* One module of the library OS, or the service itself. */
+struct mfi_module {
+	char name[24]; /* zero-padded, e.g. "event", "wire/dns", "service" */
+	uint32_t text; /* bytes of code and constants */
+	uint32_t data; /* bytes of data and zeroed data */
+	char why[40];  /* the symbol that pulled it in, and who asked: "mf_emit (main.o)" */
+};
+_Static_assert(sizeof(struct mfi_module) == 72, "mfi_module");
+
+/* The signature: Ed25519 over everything before the trailer (minisign's legacy
+ * "Ed" algorithm, so that minisign can check an extracted one). */
+#define MFI_TRAILER_MAGIC "MAYFLYSIG1\0\0\0\0\0"
+struct mfi_trailer {
+	uint8_t key_id[8];
+	uint8_t signature[64];
+	uint8_t reserved[40];
+	uint8_t magic[16]; /* last, so that it is found from the end */
+};
+#define MFI_TRAILER 128u
+_Static_assert(sizeof(struct mfi_trailer) == MFI_TRAILER, "mfi_trailer");
+
+#endif

@@ -1,0 +1,147 @@
+/*
+ * abi/worker.h - how the hub and one worker meet: descriptors at fixed numbers,
+ * one piece of shared memory with two rings and a set of slots, an eventfd each
+ * way.
+ *
+ * Each side takes the other for hostile. Whoever reads a value from shared
+ * memory copies it, checks the copy and uses the copy; indices that a side
+ * relies on live in its own memory (the ones here are only told to the other
+ * side). A side that finds nonsense ends the relation: the hub kills the
+ * worker, the worker exits.
+ *
+ * The shared memory, each part at a multiple of MF_PAGE:
+ *
+ *	struct mfw_head      written by the hub before the worker starts
+ *	struct mfw_status    written by the worker
+ *	struct mfw_ring      hub to worker: MFW_BIRTH, MFW_ANSWER
+ *	struct mfw_ring      worker to hub: MFW_DEATH, MFW_SUSPENDED
+ *	slots × (event area, effects area), each area rounded up to MF_PAGE
+ *
+ * A slot belongs to the hub until its number is sent to the worker, and to the
+ * worker until it comes back. The hub writes a struct mf_event with its bytes
+ * at the slot's event area; the worker leaves a struct mf_effects at its effects
+ * area, copied from the guest and not yet checked.
+ *
+ * Waking: before it waits on its eventfd a side sets `sleeping` in the ring that
+ * it consumes, then looks once more. The producer writes the eventfd only if it
+ * finds `sleeping` set, and clears it.
+ *
+ * Rule for MFW_VERSION: hub and worker of one release only; any change raises it.
+ */
+#ifndef ABI_WORKER_H
+#define ABI_WORKER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/guest.h"
+
+#define MFW_VERSION 1u
+#define MFW_MAGIC   0x314b524f574d664dull
+
+/* Descriptors of a worker besides 0 (null), 1 (null) and 2 (its last words). */
+enum mfw_fd {
+	MFW_FD_SHARED = 3,
+	MFW_FD_WAKE_WORKER = 4, /* eventfd */
+	MFW_FD_WAKE_HUB = 5,	/* eventfd */
+	MFW_FD_IMAGE = 6,	/* opened for reading */
+	MFW_FD_DATA = 7,	/* sealed memfd: struct mf_data_head ...; or closed */
+	MFW_FD_KVM = 8,		/* /dev/kvm; or closed */
+	MFW_FD_SOCKET = 9,	/* the UDP socket of a pure service; or closed */
+	MFW_FD_END = 10
+};
+
+enum mfw_backend { MFW_BACKEND_AUTO = 0, MFW_BACKEND_KVM = 1, MFW_BACKEND_PROCESS = 2 };
+enum mfw_birth_mode { MFW_POOLED = 0, MFW_FRESH = 1 };
+
+struct mfw_head {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t slots;	     /* a power of two, at most MFW_SLOTS */
+	uint64_t bytes;	     /* of the shared memory */
+	uint32_t event_area; /* bytes, multiples of MF_PAGE */
+	uint32_t effects_area;
+	uint32_t backend;
+	uint32_t birth;
+	uint32_t threads; /* lives that may run at once */
+	uint32_t flags;
+	uint64_t cpu_ns; /* limits; 0: what the image says */
+	uint64_t deadline_ns;
+	uint64_t idle_ns; /* life: idle; 0: die at once */
+	uint64_t reserved[8];
+};
+_Static_assert(sizeof(struct mfw_head) == 136, "mfw_head");
+
+enum mfw_state { MFW_STARTING = 0, MFW_READY = 1, MFW_FAILED = 2 };
+
+struct mfw_status {
+	uint32_t state;	  /* enum mfw_state; written last */
+	uint32_t backend; /* the one that runs */
+	uint32_t code;	  /* enum mfw_result, when it failed */
+	uint32_t reserved;
+	uint64_t start_ns;    /* from exec to ready */
+	uint64_t init_ns;     /* of that, mf_init */
+	uint8_t snapshot[32]; /* SHA-256 of image digest, data digest */
+	char message[960];    /* why it failed, one line, zero-terminated */
+};
+_Static_assert(sizeof(struct mfw_status) == 1024, "mfw_status");
+
+enum mfw_kind {
+	MFW_BIRTH = 1,	   /* hub: a life for the event in this slot */
+	MFW_ANSWER = 2,	   /* hub: the answer to this slot's call lies in mf_event.answer */
+	MFW_DEATH = 3,	   /* worker: the life is over */
+	MFW_SUSPENDED = 4, /* worker: the last effect is a call */
+};
+
+/* How a life ended, as the worker saw it. */
+enum mfw_result {
+	MFW_OK = 0,
+	MFW_ERR_FAILED = 1,  /* the service gave up: mf_fail */
+	MFW_ERR_CRASHED = 2, /* an exception, or a way out that is not the gate */
+	MFW_ERR_CPU = 3,     /* ran longer than limits.cpu or limits.deadline */
+	MFW_ERR_MEMORY = 4,  /* the window was too small */
+	MFW_ERR_EFFECTS = 5, /* its effects are malformed, or fill their area */
+	MFW_ERR_EVENT = 6,   /* the event doesn't fit or is malformed */
+	MFW_ERR_CALL = 7,    /* it called out where calls are not served */
+	MFW_ERR_BACKEND = 8, /* the machine failed: KVM, memory, descriptors */
+	MFW_ERR_IMAGE = 9,   /* the image can't be loaded */
+	MFW_ERR_INIT = 10,   /* mf_init failed: message */
+	MFW_RESULTS
+};
+
+struct mfw_message {
+	uint32_t slot;
+	uint16_t kind;
+	uint16_t result;   /* enum mfw_result */
+	uint32_t bytes;	   /* of the event, or of the effects */
+	uint32_t vector;   /* of the exception, when it crashed */
+	uint64_t address;  /* instruction */
+	uint64_t touched;  /* address that it touched */
+	uint64_t birth_ns; /* from taking the message to entering the guest */
+	uint64_t run_ns;   /* in the guest */
+	uint64_t reserved[2];
+};
+_Static_assert(sizeof(struct mfw_message) == 64, "mfw_message");
+
+#define MFW_SLOTS 256u
+struct mfw_ring {
+	uint32_t head; /* consumer: how many it has taken */
+	uint32_t pad0[15];
+	uint32_t tail; /* producer: how many it has put */
+	uint32_t pad1[15];
+	uint32_t sleeping;
+	uint32_t pad2[15];
+	uint32_t pad3[16];
+	struct mfw_message message[MFW_SLOTS];
+};
+_Static_assert(sizeof(struct mfw_ring) == 256 + 64 * MFW_SLOTS, "mfw_ring");
+_Static_assert(offsetof(struct mfw_ring, tail) == 64, "mfw_ring.tail");
+
+#define MFW_ROUND(n)	 (((uint64_t)(n) + MF_PAGE - 1) / MF_PAGE * MF_PAGE)
+#define MFW_AT_HEAD	 0ull
+#define MFW_AT_STATUS	 ((uint64_t)MF_PAGE)
+#define MFW_AT_TO_WORKER (MFW_AT_STATUS + MFW_ROUND(sizeof(struct mfw_status)))
+#define MFW_AT_TO_HUB	 (MFW_AT_TO_WORKER + MFW_ROUND(sizeof(struct mfw_ring)))
+#define MFW_AT_SLOTS	 (MFW_AT_TO_HUB + MFW_ROUND(sizeof(struct mfw_ring)))
+
+#endif

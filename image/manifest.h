@@ -1,0 +1,101 @@
+/*
+ * image/manifest.h - mayfly.yaml, read into a struct by its schema (libcyaml).
+ * Shared by builder and hub. Every key is documented in man/mayfly.yaml.5; the
+ * schema table in manifest.c is the only other place that lists them.
+ *
+ * An unknown key, a wrong type or a value out of bounds is an error that quotes
+ * it, with line and column, and suggests the nearest known key.
+ */
+#ifndef IMAGE_MANIFEST_H
+#define IMAGE_MANIFEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+#define MANIFEST_ERROR_MAX 512
+
+enum manifest_trigger_type {
+	TRIGGER_UDP,
+	TRIGGER_TCP,
+	TRIGGER_HTTP,
+	TRIGGER_MQTT,
+	TRIGGER_COAP,
+	TRIGGER_TIMER,
+	TRIGGER_PACKETS,
+	TRIGGER_CALL,
+	TRIGGER_JOB,
+};
+enum manifest_durability { DURABILITY_NONE, DURABILITY_BATCH, DURABILITY_SYNC };
+enum manifest_birth { BIRTH_POOLED, BIRTH_FRESH };
+
+/* One trigger; what a type doesn't use is NULL or 0. Strings as the author wrote them. */
+struct manifest_trigger {
+	enum manifest_trigger_type type;
+	const char *method, *path, *host; /* http, coap */
+	const char *topic;		  /* mqtt */
+	unsigned qos;			  /* mqtt: 0, 1 */
+	const char *every, *cron;	  /* timer */
+	const char *missed;		  /* timer: skip, once, all */
+	const char *framing;		  /* tcp: length16 (the default), length32 */
+	const char *name;		  /* timer */
+};
+
+struct manifest_pair {
+	char *name;
+	char *value;
+};
+
+struct manifest {
+	unsigned schema;  /* mayfly: 1 */
+	char *name;	  /* [a-z][a-z0-9-]{0,62} */
+	char *version;	  /* shown, never compared */
+	uint64_t counter; /* of releases */
+	char **modules;	  /* what it needs beyond what it links by itself, e.g. posix */
+	unsigned modules_count;
+	struct {
+		uint64_t window, event, effects, stack; /* bytes, defaults filled in */
+		uint64_t init, input, output;		/* bytes, default 0 */
+	} memory;
+	struct {
+		uint64_t cpu_ns, deadline_ns, init_ns; /* default 100 ms, 1 s, 10 s */
+		unsigned queue;			       /* events waiting, default 1024 */
+		unsigned parallel; /* lives at once, default 0: the hub decides */
+	} limits;
+	uint64_t budget; /* bytes of the image file, default 65536 */
+	struct manifest_trigger *triggers;
+	unsigned triggers_count;
+	char *key; /* pattern; events of one key run in order */
+	enum manifest_durability durability;
+	char **reads;
+	unsigned reads_count;
+	char **emits;
+	unsigned emits_count;
+	char **calls;
+	unsigned calls_count;
+	char **upstream;
+	unsigned upstream_count; /* subjects it may send upstream */
+	char **writes;
+	unsigned writes_count; /* state keys it may put or delete, default what it reads */
+	uint64_t idle_ns;      /* life: "once" is 0; "idle 5s" */
+	enum manifest_birth birth;
+	struct {
+		char *unit, *quantity;
+		uint64_t per_unit;
+		char *currency;
+	} price; /* unit NULL: free */
+	char **data;
+	unsigned data_count; /* names of files that must be attached */
+	struct manifest_pair *config;
+	unsigned config_count; /* keys and defaults */
+	void *owned;	       /* for manifest_free */
+};
+
+/* Reads `text`; `where` names it in errors ("dns/mayfly.yaml"). 0 or -EINVAL with one
+ * line in error: "dns/mayfly.yaml:7:3: unknown key 'limit'; did you mean 'limits'?" */
+int manifest_parse(struct manifest *manifest, struct mf_str text, const char *where,
+	char error[MANIFEST_ERROR_MAX]);
+void manifest_free(struct manifest *manifest);
+
+#endif

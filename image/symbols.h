@@ -1,0 +1,20 @@
+/*
+ * image/symbols.h - function names for addresses, from NAME.debug (the ELF file
+ * with symbols that the builder writes beside NAME.mfy).
+ */
+#ifndef IMAGE_SYMBOLS_H
+#define IMAGE_SYMBOLS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct symbols; /* owns what it read */
+
+/* "x.mfy" -> reads "x.debug". NULL if it isn't there or isn't readable as ELF64. */
+struct symbols *symbols_beside(const char *image_path);
+void symbols_close(struct symbols *symbols);
+
+/* "name+0x12" of the function that holds address, or "0x20012" (also if symbols is NULL). */
+const char *symbols_name(const struct symbols *symbols, uint64_t address, char *to, size_t size);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * monitor/monitor.h - births and deaths. A monitor holds one service: its image,
+ * its snapshot and what all its shells share. A shell is a place where lives
+ * happen, one at a time. Two backends stand behind it: kvm (a virtual machine)
+ * and process (a gated Linux process); both run the same image file.
+ *
+ * Threads: one monitor may be used by several threads, each with shells of its
+ * own. shell_live must always be called on the thread that opened the shell.
+ *
+ * The guest is hostile. What comes out of shell_live is a copy of the guest's
+ * effects area that nothing can change any more, not otherwise checked.
+ */
+#ifndef MONITOR_MONITOR_H
+#define MONITOR_MONITOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/guest.h"
+#include "abi/worker.h"
+#include "image/image.h"
+
+#define MONITOR_ERROR_MAX 1024
+
+struct monitor;
+struct shell;
+
+struct monitor_options {
+	enum mfw_backend backend; /* auto: kvm if kvm_fd >= 0, else process */
+	enum mfw_birth_mode birth;
+	int kvm_fd;	      /* /dev/kvm, borrowed; -1: none */
+	uint64_t cpu_ns;      /* 0: what the image says */
+	uint64_t deadline_ns; /* 0: what the image says */
+};
+
+/* How one life went. */
+struct life {
+	enum mfw_result result;
+	uint32_t bytes;		/* of effects, head included; 0 unless it ended at the gate */
+	const uint8_t *effects; /* the shell's copy, until its next life; 8-byte aligned */
+	uint32_t vector;	/* crashed: exception (x86 numbers), or MONITOR_VECTOR_... */
+	uint64_t address;	/* crashed: of the instruction */
+	uint64_t touched;	/* page fault: the address it touched */
+	uint64_t birth_ns;	/* putting back, writing the event */
+	uint64_t run_ns;	/* from entering the guest to leaving it */
+};
+#define MONITOR_VECTOR_EXIT 256u /* not an exception: it left in a way that isn't the gate */
+
+/* Makes the snapshot, running mf_init if there is one. image and data (NULL, 0:
+ * nothing attached) must outlive the monitor. On failure returns enum mfw_result
+ * (IMAGE, INIT, BACKEND, ...) with one line in error; 0 is success. */
+int monitor_open(struct monitor **monitor, const struct image *image, const uint8_t *data,
+	size_t data_size, const struct monitor_options *options, char error[MONITOR_ERROR_MAX]);
+void monitor_close(struct monitor *monitor); /* close its shells first */
+
+enum mfw_backend monitor_backend(const struct monitor *monitor);
+const uint8_t *monitor_snapshot_digest(const struct monitor *monitor); /* 32 bytes */
+uint64_t monitor_init_ns(const struct monitor *monitor);
+size_t monitor_window_bytes(const struct monitor *monitor);
+/* What mf_init logged: the effects area after it, or NULL. */
+const uint8_t *monitor_init_effects(const struct monitor *monitor, uint32_t *bytes);
+
+int shell_open(struct shell **shell, struct monitor *monitor, char error[MONITOR_ERROR_MAX]);
+void shell_close(struct shell *shell);
+
+/* One life. event is a struct mf_event and what belongs to it, `size` bytes in
+ * all; it is copied. Fills *life; never fails otherwise. */
+void shell_live(struct shell *shell, const void *event, size_t size, struct life *life);
+
+/* A bare entry that leaves at once: the floor below which no birth goes. ns, or 0
+ * where the backend has no such thing. The kvm backend enters the shell's own VM
+ * at an `out` and restores nothing but registers. */
+uint64_t shell_floor(struct shell *shell);
+
+#endif
