@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define MF_ABI_VERSION 1u
-#define MF_PAGE	       4096u
+#define MF_PAGE        4096u
 
 /* ------------------------------------------------------------------ memory
  *
@@ -48,41 +48,41 @@
  *
  *	event | effects | .data .bss | heap ... | guard page | ... stack |
  */
-#define MF_ADDR_GATE	   0x00010000ull
-#define MF_ADDR_STUB	   0x00011000ull
-#define MF_ADDR_SYSTEM	   0x00013000ull
-#define MF_ADDR_INFO	   0x0001f000ull
-#define MF_ADDR_TEXT	   0x00020000ull
+#define MF_ADDR_GATE       0x00010000ull
+#define MF_ADDR_STUB       0x00011000ull
+#define MF_ADDR_SYSTEM     0x00013000ull
+#define MF_ADDR_INFO       0x0001f000ull
+#define MF_ADDR_TEXT       0x00020000ull
 #define MF_ADDR_TEXT_END   0x10000000ull
-#define MF_ADDR_DATA	   0x10000000ull
+#define MF_ADDR_DATA       0x10000000ull
 #define MF_ADDR_DATA_END   0x20000000ull
-#define MF_ADDR_INIT	   0x20000000ull
+#define MF_ADDR_INIT       0x20000000ull
 #define MF_ADDR_INIT_END   0x40000000ull
-#define MF_ADDR_WINDOW	   0x40000000ull
+#define MF_ADDR_WINDOW     0x40000000ull
 #define MF_ADDR_WINDOW_END 0x7fff0000ull
-#define MF_ADDR_INPUT	   0x100000000ull
+#define MF_ADDR_INPUT      0x100000000ull
 #define MF_ADDR_INPUT_END  0x800000000ull
-#define MF_ADDR_OUTPUT	   0x800000000ull
+#define MF_ADDR_OUTPUT     0x800000000ull
 #define MF_ADDR_OUTPUT_END 0xf00000000ull
 /* guest-physical only, no guest-virtual address maps it: page tables */
 #define MF_ADDR_TABLES 0xe0000000ull
 
 /* sizes of the parts of a window when the manifest says nothing, and their bounds */
 #define MF_WINDOW_DEFAULT  65536u
-#define MF_WINDOW_MIN	   32768u
+#define MF_WINDOW_MIN      32768u
 #define MF_EVENT_DEFAULT   16384u
-#define MF_EVENT_MIN	   4096u
+#define MF_EVENT_MIN       4096u
 #define MF_EFFECTS_DEFAULT 16384u
-#define MF_EFFECTS_MIN	   8192u /* the process backend's signal stack lies here */
+#define MF_EFFECTS_MIN     8192u /* the process backend's signal stack lies here */
 #define MF_STACK_DEFAULT   8192u
-#define MF_STACK_MIN	   4096u
+#define MF_STACK_MIN       4096u
 
 /* Read-only facts about this image on this hub; the same on every backend. */
 #define MF_INFO_MAGIC 0x4f464e49464d0001ull
 struct mf_info {
 	uint64_t magic;
 	uint32_t abi;
-	uint32_t event_bytes;	/* capacity of the event area, at MF_ADDR_WINDOW */
+	uint32_t event_bytes;   /* capacity of the event area, at MF_ADDR_WINDOW */
 	uint32_t effects_bytes; /* capacity of the effects area, right behind it */
 	uint32_t reserved0;
 	uint64_t window_bytes;
@@ -135,7 +135,7 @@ _Static_assert(sizeof(struct mf_data_entry) == 32, "mf_data_entry");
  * on arm64. No other way out exists.
  */
 enum mf_op {
-	MF_OP_END = 1,	/* this life, or mf_init, is over; never returns */
+	MF_OP_END = 1,  /* this life, or mf_init, is over; never returns */
 	MF_OP_CALL = 2, /* the last effect is a call: suspend until it is answered;
 	                   returns when mf_event.answer is filled in */
 };
@@ -174,10 +174,10 @@ enum mf_event_flag {
 
 struct mf_event {
 	uint32_t abi;
-	uint32_t bytes;	 /* used, this header included */
+	uint32_t bytes;  /* used, this header included */
 	uint16_t source; /* enum mf_source */
-	uint16_t flags;	 /* enum mf_event_flag */
-	uint16_t hops;	 /* calls above this one */
+	uint16_t flags;  /* enum mf_event_flag */
+	uint16_t hops;   /* calls above this one */
 	uint16_t attempt;
 	int64_t time_ns;      /* wall clock of the event, since 1970 */
 	uint64_t elapsed_ns;  /* the hub's own clock: never goes back, across boots too */
@@ -185,16 +185,16 @@ struct mf_event {
 	uint64_t budget;      /* what this event may still spend, in millionths; 0: none set */
 	uint8_t seed[32];
 	struct mf_span id;
-	struct mf_span type;	/* e.g. "dns", "http.request", "mqtt.message" */
+	struct mf_span type;    /* e.g. "dns", "http.request", "mqtt.message" */
 	struct mf_span subject; /* topic, path, or local address */
-	struct mf_span method;	/* HTTP and CoAP */
-	struct mf_span query;	/* what stands behind '?' */
-	struct mf_span peer;	/* who sent it, as text */
+	struct mf_span method;  /* HTTP and CoAP */
+	struct mf_span query;   /* what stands behind '?' */
+	struct mf_span peer;    /* who sent it, as text */
 	struct mf_span content_type;
 	struct mf_span attributes; /* struct mf_record, one after another */
-	struct mf_span state;	   /* attached state, the same */
+	struct mf_span state;      /* attached state, the same */
 	struct mf_span payload;
-	struct mf_span answer;	/* to the last call */
+	struct mf_span answer;  /* to the last call */
 	uint32_t answer_status; /* as an HTTP status */
 	uint32_t attributes_count;
 	uint32_t state_count;
@@ -214,7 +214,7 @@ struct mf_record {
 	uint32_t size; /* of all of it, a multiple of 8 */
 	uint32_t name_len;
 	uint32_t value_len;
-	uint32_t flags;	  /* 0; state: bit 0 = the key does not exist */
+	uint32_t flags;   /* 0; state: bit 0 = the key does not exist */
 	uint64_t version; /* of state: 0 = the key does not exist */
 };
 _Static_assert(sizeof(struct mf_record) == 24, "mf_record");
@@ -260,8 +260,8 @@ enum mf_field { MF_FIELD_NAME, MF_FIELD_TYPE, MF_FIELD_META, MF_FIELD_BODY, MF_F
 
 enum mf_effect_flag {
 	MF_EFFECT_IF_VERSION = 1u << 0, /* put, delete */
-	MF_EFFECT_BLOB = 1u << 1,	/* reply */
-	MF_EFFECT_RETAIN = 1u << 2,	/* emit */
+	MF_EFFECT_BLOB = 1u << 1,       /* reply */
+	MF_EFFECT_RETAIN = 1u << 2,     /* emit */
 };
 
 enum mf_level { MF_LEVEL_DEBUG, MF_LEVEL_INFO, MF_LEVEL_WARN, MF_LEVEL_ERROR };

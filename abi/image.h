@@ -31,19 +31,19 @@
 
 #include "abi/guest.h"
 
-#define MFI_VERSION	 1u
-#define MFI_OWNER	 "mayfly"
-#define MFI_SEGMENTS	 8
-#define MFI_NAME_MAX	 63 /* a service's name: [a-z][a-z0-9-]*, also a DNS label */
-#define MFI_VERSION_MAX	 31
-#define MFI_FILE_MAX	 (64u << 20)
+#define MFI_VERSION      1u
+#define MFI_OWNER        "mayfly"
+#define MFI_SEGMENTS     8
+#define MFI_NAME_MAX     63 /* a service's name: [a-z][a-z0-9-]*, also a DNS label */
+#define MFI_VERSION_MAX  31
+#define MFI_FILE_MAX     (64u << 20)
 #define MFI_MANIFEST_MAX 65536u
 
 #define MFI_NOTE_CRITICAL 0x40000000u
 enum mfi_note {
 	MFI_NOTE_IMAGE = 1 | MFI_NOTE_CRITICAL, /* struct mfi_image, the first note */
-	MFI_NOTE_MANIFEST = 2,			/* mayfly.yaml as its author wrote it */
-	MFI_NOTE_MODULES = 3,			/* struct mfi_module, one after another */
+	MFI_NOTE_MANIFEST = 2,                  /* mayfly.yaml as its author wrote it */
+	MFI_NOTE_MODULES = 3,                   /* struct mfi_module, one after another */
 };
 
 /* What a service may ask of the hub: bit = enum mf_effect_kind. */
@@ -56,9 +56,9 @@ enum mfi_flag {
 /* The numbers that the monitor needs, so that it reads no YAML. */
 struct mfi_image {
 	uint32_t version; /* MFI_VERSION */
-	uint32_t abi;	  /* MF_ABI_VERSION it was built for */
+	uint32_t abi;     /* MF_ABI_VERSION it was built for */
 	uint32_t machine; /* as e_machine */
-	uint32_t flags;	  /* enum mfi_flag */
+	uint32_t flags;   /* enum mfi_flag */
 	uint32_t grants;  /* MFI_GRANT bits: what its code can ask for and its manifest allows */
 	uint32_t event_bytes;
 	uint32_t effects_bytes;
@@ -69,9 +69,9 @@ struct mfi_image {
 	uint64_t output_bytes;
 	uint64_t cpu_ns; /* limits of one life */
 	uint64_t deadline_ns;
-	uint64_t init_ns;	     /* limit of mf_init */
-	uint64_t counter;	     /* of releases: an older one is a rollback */
-	uint64_t budget;	     /* bytes this file may have */
+	uint64_t init_ns;            /* limit of mf_init */
+	uint64_t counter;            /* of releases: an older one is a rollback */
+	uint64_t budget;             /* bytes this file may have */
 	char name[MFI_NAME_MAX + 1]; /* zero-padded */
 	char release[MFI_VERSION_MAX + 1];
 	uint64_t reserved[4];

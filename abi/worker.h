@@ -43,11 +43,11 @@
 enum mfw_fd {
 	MFW_FD_SHARED = 3,
 	MFW_FD_WAKE_WORKER = 4, /* eventfd */
-	MFW_FD_WAKE_HUB = 5,	/* eventfd */
-	MFW_FD_IMAGE = 6,	/* opened for reading */
-	MFW_FD_DATA = 7,	/* sealed memfd: struct mf_data_head ...; or closed */
-	MFW_FD_KVM = 8,		/* /dev/kvm; or closed */
-	MFW_FD_SOCKET = 9,	/* the UDP socket of a pure service; or closed */
+	MFW_FD_WAKE_HUB = 5,    /* eventfd */
+	MFW_FD_IMAGE = 6,       /* opened for reading */
+	MFW_FD_DATA = 7,        /* sealed memfd: struct mf_data_head ...; or closed */
+	MFW_FD_KVM = 8,         /* /dev/kvm; or closed */
+	MFW_FD_SOCKET = 9,      /* the UDP socket of a pure service; or closed */
 	MFW_FD_END = 10
 };
 
@@ -57,8 +57,8 @@ enum mfw_birth_mode { MFW_POOLED = 0, MFW_FRESH = 1 };
 struct mfw_head {
 	uint64_t magic;
 	uint32_t version;
-	uint32_t slots;	     /* a power of two, at most MFW_SLOTS */
-	uint64_t bytes;	     /* of the shared memory */
+	uint32_t slots;      /* a power of two, at most MFW_SLOTS */
+	uint64_t bytes;      /* of the shared memory */
 	uint32_t event_area; /* bytes, multiples of MF_PAGE */
 	uint32_t effects_area;
 	uint32_t backend;
@@ -75,9 +75,9 @@ _Static_assert(sizeof(struct mfw_head) == 136, "mfw_head");
 enum mfw_state { MFW_STARTING = 0, MFW_READY = 1, MFW_FAILED = 2 };
 
 struct mfw_status {
-	uint32_t state;	  /* enum mfw_state; written last */
+	uint32_t state;   /* enum mfw_state; written last */
 	uint32_t backend; /* the one that runs */
-	uint32_t code;	  /* enum mfw_result, when it failed */
+	uint32_t code;    /* enum mfw_result, when it failed */
 	uint32_t reserved;
 	uint64_t start_ns;    /* from exec to ready */
 	uint64_t init_ns;     /* of that, mf_init */
@@ -87,9 +87,9 @@ struct mfw_status {
 _Static_assert(sizeof(struct mfw_status) == 1024, "mfw_status");
 
 enum mfw_kind {
-	MFW_BIRTH = 1,	   /* hub: a life for the event in this slot */
-	MFW_ANSWER = 2,	   /* hub: the answer to this slot's call lies in mf_event.answer */
-	MFW_DEATH = 3,	   /* worker: the life is over */
+	MFW_BIRTH = 1,     /* hub: a life for the event in this slot */
+	MFW_ANSWER = 2,    /* hub: the answer to this slot's call lies in mf_event.answer */
+	MFW_DEATH = 3,     /* worker: the life is over */
 	MFW_SUSPENDED = 4, /* worker: the last effect is a call */
 };
 
@@ -113,7 +113,7 @@ struct mfw_message {
 	uint32_t slot;
 	uint16_t kind;
 	uint16_t result;   /* enum mfw_result */
-	uint32_t bytes;	   /* of the event, or of the effects */
+	uint32_t bytes;    /* of the event, or of the effects */
 	uint32_t vector;   /* of the exception, when it crashed */
 	uint64_t address;  /* instruction */
 	uint64_t touched;  /* address that it touched */
@@ -137,11 +137,11 @@ struct mfw_ring {
 _Static_assert(sizeof(struct mfw_ring) == 256 + 64 * MFW_SLOTS, "mfw_ring");
 _Static_assert(offsetof(struct mfw_ring, tail) == 64, "mfw_ring.tail");
 
-#define MFW_ROUND(n)	 (((uint64_t)(n) + MF_PAGE - 1) / MF_PAGE * MF_PAGE)
-#define MFW_AT_HEAD	 0ull
-#define MFW_AT_STATUS	 ((uint64_t)MF_PAGE)
+#define MFW_ROUND(n)     (((uint64_t)(n) + MF_PAGE - 1) / MF_PAGE * MF_PAGE)
+#define MFW_AT_HEAD      0ull
+#define MFW_AT_STATUS    ((uint64_t)MF_PAGE)
 #define MFW_AT_TO_WORKER (MFW_AT_STATUS + MFW_ROUND(sizeof(struct mfw_status)))
-#define MFW_AT_TO_HUB	 (MFW_AT_TO_WORKER + MFW_ROUND(sizeof(struct mfw_ring)))
-#define MFW_AT_SLOTS	 (MFW_AT_TO_HUB + MFW_ROUND(sizeof(struct mfw_ring)))
+#define MFW_AT_TO_HUB    (MFW_AT_TO_WORKER + MFW_ROUND(sizeof(struct mfw_ring)))
+#define MFW_AT_SLOTS     (MFW_AT_TO_HUB + MFW_ROUND(sizeof(struct mfw_ring)))
 
 #endif

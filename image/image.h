@@ -25,13 +25,13 @@ struct image_segment {
 };
 
 struct image {
-	uint8_t *bytes;	       /* owned if image_open made it */
-	size_t size;	       /* of the file, trailer included */
+	uint8_t *bytes;        /* owned if image_open made it */
+	size_t size;           /* of the file, trailer included */
 	struct mfi_image note; /* a checked copy */
 	uint64_t entry;
 	struct image_segment segment[MFI_SEGMENTS];
 	unsigned segments;
-	struct mf_str manifest;		  /* text of mayfly.yaml */
+	struct mf_str manifest;           /* text of mayfly.yaml */
 	const struct mfi_module *modules; /* unaligned: copy before use */
 	unsigned module_count;
 	const struct mfi_trailer *trailer; /* NULL: unsigned */

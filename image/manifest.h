@@ -34,12 +34,12 @@ enum manifest_birth { BIRTH_POOLED, BIRTH_FRESH };
 struct manifest_trigger {
 	enum manifest_trigger_type type;
 	const char *method, *path, *host; /* http, coap */
-	const char *topic;		  /* mqtt */
-	unsigned qos;			  /* mqtt: 0, 1 */
-	const char *every, *cron;	  /* timer */
-	const char *missed;		  /* timer: skip, once, all */
-	const char *framing;		  /* tcp: length16 (the default), length32 */
-	const char *name;		  /* timer */
+	const char *topic;                /* mqtt */
+	unsigned qos;                     /* mqtt: 0, 1 */
+	const char *every, *cron;         /* timer */
+	const char *missed;               /* timer: skip, once, all */
+	const char *framing;              /* tcp: length16 (the default), length32 */
+	const char *name;                 /* timer */
 };
 
 struct manifest_pair {
@@ -49,18 +49,18 @@ struct manifest_pair {
 
 struct manifest {
 	unsigned schema;  /* mayfly: 1 */
-	char *name;	  /* [a-z][a-z0-9-]{0,62} */
-	char *version;	  /* shown, never compared */
+	char *name;       /* [a-z][a-z0-9-]{0,62} */
+	char *version;    /* shown, never compared */
 	uint64_t counter; /* of releases */
-	char **modules;	  /* what it needs beyond what it links by itself, e.g. posix */
+	char **modules;   /* what it needs beyond what it links by itself, e.g. posix */
 	unsigned modules_count;
 	struct {
 		uint64_t window, event, effects, stack; /* bytes, defaults filled in */
-		uint64_t init, input, output;		/* bytes, default 0 */
+		uint64_t init, input, output;           /* bytes, default 0 */
 	} memory;
 	struct {
 		uint64_t cpu_ns, deadline_ns, init_ns; /* default 100 ms, 1 s, 10 s */
-		unsigned queue;			       /* events waiting, default 1024 */
+		unsigned queue;                        /* events waiting, default 1024 */
 		unsigned parallel; /* lives at once, default 0: the hub decides */
 	} limits;
 	uint64_t budget; /* bytes of the image file, default 65536 */
@@ -89,7 +89,7 @@ struct manifest {
 	unsigned data_count; /* names of files that must be attached */
 	struct manifest_pair *config;
 	unsigned config_count; /* keys and defaults */
-	void *owned;	       /* for manifest_free */
+	void *owned;           /* for manifest_free */
 };
 
 /* Reads `text`; `where` names it in errors ("dns/mayfly.yaml"). 0 or -EINVAL with one

@@ -42,12 +42,12 @@ struct mf_str mf_attribute(const struct mf_event *ev, const char *name);
 /* --- state: what the manifest's `reads` had attached */
 struct mf_str mf_state(const char *key); /* p is NULL if the key does not exist */
 uint64_t mf_state_u64(const char *key, uint64_t otherwise); /* decimal text */
-uint64_t mf_state_version(const char *key);		    /* 0: the key does not exist */
+uint64_t mf_state_version(const char *key);                 /* 0: the key does not exist */
 
 /* --- effects: what should happen */
 void mf_reply(uint32_t status, const char *content_type, const void *body, size_t n);
-void mf_reply_text(const char *text);			   /* 200, text/plain */
-void mf_reply_bytes(const void *body, size_t n);	   /* a datagram: no type, status 200 */
+void mf_reply_text(const char *text);                      /* 200, text/plain */
+void mf_reply_bytes(const void *body, size_t n);           /* a datagram: no type, status 200 */
 void mf_reply_header(const char *name, const char *value); /* before the reply */
 /* Room for a reply of up to n bytes, written in place: no copy. Then mf_reply_sent(n).
  * Returns the room that there is (*n is lowered to it). No other effect in between. */

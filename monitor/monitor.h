@@ -28,7 +28,7 @@ struct shell;
 struct monitor_options {
 	enum mfw_backend backend; /* auto: kvm if kvm_fd >= 0, else process */
 	enum mfw_birth_mode birth;
-	int kvm_fd;	      /* /dev/kvm, borrowed; -1: none */
+	int kvm_fd;           /* /dev/kvm, borrowed; -1: none */
 	uint64_t cpu_ns;      /* 0: what the image says */
 	uint64_t deadline_ns; /* 0: what the image says */
 };
@@ -36,13 +36,13 @@ struct monitor_options {
 /* How one life went. */
 struct life {
 	enum mfw_result result;
-	uint32_t bytes;		/* of effects, head included; 0 unless it ended at the gate */
+	uint32_t bytes;         /* of effects, head included; 0 unless it ended at the gate */
 	const uint8_t *effects; /* the shell's copy, until its next life; 8-byte aligned */
-	uint32_t vector;	/* crashed: exception (x86 numbers), or MONITOR_VECTOR_... */
-	uint64_t address;	/* crashed: of the instruction */
-	uint64_t touched;	/* page fault: the address it touched */
-	uint64_t birth_ns;	/* putting back, writing the event */
-	uint64_t run_ns;	/* from entering the guest to leaving it */
+	uint32_t vector;        /* crashed: exception (x86 numbers), or MONITOR_VECTOR_... */
+	uint64_t address;       /* crashed: of the instruction */
+	uint64_t touched;       /* page fault: the address it touched */
+	uint64_t birth_ns;      /* putting back, writing the event */
+	uint64_t run_ns;        /* from entering the guest to leaving it */
 };
 #define MONITOR_VECTOR_EXIT 256u /* not an exception: it left in a way that isn't the gate */
 
