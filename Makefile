@@ -1,0 +1,80 @@
+# mayfly's build. `make help` says what there is; docs/decisions/001-make.md says why Make.
+# Sources are found by wildcard: a new file in a directory is built without a line here.
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+V ?=
+Q := $(if $(V),,@)
+say = @printf '  %-12s %s\n' '$(1)' '$(2)'
+define copy
+@mkdir -p $(@D)
+$(Q)cp $< $@
+endef
+# $(call list-rule,FILE,WORDS): FILE holds WORDS and changes only when they do, so that an archive
+# notices a source that went away.
+define list-rule
+ifneq ($$(strip $(2)),$$(strip $$(file <$(1))))
+.PHONY: $(1)
+endif
+$(1):
+	@mkdir -p $$(@D)
+	@printf '%s' '$(strip $(2))' >$$@
+endef
+
+include mk/flags.mk
+include mk/guest.mk
+include mk/host.mk
+
+.PHONY: all plain tests layers check-layers format check-format install clean help
+
+ifeq ($(SAN),)
+all: layers $(PROGRAMS) $(LIB_FILES) $(IMAGES)
+else
+all: plain $(PROGRAMS) build/san/lib
+plain:
+	@+$(MAKE) --no-print-directory SAN= all
+$(PROGRAMS): | plain
+endif
+
+tests: all $(TESTS) ## the unit tests' programs
+
+layers: build/layers.ok
+check-layers:
+	@sh mk/layers
+LAYERED := $(shell find . -name build -prune -o -name '.?*' -prune -o \( -name '*.[chS]' -o -name LAYERS \) -print)
+build/layers.ok: mk/layers $(LAYERED)
+	@mkdir -p $(@D)
+	$(call say,layers,LAYERS)
+	$(Q)sh mk/layers && touch $@
+
+FORMATTED = $(shell find . -name build -prune -o -name '.?*' -prune -o -name '*.[ch]' -print)
+format:
+	$(Q)clang-format -i $(FORMATTED)
+check-format:
+	$(Q)clang-format --dry-run -Werror $(FORMATTED)
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+INSTALL_TO = $(DESTDIR)$(PREFIX)
+install: all
+	install -d $(INSTALL_TO)/bin $(INSTALL_TO)/lib/mayfly
+	install -m 755 $(PROGRAMS) $(INSTALL_TO)/bin/
+	cd build/lib && find . -type f -exec install -D -m 644 {} $(abspath $(INSTALL_TO))/lib/mayfly/{} \;
+	for page in $(wildcard man/*.[1-8]); do \
+		install -D -m 644 $$page $(INSTALL_TO)/share/man/man$${page##*.}/$${page##*/}; done
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make                 programs, library OS and images, into build/'
+	@echo 'make SAN=1           the same programs with ASan and UBSan, into build/san/'
+	@echo 'make tests [SAN=1]   also the unit tests; ./test builds and runs everything'
+	@echo 'make check-layers    who includes whom, against LAYERS'
+	@echo 'make format          clang-format; make check-format only looks'
+	@echo 'make install         to $$(DESTDIR)$$(PREFIX), PREFIX=/usr/local'
+	@echo 'make clean           remove build/'
+	@echo 'make V=1             show the commands'

@@ -1,0 +1,59 @@
+# What runs in a guest: the library OS as one archive, and the images built with it.
+
+ARCH := x86_64
+
+LIBOS_SRC := $(sort $(wildcard libos/*/*.c) $(wildcard libos/arch/$(ARCH)/*.c libos/arch/$(ARCH)/*.S) \
+	$(wildcard wire/*.c) $(wildcard base/*.c))
+
+# libos/event/reply.c -> event__reply.o: the builder reads the module from the name
+guest-member = $(subst /,__,$(patsubst libos/%,%,$(subst /$(ARCH)/,/,$(basename $(1))))).o
+guest-object = build/guest-obj/$(call guest-member,$(1))
+LIBOS_OBJ := $(foreach s,$(LIBOS_SRC),$(call guest-object,$(s)))
+
+define guest-rule
+$(call guest-object,$(1)): $(1) libos/cflags mk/flags.mk mk/guest.mk
+	@mkdir -p $$(@D)
+	$$(call say,guest cc,$(1))
+	$$(Q)$$(CC) $$(GUEST_CFLAGS) -MMD -MP -c $(1) -o $$@
+endef
+$(foreach s,$(LIBOS_SRC),$(eval $(call guest-rule,$(s))))
+-include $(LIBOS_OBJ:.o=.d)
+
+$(eval $(call list-rule,build/guest-obj/objects,$(LIBOS_OBJ)))
+
+build/lib/libmayfly-os.a: $(LIBOS_OBJ) build/guest-obj/objects
+	@mkdir -p $(@D)
+	$(call say,ar,$@)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $(LIBOS_OBJ)
+
+# Everything that `mayfly build` needs, as `make install` lays it out.
+LIB_INCLUDE := $(addprefix build/lib/include/,mayfly.h $(wildcard abi/*.h base/*.h wire/*.h))
+LIB_FILES := $(if $(LIBOS_SRC),build/lib/libmayfly-os.a) build/lib/cflags \
+	$(if $(wildcard libos/service.ld),build/lib/service.ld) $(LIB_INCLUDE)
+
+build/lib/include/%.h: %.h
+	$(copy)
+build/lib/include/mayfly.h: libos/mayfly.h
+	$(copy)
+build/lib/cflags: libos/cflags
+	$(copy)
+build/lib/service.ld: libos/service.ld
+	$(copy)
+
+# Images: services/NAME -> build/services/NAME.mfy, tests/guest/NAME -> build/guest/NAME.mfy
+SERVICES := $(patsubst services/%/mayfly.yaml,%,$(wildcard services/*/mayfly.yaml))
+GUESTS   := $(patsubst tests/guest/%/mayfly.yaml,%,$(wildcard tests/guest/*/mayfly.yaml))
+
+define image-rule
+build/$(1)/$(3).mfy: $(wildcard $(2)/$(3)/*) build/mayfly $(LIB_FILES)
+	@mkdir -p $$(@D)
+	$$(call say,mayfly build,$(2)/$(3))
+	$$(Q)build/mayfly build $(2)/$(3) -o $$@
+endef
+ifneq ($(wildcard cli/main.c),)
+ifeq ($(SAN),)
+$(foreach n,$(SERVICES),$(eval $(call image-rule,services,services,$(n))))
+$(foreach n,$(GUESTS),$(eval $(call image-rule,guest,tests/guest,$(n))))
+endif
+IMAGES := $(SERVICES:%=build/services/%.mfy) $(GUESTS:%=build/guest/%.mfy)
+endif

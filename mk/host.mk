@@ -1,0 +1,85 @@
+# What runs on the host: one static archive a layer (so that a program gets only what it uses),
+# the programs, and the unit tests.
+
+LAYERS_HOST := base wire sys image store monitor hub cli
+MAINS := cli/main.c hub/main.c monitor/worker_main.c
+
+host-object = $(patsubst %.c,$(B)/host/%.o,$(1))
+layer-src = $(sort $(filter-out $(MAINS),$(wildcard $(1)/*.c $(1)/arch/$(ARCH)/*.c)))
+host-archive = $(if $(call layer-src,$(1)),$(B)/host/$(1).a)
+
+HOST_SRC := $(foreach l,$(LAYERS_HOST),$(call layer-src,$(l))) $(wildcard $(MAINS))
+
+$(B)/host/%.o: %.c mk/flags.mk
+	@mkdir -p $(@D)
+	$(call say,cc,$<)
+	$(Q)$(CC) $(HOST_CFLAGS) $(EXTRA) -MMD -MP -c $< -o $@
+
+define archive-rule
+$(call list-rule,$(B)/host/$(1).objects,$(call host-object,$(2)))
+$(B)/host/$(1).a: $(call host-object,$(2)) $(B)/host/$(1).objects
+	$$(call say,ar,$$@)
+	$$(Q)rm -f $$@ && $$(AR) rcsD $$@ $(call host-object,$(2))
+endef
+$(foreach l,$(LAYERS_HOST),$(if $(call layer-src,$(l)),$(eval $(call archive-rule,$(l),$(call layer-src,$(l))))))
+-include $(patsubst %.o,%.d,$(call host-object,$(HOST_SRC)))
+
+# --- programs: their main file and the layers that LAYERS lets them use
+CLI_LIBS    := $(foreach l,cli monitor image wire sys base,$(call host-archive,$(l)))
+HUB_LIBS    := $(foreach l,hub store image wire sys base,$(call host-archive,$(l)))
+WORKER_LIBS := $(foreach l,monitor image sys base,$(call host-archive,$(l)))
+
+PROGRAMS := $(if $(wildcard cli/main.c),$(B)/mayfly) $(if $(wildcard hub/main.c),$(B)/mayflyd) \
+	$(if $(wildcard monitor/worker_main.c),$(B)/mayfly-worker)
+
+# $(call link,objects and archives,libraries,flags)
+define link
+	$(call say,link,$@)
+	$(Q)$(CC) $(CFLAGS) $(HOST_LDFLAGS) $(3) -o $@ $(filter %.o,$(1)) -Wl,--start-group \
+		$(filter %.a,$(1)) -Wl,--end-group $(2)
+endef
+
+$(B)/mayfly: $(B)/host/cli/main.o $(CLI_LIBS)
+	$(call link,$^,$(LIBS_CLI) -lseccomp)
+$(B)/mayflyd: $(B)/host/hub/main.o $(HUB_LIBS)
+	$(call link,$^,$(LIBS_HUB))
+$(B)/mayfly-worker: $(B)/host/monitor/worker_main.o $(WORKER_LIBS)
+	$(call link,$^,$(LIBS_WORKER),$(WORKER_LDFLAGS))
+
+# The sanitizer build finds the library OS and the images where the plain one put them.
+build/san/lib:
+	@mkdir -p $(@D) && ln -sfn ../lib $@
+
+# --- unit tests: tests/unit/wire/dns_test.c -> $(B)/tests/unit/wire/dns_test, with every host
+# layer at hand; tests of libos/ and services/ get those too, compiled for the host.
+TEST_SRC := $(sort $(shell find tests/unit -name '*_test.c' 2>/dev/null))
+TESTS := $(TEST_SRC:%.c=$(B)/%)
+TEST_LIBS := $(foreach l,cli hub store monitor image wire sys base,$(call host-archive,$(l)))
+TEST_OBJ := $(TEST_SRC:%.c=$(B)/host/%.o)
+# helpers that several tests share: any other .c file in a directory of tests
+TEST_HELPERS = $(call host-object,$(filter-out %_test.c,$(wildcard $(dir $(1))*.c)))
+
+GUEST_SRC := $(sort $(wildcard libos/*/*.c services/*/*.c))
+GUEST_HOST_OBJ := $(call host-object,$(GUEST_SRC))
+$(GUEST_HOST_OBJ): EXTRA = -Ilibos -ffreestanding
+-include $(GUEST_HOST_OBJ:.o=.d) $(TEST_OBJ:.o=.d)
+
+LIBOS_HOST := $(if $(wildcard libos/*/*.c),$(B)/host/libos.a)
+$(if $(LIBOS_HOST),$(eval $(call archive-rule,libos,$(sort $(wildcard libos/*/*.c)))))
+$(foreach n,$(SERVICES),$(if $(wildcard services/$(n)/*.c),$(eval \
+	$(call archive-rule,services/$(n),$(sort $(wildcard services/$(n)/*.c))))))
+
+# tests/unit/services/dns/zone_test.c -> services/dns
+test-service = $(word 3,$(subst /, ,$(filter tests/unit/services/%,$(1))))
+test-guest-libs = $(if $(filter tests/unit/libos/% tests/unit/services/%,$(1)),$(foreach n,\
+	$(call test-service,$(1)),$(if $(wildcard services/$(n)/*.c),$(B)/host/services/$(n).a)) $(LIBOS_HOST))
+# a test may ask the linker for more: /* link: -Wl,--wrap=mmap */
+test-link = $(shell sed -n 's,^/\* link: \(.*\) \*/$$,\1,p' $(1))
+
+define test-rule
+$(B)/$(1:.c=): $(B)/host/$(1:.c=.o) $(call TEST_HELPERS,$(1)) $(call test-guest-libs,$(1)) $(TEST_LIBS)
+	@mkdir -p $$(@D)
+	$$(call link,$$^,$(LIBS_TEST),$(call test-link,$(1)))
+endef
+$(foreach t,$(TEST_SRC),$(eval $(call test-rule,$(t))))
+$(TEST_OBJ): EXTRA = -Ilibos
