@@ -1,0 +1,161 @@
+/*
+ * image/symbols.c - the function symbols of NAME.debug, sorted by address.
+ */
+#include "image/symbols.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image/elf.h"
+
+#define SYMBOLS_FILE_MAX (256ll << 20)
+
+struct function {
+	uint64_t address, size;
+	const char *name;
+};
+
+struct symbols {
+	uint8_t *bytes; /* of the file; names point into it */
+	struct function *function;
+	size_t count, room;
+};
+
+static int by_address(const void *a, const void *b)
+{
+	const struct function *x = a, *y = b;
+
+	if (x->address != y->address)
+		return x->address < y->address ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+/* Names go to terminals: one with control bytes is as good as none. */
+static bool printable(const char *name)
+{
+	for (; *name; name++)
+		if (*name < 0x21 || *name > 0x7e)
+			return false;
+	return true;
+}
+
+static int add(void *arg, const struct elf_symbol *symbol)
+{
+	struct symbols *s = arg;
+
+	if (symbol->type != STT_FUNC || symbol->section == SHN_UNDEF || !printable(symbol->name))
+		return 0;
+	if (s->count == s->room) {
+		size_t room = s->room ? s->room * 2 : 64;
+		struct function *more = reallocarray(s->function, room, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		s->function = more;
+		s->room = room;
+	}
+	s->function[s->count++] = (struct function){symbol->value, symbol->size, symbol->name};
+	return 0;
+}
+
+static uint8_t *read_file(const char *path, size_t *size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint8_t *bytes = NULL;
+	struct stat st;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+		st.st_size <= SYMBOLS_FILE_MAX)
+		bytes = malloc((size_t)st.st_size);
+	*size = 0;
+	while (bytes && *size < (size_t)st.st_size) {
+		ssize_t n = read(fd, bytes + *size, (size_t)st.st_size - *size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		*size += (size_t)n;
+	}
+	close(fd);
+	return bytes;
+}
+
+static struct symbols *symbols_read(const char *path)
+{
+	struct symbols *s = calloc(1, sizeof(*s));
+	struct elf elf;
+	size_t size;
+
+	if (!s)
+		return NULL;
+	s->bytes = read_file(path, &size);
+	if (!s->bytes || elf_open(&elf, s->bytes, size) || elf_symbols(&elf, add, s)) {
+		symbols_close(s);
+		return NULL;
+	}
+	if (s->count)
+		qsort(s->function, s->count, sizeof(*s->function), by_address);
+	return s;
+}
+
+struct symbols *symbols_beside(const char *image_path)
+{
+	size_t n = strlen(image_path);
+	struct symbols *s;
+	char *path;
+
+	if (n > 4 && strcmp(image_path + n - 4, ".mfy") == 0)
+		n -= 4;
+	if (asprintf(&path, "%.*s.debug", (int)n, image_path) < 0)
+		return NULL;
+	s = symbols_read(path);
+	free(path);
+	return s;
+}
+
+void symbols_close(struct symbols *symbols)
+{
+	if (!symbols)
+		return;
+	free(symbols->function);
+	free(symbols->bytes);
+	free(symbols);
+}
+
+/* The last function at or below address. */
+static const struct function *find(const struct symbols *s, uint64_t address)
+{
+	size_t low = 0, high = s->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (s->function[middle].address <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low ? &s->function[low - 1] : NULL;
+}
+
+const char *symbols_name(const struct symbols *symbols, uint64_t address, char *to, size_t size)
+{
+	const struct function *f = symbols ? find(symbols, address) : NULL;
+	uint64_t into = f ? address - f->address : 0;
+
+	if (!f || (into != 0 && into >= f->size))
+		snprintf(to, size, "0x%llx", (unsigned long long)address);
+	else if (into == 0)
+		snprintf(to, size, "%s", f->name);
+	else
+		snprintf(to, size, "%s+0x%llx", f->name, (unsigned long long)into);
+	return to;
+}
