@@ -24,7 +24,10 @@
  *
  * Waking: before it waits on its eventfd a side sets `sleeping` in the ring that
  * it consumes, then looks once more. The producer writes the eventfd only if it
- * finds `sleeping` set, and clears it.
+ * finds `sleeping` set, and clears it. Both eventfds are EFD_NONBLOCK, so that a
+ * side that fills the other's counter stops nobody: poll, then read. The hub's
+ * `sleeping` is set from the start; it looks at mfw_status at each waking, so a
+ * worker writes MFW_FD_WAKE_HUB once when its state is READY or FAILED.
  *
  * Rule for MFW_VERSION: hub and worker of one release only; any change raises it.
  */
