@@ -32,14 +32,16 @@ include mk/host.mk
 
 ifeq ($(SAN),)
 all: layers $(PROGRAMS) $(LIB_FILES) $(IMAGES)
+	@:
 else
 all: plain $(PROGRAMS) build/san/lib
+	@:
 plain:
 	@+$(MAKE) --no-print-directory SAN= all
 $(PROGRAMS): | plain
 endif
 
-tests: all $(TESTS) ## the unit tests' programs
+tests: all $(TESTS)
 
 layers: build/layers.ok
 check-layers:

@@ -1,0 +1,86 @@
+# Sourced by ./run and ./test: installs the Debian packages that are missing.
+# Needs nothing but bash and dpkg.
+
+# What a build needs, and what an example run and the tests need on top.
+PACKAGES_BUILD=(
+	"make:builds it"
+	"gcc:compiles it"
+	"libc6-dev:the C library's headers"
+	"libyaml-dev:reads YAML, under libcyaml"
+	"libcyaml-dev:reads mayfly.yaml by its schema"
+	"libsodium-dev:SHA-256 and signatures"
+	"libjansson-dev:-o json"
+	"libseccomp-dev:what the worker may ask of the kernel"
+)
+PACKAGES_RUN=(
+	"bind9-dnsutils:dig, which asks the dns service"
+)
+PACKAGES_TEST=(
+	"libcmocka-dev:unit tests"
+	"python3:end-to-end tests"
+	"python3-pytest:end-to-end tests"
+	"ldnsutils:drill, a second DNS client"
+	"clang-format:checks the layout of the sources"
+	"strace:end-to-end tests see which system calls are made"
+	"qemu-system-x86:a machine with AMD's virtualisation, emulated"
+	"busybox-static:what that machine starts with"
+	"cpio:packs its file system"
+	"xz-utils:unpacks its kernel"
+)
+
+missing_packages() { # prints "name:why" of each that isn't installed
+	local each
+	for each in "$@"; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "${each%%:*}" 2>/dev/null)" = installed ] ||
+			printf '%s\n' "$each"
+	done
+}
+
+apt_twice() { # a mirror may be slow or in the middle of an update: once more, then give up
+	local log
+	log=$(mktemp)
+	if ! DEBIAN_FRONTEND=noninteractive apt-get -q -o Acquire::Retries=3 "$@" >"$log" 2>&1 </dev/null; then
+		echo "    apt-get $1 failed; trying once more"
+		sleep 5
+		if ! DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >"$log" 2>&1 </dev/null; then
+			tail -n 15 "$log" >&2
+			rm -f "$log"
+			return 1
+		fi
+	fi
+	rm -f "$log"
+}
+
+# need NAME:WHY...: installs those that are missing, or says what to type; 1 if it can't.
+need() {
+	local list names
+	if ! command -v dpkg-query >/dev/null; then
+		echo "== packages: this is not Debian; going on with what is here"
+		return 0
+	fi
+	mapfile -t list < <(missing_packages "$@")
+	if [ ${#list[@]} -eq 0 ]; then
+		echo "== packages: all ${#} are here"
+		return 0
+	fi
+	names=("${list[@]%%:*}")
+	echo "== packages: ${#list[@]} of $# are missing"
+	printf '%s\n' "${list[@]}" | while IFS=: read -r name why; do printf '    %-18s %s\n' "$name" "$why"; done
+	if [ "$(id -u)" -ne 0 ]; then
+		echo "Not root, so nothing is installed. Type this, then start again:" >&2
+		echo "    sudo apt-get install --no-install-recommends ${names[*]}" >&2
+		return 1
+	fi
+	echo "    installing them with apt-get, which takes a minute or two"
+	apt_twice update && apt_twice install -y --no-install-recommends "${names[@]}"
+}
+
+# build WHAT...: make, quietly, in parallel; what it printed if it fails
+build() {
+	local log=build/make.log
+	mkdir -p build
+	echo "== make $*"
+	make -j"$(nproc)" "$@" >"$log" 2>&1 && return
+	grep -v '^  ' "$log" | tail -n 60 >&2
+	return 1
+}

@@ -1,0 +1,159 @@
+"""What every end-to-end test starts from: where the programs are, how to run one, and services
+that are up for one test only. Standard library and pytest, nothing else."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("MAYFLY_BUILD", ROOT / "build"))
+HAS_KVM = os.access("/dev/kvm", os.R_OK | os.W_OK)
+
+
+def run(*argv, **options):
+    """Runs a program to its end; text in and out unless told otherwise."""
+    options.setdefault("timeout", 120)
+    options.setdefault("cwd", ROOT)
+    options.setdefault("text", True)
+    options.setdefault("capture_output", True)
+    if "input" not in options:
+        options.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run([str(a) for a in argv], **options)
+
+
+@pytest.fixture
+def root():
+    return ROOT
+
+
+@pytest.fixture
+def build():
+    return BUILD
+
+
+@pytest.fixture
+def mayfly():
+    """mayfly("run", IMAGE, ...) -> CompletedProcess"""
+    return lambda *args, **options: run(BUILD / "mayfly", *args, **options)
+
+
+@pytest.fixture(params=["kvm", "process"])
+def backend(request):
+    """A test that asks for it runs once on each backend that this machine has."""
+    if request.param == "kvm" and not HAS_KVM:
+        pytest.skip("no usable /dev/kvm")
+    return request.param
+
+
+@pytest.fixture
+def kvm():
+    if not HAS_KVM:
+        pytest.skip("no usable /dev/kvm")
+
+
+def free_port():
+    """A port that is free for UDP and TCP alike, as far as one can tell."""
+    for _ in range(50):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.bind(("127.0.0.1", 0))
+            port = udp.getsockname()[1]
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
+                try:
+                    tcp.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+                return port
+    raise RuntimeError("no free port")
+
+
+@pytest.fixture
+def port():
+    return free_port()
+
+
+class Up:
+    """A `mayfly up` that runs in the background; its output goes to files."""
+
+    def __init__(self, directory, args, env=None):
+        self.out = directory / "up.out"
+        self.err = directory / "up.err"
+        with open(self.out, "wb") as out, open(self.err, "wb") as err:
+            self.process = subprocess.Popen(
+                [str(BUILD / "mayfly"), "up", *[str(a) for a in args]],
+                cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                env={**os.environ, **(env or {})}, start_new_session=True)
+
+    def text(self):
+        return self.out.read_text() + self.err.read_text()
+
+    def wait_for(self, words, seconds=20):
+        """Until `words` stand in what it printed."""
+        end = time.monotonic() + seconds
+        while words not in self.text():
+            if self.process.poll() is not None:
+                raise AssertionError(f"up ended with {self.process.returncode}:\n{self.text()}")
+            if time.monotonic() > end:
+                raise AssertionError(f"no {words!r} after {seconds} s in:\n{self.text()}")
+            time.sleep(0.02)
+
+    def stop(self, how=signal.SIGINT, seconds=15):
+        """Asks it to end; returns its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"up did not end after {seconds} s:\n{self.text()}")
+
+
+@pytest.fixture
+def up(tmp_path):
+    """up(IMAGE, "--udp", ADDRESS, ...) -> Up; ended after the test."""
+    started = []
+
+    def start(*args, **options):
+        directory = tmp_path / f"up{len(started)}"
+        directory.mkdir()
+        started.append(Up(directory, args, **options))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()
+
+
+def udp_ask(port, payload, seconds=5.0, host="127.0.0.1"):
+    """Sends one datagram, returns the answer."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(seconds)
+        s.sendto(payload, (host, port))
+        return s.recvfrom(65536)[0]
+
+
+def tcp_ask(port, payload, seconds=5.0, host="127.0.0.1"):
+    """Sends one message with two bytes of length before it, returns the answer without them."""
+    with socket.create_connection((host, port), seconds) as s:
+        s.sendall(len(payload).to_bytes(2, "big") + payload)
+        return read_message(s)
+
+
+def read_message(s):
+    size = int.from_bytes(read_exactly(s, 2), "big")
+    return read_exactly(s, size)
+
+
+def read_exactly(s, n):
+    got = b""
+    while len(got) < n:
+        piece = s.recv(n - len(got))
+        if not piece:
+            raise EOFError(f"the connection ended after {len(got)} of {n} bytes")
+        got += piece
+    return got
