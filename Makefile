@@ -28,7 +28,7 @@ include mk/flags.mk
 include mk/guest.mk
 include mk/host.mk
 
-.PHONY: all plain tests layers check-layers format check-format install clean help
+.PHONY: all plain tests svm layers check-layers format check-format install clean help
 
 ifeq ($(SAN),)
 all: layers $(PROGRAMS) $(LIB_FILES) $(IMAGES)

@@ -4,8 +4,9 @@
 LAYERS_HOST := base wire sys image store monitor hub cli
 MAINS := cli/main.c hub/main.c monitor/worker_main.c
 
-host-object = $(patsubst %.c,$(B)/host/%.o,$(1))
-layer-src = $(sort $(filter-out $(MAINS),$(wildcard $(1)/*.c $(1)/arch/$(ARCH)/*.c)))
+host-object = $(patsubst %,$(B)/host/%.o,$(basename $(1)))
+layer-src = $(sort $(filter-out $(MAINS),$(wildcard $(1)/*.c $(1)/arch/$(ARCH)/*.c \
+	$(1)/arch/$(ARCH)/*.S)))
 host-archive = $(if $(call layer-src,$(1)),$(B)/host/$(1).a)
 
 HOST_SRC := $(foreach l,$(LAYERS_HOST),$(call layer-src,$(l))) $(wildcard $(MAINS))
@@ -14,6 +15,11 @@ $(B)/host/%.o: %.c mk/flags.mk
 	@mkdir -p $(@D)
 	$(call say,cc,$<)
 	$(Q)$(CC) $(HOST_CFLAGS) $(EXTRA) -MMD -MP -c $< -o $@
+
+$(B)/host/%.o: %.S mk/flags.mk
+	@mkdir -p $(@D)
+	$(call say,cc,$<)
+	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 
 define archive-rule
 $(call list-rule,$(B)/host/$(1).objects,$(call host-object,$(2)))
@@ -52,7 +58,7 @@ build/san/lib:
 
 # --- unit tests: tests/unit/wire/dns_test.c -> $(B)/tests/unit/wire/dns_test, with every host
 # layer at hand; tests of libos/ and services/ get those too, compiled for the host.
-TEST_SRC := $(sort $(shell find tests/unit -name '*_test.c' 2>/dev/null))
+TEST_SRC := $(sort $(shell [ ! -d tests/unit ] || find tests/unit -name '*_test.c'))
 TESTS := $(TEST_SRC:%.c=$(B)/%)
 TEST_LIBS := $(foreach l,cli hub store monitor image wire sys base,$(call host-archive,$(l)))
 TEST_OBJ := $(TEST_SRC:%.c=$(B)/host/%.o)
@@ -83,3 +89,10 @@ $(B)/$(1:.c=): $(B)/host/$(1:.c=.o) $(call TEST_HELPERS,$(1)) $(call test-guest-
 endef
 $(foreach t,$(TEST_SRC),$(eval $(call test-rule,$(t))))
 $(TEST_OBJ): EXTRA = -Ilibos
+
+# --- tests/svm/run: what runs on the emulated machine
+build/svm/probe: tests/svm/probe.c mk/flags.mk
+	@mkdir -p $(@D)
+	$(call say,cc static,$<)
+	$(Q)$(CC) $(HOST_CFLAGS) -static -o $@ $<
+svm: all build/svm/probe $(patsubst %.c,build/%,$(wildcard tests/unit/monitor/*_test.c))
