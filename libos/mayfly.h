@@ -93,6 +93,9 @@ size_t mf_init_left(void);
 /* --- attached data and config, from hub.yaml or `mayfly up`; p is NULL if absent */
 struct mf_str mf_data(const char *name);
 struct mf_str mf_config(const char *key);
+/* The i-th attached file, sorted by name; false: there are no more. For services that take
+ * any number of files (zones, rules). */
+bool mf_data_at(size_t i, struct mf_str *name, struct mf_str *value);
 
 /* --- clock: the event's, so that a replayed life sees the same */
 int64_t mf_time_ns(void);     /* wall clock, since 1970 */
