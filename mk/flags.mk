@@ -7,9 +7,11 @@ SAN     ?=
 
 WARN := -Wall -Wextra -Wconversion -Wshadow -Wimplicit-fallthrough -Wstrict-prototypes \
 	-Wmissing-prototypes -Werror
+# The same objects wherever the tree lies
+HERE := -ffile-prefix-map=$(CURDIR)=.
 
 # Quoted includes start at the root; -iquote and not -I, or <sys/mman.h> would look into sys/.
-HOST_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -iquote .
+HOST_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HERE) -iquote .
 HOST_LDFLAGS := $(LDFLAGS)
 
 # B: where the programs of this build go. Guest code is the same in both.
@@ -23,7 +25,7 @@ HOST_LDFLAGS += -fsanitize=address,undefined
 WORKER_LDFLAGS :=
 endif
 
-GUEST_CFLAGS := @libos/cflags $(WARN) -iquote . -Ilibos
+GUEST_CFLAGS := @libos/cflags $(WARN) $(HERE) -iquote . -Ilibos
 
 LIBS_CLI    := -lcyaml -lyaml -lsodium -ljansson
 LIBS_HUB    := -lcyaml -lyaml -lsodium -ljansson -lseccomp
