@@ -1,0 +1,199 @@
+/* cli/attach.c - see attach.h */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "abi/guest.h"
+#include "cli/attach.h"
+#include "image/bundle.h"
+#include "sys/fd.h"
+
+#define ATTACH_BYTES_MAX ((size_t)(MF_ADDR_DATA_END - MF_ADDR_DATA))
+
+struct packing {
+	struct bundle_item *items;
+	size_t count;
+	char **names;     /* owned by item */
+	uint8_t **values; /* owned by item, NULL where borrowed */
+};
+
+int attach_read(const char *path, size_t max, uint8_t **out, size_t *out_size)
+{
+	bool standard = strcmp(path, "-") == 0;
+	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	void *bytes;
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = fd_read_all(fd, max, &bytes, out_size);
+	if (!standard)
+		close(fd);
+	if (rc == 0)
+		*out = bytes;
+	return rc;
+}
+
+static bool listed(char *const *names, unsigned count, const char *name)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+static bool packed(const struct packing *p, enum mf_data_kind kind, const char *name)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->items[i].kind == kind && strcmp(p->items[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static int add(struct packing *p, enum mf_data_kind kind, const char *name, uint8_t *owned,
+	const void *value, size_t n, char error[ATTACH_ERROR_MAX])
+{
+	char *copy;
+
+	if (packed(p, kind, name)) {
+		snprintf(error, ATTACH_ERROR_MAX, "\"%s\": given twice: give it once", name);
+		free(owned);
+		return -EINVAL;
+	}
+	copy = strdup(name);
+	if (copy == NULL) {
+		free(owned);
+		return -ENOMEM;
+	}
+	p->names[p->count] = copy;
+	p->values[p->count] = owned;
+	p->items[p->count++] = (struct bundle_item){kind, copy, value, n};
+	return 0;
+}
+
+/* The name under which --data `arg` is attached, into to[]; returns its file. */
+static const char *data_name(const struct manifest *m, const char *arg, char to[static 256])
+{
+	const char *equals = strchr(arg, '=');
+	char path[4096];
+
+	if (equals != NULL) {
+		snprintf(to, 256, "%.*s", (int)(equals - arg), arg);
+		return equals + 1;
+	}
+	snprintf(path, sizeof path, "%s", arg);
+	snprintf(to, 256, "%s", basename(path));
+	if (!listed(m->data, m->data_count, to) && m->data_count == 1)
+		snprintf(to, 256, "%s", m->data[0]);
+	return arg;
+}
+
+static int add_data(
+	struct packing *p, const struct manifest *m, const char *arg, char error[ATTACH_ERROR_MAX])
+{
+	char name[256];
+	const char *path = data_name(m, arg, name);
+	uint8_t *bytes;
+	size_t n;
+	int rc;
+
+	if (!listed(m->data, m->data_count, name)) {
+		snprintf(error, ATTACH_ERROR_MAX,
+			"--data \"%s\": %s takes no data of the name '%s': %s%s", arg, m->name,
+			name, m->data_count == 0 ? "its mayfly.yaml lists none" : "it takes ",
+			m->data_count == 0 ? "" : m->data[0]);
+		return -EINVAL;
+	}
+	rc = attach_read(path, ATTACH_BYTES_MAX, &bytes, &n);
+	if (rc < 0) {
+		snprintf(error, ATTACH_ERROR_MAX, "--data \"%s\": can't read \"%s\": %s", arg, path,
+			strerror(-rc));
+		return rc;
+	}
+	return add(p, MF_DATA_FILE, name, bytes, bytes, n, error);
+}
+
+static int add_config(
+	struct packing *p, const struct manifest *m, const char *arg, char error[ATTACH_ERROR_MAX])
+{
+	const char *equals = strchr(arg, '=');
+	char name[256];
+
+	if (equals == NULL || equals == arg || equals - arg >= (long)sizeof name) {
+		snprintf(error, ATTACH_ERROR_MAX, "--config \"%s\": write it as KEY=VALUE", arg);
+		return -EINVAL;
+	}
+	snprintf(name, sizeof name, "%.*s", (int)(equals - arg), arg);
+	for (unsigned i = 0; i < m->config_count; i++)
+		if (strcmp(m->config[i].name, name) == 0)
+			return add(p, MF_DATA_CONFIG, name, NULL, equals + 1, strlen(equals + 1),
+				error);
+	snprintf(error, ATTACH_ERROR_MAX,
+		"--config \"%s\": %s has no config of the name '%s': %s%s", arg, m->name, name,
+		m->config_count == 0 ? "its mayfly.yaml lists none" : "it has ",
+		m->config_count == 0 ? "" : m->config[0].name);
+	return -EINVAL;
+}
+
+static int add_defaults(struct packing *p, const struct manifest *m, char error[ATTACH_ERROR_MAX])
+{
+	for (unsigned i = 0; i < m->config_count; i++) {
+		const struct manifest_pair *c = &m->config[i];
+		int rc = 0;
+
+		if (c->value != NULL && !packed(p, MF_DATA_CONFIG, c->name))
+			rc = add(p, MF_DATA_CONFIG, c->name, NULL, c->value, strlen(c->value),
+				error);
+		if (rc < 0)
+			return rc;
+	}
+	for (unsigned i = 0; i < m->data_count; i++) {
+		if (packed(p, MF_DATA_FILE, m->data[i]))
+			continue;
+		snprintf(error, ATTACH_ERROR_MAX,
+			"%s wants data '%s': attach it with --data %s=FILE", m->name, m->data[i],
+			m->data[i]);
+		return -ENOENT;
+	}
+	return 0;
+}
+
+int attach_make(const struct manifest *manifest, const struct attach_args *args, uint8_t **out,
+	size_t *out_size, char error[ATTACH_ERROR_MAX])
+{
+	size_t most = (size_t)args->data_count + args->config_count + manifest->config_count + 1;
+	struct packing p = {.items = calloc(most, sizeof *p.items),
+		.names = calloc(most, sizeof *p.names),
+		.values = calloc(most, sizeof *p.values)};
+	int rc = p.items == NULL || p.names == NULL || p.values == NULL ? -ENOMEM : 0;
+
+	*out = NULL;
+	*out_size = 0;
+	snprintf(error, ATTACH_ERROR_MAX, "not enough memory");
+	for (unsigned i = 0; rc == 0 && i < args->data_count; i++)
+		rc = add_data(&p, manifest, args->data[i], error);
+	for (unsigned i = 0; rc == 0 && i < args->config_count; i++)
+		rc = add_config(&p, manifest, args->config[i], error);
+	if (rc == 0)
+		rc = add_defaults(&p, manifest, error);
+	if (rc == 0 && p.count > 0) {
+		rc = bundle_pack(p.items, p.count, out, out_size);
+		if (rc == -EFBIG)
+			snprintf(error, ATTACH_ERROR_MAX,
+				"attached data is over %zu MiB: attach less",
+				ATTACH_BYTES_MAX >> 20);
+	}
+	for (size_t i = 0; i < p.count; i++) {
+		free(p.names[i]);
+		free(p.values[i]);
+	}
+	free(p.items);
+	free(p.names);
+	free(p.values);
+	return rc;
+}

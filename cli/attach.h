@@ -1,0 +1,34 @@
+/*
+ * cli/attach.h - what --data and --config say, packed into the bundle that a
+ * guest finds at MF_ADDR_DATA, checked against what the manifest asks for.
+ */
+#ifndef CLI_ATTACH_H
+#define CLI_ATTACH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "image/manifest.h"
+
+#define ATTACH_ERROR_MAX 512
+
+struct attach_args {
+	const char *const *data; /* NAME=FILE, or FILE, whose name is its basename */
+	unsigned data_count;
+	const char *const *config; /* KEY=VALUE */
+	unsigned config_count;
+};
+
+/* Reads the files, adds the manifest's config defaults, packs. *out is malloc'ed, the
+ * caller frees it; NULL and 0 when there is nothing to attach. A FILE whose basename
+ * the manifest doesn't list gets the only name that the manifest does list.
+ * 0, or -errno with one line in error: -ENOENT (a file or something that the manifest
+ * asks for is missing), -EACCES, -EINVAL (a name that the manifest doesn't list). */
+int attach_make(const struct manifest *manifest, const struct attach_args *args, uint8_t **out,
+	size_t *out_size, char error[ATTACH_ERROR_MAX]);
+
+/* Reads a file, or stdin if path is "-", of at most max bytes. *out is malloc'ed, never NULL
+ * on success. 0 or -errno; -EFBIG: it is longer. */
+int attach_read(const char *path, size_t max, uint8_t **out, size_t *out_size);
+
+#endif

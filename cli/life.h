@@ -1,0 +1,111 @@
+/*
+ * cli/life.h - what `mayfly run` and `mayfly bench` share: the options that
+ * describe a life, and what those options name, loaded: the image and its
+ * manifest, the attached data, the event.
+ *
+ * Functions that return int return an exit status (0, LIFE_...), having said on
+ * stderr what is wrong.
+ */
+#ifndef CLI_LIFE_H
+#define CLI_LIFE_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/guest.h"
+#include "image/image.h"
+#include "image/manifest.h"
+#include "monitor/monitor.h"
+
+/* exit statuses, as in mayfly(1) */
+enum life_exit {
+	LIFE_OK = 0,
+	LIFE_FAILED = 1,
+	LIFE_USAGE = 2,
+	LIFE_NOT_FOUND = 3,
+	LIFE_DENIED = 4,
+	LIFE_DEADLINE = 124,
+	LIFE_MEMORY = 137,
+};
+
+#define LIFE_ATTACH_MAX 64
+
+struct life_options {
+	const char *command; /* "run", "bench": in front of every message */
+	const char *image_path;
+	const char *event_path; /* NULL: an empty event; "-": stdin */
+	const char *data[LIFE_ATTACH_MAX];
+	unsigned data_count;
+	const char *config[LIFE_ATTACH_MAX];
+	unsigned config_count;
+	enum mfw_backend backend;
+	enum mfw_birth_mode birth;
+	bool birth_given;
+	enum mf_source source;
+	uint8_t seed[32];
+	bool seed_given;
+	int64_t time_ns;
+	bool time_given;
+	bool json;
+};
+
+/* getopt_long values of the options that life_option understands. */
+enum life_option_code {
+	LIFE_OPT_EVENT = 0x100,
+	LIFE_OPT_DATA,
+	LIFE_OPT_CONFIG,
+	LIFE_OPT_BACKEND,
+	LIFE_OPT_BIRTH,
+	LIFE_OPT_SOURCE,
+	LIFE_OPT_SEED,
+	LIFE_OPT_TIME,
+	LIFE_OPT_OWN, /* a command's own options start here */
+};
+/* clang-format off */
+#define LIFE_LONG_OPTIONS                                          \
+	{"event", required_argument, NULL, LIFE_OPT_EVENT},        \
+	{"data", required_argument, NULL, LIFE_OPT_DATA},          \
+	{"config", required_argument, NULL, LIFE_OPT_CONFIG},      \
+	{"backend", required_argument, NULL, LIFE_OPT_BACKEND},    \
+	{"source", required_argument, NULL, LIFE_OPT_SOURCE},      \
+	{"seed", required_argument, NULL, LIFE_OPT_SEED},          \
+	{"time", required_argument, NULL, LIFE_OPT_TIME},          \
+	{"output", required_argument, NULL, 'o'}
+/* clang-format on */
+
+/* Takes one option that getopt_long found: 0 or LIFE_USAGE. */
+int life_option(struct life_options *options, int code, const char *value);
+/* "pooled" or "fresh" into options->birth; false: it is another word. */
+bool life_birth(struct life_options *options, const char *word);
+/* The one operand that stands behind the options: the image. */
+int life_operand(struct life_options *options, int argc, char **argv);
+
+struct life_setup {
+	struct image image;
+	struct manifest manifest;
+	uint8_t *data; /* a bundle; owned */
+	size_t data_size;
+	struct mf_event *event; /* owned */
+	size_t event_size;
+	struct mf_str payload; /* inside event */
+	int kvm_fd;            /* -1: none */
+};
+
+/* Loads all that the options name. life_unload also after a failure. */
+int life_load(struct life_setup *setup, const struct life_options *options);
+void life_unload(struct life_setup *setup);
+
+/* What to give monitor_open, by options and what life_load found. */
+struct monitor_options life_monitor(
+	const struct life_setup *setup, const struct life_options *options);
+
+const char *life_backend_name(enum mfw_backend backend);
+const char *life_birth_name(enum mfw_birth_mode birth);
+
+/* "mayfly: COMMAND: ..." and a newline, on stderr; returns status. */
+int life_say(const struct life_options *options, int status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,178 @@
+/* cli/outcome.c - see outcome.h */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/life.h"
+#include "cli/outcome.h"
+
+/* What each result is called, and what it comes to here and in HTTP. */
+struct verdict {
+	const char *name, *message;
+	int exit;
+	unsigned status;
+};
+static const struct verdict verdicts[MFW_RESULTS] = {
+	[MFW_OK] = {"ok", "", LIFE_OK, 204},
+	[MFW_ERR_FAILED] = {"failed", "the service gave up (mf_fail)", LIFE_FAILED, 500},
+	[MFW_ERR_CRASHED] = {"crashed", "it crashed", LIFE_FAILED, 502},
+	[MFW_ERR_CPU] = {"deadline", "it ran longer than limits.cpu or limits.deadline allow",
+		LIFE_DEADLINE, 504},
+	[MFW_ERR_MEMORY] = {"memory", "its heap is full: raise memory.window in its mayfly.yaml",
+		LIFE_MEMORY, 507},
+	[MFW_ERR_EFFECTS] = {"effects", "its effects are malformed", LIFE_FAILED, 502},
+	[MFW_ERR_EVENT] = {"event", "the event doesn't fit its event area", LIFE_USAGE, 413},
+	[MFW_ERR_CALL] = {"call", "it called another service: only a hub can serve that",
+		LIFE_FAILED, 502},
+	[MFW_ERR_BACKEND] = {"backend", "the machine failed", LIFE_FAILED, 503},
+	[MFW_ERR_IMAGE] = {"image", "the image can't be loaded", LIFE_USAGE, 502},
+	[MFW_ERR_INIT] = {"init", "mf_init failed", LIFE_FAILED, 502},
+};
+
+static void set_result(struct outcome *o, enum mfw_result result, const char *message)
+{
+	const struct verdict *v;
+
+	if ((unsigned)result >= MFW_RESULTS)
+		result = MFW_ERR_BACKEND;
+	v = &verdicts[result];
+	o->result = result;
+	o->name = v->name;
+	o->exit = v->exit;
+	o->status = v->status;
+	snprintf(o->message, sizeof o->message, "%s", message != NULL ? message : v->message);
+}
+
+void outcome_unborn(struct outcome *outcome, enum mfw_result result, const char *error)
+{
+	*outcome = (struct outcome){0};
+	set_result(outcome, result, error);
+}
+
+/* Does `pattern` allow `name`? Both are parts between slashes; '+' stands for one
+ * part, a last '#' for all that follow, as in MQTT 5, 4.7. */
+static bool allows(const char *pattern, struct mf_str name)
+{
+	size_t i = 0;
+
+	while (*pattern != '\0') {
+		if (pattern[0] == '#' && pattern[1] == '\0')
+			return true;
+		if (*pattern == '+') {
+			while (i < name.n && name.p[i] != '/')
+				i++;
+			pattern++;
+		} else if (i < name.n && (uint8_t)*pattern == name.p[i]) {
+			pattern++;
+			i++;
+		} else {
+			return false;
+		}
+	}
+	return i == name.n;
+}
+
+static bool any_allows(char *const *list, unsigned count, struct mf_str name)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (allows(list[i], name))
+			return true;
+	return false;
+}
+
+/* The manifest's list that speaks about effects of this kind; NULL: none does. */
+static const char *grant_list(
+	const struct manifest *m, enum mf_effect_kind kind, char *const **list, unsigned *count)
+{
+	switch (kind) {
+	case MF_EFFECT_EMIT:
+		*list = m->emits;
+		*count = m->emits_count;
+		return "emits";
+	case MF_EFFECT_PUT:
+	case MF_EFFECT_DELETE:
+		*list = m->writes_count > 0 ? m->writes : m->reads;
+		*count = m->writes_count > 0 ? m->writes_count : m->reads_count;
+		return "writes";
+	case MF_EFFECT_UPSTREAM:
+		*list = m->upstream;
+		*count = m->upstream_count;
+		return "upstream";
+	case MF_EFFECT_CALL:
+		*list = m->calls;
+		*count = m->calls_count;
+		return "calls";
+	default: return NULL;
+	}
+}
+
+/* Refuses what the manifest doesn't grant, and says which line would have. */
+static bool granted(struct outcome *o, const struct image *image, const struct manifest *m,
+	const struct effect *e)
+{
+	struct mf_str name = e->field[MF_FIELD_NAME];
+	char *const *list = NULL;
+	unsigned count = 0;
+	const char *key = grant_list(m, e->kind, &list, &count);
+	bool by_kind = (image->note.grants & MFI_GRANT(e->kind)) != 0 || e->kind == MF_EFFECT_LOG ||
+		e->kind == MF_EFFECT_REPLY;
+
+	if (by_kind && (key == NULL || any_allows(list, count, name)))
+		return true;
+	o->denied = true;
+	o->name = "denied";
+	o->exit = LIFE_DENIED;
+	o->status = 403;
+	if (key != NULL)
+		snprintf(o->message, sizeof o->message,
+			"it may not %s \"%.*s\": this line in mayfly.yaml would allow it: "
+			"%s: [\"%.*s\"]",
+			effect_names[e->kind], (int)name.n, (const char *)name.p, key, (int)name.n,
+			(const char *)name.p);
+	else
+		snprintf(o->message, sizeof o->message,
+			"its image holds no grant to %s: build it again with this version",
+			effect_names[e->kind]);
+	return false;
+}
+
+static void judge_effects(struct outcome *o, const struct image *image, const struct manifest *m,
+	const struct life *life)
+{
+	struct effects_reader r;
+	struct effect e;
+	uint32_t record = 0;
+	const char *wrong = effects_open(&r, life->effects, life->bytes, ~0u, &record);
+
+	if (wrong != NULL) {
+		set_result(o, MFW_ERR_EFFECTS, NULL);
+		snprintf(o->message, sizeof o->message, "its effects are malformed: record %u: %s",
+			record, wrong);
+		return;
+	}
+	o->readable = true;
+	if (o->result == MFW_OK && r.outcome == MF_OUTCOME_FAILED)
+		set_result(o, MFW_ERR_FAILED, NULL);
+	else if (o->result == MFW_OK && r.outcome == MF_OUTCOME_FULL)
+		set_result(o, MFW_ERR_EFFECTS,
+			"its effects area is full: raise memory.effects in its mayfly.yaml");
+	else if (o->result == MFW_OK && r.outcome == MF_OUTCOME_MEMORY)
+		set_result(o, MFW_ERR_MEMORY, NULL);
+	while (o->result == MFW_OK && !o->denied && effects_next(&r, &e)) {
+		if (e.kind == MF_EFFECT_REPLY) {
+			o->replied = true;
+			o->reply = e;
+			o->status = e.status;
+		}
+		if (!granted(o, image, m, &e))
+			o->replied = false;
+	}
+}
+
+void outcome_judge(struct outcome *outcome, const struct image *image,
+	const struct manifest *manifest, const struct life *life)
+{
+	*outcome = (struct outcome){0};
+	set_result(outcome, life->result, NULL);
+	if (life->bytes > 0)
+		judge_effects(outcome, image, manifest, life);
+}

@@ -1,0 +1,191 @@
+/*
+ * cli/run.c - mayfly run: one life on the command line. The body of its reply
+ * goes to stdout as it is, all talk to stderr.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/fault.h"
+#include "cli/life.h"
+#include "cli/outcome.h"
+#include "cli/run_json.h"
+
+static const char usage[] =
+	"usage: mayfly run IMAGE [options]\n"
+	"  --event FILE|-          the event's payload (default: empty)\n"
+	"  --data [NAME=]FILE      attach a file; NAME is its basename if left out\n"
+	"  --config KEY=VALUE      set a key of the manifest's config\n"
+	"  --backend auto|kvm|process\n"
+	"  --birth pooled|fresh    (default: what the manifest says)\n"
+	"  --source run|udp|tcp    what the event pretends to be\n"
+	"  --seed HEX, --time NS   the same seed and clock give the same life\n"
+	"  -o text|json\n"
+	"The reply's body goes to stdout. Exit status: 0 ok, 1 the service failed,\n"
+	"2 usage, 3 not found, 4 denied, 124 deadline, 137 memory.\n";
+
+static const struct option long_options[] = {LIFE_LONG_OPTIONS,
+	{"birth", required_argument, NULL, LIFE_OPT_BIRTH}, {"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0}};
+
+/* 0: go on; else an exit status plus one (so that 1 is --help's 0). */
+static int parse(struct life_options *o, int argc, char **argv)
+{
+	int c, status;
+
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "o:h", long_options, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(usage, stdout);
+			return LIFE_OK + 1;
+		}
+		if (c == '?') {
+			status = life_say(o, LIFE_USAGE,
+				"\"%s\": unknown, or its value is missing: see mayfly run --help",
+				argv[optind - 1]);
+			return status + 1;
+		}
+		if (c == LIFE_OPT_BIRTH)
+			status = life_birth(o, optarg)
+				? 0
+				: life_say(o, LIFE_USAGE,
+					  "--birth \"%s\": write one of pooled, fresh", optarg);
+		else
+			status = life_option(o, c, optarg);
+		if (status != 0)
+			return status + 1;
+	}
+	status = life_operand(o, argc, argv);
+	return status == 0 ? 0 : status + 1;
+}
+
+/* A thread of its own: where a vCPU runs, the processor's clock faults, and with it
+ * the C library's. */
+struct errand {
+	const struct life_setup *setup;
+	struct monitor_options options;
+	struct run_record *record;
+};
+
+static uint8_t *copy(const uint8_t *from, uint32_t n)
+{
+	uint8_t *to = from == NULL || n == 0 ? NULL : malloc(n);
+
+	if (to != NULL)
+		memcpy(to, from, n);
+	return to;
+}
+
+static void live(struct monitor *m, const struct life_setup *s, struct run_record *r)
+{
+	struct shell *shell;
+	const uint8_t *init = monitor_init_effects(m, &r->init_bytes);
+
+	r->backend = monitor_backend(m);
+	r->init_ns = monitor_init_ns(m);
+	memcpy(r->snapshot, monitor_snapshot_digest(m), sizeof r->snapshot);
+	r->init_effects = copy(init, r->init_bytes);
+	if (r->init_effects == NULL)
+		r->init_bytes = 0;
+	r->unborn = (enum mfw_result)shell_open(&shell, m, r->error);
+	if (r->unborn != MFW_OK)
+		return;
+	shell_live(shell, s->event, s->event_size, &r->life);
+	r->effects = copy(r->life.effects, r->life.bytes);
+	r->life.effects = r->effects;
+	if (r->effects == NULL)
+		r->life.bytes = 0;
+	shell_close(shell);
+}
+
+static void *run_errand(void *argument)
+{
+	struct errand *e = argument;
+	const struct life_setup *s = e->setup;
+	struct run_record *r = e->record;
+	struct monitor *m;
+
+	r->unborn = (enum mfw_result)monitor_open(
+		&m, &s->image, s->data, s->data_size, &e->options, r->error);
+	if (r->unborn == MFW_OK) {
+		live(m, s, r);
+		monitor_close(m);
+	}
+	return NULL;
+}
+
+static int run_life(const struct life_options *o, const struct life_setup *s, struct run_record *r)
+{
+	struct errand errand = {s, life_monitor(s, o), r};
+	pthread_t thread;
+	int rc = pthread_create(&thread, NULL, run_errand, &errand);
+
+	if (rc != 0)
+		return life_say(o, LIFE_FAILED, "no thread: %s", strerror(rc));
+	pthread_join(thread, NULL);
+	r->birth = errand.options.birth;
+	if (r->unborn != MFW_OK)
+		outcome_unborn(&r->outcome, r->unborn, r->error);
+	else
+		outcome_judge(&r->outcome, &s->image, &s->manifest, &r->life);
+	return 0;
+}
+
+static int write_reply(const struct life_options *o, const struct mf_str *body)
+{
+	if (fwrite(body->p, 1, body->n, stdout) != body->n || fflush(stdout) != 0)
+		return life_say(o, LIFE_FAILED, "can't write the reply: %s", strerror(errno));
+	return 0;
+}
+
+static int tell(const struct life_options *o, const struct life_setup *s,
+	const struct run_record *r, const struct symbols *symbols)
+{
+	const struct outcome *out = &r->outcome;
+	const char *name = s->image.note.name;
+
+	run_print_effects(stderr, name, r->init_effects, r->init_bytes);
+	if (out->readable)
+		run_print_effects(stderr, name, r->effects, r->life.bytes);
+	if (out->exit != LIFE_OK) {
+		fprintf(stderr, "mayfly: run: %s: %s: %s\n", name, out->name, out->message);
+		if (out->result == MFW_ERR_CRASHED)
+			fault_print(stderr, &s->image, symbols, &r->life);
+		return out->exit;
+	}
+	if (!out->replied) {
+		life_say(o, 0, "%s ended without a reply", name);
+		return LIFE_OK;
+	}
+	return write_reply(o, &out->reply.field[MF_FIELD_BODY]);
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct life_options o = {.command = "run", .source = MF_SOURCE_RUN};
+	struct life_setup s;
+	struct run_record r = {0};
+	int status = parse(&o, argc, argv);
+
+	if (status != 0)
+		return status - 1;
+	status = life_load(&s, &o);
+	if (status == 0)
+		status = run_life(&o, &s, &r);
+	if (status == 0) {
+		struct symbols *symbols =
+			r.outcome.result == MFW_ERR_CRASHED ? symbols_beside(o.image_path) : NULL;
+
+		status = o.json ? run_print_json(&s, &r, symbols) : tell(&o, &s, &r, symbols);
+		symbols_close(symbols);
+	}
+	free(r.effects);
+	free(r.init_effects);
+	life_unload(&s);
+	return status;
+}

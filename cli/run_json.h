@@ -1,0 +1,38 @@
+/*
+ * cli/run_json.h - a life and its effects, written for scripts (-o json) and for
+ * people.
+ */
+#ifndef CLI_RUN_JSON_H
+#define CLI_RUN_JSON_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "cli/life.h"
+#include "cli/outcome.h"
+#include "image/symbols.h"
+#include "monitor/monitor.h"
+
+/* All that is known about one life after it. Effects are owned by cli/run.c. */
+struct run_record {
+	enum mfw_result unborn; /* not MFW_OK: there was no life; error says why */
+	char error[MONITOR_ERROR_MAX];
+	enum mfw_backend backend;
+	enum mfw_birth_mode birth;
+	uint64_t init_ns;
+	uint8_t snapshot[32];
+	uint8_t *init_effects;
+	uint32_t init_bytes;
+	struct life life; /* life.effects is `effects` */
+	uint8_t *effects;
+	struct outcome outcome;
+};
+
+/* One JSON object on stdout. Returns the exit status of the command. */
+int run_print_json(const struct life_setup *setup, const struct run_record *record,
+	const struct symbols *symbols);
+
+/* Every effect but the reply, a line each: "dns: info: 12 names". Malformed ones: nothing. */
+void run_print_effects(FILE *to, const char *service, const uint8_t *effects, uint32_t bytes);
+
+#endif
