@@ -1,0 +1,63 @@
+/*
+ * hub/link.h - the hub's end of one worker (abi/worker.h): its process, the memory that
+ * both see, the two rings and the slots. Knows nothing of services or events.
+ *
+ * The worker is hostile: every value of it is copied, then checked; -EPROTO means that it
+ * wrote nonsense, and the caller closes the link. One thread only.
+ */
+#ifndef HUB_LINK_H
+#define HUB_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "abi/worker.h"
+
+struct link;
+
+struct link_options {
+	const char *program;  /* mayfly-worker */
+	const char *name;     /* of the service */
+	struct mfw_head head; /* backend, birth, threads, limits, areas; the rest is filled in */
+	int image_fd, data_fd, kvm_fd, null_fd; /* borrowed; -1: none */
+	int cpu;                                /* as in struct spawn */
+};
+
+/* Makes the memory and starts the process. -errno. */
+int link_open(struct link **link, const struct link_options *options);
+/* Kills the process if it lives, reaps it, frees everything. How it ended (spawn_end). */
+int link_close(struct link *link);
+
+pid_t link_pid(const struct link *link);
+int link_process_fd(const struct link *link); /* readable: the process has ended */
+int link_wake_fd(const struct link *link);    /* an edge: something lies in the ring */
+int link_words_fd(const struct link *link);   /* what it writes to standard error */
+
+uint32_t link_slots(const struct link *link);
+size_t link_event_area(const struct link *link);
+
+/* A slot that the hub may write, or -1: all are taken. The last one returned is taken
+ * first, so that a quiet service touches few pages. */
+int link_slot_take(struct link *link);
+void link_slot_return(struct link *link, int slot);
+void *link_event(struct link *link, int slot);
+
+/* Gives the slot to the worker, which hears of it at the next link_kick. */
+void link_post(struct link *link, int slot, enum mfw_kind kind, size_t bytes);
+void link_kick(struct link *link);
+
+/* The next message: 1; none, and the worker will wake us: 0; nonsense: -EPROTO. After a
+ * MFW_DEATH the slot is the hub's again, still taken. */
+int link_receive(struct link *link, struct mfw_message *message);
+
+/* Copies the effects that a message told of (message->bytes, checked). `to` has room for
+ * the effects area (link_effects_area). */
+size_t link_effects_area(const struct link *link);
+void link_effects_copy(struct link *link, const struct mfw_message *message, void *to);
+
+/* A copy of what the worker says of itself, its message always terminated. -EPROTO. */
+int link_status(struct link *link, struct mfw_status *status);
+
+#endif

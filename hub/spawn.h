@@ -1,0 +1,27 @@
+/*
+ * hub/spawn.h - start a worker: a process with exactly the descriptors of abi/worker.h,
+ * in a session of its own (so that Ctrl-C reaches only the hub), which the kernel kills
+ * when the hub dies.
+ */
+#ifndef HUB_SPAWN_H
+#define HUB_SPAWN_H
+
+#include <sys/types.h>
+
+#include "abi/worker.h"
+
+struct spawn {
+	const char *program;
+	const char *name;   /* of the service: for ps */
+	int fd[MFW_FD_END]; /* what the worker finds at each number; -1: closed. Borrowed */
+	int cpu;            /* keep it on this core; -1: wherever the kernel likes */
+};
+
+/* Returns 0 with *pid, and *pidfd that the caller closes; or -errno. */
+int spawn_worker(const struct spawn *spawn, pid_t *pid, int *pidfd);
+
+/* Kills what isn't dead, and reaps it. Returns the status of waitid as a signal number
+ * (> 0: killed by it) or minus its exit status. */
+int spawn_end(int pidfd);
+
+#endif
