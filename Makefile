@@ -8,7 +8,8 @@ MAKEFLAGS += --no-builtin-rules
 
 V ?=
 Q := $(if $(V),,@)
-say = @printf '  %-12s %s\n' '$(1)' '$(2)'
+# one line a step; `make -s` says nothing but errors
+say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-12s %s\n' '$(1)' '$(2)')
 define copy
 @mkdir -p $(@D)
 $(Q)cp $< $@

@@ -68,7 +68,7 @@ def test_forbidden_includes_fail_with_the_line_and_the_rule(tree, name, line, ru
 
 def make(directory, *args):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
-    done = run("make", "-s", "-j2", *args, cwd=directory, env=environment, timeout=600)
+    done = run("make", "-j2", *args, cwd=directory, env=environment, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return done
 
