@@ -1,0 +1,71 @@
+/*
+ * image/manifest_raw.h - mayfly.yaml as libcyaml reads it, before texts become
+ * sizes and times. Private to image/manifest*.c.
+ */
+#ifndef IMAGE_MANIFEST_RAW_H
+#define IMAGE_MANIFEST_RAW_H
+
+#include <cyaml/cyaml.h>
+
+#include "image/manifest.h"
+#include "image/yaml_tree.h"
+
+struct raw_trigger {
+	char *type, *method, *path, *host, *topic, *qos, *every, *cron, *missed, *framing, *name;
+};
+
+struct raw_memory {
+	char *window, *event, *effects, *stack, *init, *input, *output;
+};
+
+struct raw_limits {
+	char *cpu, *deadline, *init, *queue, *parallel;
+};
+
+struct raw_price {
+	char *unit, *quantity, *per_unit, *currency;
+};
+
+struct raw_manifest {
+	char *mayfly, *name, *version, *counter, *budget, *key, *durability, *life, *birth;
+	struct raw_memory memory;
+	struct raw_limits limits;
+	struct raw_price price;
+	struct raw_trigger *triggers;
+	unsigned triggers_count;
+	char **modules, **reads, **writes, **emits, **calls, **upstream, **data;
+	unsigned modules_count, reads_count, writes_count, emits_count, calls_count, upstream_count,
+		data_count;
+	struct manifest_pair *config;
+	unsigned config_count;
+};
+
+extern const cyaml_schema_value_t manifest_schema;
+
+/* A manifest while it is read: where to say what is wrong. */
+struct reading {
+	struct yaml_tree *tree;
+	const char *where;
+	char *error; /* MANIFEST_ERROR_MAX */
+};
+
+/* Writes "where:line:column: ..." for the value at `path` ("limits.cpu", "triggers.0.path").
+ * Returns -EINVAL. */
+int reading_bad(const struct reading *r, const char *path, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Is it one of `names` (NULL-terminated)? Its index, or -EINVAL. */
+int reading_choice(
+	const struct reading *r, const char *path, const char *text, const char *const *names);
+
+/* Fills manifest->triggers (malloc'ed) from raw and checks each by its type. 0, -EINVAL, -ENOMEM. */
+int manifest_triggers(
+	const struct reading *r, const struct raw_manifest *raw, struct manifest *manifest);
+/* Checks names, lists and price, once all of *manifest is filled. 0 or -EINVAL. */
+int manifest_check(const struct reading *r, const struct manifest *manifest);
+
+/* Of any list, and of any text. */
+#define MANIFEST_LIST_MAX 64
+#define MANIFEST_TEXT_MAX 255
+
+#endif
