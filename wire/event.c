@@ -16,7 +16,7 @@ static bool reserve(struct event_writer *w, size_t n, uint32_t *at)
 
 	if (!num_fits(start, n, w->size))
 		return false;
-	__builtin_memset((uint8_t *)w->event + w->event->bytes, 0, start - w->event->bytes);
+	__builtin_memset(w->base + w->event->bytes, 0, start - w->event->bytes);
 	*at = (uint32_t)start;
 	return true;
 }
@@ -24,22 +24,29 @@ static bool reserve(struct event_writer *w, size_t n, uint32_t *at)
 static void put(struct event_writer *w, uint32_t at, struct mf_str s)
 {
 	if (s.n > 0)
-		__builtin_memcpy((uint8_t *)w->event + at, s.p, s.n);
+		__builtin_memcpy(w->base + at, s.p, s.n);
 }
 
-bool event_begin(struct event_writer *w, void *buffer, size_t size, enum mf_source source)
+bool event_begin_apart(struct event_writer *w, struct mf_event *header, void *buffer, size_t size,
+	enum mf_source source)
 {
 	if (size < sizeof(struct mf_event))
 		return false;
 	if (size > UINT32_MAX)
 		size = UINT32_MAX;
-	w->event = buffer;
+	w->event = header;
+	w->base = buffer;
 	w->size = size & ~(size_t)(EVENT_ALIGN - 1);
 	__builtin_memset(w->event, 0, sizeof(*w->event));
 	w->event->abi = MF_ABI_VERSION;
 	w->event->bytes = sizeof(*w->event);
 	w->event->source = (uint16_t)source;
 	return true;
+}
+
+bool event_begin(struct event_writer *w, void *buffer, size_t size, enum mf_source source)
+{
+	return event_begin_apart(w, buffer, buffer, size, source);
 }
 
 bool event_span(struct event_writer *w, struct mf_span *span, struct mf_str s)
@@ -64,10 +71,10 @@ uint8_t *event_payload_room(struct event_writer *w, size_t *room)
 
 	if (!reserve(w, 0, &at)) {
 		*room = 0;
-		return (uint8_t *)w->event + w->event->bytes;
+		return w->base + w->event->bytes;
 	}
 	*room = w->size - at;
-	return (uint8_t *)w->event + at;
+	return w->base + at;
 }
 
 void event_payload_set(struct event_writer *w, size_t n)
@@ -97,7 +104,7 @@ static bool add_record(struct event_writer *w, struct mf_span *list, struct mf_r
 	head.size = (uint32_t)size;
 	head.name_len = (uint32_t)name.n;
 	head.value_len = (uint32_t)value.n;
-	__builtin_memset((uint8_t *)w->event + at + size - EVENT_ALIGN, 0, EVENT_ALIGN);
+	__builtin_memset(w->base + at + size - EVENT_ALIGN, 0, EVENT_ALIGN);
 	put(w, at, mf_str_of(&head, sizeof(head)));
 	put(w, at + (uint32_t)sizeof(head), name);
 	put(w, at + (uint32_t)(sizeof(head) + name.n), value);

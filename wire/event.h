@@ -16,12 +16,18 @@
 #include "base/str.h"
 
 struct event_writer {
-	struct mf_event *event; /* at the start of the buffer, 8-byte aligned */
+	struct mf_event *event; /* the header, 8-byte aligned */
+	uint8_t *base;          /* the buffer; the header is, or will be, at its start */
 	size_t size;            /* capacity */
 };
 
 /* Zeroes the header; the caller sets its plain members (time_ns, seed ...) afterwards. */
 bool event_begin(struct event_writer *w, void *buffer, size_t size, enum mf_source source);
+/* The same with the header kept apart, for a buffer that somebody else can write to (a slot):
+ * nothing is read back from it. Whoever made it copies the header to the buffer's start when all
+ * is written. */
+bool event_begin_apart(struct event_writer *w, struct mf_event *header, void *buffer, size_t size,
+	enum mf_source source);
 /* Sets one of the header's spans to a copy of s; zero-length is fine. */
 bool event_span(struct event_writer *w, struct mf_span *span, struct mf_str s);
 /* Room for a payload written in place (recv straight into it): where, and how much fits. */
