@@ -32,14 +32,14 @@ include mk/host.mk
 .PHONY: all plain tests svm layers check-layers format check-format install clean help
 
 ifeq ($(SAN),)
-all: layers $(PROGRAMS) $(LIB_FILES) $(IMAGES)
+all: layers $(PROGRAMS) $(BENCHES) $(LIB_FILES) $(IMAGES)
 	@:
 else
-all: plain $(PROGRAMS) build/san/lib
+all: plain $(PROGRAMS) $(BENCHES) build/san/lib
 	@:
 plain:
 	@+$(MAKE) --no-print-directory SAN= all
-$(PROGRAMS): | plain
+$(PROGRAMS) $(BENCHES): | plain
 endif
 
 tests: all $(TESTS)
@@ -66,6 +66,7 @@ install: all
 	install -d $(INSTALL_TO)/bin $(INSTALL_TO)/lib/mayfly
 	install -m 755 $(PROGRAMS) $(INSTALL_TO)/bin/
 	cd build/lib && find . -type f -exec install -D -m 644 {} $(abspath $(INSTALL_TO))/lib/mayfly/{} \;
+	chmod 755 $(INSTALL_TO)/lib/mayfly/mayfly-spawnee
 	for page in $(wildcard man/*.[1-8]); do \
 		install -D -m 644 $$page $(INSTALL_TO)/share/man/man$${page##*.}/$${page##*/}; done
 

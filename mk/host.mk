@@ -52,6 +52,23 @@ $(B)/mayflyd: $(B)/host/hub/main.o $(HUB_LIBS)
 $(B)/mayfly-worker: $(B)/host/monitor/worker_main.o $(WORKER_LIBS)
 	$(call link,$^,$(LIBS_WORKER),$(WORKER_LDFLAGS))
 
+# What `mayfly bench` compares a birth with: the smallest process there is, no libc.
+ifneq ($(wildcard bench/spawnee.c),)
+LIB_FILES += build/lib/mayfly-spawnee
+build/lib/mayfly-spawnee: bench/spawnee.c mk/flags.mk
+	@mkdir -p $(@D)
+	$(call say,cc no libc,$<)
+	$(Q)$(CC) -std=gnu11 -O2 $(WARN) $(HERE) -ffreestanding -fno-stack-protector -static -nostdlib \
+		-no-pie -s -Wl,--build-id=none -o $@ $<
+endif
+
+# bench/X.c -> $(B)/bench/X, a program with all that the command line has
+BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(filter-out bench/spawnee.c,$(wildcard bench/*.c)))
+$(B)/bench/%: $(B)/host/bench/%.o $(CLI_LIBS)
+	@mkdir -p $(@D)
+	$(call link,$^,$(LIBS_BENCH))
+-include $(BENCHES:$(B)/bench/%=$(B)/host/bench/%.d)
+
 # The sanitizer build finds the library OS and the images where the plain one put them.
 build/san/lib:
 	@mkdir -p $(@D) && ln -sfn ../lib $@
