@@ -40,6 +40,8 @@ struct manifest_trigger {
 	const char *missed;               /* timer: skip, once, all */
 	const char *framing;              /* tcp: length16 (the default), length32 */
 	const char *name;                 /* timer */
+	const char *protocol; /* udp, tcp: what is spoken, so that refusals are in its words: dns */
+	const char *example;  /* udp, tcp: what to try: a payload; with dns a name to ask for */
 };
 
 struct manifest_pair {

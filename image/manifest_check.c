@@ -52,6 +52,8 @@ static const struct trigger_key trigger_keys[] = {
 	KEY(missed, ON(TIMER), 0),
 	KEY(framing, ON(TCP), 0),
 	KEY(name, ON(TIMER), ON(TIMER)),
+	KEY(protocol, ON(UDP) | ON(TCP), 0),
+	KEY(example, ON(UDP) | ON(TCP), 0),
 };
 
 static const char *path_of(unsigned i, const char *key, char to[static 48])
@@ -141,6 +143,18 @@ static int check_request(const struct reading *r, unsigned i, const struct manif
 	return 0;
 }
 
+/* Length-prefixed or not, what is spoken may have words for a refusal. */
+static int check_protocol(const struct reading *r, unsigned i, const struct manifest_trigger *t)
+{
+	static const char *const protocols[] = {"dns", NULL};
+	char path[48];
+
+	if (!t->protocol)
+		return 0;
+	return reading_choice(r, path_of(i, "protocol", path), t->protocol, protocols) < 0 ? -EINVAL
+											   : 0;
+}
+
 static int check_trigger(const struct reading *r, unsigned i, const struct raw_trigger *raw,
 	struct manifest_trigger *t)
 {
@@ -154,7 +168,8 @@ static int check_trigger(const struct reading *r, unsigned i, const struct raw_t
 		if (!t->framing)
 			t->framing = framings[0];
 		choice = reading_choice(r, path_of(i, "framing", path), t->framing, framings);
-		return choice < 0 ? choice : 0;
+		return choice < 0 ? choice : check_protocol(r, i, t);
+	case TRIGGER_UDP: return check_protocol(r, i, t);
 	case TRIGGER_MQTT:
 		if (!is_topic_filter(t->topic))
 			return reading_bad(r, path_of(i, "topic", path),
@@ -198,6 +213,8 @@ int manifest_triggers(
 			.missed = from->missed,
 			.framing = from->framing,
 			.name = from->name,
+			.protocol = from->protocol,
+			.example = from->example,
 		};
 		rc = check_keys(r, i, from, (enum manifest_trigger_type)type);
 		if (rc == 0)
@@ -290,7 +307,7 @@ static int check_config(const struct reading *r, const struct manifest *m)
 		if (!is_file_name(m->config[i].name))
 			return reading_bad(r, path,
 				"config: '%.60s' is not a name of letters, digits, '.', '_' and "
-			        "'-'",
+				"'-'",
 				m->config[i].name);
 		for (unsigned j = 0; j < i; j++)
 			if (strcmp(m->config[i].name, m->config[j].name) == 0)
@@ -312,7 +329,7 @@ static int check_window(const struct reading *r, const struct manifest *m)
 		return 0;
 	return reading_bad(r, "memory.window",
 		"memory: event %s, effects %s, stack %s, a guard page and a page for data need a "
-	        "window "
+		"window "
 		"of %s, it has %s: raise 'window' or lower the others",
 		units_show_size(m->memory.event, event, sizeof(event)),
 		units_show_size(m->memory.effects, effects, sizeof(effects)),
@@ -344,19 +361,19 @@ int manifest_check(const struct reading *r, const struct manifest *m)
 	if (!is_service_name(m->name))
 		return reading_bad(r, "name",
 			"name: '%.80s' is not a service's name: a small letter, then up to %d "
-		        "small "
+			"small "
 			"letters, digits and '-'",
 			m->name, MFI_NAME_MAX - 1);
 	if (strlen(m->version) > MFI_VERSION_MAX ||
 		m->version[strspn(m->version, LETTERS CAPITALS DIGITS ".+_-~")])
 		return reading_bad(r, "version",
 			"version: '%.60s' is not up to %d letters, digits, '.', '+', '_', '-' and "
-		        "'~'",
+			"'~'",
 			m->version, MFI_VERSION_MAX);
 	if (m->limits.cpu_ns > m->limits.deadline_ns)
 		return reading_bad(r, "limits.cpu",
 			"limits: 'cpu' is more than 'deadline', the time from the event to its "
-		        "answer");
+			"answer");
 	rc = check_window(r, m);
 	if (rc == 0)
 		rc = check_lists(r, m);

@@ -11,7 +11,8 @@
 #include "image/yaml_tree.h"
 
 struct raw_trigger {
-	char *type, *method, *path, *host, *topic, *qos, *every, *cron, *missed, *framing, *name;
+	char *type, *method, *path, *host, *topic, *qos, *every, *cron, *missed, *framing, *name,
+		*protocol, *example;
 };
 
 struct raw_memory {

@@ -62,6 +62,8 @@ static const cyaml_schema_field_t trigger_fields[] = {
 	MEMBER("missed", trigger, missed),
 	MEMBER("framing", trigger, framing),
 	MEMBER("name", trigger, name),
+	MEMBER("protocol", trigger, protocol),
+	MEMBER("example", trigger, example),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t trigger = {
