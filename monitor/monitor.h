@@ -5,7 +5,10 @@
  * and process (a gated Linux process); both run the same image file.
  *
  * Threads: one monitor may be used by several threads, each with shells of its
- * own. shell_live must always be called on the thread that opened the shell.
+ * own. A shell belongs to the thread that opened it, until that thread closes it.
+ * In between the thread can't read the TSC, so clocks through the vDSO are denied
+ * to it (SIGSEGV): use the system call. monitor_open starts a watchdog thread,
+ * takes SIGRTMIN to stop vCPUs, and has SIGPIPE ignored, once a process.
  *
  * The guest is hostile. What comes out of shell_live is a copy of the guest's
  * effects area that nothing can change any more, not otherwise checked.
@@ -55,6 +58,8 @@ void monitor_close(struct monitor *monitor); /* close its shells first */
 
 enum mfw_backend monitor_backend(const struct monitor *monitor);
 const uint8_t *monitor_snapshot_digest(const struct monitor *monitor); /* 32 bytes */
+/* What monitor_open does once a process; for those who must do it before they give up rights. */
+int monitor_prepare(void);
 uint64_t monitor_init_ns(const struct monitor *monitor);
 size_t monitor_window_bytes(const struct monitor *monitor);
 /* What mf_init logged: the effects area after it, or NULL. */
@@ -66,6 +71,9 @@ void shell_close(struct shell *shell);
 /* One life. event is a struct mf_event and what belongs to it, `size` bytes in
  * all; it is copied. Fills *life; never fails otherwise. */
 void shell_live(struct shell *shell, const void *event, size_t size, struct life *life);
+
+/* Puts the window back, as shell_live would do first: for whoever has time between two lives. */
+void shell_clean(struct shell *shell);
 
 /* A bare entry that leaves at once: the floor below which no birth goes. ns, or 0
  * where the backend has no such thing. The kvm backend enters the shell's own VM

@@ -1,0 +1,288 @@
+/* The pages and page tables that confine a guest on x86-64. Intel SDM vol. 3, chapters
+ * 4 (paging), 6 (IDT), 7 (TSS, I/O permission bitmap). */
+#include <linux/filter.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "monitor/arch/arch.h"
+#include "monitor/arch/x86_64/gated_filter.h"
+#include "monitor/arch/x86_64/x86.h"
+
+extern const uint8_t arch_kvm_gate[], arch_kvm_gate_end[], arch_kvm_stub[], arch_kvm_stub_end[];
+extern const uint8_t arch_kvm_exceptions[], arch_kvm_exceptions_end[];
+extern const uint8_t arch_gated_gate[], arch_gated_gate_end[];
+extern const uint8_t arch_gated_stub[], arch_gated_stub_end[];
+extern const uint8_t arch_gated_after_write[], arch_gated_after_read[];
+extern const uint8_t arch_gated_handler[], arch_gated_first[];
+
+#define PTE_PRESENT  0x1ull
+#define PTE_WRITE    0x2ull
+#define PTE_USER     0x4ull
+#define PTE_ACCESSED 0x20ull
+#define PTE_NX       (1ull << 63)
+
+static void fill_gdt(uint8_t *system)
+{
+	uint64_t gdt[X86_GDT_ENTRIES] = {0};
+
+	/* accessed bits preset: the processor never writes here */
+	gdt[X86_SEL_CODE0 / 8] = 0x00af9b000000ffffull;
+	gdt[X86_SEL_DATA0 / 8] = 0x00cf93000000ffffull;
+	gdt[X86_SEL_DATA3 / 8] = 0x00cff3000000ffffull;
+	gdt[X86_SEL_CODE3 / 8] = 0x00affb000000ffffull;
+	/* a 64-bit TSS, busy; its base is below 16 MiB */
+	gdt[X86_SEL_TSS / 8] =
+		(X86_TSS_LIMIT & 0xffffull) | ((uint64_t)X86_TSS << 16) | (0x8bull << 40);
+	memcpy(system + (X86_GDT - MF_ADDR_SYSTEM), gdt, sizeof(gdt));
+}
+
+static void fill_tss(uint8_t *system, const struct layout *layout)
+{
+	uint8_t *tss = system + (X86_TSS - MF_ADDR_SYSTEM);
+	uint64_t rsp0 = layout->guard + MF_PAGE;
+	uint16_t map_at = X86_TSS_MAP;
+
+	memset(tss, 0, X86_TSS_MAP);
+	memcpy(tss + 4, &rsp0, sizeof(rsp0));
+	memcpy(tss + 102, &map_at, sizeof(map_at));
+	memset(tss + X86_TSS_MAP, 0xff, X86_TSS_LIMIT + 1 - X86_TSS_MAP);
+	/* a 32-bit `out` needs four ports */
+	for (unsigned port = ARCH_PORT_GATE; port < ARCH_PORT_GATE + 4; port++)
+		tss[X86_TSS_MAP + port / 8] &= (uint8_t) ~(1u << (port % 8));
+}
+
+/* Interrupt gates that only ring 0 may raise by itself. */
+static void fill_idt(uint8_t *system)
+{
+	size_t size = (size_t)(arch_kvm_exceptions_end - arch_kvm_exceptions);
+
+	memcpy(system + (X86_STUBS - MF_ADDR_SYSTEM), arch_kvm_exceptions, size);
+	for (uint64_t v = 0; v < ARCH_EXCEPTIONS; v++) {
+		uint64_t at = X86_STUBS + 4 * v;
+		uint64_t gate[2] = {(at & 0xffff) | ((uint64_t)X86_SEL_CODE0 << 16) |
+				(0x8eull << 40) | ((at >> 16 & 0xffff) << 48),
+			at >> 32};
+
+		memcpy(system + (X86_IDT - MF_ADDR_SYSTEM) + 16 * v, gate, sizeof(gate));
+	}
+}
+
+/* XSAVE area with XSTATE_BV 0: every component to its initial state. x87 control and
+ * MXCSR stand in it all the same: xrstor loads MXCSR from memory (SDM vol. 1, 13.8). */
+static void fill_xstate(uint8_t *page)
+{
+	static const uint32_t mxcsr[2] = {0x1f80, 0xffff};
+	static const uint16_t control = 0x37f;
+
+	memset(page, 0, 0xc00);
+	memcpy(page, &control, sizeof(control));
+	memcpy(page + 24, mxcsr, sizeof(mxcsr));
+}
+
+static uint64_t in_stub(const uint8_t *label)
+{
+	return MF_ADDR_STUB + (uint64_t)(label - arch_gated_stub);
+}
+
+uint64_t arch_gated_start(void)
+{
+	return in_stub(arch_gated_first);
+}
+
+uint64_t arch_gated_signal(void)
+{
+	return in_stub(arch_gated_handler);
+}
+
+uint64_t arch_gated_read(void)
+{
+	return in_stub(arch_gated_after_read);
+}
+
+uint64_t arch_gated_write(void)
+{
+	return in_stub(arch_gated_after_write);
+}
+
+/* What a gated process throws away: all that isn't the guest's. */
+static void fill_unmap(struct arch_params *params)
+{
+	/* 47 bits: what Linux gives without being asked for more */
+	const uint64_t task_end = 0x7ffffffff000ull;
+
+	params->unmap[0][0] = MF_ADDR_WINDOW_END;
+	params->unmap[0][1] = MF_ADDR_INPUT - MF_ADDR_WINDOW_END;
+	params->unmap[1][0] = MF_ADDR_OUTPUT_END;
+	params->unmap[1][1] = task_end - MF_ADDR_OUTPUT_END;
+}
+
+static void fill_params(uint8_t *stub, const struct layout *layout, enum mfw_backend backend)
+{
+	struct arch_params params = {
+		.entry = layout->image->entry,
+		.stack_top = layout->stack_top,
+		.effects = image_effects_at(layout->image),
+		.token = MF_ADDR_WINDOW + offsetof(struct mf_event, reserved1),
+	};
+
+	if (backend == MFW_BACKEND_PROCESS) {
+		struct sock_filter program[ARCH_FILTER_MAX];
+
+		params.program.length = gated_filter(program, &params);
+		params.program.filter = ARCH_FILTER;
+		memcpy(stub + (ARCH_FILTER - MF_ADDR_STUB), program,
+			params.program.length * sizeof(program[0]));
+		fill_unmap(&params);
+	}
+	memcpy(stub + (ARCH_PARAMS - MF_ADDR_STUB), &params, sizeof(params));
+}
+
+void arch_fill_fixed(uint8_t *fixed, const struct layout *layout, enum mfw_backend backend)
+{
+	uint8_t *gate = fixed, *stub = fixed + (MF_ADDR_STUB - MF_ADDR_GATE);
+	uint8_t *system = fixed + (MF_ADDR_SYSTEM - MF_ADDR_GATE);
+
+	memset(gate, 0xcc, MF_PAGE);
+	memset(stub, 0xcc, MF_PAGE);
+	if (backend == MFW_BACKEND_PROCESS) {
+		memcpy(gate, arch_gated_gate, (size_t)(arch_gated_gate_end - arch_gated_gate));
+		memcpy(stub, arch_gated_stub, (size_t)(arch_gated_stub_end - arch_gated_stub));
+	} else {
+		memcpy(gate, arch_kvm_gate, (size_t)(arch_kvm_gate_end - arch_kvm_gate));
+		memcpy(stub, arch_kvm_stub, (size_t)(arch_kvm_stub_end - arch_kvm_stub));
+		fill_gdt(system);
+		fill_tss(system, layout);
+		fill_idt(system);
+	}
+	fill_xstate(stub + (ARCH_XSTATE - MF_ADDR_STUB));
+	fill_params(stub, layout, backend);
+}
+
+/* ------------------------------------------------------------ page tables */
+
+static unsigned index_at(uint64_t address, int level)
+{
+	return (unsigned)(address >> (12 + 9 * level)) & 511;
+}
+
+uint64_t arch_tables_bytes(const struct layout *layout)
+{
+	uint64_t pages = 2, last_2m = ~0ull, last_1g = ~0ull;
+
+	for (unsigned i = 0; i < layout->regions; i++) {
+		const struct layout_region *r = &layout->region[i];
+
+		for (uint64_t a = r->address >> 21; a <= (r->address + r->bytes - 1) >> 21; a++) {
+			pages += (uint64_t)(a != last_2m) + (uint64_t)(a >> 9 != last_1g);
+			last_2m = a;
+			last_1g = a >> 9;
+		}
+	}
+	return pages * MF_PAGE;
+}
+
+struct tables {
+	uint8_t *memory;
+	const struct layout *layout;
+	uint64_t used;
+};
+
+static uint64_t *entry_in(const struct tables *t, uint64_t table, unsigned i)
+{
+	return (uint64_t *)(void *)(t->memory + table) + i;
+}
+
+/* The offset of the table below entry i of `table`; made if it isn't there. */
+static uint64_t table_below(struct tables *t, uint64_t table, unsigned i)
+{
+	uint64_t *entry = entry_in(t, table, i);
+
+	if (!(*entry & PTE_PRESENT)) {
+		*entry = (t->layout->tables_gpa + t->used) | PTE_PRESENT | PTE_WRITE | PTE_USER |
+			PTE_ACCESSED;
+		t->used += MF_PAGE;
+	}
+	return (*entry & 0xffffffffff000ull) - t->layout->tables_gpa;
+}
+
+static uint64_t *leaf(struct tables *t, uint64_t address)
+{
+	uint64_t table = 0;
+
+	for (int level = 3; level > 0; level--)
+		table = table_below(t, table, index_at(address, level));
+	return entry_in(t, table, index_at(address, 0));
+}
+
+/* Accessed and dirty are preset, so that the tables never change; the window of a large
+ * guest starts clean, because there dirty says what must be put back. */
+static uint64_t leaf_bits(
+	const struct layout *layout, const struct layout_region *r, int init_writable)
+{
+	int write = r->write || (init_writable && r->address == MF_ADDR_INIT);
+	int tracked = layout->large && r->write && !r->supervisor;
+
+	return PTE_PRESENT | PTE_ACCESSED | (tracked ? 0 : ARCH_PTE_DIRTY) |
+		(write ? PTE_WRITE : 0) | (r->supervisor ? 0 : PTE_USER) |
+		(r->execute ? 0 : PTE_NX);
+}
+
+void arch_fill_tables(uint8_t *tables, const struct layout *layout, int init_writable)
+{
+	struct tables t = {.memory = tables, .layout = layout, .used = MF_PAGE};
+
+	memset(tables, 0, layout->tables_bytes);
+	for (unsigned i = 0; i < layout->regions; i++) {
+		const struct layout_region *r = &layout->region[i];
+		uint64_t bits = leaf_bits(layout, r, init_writable);
+
+		for (uint64_t at = 0; at < r->bytes; at += MF_PAGE)
+			*leaf(&t, r->address + at) = (r->gpa + at) | bits;
+	}
+}
+
+uint64_t *arch_window_entry(uint8_t *tables, const struct layout *layout, uint64_t page)
+{
+	struct tables t = {.memory = tables, .layout = layout, .used = layout->tables_bytes};
+
+	return leaf(&t, MF_ADDR_WINDOW + page * MF_PAGE);
+}
+
+/* ------------------------------------------------------------- exceptions */
+
+static const struct {
+	const char *name;
+	int code;
+} exceptions[ARCH_EXCEPTIONS] = {
+	[0] = {"#DE divide error", 0},
+	[1] = {"#DB debug exception", 0},
+	[3] = {"#BP breakpoint", 0},
+	[4] = {"#OF overflow", 0},
+	[5] = {"#BR bound range exceeded", 0},
+	[6] = {"#UD invalid opcode", 0},
+	[7] = {"#NM device not available", 0},
+	[8] = {"#DF double fault", 1},
+	[10] = {"#TS invalid TSS", 1},
+	[11] = {"#NP segment not present", 1},
+	[12] = {"#SS stack fault", 1},
+	[13] = {"#GP general protection", 1},
+	[14] = {"#PF page fault", 1},
+	[16] = {"#MF x87 floating point", 0},
+	[17] = {"#AC alignment check", 1},
+	[18] = {"#MC machine check", 0},
+	[19] = {"#XM SIMD floating point", 0},
+	[20] = {"#VE virtualization", 0},
+	[21] = {"#CP control protection", 1},
+};
+
+const char *arch_exception_name(uint32_t vector)
+{
+	if (vector < ARCH_EXCEPTIONS && exceptions[vector].name != NULL)
+		return exceptions[vector].name;
+	return vector < ARCH_EXCEPTIONS ? "unexpected exception" : "left the guest by another way";
+}
+
+int arch_exception_has_code(uint32_t vector)
+{
+	return vector < ARCH_EXCEPTIONS && exceptions[vector].code;
+}

@@ -1,0 +1,80 @@
+/*
+ * monitor/core.h - what the parts of the monitor share: a service's monitor, its
+ * shells, and the backend behind them. Nobody outside monitor/ includes it.
+ */
+#ifndef MONITOR_CORE_H
+#define MONITOR_CORE_H
+
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "monitor/layout.h"
+#include "monitor/monitor.h"
+#include "monitor/watchdog.h"
+
+/* One of kvm and process. All functions return 0 or -errno, unless they say otherwise. */
+struct backend {
+	/* Makes what a shell needs besides struct shell; `init`: for the run of mf_init, the
+	 * init area is writable. On failure `error` has a line, and nothing is left behind. */
+	int (*open)(struct shell *shell, bool init, char error[MONITOR_ERROR_MAX]);
+	void (*close)(struct shell *shell);
+	/* Runs the guest from birth to its way out and fills in result (OK: it came to the gate,
+	 * operation in shell->operation), vector, address, touched. -EAGAIN: the life never
+	 * began, through no fault of its own; close, open, and run it again. */
+	int (*run)(struct shell *shell, struct life *life);
+	/* Ends a run from another thread. */
+	void (*kill)(struct shell *shell);
+	/* Puts back the pages ever written of a large window; NULL error. */
+	void (*restore_large)(struct shell *shell);
+	uint64_t (*floor)(struct shell *shell);
+};
+extern const struct backend backend_kvm, backend_process;
+
+struct monitor {
+	const struct image *image;
+	struct layout layout;
+	const struct backend *backend;
+	struct monitor_options options;
+	enum mfw_backend which;
+	uint64_t cpu_ns, deadline_ns;
+	int fixed_fd; /* memory of layout.fixed_bytes: gate ... init */
+	uint8_t *fixed;
+	uint8_t *snapshot; /* the window as every life finds it */
+	uint8_t digest[32];
+	uint64_t init_ns;
+	uint8_t *init_effects;
+	uint32_t init_effects_bytes;
+	struct kvm_host *kvm; /* what kvm.c asked the machine once; freed by monitor_close */
+};
+
+struct shell {
+	struct monitor *monitor;
+	uint8_t *window;     /* host memory: window, then page tables (kvm) */
+	uint8_t *effects;    /* the copy that a life's effects are handed out in */
+	uint32_t event_used; /* bytes of the last event: host writes, besides the guest's */
+	uint32_t operation;  /* enum mf_op of the last way out */
+	bool open;           /* the backend has what it needs */
+	bool dirty;          /* the window isn't the snapshot */
+	bool init;
+	struct watch watch;
+	union {
+		struct {
+			int vm, vcpu;
+			pthread_t thread;
+			struct kvm_run *run;
+			struct kvm_sregs sregs; /* as every life finds them */
+		} kvm;
+		struct {
+			int window_fd;
+			int to, from; /* pipes */
+			int pid;
+			uint8_t *touched; /* mincore's answer, a byte a page; large windows */
+		} process;
+	};
+};
+
+/* The clock without the vDSO: threads that run guests can't read the TSC. */
+uint64_t monitor_now(void);
+
+#endif

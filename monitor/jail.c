@@ -1,0 +1,101 @@
+#include "monitor/jail.h"
+
+#include <linux/kvm.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "sys/sandbox.h"
+
+#define ANY(call, why)                                                                             \
+	{                                                                                          \
+		.number = SYS_##call, .reason = why                                                \
+	}
+#define ONLY(call, arg, m, e, why)                                                                 \
+	{                                                                                          \
+		.number = SYS_##call, .reason = why, .masked = true, .argument = arg, .mask = m,   \
+		.equal = e                                                                         \
+	}
+#define IOCTL(request, why) ONLY(ioctl, 1, 0xffffffffu, request, why)
+
+/* Both backends. */
+#define COMMON                                                                                     \
+	ANY(clock_gettime, "when a life began and ended; the watchdog"),                           \
+		ANY(poll, "wait for the hub"), ANY(read, "the hub's eventfd; a guest's byte"),     \
+		ANY(write, "the hub's eventfd; a guest's byte; last words on descriptor 2"),       \
+		ANY(futex, "locks between its threads"),                                           \
+		ONLY(mmap, 2, PROT_EXEC, 0, "memory for shells; vCPU state"),                      \
+		ONLY(mprotect, 2, PROT_EXEC, 0, "malloc grows"),                                   \
+		ANY(munmap, "shells are given up"), ANY(brk, "malloc"),                            \
+		ANY(close, "a shell's descriptors"),                                               \
+		ANY(memfd_create, "memory that shells share"), ANY(ftruncate, "its size"),         \
+		ONLY(prctl, 0, 0xffffffffu, PR_SET_TSC, "no TSC for guests"),                      \
+		ANY(rt_sigreturn, "back from the signal that stops a vCPU"),                       \
+		ANY(exit_group, "the end")
+
+static const struct sandbox_rule kvm_rules[] = {
+	IOCTL(KVM_RUN, "a life"),
+	COMMON,
+	IOCTL(KVM_GET_API_VERSION, "is this KVM?"),
+	IOCTL(KVM_CHECK_EXTENSION, "what can it do?"),
+	IOCTL(KVM_GET_VCPU_MMAP_SIZE, "size of the vCPU's shared page"),
+	IOCTL(KVM_GET_SUPPORTED_CPUID, "what may a guest see?"),
+	IOCTL(KVM_CREATE_VM, "a shell"),
+	IOCTL(KVM_CREATE_VCPU, "its processor"),
+	IOCTL(KVM_SET_USER_MEMORY_REGION, "its memory"),
+	IOCTL(KVM_SET_CPUID2, "its processor's features"),
+	IOCTL(KVM_GET_SREGS, "system registers; CR2 of a crash"),
+	IOCTL(KVM_SET_SREGS, "system registers"),
+	IOCTL(KVM_SET_XCRS, "vector state that it may use"),
+	IOCTL(KVM_GET_REGS, "where it crashed"),
+	ANY(tgkill, "the watchdog stops a vCPU"),
+	ANY(getpid, "part of the same (pthread_kill)"),
+	ANY(rt_sigprocmask, "part of the same (pthread_kill)"),
+	ANY(rt_sigaction, "the handler for it"),
+};
+
+/* Gated processes are started by the jailed worker, under this list and their own. */
+static const struct sandbox_rule process_rules[] = {
+	COMMON,
+	ANY(rt_sigaction, "a gated process: its handlers"),
+	ANY(rt_sigprocmask, "the same; fork"),
+	ANY(sigaltstack, "the same"),
+	ONLY(clone, 0, CLONE_VM | CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS, 0, "a gated process"),
+	ANY(set_robust_list, "part of fork"),
+	ANY(pipe2, "its two pipes"),
+	ANY(mincore, "which pages of a large window exist"),
+	ANY(kill, "the watchdog ends it"),
+	ANY(wait4, "it is gone"),
+	ANY(waitid, "what it died of"),
+	/* what one does before its own, much shorter list applies */
+	ONLY(mmap, 2, PROT_WRITE, 0, "a gated process maps its guest's code"),
+	ONLY(prctl, 0, 0xffffffffu, PR_SET_PDEATHSIG, "it dies with the worker"),
+	ONLY(prctl, 0, 0xffffffffu, PR_SET_NO_NEW_PRIVS, "for seccomp"),
+	ONLY(prctl, 0, 0xffffffffu, PR_SET_DUMPABLE, "nobody traces it"),
+	ANY(arch_prctl, "no CPUID for guests"),
+	ANY(prlimit64, "no core dump"),
+	ANY(dup3, "its two descriptors"),
+	ANY(close_range, "no others"),
+	ANY(rseq, "glibc's, whose memory goes away"),
+	ANY(seccomp, "its own list"),
+};
+
+#if defined(__SANITIZE_ADDRESS__)
+/* Sanitizers need more than can be listed; what runs under them is a test. */
+#define JAIL_SKIPPED 1
+#else
+#define JAIL_SKIPPED 0
+#endif
+
+int jail_enter(enum mfw_backend backend)
+{
+	int rc = sandbox_no_privileges();
+
+	if (rc < 0 || JAIL_SKIPPED)
+		return rc;
+	if (backend == MFW_BACKEND_KVM)
+		return sandbox_enter(kvm_rules, sizeof(kvm_rules) / sizeof(kvm_rules[0]));
+	return sandbox_enter(process_rules, sizeof(process_rules) / sizeof(process_rules[0]));
+}

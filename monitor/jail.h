@@ -1,0 +1,14 @@
+/*
+ * monitor/jail.h - what a worker may still ask of Linux once it is set up. The
+ * list in jail.c is the worker's threat model: no file can be opened, no socket
+ * made, no program run, no other process touched.
+ */
+#ifndef MONITOR_JAIL_H
+#define MONITOR_JAIL_H
+
+#include "abi/worker.h"
+
+/* All threads must have been started. backend: kvm or process. 0 or -errno. */
+int jail_enter(enum mfw_backend backend);
+
+#endif

@@ -1,0 +1,297 @@
+/* The kvm backend: a shell is a VM with one vCPU and two memory slots. See
+ * monitor/kvm.h for what is put back between two lives, and where. */
+#include "monitor/kvm.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "monitor/arch/arch.h"
+#include "monitor/arch/x86_64/kvm_state.h"
+#include "monitor/core.h"
+
+/* The vCPU that this thread runs, for the signal handler that stops it. */
+static _Thread_local struct kvm_run *volatile running;
+
+#define STOP_SIGNAL SIGRTMIN
+
+static void on_stop(int sig)
+{
+	(void)sig;
+	if (running != NULL)
+		running->immediate_exit = 1;
+}
+
+/* ------------------------------------------------------------ the machine */
+
+static const struct {
+	int capability;
+	const char *name;
+} needed[] = {
+	{KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY"},
+	{KVM_CAP_READONLY_MEM, "KVM_CAP_READONLY_MEM"},
+	{KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT"},
+	{KVM_CAP_SYNC_REGS, "KVM_CAP_SYNC_REGS"},
+	{KVM_CAP_XCRS, "KVM_CAP_XCRS"},
+};
+
+static int refuse(char error[MONITOR_ERROR_MAX], int err, const char *what)
+{
+	snprintf(error, MONITOR_ERROR_MAX, "kvm: %s: %s", what, strerror(err));
+	return -err;
+}
+
+int kvm_host_open(struct kvm_host **out, int kvm_fd, char error[MONITOR_ERROR_MAX])
+{
+	struct sigaction action = {.sa_handler = on_stop};
+	struct kvm_host *host;
+	int rc;
+
+	if (ioctl(kvm_fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
+		return refuse(error, EINVAL, "this isn't /dev/kvm");
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (ioctl(kvm_fd, KVM_CHECK_EXTENSION, needed[i].capability) <= 0)
+			return refuse(error, ENOTSUP, needed[i].name);
+	host = calloc(1, sizeof(*host));
+	if (host == NULL)
+		return refuse(error, ENOMEM, "memory");
+	host->fd = kvm_fd;
+	rc = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (rc < 0) {
+		rc = refuse(error, errno, "KVM_GET_VCPU_MMAP_SIZE");
+		goto out;
+	}
+	host->run_bytes = (size_t)rc;
+	rc = kvm_state_cpuid(host, error);
+	if (rc < 0)
+		goto out;
+	sigaction(STOP_SIGNAL, &action, NULL);
+	*out = host;
+	return 0;
+out:
+	free(host);
+	return rc;
+}
+
+void kvm_host_close(struct kvm_host *host)
+{
+	free(host);
+}
+
+/* --------------------------------------------------------------- a shell */
+
+static int add_slot(const struct shell *shell, struct kvm_userspace_memory_region slot)
+{
+	return ioctl(shell->kvm.vm, KVM_SET_USER_MEMORY_REGION, &slot) < 0 ? -errno : 0;
+}
+
+static int add_slots(const struct shell *shell, bool init)
+{
+	const struct monitor *m = shell->monitor;
+	int rc = add_slot(shell,
+		(struct kvm_userspace_memory_region){.slot = 0,
+			.flags = init ? 0 : KVM_MEM_READONLY,
+			.guest_phys_addr = m->layout.fixed_gpa,
+			.memory_size = m->layout.fixed_bytes,
+			.userspace_addr = (uintptr_t)m->fixed});
+
+	if (rc < 0)
+		return rc;
+	return add_slot(shell,
+		(struct kvm_userspace_memory_region){.slot = 1,
+			.guest_phys_addr = m->layout.shell_gpa,
+			.memory_size = m->layout.window_bytes + m->layout.tables_bytes,
+			.userspace_addr = (uintptr_t)shell->window});
+}
+
+static void kvm_close(struct shell *shell)
+{
+	if (shell->kvm.run != NULL)
+		munmap(shell->kvm.run, shell->monitor->kvm->run_bytes);
+	if (shell->kvm.vcpu >= 0)
+		close(shell->kvm.vcpu);
+	if (shell->kvm.vm >= 0)
+		close(shell->kvm.vm);
+	shell->kvm.run = NULL;
+	shell->kvm.vcpu = shell->kvm.vm = -1;
+}
+
+static int kvm_make(struct shell *shell, bool init, const char **what)
+{
+	const struct monitor *m = shell->monitor;
+	struct kvm_run *run;
+	int rc;
+
+	*what = "KVM_CREATE_VM";
+	shell->kvm.vm = ioctl(m->kvm->fd, KVM_CREATE_VM, 0);
+	if (shell->kvm.vm < 0)
+		return -errno;
+	*what = "KVM_SET_USER_MEMORY_REGION";
+	rc = add_slots(shell, init);
+	if (rc < 0)
+		return rc;
+	*what = "KVM_CREATE_VCPU";
+	shell->kvm.vcpu = ioctl(shell->kvm.vm, KVM_CREATE_VCPU, 0);
+	if (shell->kvm.vcpu < 0)
+		return -errno;
+	run = mmap(NULL, m->kvm->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, shell->kvm.vcpu, 0);
+	if (run == MAP_FAILED)
+		return -errno;
+	shell->kvm.run = run;
+	return kvm_state_first(m->kvm, shell->kvm.vcpu, &m->layout, &shell->kvm.sregs, what);
+}
+
+static int kvm_open(struct shell *shell, bool init, char error[MONITOR_ERROR_MAX])
+{
+	const struct layout *layout = &shell->monitor->layout;
+	const char *what;
+	int rc;
+
+	shell->kvm.vm = shell->kvm.vcpu = -1;
+	shell->kvm.run = NULL;
+	arch_fill_tables(shell->window + layout->window_bytes, layout, init);
+	rc = kvm_make(shell, init, &what);
+	if (rc < 0) {
+		kvm_close(shell);
+		return refuse(error, -rc, what);
+	}
+	shell->watch.clock = CLOCK_THREAD_CPUTIME_ID;
+	if (pthread_getcpuclockid(pthread_self(), &shell->watch.clock) != 0)
+		shell->watch.clock = CLOCK_MONOTONIC;
+	shell->kvm.thread = pthread_self();
+	return 0;
+}
+
+static void kvm_kill(struct shell *shell)
+{
+	pthread_kill(shell->kvm.thread, STOP_SIGNAL);
+}
+
+/* ------------------------------------------------------------------ a life */
+
+/* Enters the guest until it leaves by itself or the watchdog ended it. 0 or -errno. */
+static int enter(struct shell *shell)
+{
+	struct kvm_run *run = shell->kvm.run;
+	uint64_t state = atomic_load(&shell->watch.state);
+	int rc;
+
+	run->immediate_exit = 0;
+	running = run;
+	for (;;) {
+		rc = ioctl(shell->kvm.vcpu, KVM_RUN, 0);
+		if (rc == 0 || errno != EINTR)
+			break;
+		if (atomic_load(&shell->watch.state) != state)
+			break;
+		run->immediate_exit = 0; /* a signal meant for an earlier life, or for others */
+	}
+	running = NULL;
+	return rc < 0 ? -errno : 0;
+}
+
+/* Which exception, where: from the frame that the processor pushed on the ring-0 stack, and
+ * CR2. All of it is only told to people. */
+static void explain(struct shell *shell, uint32_t vector, struct life *life)
+{
+	const struct layout *layout = &shell->monitor->layout;
+	size_t words = arch_exception_has_code(vector) ? 6 : 5;
+	struct kvm_sregs sregs;
+
+	life->vector = vector;
+	memcpy(&life->address,
+		shell->window + (layout->guard - MF_ADDR_WINDOW) + MF_PAGE - 8 * words +
+			(words == 6 ? 8 : 0),
+		sizeof(life->address));
+	if (vector == 14 && ioctl(shell->kvm.vcpu, KVM_GET_SREGS, &sregs) == 0)
+		life->touched = sregs.cr2;
+}
+
+static void explain_exit(struct shell *shell, struct life *life)
+{
+	struct kvm_regs regs;
+
+	life->vector = MONITOR_VECTOR_EXIT;
+	life->touched = shell->kvm.run->exit_reason;
+	if (ioctl(shell->kvm.vcpu, KVM_GET_REGS, &regs) == 0)
+		life->address = regs.rip;
+}
+
+/* What KVM_RUN came back with. Whatever isn't the gate's one `out` ends this shell too:
+ * KVM may have I/O to complete or events pending in it. */
+static void judge(struct shell *shell, int rc, struct life *life)
+{
+	const struct kvm_run *run = shell->kvm.run;
+
+	if (rc == -EINTR) {
+		life->result = MFW_ERR_CPU;
+	} else if (rc < 0) {
+		life->result = MFW_ERR_BACKEND;
+	} else if (run->exit_reason == KVM_EXIT_IO && run->io.direction == KVM_EXIT_IO_OUT &&
+		run->io.port == ARCH_PORT_GATE && run->io.size == 4 && run->io.count == 1) {
+		memcpy(&shell->operation, (const uint8_t *)run + run->io.data_offset, 4);
+		life->result = MFW_OK;
+	} else {
+		life->result = MFW_ERR_CRASHED;
+		if (run->exit_reason == KVM_EXIT_IO && run->io.size == 1 &&
+			run->io.port - ARCH_PORT_EXCEPTION < ARCH_EXCEPTIONS)
+			explain(shell, run->io.port - ARCH_PORT_EXCEPTION, life);
+		else
+			explain_exit(shell, life);
+	}
+}
+
+static int kvm_run_life(struct shell *shell, struct life *life)
+{
+	kvm_state_reset(shell->kvm.run, &shell->kvm.sregs, &shell->monitor->layout);
+	judge(shell, enter(shell), life);
+	return 0;
+}
+
+static uint64_t kvm_floor(struct shell *shell)
+{
+	uint64_t from = monitor_now();
+	struct life life = {0};
+
+	kvm_state_reset_registers(shell->kvm.run, &shell->monitor->layout, ARCH_FLOOR);
+	judge(shell, enter(shell), &life);
+	return life.result == MFW_OK ? monitor_now() - from : 0;
+}
+
+/* Dirty bits are never cleared: the processor may hold them in its TLB, and a page once
+ * written is likely to be written again. */
+static void kvm_restore_large(struct shell *shell)
+{
+	const struct monitor *m = shell->monitor;
+	uint8_t *tables = shell->window + m->layout.window_bytes;
+	uint64_t pages = m->layout.window_bytes / MF_PAGE;
+
+	for (uint64_t page = 0; page < pages; page++) {
+		const uint64_t *entry = arch_window_entry(tables, &m->layout, page);
+
+		/* the rest of this table's entries follow it in memory */
+		for (uint64_t end = page | 511; page < pages; page++, entry++) {
+			if (*(const volatile uint64_t *)entry & ARCH_PTE_DIRTY)
+				memcpy(shell->window + page * MF_PAGE, m->snapshot + page * MF_PAGE,
+					MF_PAGE);
+			if (page == end)
+				break;
+		}
+	}
+}
+
+const struct backend backend_kvm = {
+	.open = kvm_open,
+	.close = kvm_close,
+	.run = kvm_run_life,
+	.kill = kvm_kill,
+	.restore_large = kvm_restore_large,
+	.floor = kvm_floor,
+};

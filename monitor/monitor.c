@@ -1,0 +1,540 @@
+#include "monitor/monitor.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "monitor/arch/arch.h"
+#include "monitor/core.h"
+#include "monitor/kvm.h"
+
+uint64_t monitor_now(void)
+{
+	struct timespec t = {0};
+
+	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+int monitor_prepare(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	return watchdog_start();
+}
+
+static int refuse(char error[MONITOR_ERROR_MAX], enum mfw_result result, const char *what)
+{
+	snprintf(error, MONITOR_ERROR_MAX, "%s: %s", what, strerror(errno));
+	return (int)result;
+}
+
+/* ------------------------------------------------------- the fixed memory */
+
+static void fill_info(struct monitor *m, const uint8_t *data, size_t data_size)
+{
+	const struct image *image = m->image;
+	struct mf_info info = {
+		.magic = MF_INFO_MAGIC,
+		.abi = MF_ABI_VERSION,
+		.event_bytes = image->note.event_bytes,
+		.effects_bytes = image->note.effects_bytes,
+		.window_bytes = m->layout.window_bytes,
+		.heap_addr = image_heap_at(image),
+		.heap_end = m->layout.guard,
+		.stack_top = m->layout.stack_top,
+		.init_bytes = m->layout.init_bytes,
+		.data_bytes = data_size,
+	};
+	uint8_t both[64];
+
+	memcpy(info.image_digest, image->digest, 32);
+	crypto_hash_sha256(info.data_digest, data, data_size);
+	memcpy(m->fixed + (MF_ADDR_INFO - MF_ADDR_GATE), &info, sizeof(info));
+	memcpy(both, info.image_digest, 32);
+	memcpy(both + 32, info.data_digest, 32);
+	crypto_hash_sha256(m->digest, both, sizeof(both));
+}
+
+static int make_fixed(struct monitor *m, const uint8_t *data, size_t data_size)
+{
+	const struct image *image = m->image;
+	void *at;
+
+	m->fixed_fd = memfd_create("mayfly-fixed", MFD_CLOEXEC);
+	if (m->fixed_fd < 0 || ftruncate(m->fixed_fd, (off_t)m->layout.fixed_bytes) < 0)
+		return -errno;
+	at = mmap(NULL, m->layout.fixed_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, m->fixed_fd, 0);
+	if (at == MAP_FAILED)
+		return -errno;
+	m->fixed = at;
+	arch_fill_fixed(m->fixed, &m->layout, m->which);
+	for (unsigned i = 0; i < image->segments; i++) {
+		const struct image_segment *s = &image->segment[i];
+
+		if (!s->write && s->file > 0)
+			memcpy(m->fixed + (s->address - MF_ADDR_GATE), s->file_bytes, s->file);
+	}
+	if (data_size > 0)
+		memcpy(m->fixed + m->layout.data_at, data, data_size);
+	fill_info(m, data, data_size);
+	return 0;
+}
+
+static int make_snapshot(struct monitor *m)
+{
+	void *at = mmap(NULL, m->layout.window_bytes, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	m->snapshot = at;
+	for (unsigned i = 0; i < m->image->segments; i++) {
+		const struct image_segment *s = &m->image->segment[i];
+
+		if (s->write && s->file > 0)
+			memcpy(m->snapshot + (s->address - MF_ADDR_WINDOW), s->file_bytes, s->file);
+	}
+	return 0;
+}
+
+/* ----------------------------------------------------------------- shells */
+
+static int make_window(struct shell *shell)
+{
+	const struct layout *layout = &shell->monitor->layout;
+	uint64_t bytes = layout->window_bytes;
+	int fd = -1, flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	void *at;
+
+	if (shell->monitor->which == MFW_BACKEND_PROCESS) {
+		fd = memfd_create("mayfly-window", MFD_CLOEXEC);
+		shell->process.window_fd = fd;
+		if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0)
+			return -errno;
+		shell->process.touched = malloc(bytes / MF_PAGE);
+		if (shell->process.touched == NULL)
+			return -ENOMEM;
+		flags = MAP_SHARED;
+	} else {
+		bytes += layout->tables_bytes;
+	}
+	at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
+	if (at == MAP_FAILED)
+		return -errno;
+	shell->window = at;
+	return 0;
+}
+
+static void free_window(struct shell *shell)
+{
+	const struct layout *layout = &shell->monitor->layout;
+	uint64_t bytes = layout->window_bytes;
+
+	if (shell->monitor->which == MFW_BACKEND_PROCESS) {
+		if (shell->process.window_fd >= 0)
+			close(shell->process.window_fd);
+		free(shell->process.touched);
+	} else {
+		bytes += layout->tables_bytes;
+	}
+	if (shell->window != NULL)
+		munmap(shell->window, bytes);
+}
+
+/* A large window starts as the snapshot too, but without touching what is zero in it. */
+static void copy_nonzero(uint8_t *to, const uint8_t *from, uint64_t bytes)
+{
+	static const uint8_t zero[MF_PAGE];
+
+	for (uint64_t at = 0; at < bytes; at += MF_PAGE)
+		if (memcmp(from + at, zero, MF_PAGE) != 0)
+			memcpy(to + at, from + at, MF_PAGE);
+}
+
+static int shell_make(
+	struct shell **out, struct monitor *m, bool init, char error[MONITOR_ERROR_MAX])
+{
+	struct shell *shell = calloc(1, sizeof(*shell));
+
+	if (shell == NULL)
+		return refuse(error, MFW_ERR_BACKEND, "memory for a shell");
+	*shell = (struct shell){.monitor = m,
+		.init = init,
+		.watch = {.shell = shell,
+			.kill = m->backend->kill,
+			.cpu_ns = init ? m->image->note.init_ns : m->cpu_ns,
+			.wall_ns = init ? m->image->note.init_ns : m->deadline_ns}};
+	if (m->which == MFW_BACKEND_PROCESS)
+		shell->process.window_fd = -1;
+	shell->effects = malloc(m->image->note.effects_bytes);
+	if (shell->effects == NULL || make_window(shell) < 0) {
+		refuse(error, MFW_ERR_BACKEND, "memory for a shell");
+		goto out;
+	}
+	copy_nonzero(shell->window, m->snapshot, m->layout.window_bytes);
+	watchdog_add(&shell->watch);
+	*out = shell;
+	return 0;
+out:
+	free_window(shell);
+	free(shell->effects);
+	free(shell);
+	return MFW_ERR_BACKEND;
+}
+
+static void shell_stop(struct shell *shell)
+{
+	if (shell->open)
+		shell->monitor->backend->close(shell);
+	shell->open = false;
+}
+
+static int shell_start(struct shell *shell, char error[MONITOR_ERROR_MAX])
+{
+	int rc = 0;
+
+	if (!shell->open)
+		rc = shell->monitor->backend->open(shell, shell->init, error);
+	shell->open = rc == 0;
+	return rc;
+}
+
+/* Guests can't read the TSC where the host thread can't: it is this on hosts that don't
+ * honour CR4.TSD. Counted, since one thread may have several shells. */
+static _Thread_local unsigned tsc_denied;
+
+static void deny_tsc(void)
+{
+	if (tsc_denied++ == 0)
+		prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
+}
+
+static void allow_tsc(void)
+{
+	if (--tsc_denied == 0)
+		prctl(PR_SET_TSC, PR_TSC_ENABLE);
+}
+
+int shell_open(struct shell **out, struct monitor *m, char error[MONITOR_ERROR_MAX])
+{
+	struct shell *shell;
+	int rc = shell_make(&shell, m, false, error);
+
+	if (rc != 0)
+		return rc;
+	deny_tsc();
+	if (m->options.birth == MFW_POOLED && shell_start(shell, error) < 0) {
+		shell_close(shell);
+		return MFW_ERR_BACKEND;
+	}
+	*out = shell;
+	return 0;
+}
+
+void shell_close(struct shell *shell)
+{
+	shell_stop(shell);
+	if (!shell->init)
+		allow_tsc();
+	watchdog_remove(&shell->watch);
+	free_window(shell);
+	free(shell->effects);
+	free(shell);
+}
+
+/* ------------------------------------------------------------------ lives */
+
+/* Everything that a life can write, and what the host wrote for it, back to the snapshot. */
+void shell_clean(struct shell *shell)
+{
+	const struct monitor *m = shell->monitor;
+
+	if (!shell->dirty)
+		return;
+	if (m->layout.large) {
+		memcpy(shell->window, m->snapshot, shell->event_used);
+		m->backend->restore_large(shell);
+	} else {
+		memcpy(shell->window, m->snapshot, m->layout.window_bytes);
+	}
+	shell->dirty = false;
+}
+
+static bool put_event(struct shell *shell, const void *event, size_t size)
+{
+	struct mf_event head;
+
+	if (size < sizeof(head) || size > shell->monitor->image->note.event_bytes)
+		return false;
+	memcpy(&head, event, sizeof(head));
+	if (head.abi != MF_ABI_VERSION || head.bytes != size)
+		return false;
+	shell->dirty = true;
+	shell->event_used = (uint32_t)size;
+	memcpy(shell->window, event, size);
+	/* reserved, and the process backend's token lies there */
+	memset(shell->window + offsetof(struct mf_event, reserved1), 0, sizeof(head.reserved1));
+	return true;
+}
+
+/* The guest said that it is over: what it left, copied once. */
+static void take_effects(struct shell *shell, struct life *life)
+{
+	static const enum mfw_result results[] = {
+		[MF_OUTCOME_NONE] = MFW_ERR_EFFECTS,
+		[MF_OUTCOME_OK] = MFW_OK,
+		[MF_OUTCOME_FAILED] = MFW_ERR_FAILED,
+		[MF_OUTCOME_FULL] = MFW_ERR_EFFECTS,
+		[MF_OUTCOME_MEMORY] = MFW_ERR_MEMORY,
+	};
+	const struct mfi_image *note = &shell->monitor->image->note;
+	const uint8_t *from = shell->window + note->event_bytes;
+	struct mf_effects head;
+
+	if (shell->operation != MF_OP_END) {
+		life->result = shell->operation == MF_OP_CALL ? MFW_ERR_CALL : MFW_ERR_EFFECTS;
+		return;
+	}
+	memcpy(&head, from, sizeof(head));
+	head.reserved = 0;
+	if (head.outcome >= sizeof(results) / sizeof(results[0]) || head.bytes < sizeof(head) ||
+		head.bytes > note->effects_bytes) {
+		life->result = MFW_ERR_EFFECTS;
+		return;
+	}
+	memcpy(shell->effects, from, head.bytes);
+	memcpy(shell->effects, &head, sizeof(head));
+	life->result = results[head.outcome];
+	life->effects = shell->effects;
+	life->bytes = head.bytes;
+}
+
+/* Runs what lies in the window; false: it must be tried again in a new shell. */
+static bool run_once(struct shell *shell, struct life *life)
+{
+	int rc;
+
+	watchdog_begin(&shell->watch);
+	rc = shell->monitor->backend->run(shell, life);
+	if (!watchdog_end(&shell->watch)) {
+		life->result = MFW_ERR_CPU;
+		rc = 0;
+	}
+	if (rc != 0 || life->result != MFW_OK)
+		shell_stop(shell);
+	return rc == 0;
+}
+
+void shell_live(struct shell *shell, const void *event, size_t size, struct life *life)
+{
+	uint64_t from = monitor_now(), entered;
+	char error[MONITOR_ERROR_MAX];
+	bool done = false;
+
+	*life = (struct life){.result = MFW_ERR_BACKEND};
+	shell_clean(shell);
+	if (!put_event(shell, event, size)) {
+		life->result = MFW_ERR_EVENT;
+		return;
+	}
+	/* twice: see backend->run */
+	for (int attempt = 0; attempt < 2 && !done; attempt++) {
+		if (shell_start(shell, error) < 0)
+			return;
+		entered = monitor_now();
+		life->birth_ns = entered - from;
+		done = run_once(shell, life);
+		life->run_ns = monitor_now() - entered;
+	}
+	if (!done)
+		life->result = MFW_ERR_BACKEND;
+	else if (life->result == MFW_OK)
+		take_effects(shell, life);
+	if (shell->monitor->options.birth == MFW_FRESH)
+		shell_stop(shell);
+}
+
+uint64_t shell_floor(struct shell *shell)
+{
+	char error[MONITOR_ERROR_MAX];
+
+	shell_clean(shell);
+	if (shell_start(shell, error) < 0)
+		return 0;
+	return shell->monitor->backend->floor(shell);
+}
+
+/* ------------------------------------------------------------------- init */
+
+static const char *const results[MFW_RESULTS] = {
+	[MFW_ERR_FAILED] = "mf_init gave up",
+	[MFW_ERR_CRASHED] = "mf_init crashed",
+	[MFW_ERR_CPU] = "mf_init took longer than limits.init",
+	[MFW_ERR_MEMORY] = "mf_init needs more memory: raise memory.window or memory.init",
+	[MFW_ERR_EFFECTS] = "mf_init left malformed effects",
+	[MFW_ERR_CALL] = "mf_init called another service; only mf_main can",
+	[MFW_ERR_BACKEND] = "the machine failed while mf_init ran",
+};
+
+static void say_why(const struct life *life, char error[MONITOR_ERROR_MAX])
+{
+	const struct mf_effect *last = NULL;
+	uint32_t at = sizeof(struct mf_effects);
+
+	if (life->result == MFW_ERR_CRASHED) {
+		snprintf(error, MONITOR_ERROR_MAX, "mf_init crashed: %s at 0x%llx, touching 0x%llx",
+			arch_exception_name(life->vector), (unsigned long long)life->address,
+			(unsigned long long)life->touched);
+		return;
+	}
+	/* the last log is what mf_fail said; sizes are the guest's word, so each is checked */
+	while (life->result == MFW_ERR_FAILED && life->bytes >= at + sizeof(*last)) {
+		const struct mf_effect *e = (const void *)(life->effects + at);
+
+		if (e->size < sizeof(*e) || e->size % 8 != 0 || e->size > life->bytes - at)
+			break;
+		if (e->kind == MF_EFFECT_LOG && e->len[MF_FIELD_BODY] <= e->size - sizeof(*e))
+			last = e;
+		at += e->size;
+	}
+	if (last != NULL)
+		snprintf(error, MONITOR_ERROR_MAX, "%.*s", (int)last->len[MF_FIELD_BODY],
+			(const char *)(last + 1));
+	else
+		snprintf(error, MONITOR_ERROR_MAX, "%s", results[life->result]);
+}
+
+/* What mf_init leaves becomes the snapshot, without its event, its effects and its stack. */
+static void keep(struct monitor *m, const struct shell *shell)
+{
+	uint64_t from = m->image->note.event_bytes + (uint64_t)m->image->note.effects_bytes;
+	uint64_t to = m->layout.guard - MF_ADDR_WINDOW;
+
+	copy_nonzero(m->snapshot + from, shell->window + from, to - from);
+}
+
+static int run_init(struct monitor *m, char error[MONITOR_ERROR_MAX])
+{
+	const struct mf_event event = {
+		.abi = MF_ABI_VERSION, .bytes = sizeof(event), .source = MF_SOURCE_INIT};
+	struct shell *shell;
+	struct life life;
+	int rc = shell_make(&shell, m, true, error);
+
+	if (rc != 0)
+		return rc;
+	deny_tsc();
+	rc = shell_start(shell, error) < 0 ? MFW_ERR_BACKEND : 0;
+	if (rc == 0) {
+		shell_live(shell, &event, sizeof(event), &life);
+		m->init_ns = life.run_ns;
+		if (life.bytes > 0) {
+			m->init_effects = malloc(life.bytes);
+			if (m->init_effects != NULL) {
+				memcpy(m->init_effects, life.effects, life.bytes);
+				m->init_effects_bytes = life.bytes;
+			}
+		}
+		if (life.result == MFW_OK) {
+			keep(m, shell);
+		} else {
+			say_why(&life, error);
+			rc = MFW_ERR_INIT;
+		}
+	}
+	allow_tsc();
+	shell_close(shell);
+	return rc;
+}
+
+/* ---------------------------------------------------------------- monitor */
+
+static void choose_backend(struct monitor *m)
+{
+	m->which = m->options.backend;
+	if (m->which == MFW_BACKEND_AUTO)
+		m->which = m->options.kvm_fd >= 0 ? MFW_BACKEND_KVM : MFW_BACKEND_PROCESS;
+	m->backend = m->which == MFW_BACKEND_KVM ? &backend_kvm : &backend_process;
+}
+
+int monitor_open(struct monitor **out, const struct image *image, const uint8_t *data,
+	size_t data_size, const struct monitor_options *options, char error[MONITOR_ERROR_MAX])
+{
+	struct monitor *m = calloc(1, sizeof(*m));
+	int rc;
+
+	if (m == NULL)
+		return refuse(error, MFW_ERR_BACKEND, "memory");
+	m->image = image;
+	m->options = *options;
+	m->fixed_fd = -1;
+	m->cpu_ns = options->cpu_ns ? options->cpu_ns : image->note.cpu_ns;
+	m->deadline_ns = options->deadline_ns ? options->deadline_ns : image->note.deadline_ns;
+	choose_backend(m);
+	layout_make(&m->layout, image, data_size);
+	m->layout.tables_bytes = arch_tables_bytes(&m->layout);
+
+	rc = MFW_ERR_BACKEND;
+	if (monitor_prepare() < 0)
+		refuse(error, MFW_ERR_BACKEND, "the watchdog thread");
+	else if (m->which == MFW_BACKEND_KVM && kvm_host_open(&m->kvm, options->kvm_fd, error) < 0)
+		; /* it said why */
+	else if (make_fixed(m, data, data_size) < 0 || make_snapshot(m) < 0)
+		refuse(error, MFW_ERR_BACKEND, "memory for the image");
+	else
+		rc = image->note.flags & MFI_HAS_INIT ? run_init(m, error) : 0;
+	if (rc != 0) {
+		monitor_close(m);
+		return rc;
+	}
+	*out = m;
+	return 0;
+}
+
+void monitor_close(struct monitor *m)
+{
+	if (m->fixed != NULL)
+		munmap(m->fixed, m->layout.fixed_bytes);
+	if (m->fixed_fd >= 0)
+		close(m->fixed_fd);
+	if (m->snapshot != NULL)
+		munmap(m->snapshot, m->layout.window_bytes);
+	if (m->kvm != NULL)
+		kvm_host_close(m->kvm);
+	free(m->init_effects);
+	free(m);
+}
+
+enum mfw_backend monitor_backend(const struct monitor *m)
+{
+	return m->which;
+}
+
+const uint8_t *monitor_snapshot_digest(const struct monitor *m)
+{
+	return m->digest;
+}
+
+uint64_t monitor_init_ns(const struct monitor *m)
+{
+	return m->init_ns;
+}
+
+size_t monitor_window_bytes(const struct monitor *m)
+{
+	return m->layout.window_bytes;
+}
+
+const uint8_t *monitor_init_effects(const struct monitor *m, uint32_t *bytes)
+{
+	*bytes = m->init_effects_bytes;
+	return m->init_effects;
+}

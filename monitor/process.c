@@ -1,0 +1,302 @@
+/* The process backend: a shell is a Linux process that holds nothing but the guest's
+ * memory at the guest's addresses. Seccomp leaves it two system calls at two instructions
+ * (monitor/arch/x86_64/stub.S): a byte out when a life is over, a byte in when the next
+ * begins. Its window is shared with the monitor, which puts it back in between. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/rseq.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "monitor/arch/arch.h"
+#include "monitor/core.h"
+
+#define OPERATION_FAULT 0xfau /* what the stub's handler leaves as operation */
+#define NOT_BEGUN       2u    /* the token's place before the byte that wakes it arrives */
+
+/* ----------------------------------------------------- in the new process */
+
+/* From here to the jump only plain system calls: other threads' locks may be held for ever. */
+
+static void child_fail(int code)
+{
+	syscall(SYS_exit_group, code);
+}
+
+static int map_region(const struct shell *shell, const struct layout_region *r)
+{
+	const struct layout *layout = &shell->monitor->layout;
+	bool window = r->address >= MF_ADDR_WINDOW && r->address < MF_ADDR_WINDOW_END;
+	int fd = window ? shell->process.window_fd : shell->monitor->fixed_fd;
+	uint64_t at = r->gpa - (window ? layout->shell_gpa : layout->fixed_gpa);
+	int rights = PROT_READ | (r->execute ? PROT_EXEC : 0) | (r->write ? PROT_WRITE : 0);
+	void *want = (void *)(uintptr_t)r->address;
+
+	if (r->supervisor) /* the guard page; a process has no ring 0 */
+		return 0;
+	if (shell->init && r->address == MF_ADDR_INIT)
+		rights |= PROT_WRITE;
+	return mmap(want, r->bytes, rights, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, (off_t)at) == want
+		? 0
+		: -errno;
+}
+
+/* What the kernel takes for a handler; glibc's sigaction would install its own restorer. */
+struct kernel_sigaction {
+	uint64_t handler, flags, restorer, mask;
+};
+#define KERNEL_SA_RESTORER 0x04000000ull
+
+static void child_signals(const struct layout *layout)
+{
+	/* SIGTRAP is left to kill: see stub.S */
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS};
+	const struct kernel_sigaction report = {.handler = arch_gated_signal(),
+		.flags = SA_SIGINFO | SA_ONSTACK | KERNEL_SA_RESTORER,
+		.restorer = arch_gated_signal()};
+	const struct kernel_sigaction none = {0};
+	const stack_t stack = {.ss_sp = (void *)(uintptr_t)image_effects_at(layout->image),
+		.ss_size = layout->image->note.effects_bytes};
+	const uint64_t mask = 0;
+
+	for (int sig = 1; sig < 65; sig++)
+		syscall(SYS_rt_sigaction, sig, &none, NULL, sizeof(mask));
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		syscall(SYS_rt_sigaction, faults[i], &report, NULL, sizeof(mask));
+	syscall(SYS_sigaltstack, &stack, NULL);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
+}
+
+static void child_rights(void)
+{
+	const struct rlimit none = {0, 0};
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, 0);
+	if (prctl(PR_SET_TSC, PR_TSC_SIGSEGV) < 0)
+		child_fail(3);
+	syscall(SYS_arch_prctl, 0x1012 /* ARCH_SET_CPUID */, 0); /* where the processor can */
+	setrlimit(RLIMIT_CORE, &none);
+}
+
+/* glibc registered an rseq area in memory that goes away */
+static void child_forget_rseq(void)
+{
+	char *thread = __builtin_thread_pointer();
+
+	if (__rseq_size != 0)
+		syscall(SYS_rseq, thread + __rseq_offset, 32, 1 /* UNREGISTER */, RSEQ_SIG);
+}
+
+_Noreturn static void child(const struct shell *shell, int in, int out)
+{
+	const struct layout *layout = &shell->monitor->layout;
+
+	child_rights();
+	for (unsigned i = 0; i < layout->regions; i++)
+		if (map_region(shell, &layout->region[i]) < 0)
+			child_fail(4);
+	/* the descriptors that the two system calls name; `in` and `out` are above them */
+	if (syscall(SYS_dup3, in, 0, 0) < 0 || syscall(SYS_dup3, out, 1, 0) < 0 ||
+		syscall(SYS_close_range, 2u, ~0u, 0u) < 0)
+		child_fail(5);
+	child_signals(layout);
+	child_forget_rseq();
+	((void (*)(void))(uintptr_t)arch_gated_start())();
+	__builtin_unreachable();
+}
+
+/* ----------------------------------------------------------- in the worker */
+
+static void process_close(struct shell *shell)
+{
+	if (shell->process.pid > 0) {
+		kill(shell->process.pid, SIGKILL);
+		while (waitpid(shell->process.pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	if (shell->process.to >= 0)
+		close(shell->process.to);
+	if (shell->process.from >= 0)
+		close(shell->process.from);
+	shell->process.pid = 0;
+	shell->process.to = shell->process.from = -1;
+}
+
+/* One byte from the process: 1, 0 if it is dead, -errno. */
+static int hear(const struct shell *shell)
+{
+	uint8_t byte;
+	ssize_t n;
+
+	do {
+		n = read(shell->process.from, &byte, 1);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : (int)n;
+}
+
+/* Two pipes whose ends are all above descriptor 2, so that dup3 in the child is safe. */
+static int make_pipes(int to[2], int from[2])
+{
+	if (pipe2(to, O_CLOEXEC) < 0)
+		return -errno;
+	if (pipe2(from, O_CLOEXEC) < 0) {
+		int rc = -errno;
+
+		close(to[0]);
+		close(to[1]);
+		return rc;
+	}
+	return 0;
+}
+
+static int refuse(char error[MONITOR_ERROR_MAX], int err, const char *what)
+{
+	snprintf(error, MONITOR_ERROR_MAX, "process: %s: %s", what, strerror(err));
+	return -err;
+}
+
+static int process_open(struct shell *shell, bool init, char error[MONITOR_ERROR_MAX])
+{
+	int to[2], from[2], rc;
+
+	(void)init; /* map_region reads shell->init */
+	shell->process.pid = 0;
+	shell->process.to = shell->process.from = -1;
+	rc = make_pipes(to, from);
+	if (rc < 0)
+		return refuse(error, -rc, "pipe");
+	rc = fork();
+	if (rc == 0)
+		child(shell, to[0], from[1]);
+	shell->process.pid = rc;
+	shell->process.to = to[1];
+	shell->process.from = from[0];
+	rc = rc < 0 ? -errno : 0;
+	close(to[0]);
+	close(from[1]);
+	if (rc == 0 && hear(shell) != 1)
+		rc = -EPERM;
+	if (rc < 0) {
+		process_close(shell);
+		return refuse(error, -rc, "the gated process didn't start");
+	}
+	if (clock_getcpuclockid(shell->process.pid, &shell->watch.clock) != 0)
+		shell->watch.clock = CLOCK_MONOTONIC;
+	return 0;
+}
+
+static void process_kill(struct shell *shell)
+{
+	kill(shell->process.pid, SIGKILL);
+}
+
+/* What the stub's handler wrote; only told to people. */
+static void explain(const struct shell *shell, struct life *life)
+{
+	const uint8_t *effects = shell->window + shell->monitor->image->note.event_bytes;
+	uint64_t said[4];
+
+	memcpy(said, effects + 16, sizeof(said));
+	life->result = MFW_ERR_CRASHED;
+	life->vector = (uint32_t)said[0];
+	life->address = said[1];
+	life->touched = life->vector == 14 ? said[2] : 0;
+	if (said[3] == SIGSYS) { /* a system call: no such instruction in a guest */
+		life->vector = 6;
+		life->address -= 2;
+	}
+}
+
+static uint8_t *token_place(const struct shell *shell)
+{
+	return shell->window + offsetof(struct mf_event, reserved1);
+}
+
+/* The process died: in its life, or (-EAGAIN) before it began, by what an earlier life left
+ * to happen. It stays a zombie until process_close, so that its pid stays its own. */
+static int mourn(const struct shell *shell, struct life *life)
+{
+	siginfo_t info = {0};
+
+	if (*token_place(shell) != 0)
+		return -EAGAIN;
+	while (waitid(P_PID, (id_t)shell->process.pid, &info, WEXITED | WNOWAIT) < 0 &&
+		errno == EINTR)
+		;
+	life->result = MFW_ERR_CRASHED;
+	life->vector = info.si_status == SIGTRAP ? 3 : MONITOR_VECTOR_EXIT;
+	life->touched = (uint64_t)info.si_status;
+	return 0;
+}
+
+static int process_run(struct shell *shell, struct life *life)
+{
+	static const uint8_t go = 1;
+	const uint8_t *effects = shell->window + shell->monitor->image->note.event_bytes;
+	ssize_t n;
+	int rc;
+
+	*token_place(shell) = NOT_BEGUN;
+	do {
+		n = write(shell->process.to, &go, 1);
+	} while (n < 0 && errno == EINTR);
+	if (n != 1)
+		return -EAGAIN;
+	rc = hear(shell);
+	if (rc == 0)
+		return mourn(shell, life);
+	if (rc < 0) {
+		life->result = MFW_ERR_BACKEND;
+		return 0;
+	}
+	life->result = MFW_OK;
+	memcpy(&shell->operation, effects + offsetof(struct mf_effects, reserved), 4);
+	if (shell->operation == OPERATION_FAULT)
+		explain(shell, life);
+	return 0;
+}
+
+/* The pages of the window that exist in shared memory are those ever touched. */
+static void process_restore_large(struct shell *shell)
+{
+	const struct monitor *m = shell->monitor;
+	uint64_t pages = m->layout.window_bytes / MF_PAGE;
+
+	if (mincore(shell->window, m->layout.window_bytes, shell->process.touched) < 0) {
+		memcpy(shell->window, m->snapshot, m->layout.window_bytes);
+		return;
+	}
+	for (uint64_t page = 0; page < pages; page++)
+		if (shell->process.touched[page] & 1)
+			memcpy(shell->window + page * MF_PAGE, m->snapshot + page * MF_PAGE,
+				MF_PAGE);
+}
+
+static uint64_t process_floor(struct shell *shell)
+{
+	(void)shell;
+	return 0;
+}
+
+const struct backend backend_process = {
+	.open = process_open,
+	.close = process_close,
+	.run = process_run,
+	.kill = process_kill,
+	.restore_large = process_restore_large,
+	.floor = process_floor,
+};

@@ -1,0 +1,147 @@
+#include "monitor/ring.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static uint64_t slot_bytes(const struct mfw_head *head)
+{
+	return (uint64_t)head->event_area + head->effects_area;
+}
+
+static int head_check(const struct mfw_head *head, uint64_t file_bytes)
+{
+	const uint32_t area_max = 1u << 30;
+
+	if (head->magic != MFW_MAGIC || head->version != MFW_VERSION)
+		return -EINVAL;
+	if (head->slots == 0 || head->slots > MFW_SLOTS || (head->slots & (head->slots - 1)))
+		return -EINVAL;
+	if (head->event_area % MF_PAGE || head->effects_area % MF_PAGE ||
+		head->event_area < MF_EVENT_MIN || head->effects_area < MF_EFFECTS_MIN ||
+		head->event_area > area_max || head->effects_area > area_max)
+		return -EINVAL;
+	if (head->bytes != file_bytes ||
+		MFW_AT_SLOTS + head->slots * slot_bytes(head) > head->bytes)
+		return -EINVAL;
+	return 0;
+}
+
+int ring_open(struct ring *ring, int shared_fd, int wake_worker, int wake_hub)
+{
+	struct stat stat;
+	void *at;
+
+	*ring = (struct ring){.wake_worker = wake_worker, .wake_hub = wake_hub};
+	if (fstat(shared_fd, &stat) < 0 || stat.st_size < (off_t)MFW_AT_SLOTS)
+		return -EINVAL;
+	at = mmap(NULL, (size_t)stat.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd, 0);
+	if (at == MAP_FAILED)
+		return -errno;
+	ring->shared = at;
+	memcpy(&ring->head, ring->shared + MFW_AT_HEAD, sizeof(ring->head));
+	ring->status = (void *)(ring->shared + MFW_AT_STATUS);
+	ring->to_worker = (void *)(ring->shared + MFW_AT_TO_WORKER);
+	ring->to_hub = (void *)(ring->shared + MFW_AT_TO_HUB);
+	pthread_mutex_init(&ring->take_lock, NULL);
+	pthread_mutex_init(&ring->put_lock, NULL);
+	return head_check(&ring->head, (uint64_t)stat.st_size);
+}
+
+uint8_t *ring_event(const struct ring *ring, uint32_t slot)
+{
+	return ring->shared + MFW_AT_SLOTS + slot * slot_bytes(&ring->head);
+}
+
+uint8_t *ring_effects(const struct ring *ring, uint32_t slot)
+{
+	return ring_event(ring, slot) + ring->head.event_area;
+}
+
+/* ----------------------------------------------------------------- taking */
+
+/* How many messages wait; -EINVAL if the hub's index can't be. */
+static int waiting(const struct ring *ring)
+{
+	uint32_t tail = __atomic_load_n(&ring->to_worker->tail, __ATOMIC_ACQUIRE);
+	uint32_t n = tail - ring->taken;
+
+	return n <= MFW_SLOTS ? (int)n : -EINVAL;
+}
+
+static void sleep_until_woken(const struct ring *ring)
+{
+	struct pollfd wait = {.fd = ring->wake_worker, .events = POLLIN};
+	uint64_t count;
+
+	poll(&wait, 1, -1);
+	if (read(ring->wake_worker, &count, sizeof(count)) < 0)
+		; /* another waking took it; the loop looks anyway */
+}
+
+/* With the lock held: whoever waits, waits for all. */
+static int take(struct ring *ring, struct mfw_message *message)
+{
+	uint32_t *sleeping = &ring->to_worker->sleeping;
+	int n;
+
+	while ((n = waiting(ring)) == 0) {
+		__atomic_store_n(sleeping, 1, __ATOMIC_SEQ_CST);
+		if (waiting(ring) == 0)
+			sleep_until_woken(ring);
+		__atomic_store_n(sleeping, 0, __ATOMIC_SEQ_CST);
+	}
+	if (n < 0)
+		return n;
+	memcpy(message, &ring->to_worker->message[ring->taken % MFW_SLOTS], sizeof(*message));
+	ring->taken++;
+	__atomic_store_n(&ring->to_worker->head, ring->taken, __ATOMIC_RELEASE);
+	return 0;
+}
+
+int ring_take(struct ring *ring, struct mfw_message *message)
+{
+	int rc;
+
+	pthread_mutex_lock(&ring->take_lock);
+	rc = take(ring, message);
+	pthread_mutex_unlock(&ring->take_lock);
+	if (rc == 0 &&
+		(message->slot >= ring->head.slots || message->kind != MFW_BIRTH ||
+			message->bytes > ring->head.event_area))
+		rc = -EINVAL;
+	return rc;
+}
+
+/* ---------------------------------------------------------------- putting */
+
+void ring_tell(struct ring *ring)
+{
+	const uint64_t one = 1;
+
+	__atomic_store_n(&ring->to_hub->sleeping, 0, __ATOMIC_SEQ_CST);
+	if (write(ring->wake_hub, &one, sizeof(one)) < 0)
+		; /* its counter is full: it will wake all the same */
+}
+
+int ring_put(struct ring *ring, const struct mfw_message *message)
+{
+	uint32_t head;
+	int rc = -EINVAL;
+
+	pthread_mutex_lock(&ring->put_lock);
+	head = __atomic_load_n(&ring->to_hub->head, __ATOMIC_ACQUIRE);
+	if (ring->put - head < MFW_SLOTS) {
+		memcpy(&ring->to_hub->message[ring->put % MFW_SLOTS], message, sizeof(*message));
+		ring->put++;
+		__atomic_store_n(&ring->to_hub->tail, ring->put, __ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&ring->to_hub->sleeping, __ATOMIC_SEQ_CST))
+			ring_tell(ring);
+		rc = 0;
+	}
+	pthread_mutex_unlock(&ring->put_lock);
+	return rc;
+}

@@ -1,0 +1,40 @@
+/*
+ * monitor/ring.h - the worker's end of what abi/worker.h describes. The hub may be
+ * in an attacker's hands: every index and size from shared memory is copied and
+ * checked, and nonsense ends the worker.
+ *
+ * Threads: any number of them take and put; two mutexes inside.
+ */
+#ifndef MONITOR_RING_H
+#define MONITOR_RING_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "abi/worker.h"
+
+struct ring {
+	uint8_t *shared;
+	struct mfw_head head; /* the checked copy */
+	struct mfw_status *status;
+	struct mfw_ring *to_worker, *to_hub;
+	uint32_t taken, put; /* ours; what shared memory says is for the hub */
+	int wake_worker, wake_hub;
+	pthread_mutex_t take_lock, put_lock;
+};
+
+/* Maps the shared memory; 0, or -EINVAL if its head isn't one. */
+int ring_open(struct ring *ring, int shared_fd, int wake_worker, int wake_hub);
+
+/* The next message, a copy whose slot and kind are checked; waits for it. -EINVAL: the hub
+ * wrote nonsense. */
+int ring_take(struct ring *ring, struct mfw_message *message);
+/* -EINVAL: the hub's ring is full, which an honest hub's never is. */
+int ring_put(struct ring *ring, const struct mfw_message *message);
+/* Tells the hub even if it doesn't sleep: the state has changed. */
+void ring_tell(struct ring *ring);
+
+uint8_t *ring_event(const struct ring *ring, uint32_t slot);
+uint8_t *ring_effects(const struct ring *ring, uint32_t slot);
+
+#endif

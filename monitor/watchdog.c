@@ -1,0 +1,155 @@
+#include "monitor/watchdog.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
+static struct watch *watches;
+static bool started;
+static atomic_bool asleep; /* the thread waits without a timeout */
+
+/* ticks without a life before the thread sleeps until it is woken */
+#define QUIET_TICKS 20
+
+static uint64_t now(clockid_t clock)
+{
+	struct timespec t;
+
+	if (clock_gettime(clock, &t) < 0)
+		return 0;
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void expire(struct watch *w, uint64_t state)
+{
+	/* whoever moves the state on decides: the life that ends, or this */
+	if (atomic_compare_exchange_strong(&w->state, &state, state + 1))
+		w->kill(w->shell);
+}
+
+/* Is a life under way? */
+static bool look(struct watch *w, uint64_t wall)
+{
+	uint64_t state = atomic_load(&w->state);
+
+	if (!(state & 1))
+		return false;
+	if (state != w->seen) {
+		w->seen = state;
+		w->seen_wall = wall;
+		w->seen_cpu = now(w->clock);
+	} else if (wall - w->seen_wall >= w->wall_ns) {
+		expire(w, state);
+	} else if (wall - w->seen_wall >= w->cpu_ns && now(w->clock) - w->seen_cpu >= w->cpu_ns) {
+		expire(w, state);
+	}
+	return true;
+}
+
+static bool look_at_all(void)
+{
+	uint64_t wall = now(CLOCK_MONOTONIC);
+	bool any = false;
+
+	for (struct watch *w = watches; w != NULL; w = w->next)
+		any |= look(w, wall);
+	return any;
+}
+
+static void wait_tick(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += (long)WATCHDOG_TICK_NS;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_cond_timedwait(&wake, &lock, &until);
+}
+
+static void *watchdog(void *unused)
+{
+	unsigned quiet = 0;
+
+	(void)unused;
+	pthread_mutex_lock(&lock);
+	for (;;) {
+		quiet = look_at_all() ? 0 : quiet + 1;
+		if (quiet < QUIET_TICKS) {
+			wait_tick();
+			continue;
+		}
+		atomic_store(&asleep, true);
+		if (!look_at_all())
+			pthread_cond_wait(&wake, &lock);
+		atomic_store(&asleep, false);
+		quiet = 0;
+	}
+	return NULL;
+}
+
+int watchdog_start(void)
+{
+	pthread_t thread;
+	sigset_t all, old;
+	int rc = 0;
+
+	pthread_mutex_lock(&lock);
+	if (!started) {
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &old);
+		rc = -pthread_create(&thread, NULL, watchdog, NULL);
+		pthread_sigmask(SIG_SETMASK, &old, NULL);
+		started = rc == 0;
+		if (started)
+			pthread_detach(thread);
+	}
+	pthread_mutex_unlock(&lock);
+	return rc;
+}
+
+void watchdog_add(struct watch *watch)
+{
+	pthread_mutex_lock(&lock);
+	watch->next = watches;
+	watches = watch;
+	pthread_mutex_unlock(&lock);
+}
+
+void watchdog_remove(struct watch *watch)
+{
+	pthread_mutex_lock(&lock);
+	for (struct watch **w = &watches; *w != NULL; w = &(*w)->next) {
+		if (*w == watch) {
+			*w = watch->next;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+void watchdog_begin(struct watch *watch)
+{
+	atomic_fetch_add(&watch->state, 1);
+	if (atomic_load(&asleep)) {
+		pthread_mutex_lock(&lock);
+		pthread_cond_signal(&wake);
+		pthread_mutex_unlock(&lock);
+	}
+}
+
+bool watchdog_end(struct watch *watch)
+{
+	uint64_t state = atomic_load(&watch->state);
+
+	if ((state & 1) && atomic_compare_exchange_strong(&watch->state, &state, state + 1))
+		return true;
+	/* it moves the state on and kills under the lock */
+	pthread_mutex_lock(&lock);
+	pthread_mutex_unlock(&lock);
+	return false;
+}

@@ -1,0 +1,192 @@
+/*
+ * mayfly-worker: the monitor of one service, as a process of its own. It finds
+ * everything it needs at fixed descriptors (abi/worker.h), gives up its rights,
+ * and then, and only then, looks at the image and makes its snapshot.
+ *
+ * Several threads may live lives; the first also says how the start went. The
+ * worker ends when the hub ends it, or is gone, or writes nonsense.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image/image.h"
+#include "monitor/core.h"
+#include "monitor/jail.h"
+#include "monitor/monitor.h"
+#include "monitor/ring.h"
+
+#define THREADS_MAX 64u
+
+static struct worker {
+	struct ring ring;
+	struct image image;
+	const uint8_t *data;
+	size_t data_size;
+	struct monitor *monitor; /* set once, before `go` is passed */
+	pthread_barrier_t go;
+	uint64_t started;
+} worker;
+
+_Noreturn static void last_words(const char *what, int err)
+{
+	fprintf(stderr, "mayfly-worker: %s: %s\n", what, strerror(err));
+	_exit(2);
+}
+
+/* Tells the hub how the start went. */
+static void report(enum mfw_state state, enum mfw_result code, const char *message)
+{
+	struct mfw_status *status = worker.ring.status;
+
+	status->code = code;
+	status->start_ns = monitor_now() - worker.started;
+	if (worker.monitor != NULL) {
+		status->backend = monitor_backend(worker.monitor);
+		status->init_ns = monitor_init_ns(worker.monitor);
+		memcpy(status->snapshot, monitor_snapshot_digest(worker.monitor), 32);
+	}
+	snprintf(status->message, sizeof(status->message), "%s", message);
+	__atomic_store_n(&status->state, state, __ATOMIC_RELEASE);
+	ring_tell(&worker.ring);
+}
+
+_Noreturn static void fail(enum mfw_result code, const char *message)
+{
+	report(MFW_FAILED, code, message);
+	_exit(1);
+}
+
+static void serve(struct shell *shell, const struct mfw_message *birth)
+{
+	struct mfw_message death = {.slot = birth->slot, .kind = MFW_DEATH};
+	struct life life;
+
+	shell_live(shell, ring_event(&worker.ring, birth->slot), birth->bytes, &life);
+	death.result = (uint16_t)life.result;
+	death.vector = life.vector;
+	death.address = life.address;
+	death.touched = life.touched;
+	death.birth_ns = life.birth_ns;
+	death.run_ns = life.run_ns;
+	if (life.bytes > 0 && life.bytes <= worker.ring.head.effects_area) {
+		memcpy(ring_effects(&worker.ring, birth->slot), life.effects, life.bytes);
+		death.bytes = life.bytes;
+	}
+	if (ring_put(&worker.ring, &death) < 0)
+		last_words("the hub's ring", EPROTO);
+}
+
+static void live(struct shell *shell)
+{
+	struct mfw_message birth;
+
+	for (;;) {
+		if (ring_take(&worker.ring, &birth) < 0)
+			last_words("the hub's message", EPROTO);
+		serve(shell, &birth);
+		shell_clean(shell);
+	}
+}
+
+static void *thread(void *unused)
+{
+	char error[MONITOR_ERROR_MAX];
+	struct shell *shell;
+
+	(void)unused;
+	pthread_barrier_wait(&worker.go);
+	if (shell_open(&shell, worker.monitor, error) == 0)
+		live(shell);
+	/* the others go on */
+	fprintf(stderr, "mayfly-worker: %s\n", error);
+	return NULL;
+}
+
+/* Threads can't be started in the jail, so they are before, and wait. */
+static unsigned start_threads(void)
+{
+	unsigned n = worker.ring.head.threads;
+	pthread_t id;
+
+	if (n > THREADS_MAX)
+		n = THREADS_MAX;
+	if (n < 1)
+		n = 1;
+	pthread_barrier_init(&worker.go, NULL, n);
+	for (unsigned i = 1; i < n; i++)
+		if (pthread_create(&id, NULL, thread, NULL) != 0)
+			last_words("a thread", EAGAIN);
+	return n;
+}
+
+static void map_data(void)
+{
+	struct stat stat;
+	void *at;
+
+	if (fstat(MFW_FD_DATA, &stat) < 0 || stat.st_size == 0)
+		return;
+	at = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE, MFW_FD_DATA, 0);
+	if (at == MAP_FAILED)
+		last_words("attached data", errno);
+	worker.data = at;
+	worker.data_size = (size_t)stat.st_size;
+}
+
+static enum mfw_backend choose(void)
+{
+	enum mfw_backend backend = worker.ring.head.backend;
+
+	if (backend == MFW_BACKEND_AUTO)
+		backend = fcntl(MFW_FD_KVM, F_GETFD) >= 0 ? MFW_BACKEND_KVM : MFW_BACKEND_PROCESS;
+	return backend;
+}
+
+int main(void)
+{
+	struct monitor_options options = {.kvm_fd = MFW_FD_KVM};
+	char error[MONITOR_ERROR_MAX];
+	struct shell *shell;
+	int rc;
+
+	worker.started = monitor_now();
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (ring_open(&worker.ring, MFW_FD_SHARED, MFW_FD_WAKE_WORKER, MFW_FD_WAKE_HUB) < 0)
+		last_words("mayfly-worker is started by mayflyd, which gives it descriptors 3 to 8",
+			EINVAL);
+	map_data();
+	options.backend = choose();
+	options.birth = worker.ring.head.birth;
+	options.cpu_ns = worker.ring.head.cpu_ns;
+	options.deadline_ns = worker.ring.head.deadline_ns;
+	if (monitor_prepare() < 0)
+		last_words("the watchdog thread", EAGAIN);
+	start_threads();
+	rc = jail_enter(options.backend);
+	if (rc < 0)
+		fail(MFW_ERR_BACKEND, "seccomp can't be entered; a worker doesn't run without it");
+
+	if (image_open(&worker.image, MFW_FD_IMAGE, error) < 0)
+		fail(MFW_ERR_IMAGE, error);
+	if (worker.image.note.event_bytes > worker.ring.head.event_area ||
+		worker.image.note.effects_bytes > worker.ring.head.effects_area)
+		fail(MFW_ERR_IMAGE, "the image was changed after the hub read it");
+	rc = monitor_open(
+		&worker.monitor, &worker.image, worker.data, worker.data_size, &options, error);
+	if (rc != 0)
+		fail((enum mfw_result)rc, error);
+	if (shell_open(&shell, worker.monitor, error) != 0)
+		fail(MFW_ERR_BACKEND, error);
+	report(MFW_READY, MFW_OK, "");
+	pthread_barrier_wait(&worker.go);
+	live(shell);
+}

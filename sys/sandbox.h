@@ -1,0 +1,29 @@
+/*
+ * sys/sandbox.h - give up rights for good: a list of system calls, with a reason
+ * beside each, and nothing else.
+ */
+#ifndef SYS_SANDBOX_H
+#define SYS_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One permitted system call. With `masked`, argument `argument` must have (value & mask) ==
+ * equal; the same call may stand in several rules. */
+struct sandbox_rule {
+	int number;
+	const char *reason;
+	bool masked;
+	unsigned argument;
+	uint64_t mask, equal;
+};
+
+/* Applies to every thread of this process, and to what it starts. What isn't listed ends the
+ * process by SIGSYS. Rules that come first are checked first. 0 or -errno. */
+int sandbox_enter(const struct sandbox_rule *rules, size_t count);
+
+/* No new privileges, no core dump, not traceable. 0 or -errno. */
+int sandbox_no_privileges(void);
+
+#endif
