@@ -1,7 +1,6 @@
 /* cli/life.c - see life.h */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +9,9 @@
 
 #include "base/str.h"
 #include "cli/attach.h"
+#include "cli/commands.h"
 #include "cli/life.h"
+#include "cli/out.h"
 #include "sys/clock.h"
 #include "sys/random.h"
 #include "wire/event.h"
@@ -24,19 +25,6 @@ static const struct word backends[] = {{"auto", MFW_BACKEND_AUTO}, {"kvm", MFW_B
 static const struct word births[] = {{"pooled", MFW_POOLED}, {"fresh", MFW_FRESH}, {NULL, 0}};
 static const struct word sources[] = {
 	{"run", MF_SOURCE_RUN}, {"udp", MF_SOURCE_UDP}, {"tcp", MF_SOURCE_TCP}, {NULL, 0}};
-static const struct word outputs[] = {{"text", false}, {"json", true}, {NULL, 0}};
-
-int life_say(const struct life_options *options, int status, const char *format, ...)
-{
-	va_list list;
-
-	fprintf(stderr, "mayfly: %s: ", options->command);
-	va_start(list, format);
-	vfprintf(stderr, format, list);
-	va_end(list);
-	fputc('\n', stderr);
-	return status;
-}
 
 static const char *word_name(const struct word *words, int value)
 {
@@ -79,7 +67,8 @@ static int choose(const struct life_options *o, const char *option, const struct
 
 		snprintf(known + n, sizeof known - n, "%s%s", n == 0 ? "" : ", ", w->name);
 	}
-	return life_say(o, LIFE_USAGE, "%s \"%s\": write one of %s", option, value, known);
+	return out_say(
+		o->command, STATUS_USAGE, "%s \"%s\": write one of %s", option, value, known);
 }
 
 static int hex_digit(char c)
@@ -97,7 +86,7 @@ static int take_seed(struct life_options *o, const char *value)
 	memset(o->seed, 0, sizeof o->seed);
 	for (size_t i = 0; i < n; i++)
 		if (n > 64 || n % 2 != 0 || hex_digit(value[i]) < 0)
-			return life_say(o, LIFE_USAGE,
+			return out_say(o->command, STATUS_USAGE,
 				"--seed \"%s\": write up to 32 bytes as hexadecimal digits", value);
 	for (size_t i = 0; i < n; i += 2)
 		o->seed[i / 2] = (uint8_t)(hex_digit(value[i]) * 16 + hex_digit(value[i + 1]));
@@ -112,8 +101,8 @@ static int take_time(struct life_options *o, const char *value)
 	errno = 0;
 	o->time_ns = strtoll(value, &end, 10);
 	if (errno != 0 || *end != '\0' || end == value)
-		return life_say(
-			o, LIFE_USAGE, "--time \"%s\": write nanoseconds since 1970", value);
+		return out_say(o->command, STATUS_USAGE,
+			"--time \"%s\": write nanoseconds since 1970", value);
 	o->time_given = true;
 	return 0;
 }
@@ -122,8 +111,8 @@ static int take_attachment(
 	struct life_options *o, const char **list, unsigned *count, const char *value)
 {
 	if (*count == LIFE_ATTACH_MAX)
-		return life_say(o, LIFE_USAGE, "\"%s\": over %d attachments: attach fewer", value,
-			LIFE_ATTACH_MAX);
+		return out_say(o->command, STATUS_USAGE,
+			"\"%s\": over %d attachments: attach fewer", value, LIFE_ATTACH_MAX);
 	list[(*count)++] = value;
 	return 0;
 }
@@ -157,27 +146,26 @@ int life_option(struct life_options *o, int code, const char *value)
 		status = choose(o, "--source", sources, value, &v);
 		o->source = (enum mf_source)v;
 		return status;
-	case 'o':
-		status = choose(o, "-o", outputs, value, &v);
-		o->json = v != 0;
-		return status;
-	default: return LIFE_USAGE; /* getopt_long has said it */
+	case 'o': return out_format(o->command, value, &o->json) ? 0 : STATUS_USAGE;
+	default: return STATUS_USAGE; /* getopt_long has said it */
 	}
 }
 
 int life_operand(struct life_options *o, int argc, char **argv)
 {
 	if (optind == argc)
-		return life_say(o, LIFE_USAGE, "no image: mayfly %s IMAGE ...", o->command);
+		return out_say(
+			o->command, STATUS_USAGE, "no image: mayfly %s IMAGE ...", o->command);
 	if (optind + 1 < argc)
-		return life_say(o, LIFE_USAGE, "\"%s\": one image only", argv[optind + 1]);
+		return out_say(
+			o->command, STATUS_USAGE, "\"%s\": one image only", argv[optind + 1]);
 	o->image_path = argv[optind];
 	return 0;
 }
 
 static int status_of(int rc)
 {
-	return rc == -ENOENT ? LIFE_NOT_FOUND : rc == -EACCES ? LIFE_DENIED : LIFE_USAGE;
+	return rc == -ENOENT ? STATUS_NOT_FOUND : rc == -EACCES ? STATUS_DENIED : STATUS_USAGE;
 }
 
 static int load_image(struct life_setup *s, const struct life_options *o)
@@ -187,11 +175,11 @@ static int load_image(struct life_setup *s, const struct life_options *o)
 	int fd = open(o->image_path, O_RDONLY | O_CLOEXEC), rc;
 
 	if (fd < 0)
-		return life_say(o, status_of(-errno), "\"%s\": %s: give it a NAME.mfy",
+		return out_say(o->command, status_of(-errno), "\"%s\": %s: give it a NAME.mfy",
 			o->image_path, strerror(errno));
 	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
 		close(fd);
-		return life_say(o, LIFE_USAGE,
+		return out_say(o->command, STATUS_USAGE,
 			"\"%s\": it is a directory: build it first: "
 			"mayfly build %s",
 			o->image_path, o->image_path);
@@ -200,12 +188,13 @@ static int load_image(struct life_setup *s, const struct life_options *o)
 	close(fd);
 	if (rc < 0) {
 		s->image = (struct image){0};
-		return life_say(o, LIFE_USAGE, "\"%s\": %s", o->image_path,
+		return out_say(o->command, STATUS_USAGE, "\"%s\": %s", o->image_path,
 			error[0] != '\0' ? error : strerror(-rc));
 	}
 	if (manifest_parse(&s->manifest, s->image.manifest, "mayfly.yaml", why) < 0) {
 		s->manifest = (struct manifest){0};
-		return life_say(o, LIFE_USAGE, "\"%s\": its manifest: %s", o->image_path, why);
+		return out_say(
+			o->command, STATUS_USAGE, "\"%s\": its manifest: %s", o->image_path, why);
 	}
 	return 0;
 }
@@ -216,7 +205,7 @@ static int load_data(struct life_setup *s, const struct life_options *o)
 	char error[ATTACH_ERROR_MAX];
 	int rc = attach_make(&s->manifest, &args, &s->data, &s->data_size, error);
 
-	return rc == 0 ? 0 : life_say(o, status_of(rc), "%s", error);
+	return rc == 0 ? 0 : out_say(o->command, status_of(rc), "%s", error);
 }
 
 /* The members that no span holds. What differs from life to life is fixed where it was given. */
@@ -270,14 +259,14 @@ static int load_event(struct life_setup *s, const struct life_options *o)
 		int rc = attach_read(o->event_path, MFI_FILE_MAX, &bytes, &n);
 
 		if (rc < 0)
-			return life_say(o, status_of(rc), "--event \"%s\": %s", o->event_path,
-				strerror(-rc));
+			return out_say(o->command, status_of(rc), "--event \"%s\": %s",
+				o->event_path, strerror(-rc));
 	}
 	s->event = calloc(1, note->event_bytes);
 	if (s->event == NULL)
-		status = life_say(o, LIFE_FAILED, "not enough memory for the event");
+		status = out_say(o->command, STATUS_FAILED, "not enough memory for the event");
 	else if (!write_event(&w, s, o, mf_str_of(bytes, n)))
-		status = life_say(o, LIFE_USAGE,
+		status = out_say(o->command, STATUS_USAGE,
 			"--event \"%s\": %zu bytes don't fit the event area of %s, %u bytes: "
 			"raise memory.event in its mayfly.yaml",
 			o->event_path, n, note->name, note->event_bytes);
@@ -300,7 +289,7 @@ static int open_kvm(struct life_setup *s, const struct life_options *o)
 	if (s->kvm_fd >= 0)
 		return 0;
 	if (o->backend == MFW_BACKEND_KVM)
-		return life_say(o, status_of(-errno),
+		return out_say(o->command, status_of(-errno),
 			"/dev/kvm: %s: see mayfly doctor, or use "
 			"--backend process",
 			strerror(errno));

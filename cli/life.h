@@ -3,7 +3,7 @@
  * describe a life, and what those options name, loaded: the image and its
  * manifest, the attached data, the event.
  *
- * Functions that return int return an exit status (0, LIFE_...), having said on
+ * Functions that return int return an exit status (cli/commands.h), having said on
  * stderr what is wrong.
  */
 #ifndef CLI_LIFE_H
@@ -18,17 +18,6 @@
 #include "image/image.h"
 #include "image/manifest.h"
 #include "monitor/monitor.h"
-
-/* exit statuses, as in mayfly(1) */
-enum life_exit {
-	LIFE_OK = 0,
-	LIFE_FAILED = 1,
-	LIFE_USAGE = 2,
-	LIFE_NOT_FOUND = 3,
-	LIFE_DENIED = 4,
-	LIFE_DEADLINE = 124,
-	LIFE_MEMORY = 137,
-};
 
 #define LIFE_ATTACH_MAX 64
 
@@ -75,7 +64,7 @@ enum life_option_code {
 	{"output", required_argument, NULL, 'o'}
 /* clang-format on */
 
-/* Takes one option that getopt_long found: 0 or LIFE_USAGE. */
+/* Takes one option that getopt_long found: 0 or STATUS_USAGE. */
 int life_option(struct life_options *options, int code, const char *value);
 /* "pooled" or "fresh" into options->birth; false: it is another word. */
 bool life_birth(struct life_options *options, const char *word);
@@ -103,9 +92,5 @@ struct monitor_options life_monitor(
 
 const char *life_backend_name(enum mfw_backend backend);
 const char *life_birth_name(enum mfw_birth_mode birth);
-
-/* "mayfly: COMMAND: ..." and a newline, on stderr; returns status. */
-int life_say(const struct life_options *options, int status, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
 
 #endif

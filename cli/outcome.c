@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/life.h"
+#include "cli/commands.h"
 #include "cli/outcome.h"
 
 /* What each result is called, and what it comes to here and in HTTP. */
@@ -12,20 +12,20 @@ struct verdict {
 	unsigned status;
 };
 static const struct verdict verdicts[MFW_RESULTS] = {
-	[MFW_OK] = {"ok", "", LIFE_OK, 204},
-	[MFW_ERR_FAILED] = {"failed", "the service gave up (mf_fail)", LIFE_FAILED, 500},
-	[MFW_ERR_CRASHED] = {"crashed", "it crashed", LIFE_FAILED, 502},
+	[MFW_OK] = {"ok", "", STATUS_OK, 204},
+	[MFW_ERR_FAILED] = {"failed", "the service gave up (mf_fail)", STATUS_FAILED, 500},
+	[MFW_ERR_CRASHED] = {"crashed", "it crashed", STATUS_FAILED, 502},
 	[MFW_ERR_CPU] = {"deadline", "it ran longer than limits.cpu or limits.deadline allow",
-		LIFE_DEADLINE, 504},
+		STATUS_DEADLINE, 504},
 	[MFW_ERR_MEMORY] = {"memory", "its heap is full: raise memory.window in its mayfly.yaml",
-		LIFE_MEMORY, 507},
-	[MFW_ERR_EFFECTS] = {"effects", "its effects are malformed", LIFE_FAILED, 502},
-	[MFW_ERR_EVENT] = {"event", "the event doesn't fit its event area", LIFE_USAGE, 413},
+		STATUS_MEMORY, 507},
+	[MFW_ERR_EFFECTS] = {"effects", "its effects are malformed", STATUS_FAILED, 502},
+	[MFW_ERR_EVENT] = {"event", "the event doesn't fit its event area", STATUS_USAGE, 413},
 	[MFW_ERR_CALL] = {"call", "it called another service: only a hub can serve that",
-		LIFE_FAILED, 502},
-	[MFW_ERR_BACKEND] = {"backend", "the machine failed", LIFE_FAILED, 503},
-	[MFW_ERR_IMAGE] = {"image", "the image can't be loaded", LIFE_USAGE, 502},
-	[MFW_ERR_INIT] = {"init", "mf_init failed", LIFE_FAILED, 502},
+		STATUS_FAILED, 502},
+	[MFW_ERR_BACKEND] = {"backend", "the machine failed", STATUS_FAILED, 503},
+	[MFW_ERR_IMAGE] = {"image", "the image can't be loaded", STATUS_USAGE, 502},
+	[MFW_ERR_INIT] = {"init", "mf_init failed", STATUS_FAILED, 502},
 };
 
 static void set_result(struct outcome *o, enum mfw_result result, const char *message)
@@ -120,7 +120,7 @@ static bool granted(struct outcome *o, const struct image *image, const struct m
 		return true;
 	o->denied = true;
 	o->name = "denied";
-	o->exit = LIFE_DENIED;
+	o->exit = STATUS_DENIED;
 	o->status = 403;
 	if (key != NULL)
 		snprintf(o->message, sizeof o->message,

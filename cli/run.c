@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/fault.h"
 #include "cli/life.h"
+#include "cli/out.h"
 #include "cli/outcome.h"
 #include "cli/run_json.h"
 
@@ -42,10 +43,10 @@ static int parse(struct life_options *o, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "o:h", long_options, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(usage, stdout);
-			return LIFE_OK + 1;
+			return STATUS_OK + 1;
 		}
 		if (c == '?') {
-			status = life_say(o, LIFE_USAGE,
+			status = out_say(o->command, STATUS_USAGE,
 				"\"%s\": unknown, or its value is missing: see mayfly run --help",
 				argv[optind - 1]);
 			return status + 1;
@@ -53,7 +54,7 @@ static int parse(struct life_options *o, int argc, char **argv)
 		if (c == LIFE_OPT_BIRTH)
 			status = life_birth(o, optarg)
 				? 0
-				: life_say(o, LIFE_USAGE,
+				: out_say(o->command, STATUS_USAGE,
 					  "--birth \"%s\": write one of pooled, fresh", optarg);
 		else
 			status = life_option(o, c, optarg);
@@ -126,7 +127,7 @@ static int run_life(const struct life_options *o, const struct life_setup *s, st
 	int rc = pthread_create(&thread, NULL, run_errand, &errand);
 
 	if (rc != 0)
-		return life_say(o, LIFE_FAILED, "no thread: %s", strerror(rc));
+		return out_say(o->command, STATUS_FAILED, "no thread: %s", strerror(rc));
 	pthread_join(thread, NULL);
 	r->birth = errand.options.birth;
 	if (r->unborn != MFW_OK)
@@ -138,9 +139,8 @@ static int run_life(const struct life_options *o, const struct life_setup *s, st
 
 static int write_reply(const struct life_options *o, const struct mf_str *body)
 {
-	if (fwrite(body->p, 1, body->n, stdout) != body->n || fflush(stdout) != 0)
-		return life_say(o, LIFE_FAILED, "can't write the reply: %s", strerror(errno));
-	return 0;
+	fwrite(body->p, 1, body->n, stdout);
+	return out_end(o->command, STATUS_OK);
 }
 
 static int tell(const struct life_options *o, const struct life_setup *s,
@@ -152,15 +152,15 @@ static int tell(const struct life_options *o, const struct life_setup *s,
 	run_print_effects(stderr, name, r->init_effects, r->init_bytes);
 	if (out->readable)
 		run_print_effects(stderr, name, r->effects, r->life.bytes);
-	if (out->exit != LIFE_OK) {
+	if (out->exit != STATUS_OK) {
 		fprintf(stderr, "mayfly: run: %s: %s: %s\n", name, out->name, out->message);
 		if (out->result == MFW_ERR_CRASHED)
 			fault_print(stderr, &s->image, symbols, &r->life);
 		return out->exit;
 	}
 	if (!out->replied) {
-		life_say(o, 0, "%s ended without a reply", name);
-		return LIFE_OK;
+		out_say(o->command, 0, "%s ended without a reply", name);
+		return STATUS_OK;
 	}
 	return write_reply(o, &out->reply.field[MF_FIELD_BODY]);
 }

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/commands.h"
 #include "cli/fault.h"
+#include "cli/out.h"
 #include "cli/run_json.h"
 #include "sys/log.h"
 #include "wire/effects.h"
@@ -46,12 +48,11 @@ static json_t *base64(struct mf_str s)
 	return j;
 }
 
-static json_t *hex(const uint8_t *bytes, size_t n)
+static json_t *hex(const uint8_t bytes[static 32])
 {
-	char text[129];
+	char text[65];
 
-	sodium_bin2hex(text, sizeof text, bytes, n);
-	return json_string(text);
+	return json_string(out_hex(bytes, 32, text));
 }
 
 /* As text where it is UTF-8, else as KEY_base64. */
@@ -172,7 +173,7 @@ static json_t *fault_json(
 static void set_reply(json_t *to, const struct outcome *out)
 {
 	const struct effect *e = &out->reply;
-	bool there = out->replied && out->exit == LIFE_OK;
+	bool there = out->replied && out->exit == STATUS_OK;
 
 	json_object_set_new(to, "replied", json_boolean(there));
 	json_object_set_new(
@@ -197,9 +198,8 @@ int run_print_json(
 	json_t *j = json_object(), *logs = json_array(), *others = json_array();
 
 	json_object_set_new(j, "service", json_string(s->image.note.name));
-	json_object_set_new(j, "image", hex(s->image.digest, sizeof s->image.digest));
-	json_object_set_new(
-		j, "snapshot", born ? hex(r->snapshot, sizeof r->snapshot) : json_null());
+	json_object_set_new(j, "image", hex(s->image.digest));
+	json_object_set_new(j, "snapshot", born ? hex(r->snapshot) : json_null());
 	json_object_set_new(j, "result", json_string(out->name));
 	json_object_set_new(j, "status", json_integer(out->status));
 	json_object_set_new(j, "exit", json_integer(out->exit));
@@ -218,10 +218,7 @@ int run_print_json(
 	json_object_set_new(j, "init_us", micros(r->init_ns));
 	json_object_set_new(j, "fault",
 		out->result == MFW_ERR_CRASHED ? fault_json(s, &r->life, symbols) : json_null());
-	json_dumpf(j, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(j);
-	return fflush(stdout) == 0 ? out->exit : LIFE_FAILED;
+	return out_json("run", out->exit, j);
 }
 
 #define PREVIEW 240 /* bytes of a body that are shown to a person */
