@@ -77,4 +77,21 @@ struct shell {
 /* The clock without the vDSO: threads that run guests can't read the TSC. */
 uint64_t monitor_now(void);
 
+/* error = "what: strerror(errno)"; returns result. */
+int monitor_refuse(char error[MONITOR_ERROR_MAX], enum mfw_result result, const char *what);
+
+/* memcpy of whole pages, but pages of zeros are left as they are, which is zero. */
+void monitor_copy_nonzero(uint8_t *to, const uint8_t *from, uint64_t bytes);
+
+/* A shell without what its backend needs: that comes with shell_start, where it is missing.
+ * init: for the run of mf_init. enum mfw_result. */
+int shell_make(
+	struct shell **shell, struct monitor *monitor, bool init, char error[MONITOR_ERROR_MAX]);
+int shell_start(struct shell *shell, char error[MONITOR_ERROR_MAX]);
+
+/* Guests can't read the TSC where the thread that runs them can't, on hosts too that don't
+ * honour CR4.TSD. Counted, since one thread may have several shells. */
+void shell_deny_tsc(void);
+void shell_allow_tsc(void);
+
 #endif

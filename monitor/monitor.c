@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,7 +29,7 @@ int monitor_prepare(void)
 	return watchdog_start();
 }
 
-static int refuse(char error[MONITOR_ERROR_MAX], enum mfw_result result, const char *what)
+int monitor_refuse(char error[MONITOR_ERROR_MAX], enum mfw_result result, const char *what)
 {
 	snprintf(error, MONITOR_ERROR_MAX, "%s: %s", what, strerror(errno));
 	return (int)result;
@@ -105,273 +104,6 @@ static int make_snapshot(struct monitor *m)
 	return 0;
 }
 
-/* ----------------------------------------------------------------- shells */
-
-static int make_window(struct shell *shell)
-{
-	const struct layout *layout = &shell->monitor->layout;
-	uint64_t bytes = layout->window_bytes;
-	int fd = -1, flags = MAP_PRIVATE | MAP_ANONYMOUS;
-	void *at;
-
-	if (shell->monitor->which == MFW_BACKEND_PROCESS) {
-		fd = memfd_create("mayfly-window", MFD_CLOEXEC);
-		shell->process.window_fd = fd;
-		if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0)
-			return -errno;
-		shell->process.touched = malloc(bytes / MF_PAGE);
-		if (shell->process.touched == NULL)
-			return -ENOMEM;
-		flags = MAP_SHARED;
-	} else {
-		bytes += layout->tables_bytes;
-	}
-	at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
-	if (at == MAP_FAILED)
-		return -errno;
-	shell->window = at;
-	return 0;
-}
-
-static void free_window(struct shell *shell)
-{
-	const struct layout *layout = &shell->monitor->layout;
-	uint64_t bytes = layout->window_bytes;
-
-	if (shell->monitor->which == MFW_BACKEND_PROCESS) {
-		if (shell->process.window_fd >= 0)
-			close(shell->process.window_fd);
-		free(shell->process.touched);
-	} else {
-		bytes += layout->tables_bytes;
-	}
-	if (shell->window != NULL)
-		munmap(shell->window, bytes);
-}
-
-/* A large window starts as the snapshot too, but without touching what is zero in it. */
-static void copy_nonzero(uint8_t *to, const uint8_t *from, uint64_t bytes)
-{
-	static const uint8_t zero[MF_PAGE];
-
-	for (uint64_t at = 0; at < bytes; at += MF_PAGE)
-		if (memcmp(from + at, zero, MF_PAGE) != 0)
-			memcpy(to + at, from + at, MF_PAGE);
-}
-
-static int shell_make(
-	struct shell **out, struct monitor *m, bool init, char error[MONITOR_ERROR_MAX])
-{
-	struct shell *shell = calloc(1, sizeof(*shell));
-
-	if (shell == NULL)
-		return refuse(error, MFW_ERR_BACKEND, "memory for a shell");
-	*shell = (struct shell){.monitor = m,
-		.init = init,
-		.watch = {.shell = shell,
-			.kill = m->backend->kill,
-			.cpu_ns = init ? m->image->note.init_ns : m->cpu_ns,
-			.wall_ns = init ? m->image->note.init_ns : m->deadline_ns}};
-	if (m->which == MFW_BACKEND_PROCESS)
-		shell->process.window_fd = -1;
-	shell->effects = malloc(m->image->note.effects_bytes);
-	if (shell->effects == NULL || make_window(shell) < 0) {
-		refuse(error, MFW_ERR_BACKEND, "memory for a shell");
-		goto out;
-	}
-	copy_nonzero(shell->window, m->snapshot, m->layout.window_bytes);
-	watchdog_add(&shell->watch);
-	*out = shell;
-	return 0;
-out:
-	free_window(shell);
-	free(shell->effects);
-	free(shell);
-	return MFW_ERR_BACKEND;
-}
-
-static void shell_stop(struct shell *shell)
-{
-	if (shell->open)
-		shell->monitor->backend->close(shell);
-	shell->open = false;
-}
-
-static int shell_start(struct shell *shell, char error[MONITOR_ERROR_MAX])
-{
-	int rc = 0;
-
-	if (!shell->open)
-		rc = shell->monitor->backend->open(shell, shell->init, error);
-	shell->open = rc == 0;
-	return rc;
-}
-
-/* Guests can't read the TSC where the host thread can't: it is this on hosts that don't
- * honour CR4.TSD. Counted, since one thread may have several shells. */
-static _Thread_local unsigned tsc_denied;
-
-static void deny_tsc(void)
-{
-	if (tsc_denied++ == 0)
-		prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
-}
-
-static void allow_tsc(void)
-{
-	if (--tsc_denied == 0)
-		prctl(PR_SET_TSC, PR_TSC_ENABLE);
-}
-
-int shell_open(struct shell **out, struct monitor *m, char error[MONITOR_ERROR_MAX])
-{
-	struct shell *shell;
-	int rc = shell_make(&shell, m, false, error);
-
-	if (rc != 0)
-		return rc;
-	deny_tsc();
-	if (m->options.birth == MFW_POOLED && shell_start(shell, error) < 0) {
-		shell_close(shell);
-		return MFW_ERR_BACKEND;
-	}
-	*out = shell;
-	return 0;
-}
-
-void shell_close(struct shell *shell)
-{
-	shell_stop(shell);
-	if (!shell->init)
-		allow_tsc();
-	watchdog_remove(&shell->watch);
-	free_window(shell);
-	free(shell->effects);
-	free(shell);
-}
-
-/* ------------------------------------------------------------------ lives */
-
-/* Everything that a life can write, and what the host wrote for it, back to the snapshot. */
-void shell_clean(struct shell *shell)
-{
-	const struct monitor *m = shell->monitor;
-
-	if (!shell->dirty)
-		return;
-	if (m->layout.large) {
-		memcpy(shell->window, m->snapshot, shell->event_used);
-		m->backend->restore_large(shell);
-	} else {
-		memcpy(shell->window, m->snapshot, m->layout.window_bytes);
-	}
-	shell->dirty = false;
-}
-
-static bool put_event(struct shell *shell, const void *event, size_t size)
-{
-	struct mf_event head;
-
-	if (size < sizeof(head) || size > shell->monitor->image->note.event_bytes)
-		return false;
-	memcpy(&head, event, sizeof(head));
-	if (head.abi != MF_ABI_VERSION || head.bytes != size)
-		return false;
-	shell->dirty = true;
-	shell->event_used = (uint32_t)size;
-	memcpy(shell->window, event, size);
-	/* reserved, and the process backend's token lies there */
-	memset(shell->window + offsetof(struct mf_event, reserved1), 0, sizeof(head.reserved1));
-	return true;
-}
-
-/* The guest said that it is over: what it left, copied once. */
-static void take_effects(struct shell *shell, struct life *life)
-{
-	static const enum mfw_result results[] = {
-		[MF_OUTCOME_NONE] = MFW_ERR_EFFECTS,
-		[MF_OUTCOME_OK] = MFW_OK,
-		[MF_OUTCOME_FAILED] = MFW_ERR_FAILED,
-		[MF_OUTCOME_FULL] = MFW_ERR_EFFECTS,
-		[MF_OUTCOME_MEMORY] = MFW_ERR_MEMORY,
-	};
-	const struct mfi_image *note = &shell->monitor->image->note;
-	const uint8_t *from = shell->window + note->event_bytes;
-	struct mf_effects head;
-
-	if (shell->operation != MF_OP_END) {
-		life->result = shell->operation == MF_OP_CALL ? MFW_ERR_CALL : MFW_ERR_EFFECTS;
-		return;
-	}
-	memcpy(&head, from, sizeof(head));
-	head.reserved = 0;
-	if (head.outcome >= sizeof(results) / sizeof(results[0]) || head.bytes < sizeof(head) ||
-		head.bytes > note->effects_bytes) {
-		life->result = MFW_ERR_EFFECTS;
-		return;
-	}
-	memcpy(shell->effects, from, head.bytes);
-	memcpy(shell->effects, &head, sizeof(head));
-	life->result = results[head.outcome];
-	life->effects = shell->effects;
-	life->bytes = head.bytes;
-}
-
-/* Runs what lies in the window; false: it must be tried again in a new shell. */
-static bool run_once(struct shell *shell, struct life *life)
-{
-	int rc;
-
-	watchdog_begin(&shell->watch);
-	rc = shell->monitor->backend->run(shell, life);
-	if (!watchdog_end(&shell->watch)) {
-		life->result = MFW_ERR_CPU;
-		rc = 0;
-	}
-	if (rc != 0 || life->result != MFW_OK)
-		shell_stop(shell);
-	return rc == 0;
-}
-
-void shell_live(struct shell *shell, const void *event, size_t size, struct life *life)
-{
-	uint64_t from = monitor_now(), entered;
-	char error[MONITOR_ERROR_MAX];
-	bool done = false;
-
-	*life = (struct life){.result = MFW_ERR_BACKEND};
-	shell_clean(shell);
-	if (!put_event(shell, event, size)) {
-		life->result = MFW_ERR_EVENT;
-		return;
-	}
-	/* twice: see backend->run */
-	for (int attempt = 0; attempt < 2 && !done; attempt++) {
-		if (shell_start(shell, error) < 0)
-			return;
-		entered = monitor_now();
-		life->birth_ns = entered - from;
-		done = run_once(shell, life);
-		life->run_ns = monitor_now() - entered;
-	}
-	if (!done)
-		life->result = MFW_ERR_BACKEND;
-	else if (life->result == MFW_OK)
-		take_effects(shell, life);
-	if (shell->monitor->options.birth == MFW_FRESH)
-		shell_stop(shell);
-}
-
-uint64_t shell_floor(struct shell *shell)
-{
-	char error[MONITOR_ERROR_MAX];
-
-	shell_clean(shell);
-	if (shell_start(shell, error) < 0)
-		return 0;
-	return shell->monitor->backend->floor(shell);
-}
-
 /* ------------------------------------------------------------------- init */
 
 static const char *const results[MFW_RESULTS] = {
@@ -418,7 +150,7 @@ static void keep(struct monitor *m, const struct shell *shell)
 	uint64_t from = m->image->note.event_bytes + (uint64_t)m->image->note.effects_bytes;
 	uint64_t to = m->layout.guard - MF_ADDR_WINDOW;
 
-	copy_nonzero(m->snapshot + from, shell->window + from, to - from);
+	monitor_copy_nonzero(m->snapshot + from, shell->window + from, to - from);
 }
 
 static int run_init(struct monitor *m, char error[MONITOR_ERROR_MAX])
@@ -431,7 +163,7 @@ static int run_init(struct monitor *m, char error[MONITOR_ERROR_MAX])
 
 	if (rc != 0)
 		return rc;
-	deny_tsc();
+	shell_deny_tsc();
 	rc = shell_start(shell, error) < 0 ? MFW_ERR_BACKEND : 0;
 	if (rc == 0) {
 		shell_live(shell, &event, sizeof(event), &life);
@@ -450,7 +182,7 @@ static int run_init(struct monitor *m, char error[MONITOR_ERROR_MAX])
 			rc = MFW_ERR_INIT;
 		}
 	}
-	allow_tsc();
+	shell_allow_tsc();
 	shell_close(shell);
 	return rc;
 }
@@ -472,7 +204,7 @@ int monitor_open(struct monitor **out, const struct image *image, const uint8_t 
 	int rc;
 
 	if (m == NULL)
-		return refuse(error, MFW_ERR_BACKEND, "memory");
+		return monitor_refuse(error, MFW_ERR_BACKEND, "memory");
 	m->image = image;
 	m->options = *options;
 	m->fixed_fd = -1;
@@ -484,11 +216,11 @@ int monitor_open(struct monitor **out, const struct image *image, const uint8_t 
 
 	rc = MFW_ERR_BACKEND;
 	if (monitor_prepare() < 0)
-		refuse(error, MFW_ERR_BACKEND, "the watchdog thread");
+		monitor_refuse(error, MFW_ERR_BACKEND, "the watchdog thread");
 	else if (m->which == MFW_BACKEND_KVM && kvm_host_open(&m->kvm, options->kvm_fd, error) < 0)
 		; /* it said why */
 	else if (make_fixed(m, data, data_size) < 0 || make_snapshot(m) < 0)
-		refuse(error, MFW_ERR_BACKEND, "memory for the image");
+		monitor_refuse(error, MFW_ERR_BACKEND, "memory for the image");
 	else
 		rc = image->note.flags & MFI_HAS_INIT ? run_init(m, error) : 0;
 	if (rc != 0) {

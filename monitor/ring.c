@@ -78,8 +78,8 @@ static void sleep_until_woken(const struct ring *ring)
 	uint64_t count;
 
 	poll(&wait, 1, -1);
-	if (read(ring->wake_worker, &count, sizeof(count)) < 0)
-		; /* another waking took it; the loop looks anyway */
+	/* if it fails another waking took it; the loop looks anyway */
+	(void)!read(ring->wake_worker, &count, sizeof(count));
 }
 
 /* With the lock held: whoever waits, waits for all. */
@@ -123,8 +123,8 @@ void ring_tell(struct ring *ring)
 	const uint64_t one = 1;
 
 	__atomic_store_n(&ring->to_hub->sleeping, 0, __ATOMIC_SEQ_CST);
-	if (write(ring->wake_hub, &one, sizeof(one)) < 0)
-		; /* its counter is full: it will wake all the same */
+	/* if it fails its counter is full, and it will wake all the same */
+	(void)!write(ring->wake_hub, &one, sizeof(one));
 }
 
 int ring_put(struct ring *ring, const struct mfw_message *message)
