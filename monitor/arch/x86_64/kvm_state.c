@@ -1,6 +1,8 @@
 #include "monitor/arch/x86_64/kvm_state.h"
 
+#include <cpuid.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -87,9 +89,31 @@ static void drop_hypervisor_leaves(struct kvm_host *host)
 	host->cpuid.head.nent = kept;
 }
 
+/* What the birth stub executes. Asked of the processor itself: KVM-PVM leaves both out of
+ * what it supports and has them all the same; where KVM really refuses, KVM_SET_SREGS does. */
+static bool processor_has_what_births_need(void)
+{
+	unsigned a, b, c, d;
+
+	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_XSAVE))
+		return false;
+	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_FSGSBASE);
+}
+
+static void hide(struct kvm_host *host)
+{
+	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+		struct kvm_cpuid_entry2 *e = find(host, hidden[i].function, hidden[i].index);
+
+		if (e != NULL)
+			*cpuid_register(e, hidden[i].reg) &= ~hidden[i].bits;
+	}
+	drop_hypervisor_leaves(host);
+}
+
 int kvm_state_cpuid(struct kvm_host *host, char error[MONITOR_ERROR_MAX])
 {
-	const struct kvm_cpuid_entry2 *basic, *extended, *xsave;
+	const struct kvm_cpuid_entry2 *extended, *xsave;
 
 	host->cpuid.head.nent = KVM_CPUID_MAX;
 	if (ioctl(host->fd, KVM_GET_SUPPORTED_CPUID, &host->cpuid) < 0) {
@@ -97,11 +121,9 @@ int kvm_state_cpuid(struct kvm_host *host, char error[MONITOR_ERROR_MAX])
 			strerror(errno));
 		return -errno;
 	}
-	basic = find(host, 1, 0);
 	extended = find(host, 7, 0);
 	xsave = find(host, 0xd, 0);
-	if (basic == NULL || !(basic->ecx & 1u << 26) || xsave == NULL || extended == NULL ||
-		!(extended->ebx & 1)) {
+	if (extended == NULL || xsave == NULL || !processor_has_what_births_need()) {
 		snprintf(error, MONITOR_ERROR_MAX,
 			"kvm: this processor lacks XSAVE or FSGSBASE, which every birth needs; "
 			"use --backend process");
@@ -111,13 +133,7 @@ int kvm_state_cpuid(struct kvm_host *host, char error[MONITOR_ERROR_MAX])
 	host->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_FSGSBASE | CR4_TSD;
 	host->cr4 |= extended->ebx & 1u << 7 ? CR4_SMEP : 0;
 	host->cr4 |= extended->ecx & 1u << 2 ? CR4_UMIP : 0;
-	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
-		struct kvm_cpuid_entry2 *e = find(host, hidden[i].function, hidden[i].index);
-
-		if (e != NULL)
-			*cpuid_register(e, hidden[i].reg) &= ~hidden[i].bits;
-	}
-	drop_hypervisor_leaves(host);
+	hide(host);
 	return 0;
 }
 
