@@ -89,9 +89,9 @@ int shell_make(
 	struct shell **shell, struct monitor *monitor, bool init, char error[MONITOR_ERROR_MAX]);
 int shell_start(struct shell *shell, char error[MONITOR_ERROR_MAX]);
 
-/* Guests can't read the TSC where the thread that runs them can't, on hosts too that don't
- * honour CR4.TSD. Counted, since one thread may have several shells. */
-void shell_deny_tsc(void);
-void shell_allow_tsc(void);
+/* What this thread gives up while it has shells, so that guests don't have it: the TSC (on
+ * hosts that don't honour CR4.TSD, and in gated processes), and for gated processes CPUID. */
+void shell_deny(const struct monitor *monitor);
+void shell_allow(const struct monitor *monitor);
 
 #endif

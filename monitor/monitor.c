@@ -163,7 +163,7 @@ static int run_init(struct monitor *m, char error[MONITOR_ERROR_MAX])
 
 	if (rc != 0)
 		return rc;
-	shell_deny_tsc();
+	shell_deny(m);
 	rc = shell_start(shell, error) < 0 ? MFW_ERR_BACKEND : 0;
 	if (rc == 0) {
 		shell_live(shell, &event, sizeof(event), &life);
@@ -182,7 +182,7 @@ static int run_init(struct monitor *m, char error[MONITOR_ERROR_MAX])
 			rc = MFW_ERR_INIT;
 		}
 	}
-	shell_allow_tsc();
+	shell_allow(m);
 	shell_close(shell);
 	return rc;
 }

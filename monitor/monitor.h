@@ -7,7 +7,8 @@
  * Threads: one monitor may be used by several threads, each with shells of its
  * own. A shell belongs to the thread that opened it, until that thread closes it.
  * In between the thread can't read the TSC, so clocks through the vDSO are denied
- * to it (SIGSEGV): use the system call. monitor_open starts a watchdog thread,
+ * to it (SIGSEGV): use the system call. With the process backend the same goes for
+ * CPUID, so open no kvm monitor then. monitor_open starts a watchdog thread,
  * takes SIGRTMIN to stop vCPUs, and has SIGPIPE ignored, once a process.
  *
  * The guest is hostile. What comes out of shell_live is a copy of the guest's

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "monitor/core.h"
@@ -110,20 +111,31 @@ int shell_start(struct shell *shell, char error[MONITOR_ERROR_MAX])
 	return rc;
 }
 
-/* Guests can't read the TSC where the host thread can't: it is this on hosts that don't
- * honour CR4.TSD. Counted, since one thread may have several shells. */
-static _Thread_local unsigned tsc_denied;
+/* Counted, since one thread may have several shells. */
+static _Thread_local unsigned denied[2];
 
-void shell_deny_tsc(void)
+/* A gated process runs with CPUID denied where the processor can do that. Its monitor's thread
+ * then too, because changing the setting is a write to an MSR at every switch between the two:
+ * 23 us in a virtual machine. */
+static void deny_cpuid(bool deny)
 {
-	if (tsc_denied++ == 0)
-		prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
+	syscall(SYS_arch_prctl, 0x1012 /* ARCH_SET_CPUID */, deny ? 0 : 1);
 }
 
-void shell_allow_tsc(void)
+void shell_deny(const struct monitor *m)
 {
-	if (--tsc_denied == 0)
+	if (denied[0]++ == 0)
+		prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
+	if (m->which == MFW_BACKEND_PROCESS && denied[1]++ == 0)
+		deny_cpuid(true);
+}
+
+void shell_allow(const struct monitor *m)
+{
+	if (--denied[0] == 0)
 		prctl(PR_SET_TSC, PR_TSC_ENABLE);
+	if (m->which == MFW_BACKEND_PROCESS && --denied[1] == 0)
+		deny_cpuid(false);
 }
 
 int shell_open(struct shell **out, struct monitor *m, char error[MONITOR_ERROR_MAX])
@@ -133,7 +145,7 @@ int shell_open(struct shell **out, struct monitor *m, char error[MONITOR_ERROR_M
 
 	if (rc != 0)
 		return rc;
-	shell_deny_tsc();
+	shell_deny(m);
 	if (m->options.birth == MFW_POOLED && shell_start(shell, error) < 0) {
 		shell_close(shell);
 		return MFW_ERR_BACKEND;
@@ -146,7 +158,7 @@ void shell_close(struct shell *shell)
 {
 	shell_stop(shell);
 	if (!shell->init)
-		shell_allow_tsc();
+		shell_allow(shell->monitor);
 	watchdog_remove(&shell->watch);
 	free_window(shell);
 	free(shell->effects);
