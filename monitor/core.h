@@ -68,7 +68,7 @@ struct shell {
 		struct {
 			int window_fd;
 			int to, from; /* pipes */
-			int pid;
+			int pid, cpu;
 			uint8_t *touched; /* mincore's answer, a byte a page; large windows */
 		} process;
 	};

@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <linux/rseq.h>
 #include <poll.h>
-#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,7 +175,7 @@ static int process_open(struct shell *shell, bool init, char error[MONITOR_ERROR
 
 	(void)init; /* map_region reads shell->init */
 	shell->process.pid = 0;
-	shell->process.to = shell->process.from = -1;
+	shell->process.to = shell->process.from = shell->process.cpu = -1;
 	rc = make_pipes(to, from);
 	if (rc < 0)
 		return refuse(error, -rc, "pipe");
@@ -243,6 +243,21 @@ static int mourn(const struct shell *shell, struct life *life)
 	return 0;
 }
 
+/* The process runs where this thread runs: they take turns, and waking another core costs more
+ * than a life. */
+static void follow(struct shell *shell)
+{
+	int cpu = sched_getcpu();
+	cpu_set_t set;
+
+	if (cpu < 0 || cpu == shell->process.cpu)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET((unsigned)cpu, &set);
+	if (sched_setaffinity(shell->process.pid, sizeof(set), &set) == 0)
+		shell->process.cpu = cpu;
+}
+
 static int process_run(struct shell *shell, struct life *life)
 {
 	static const uint8_t go = 1;
@@ -251,6 +266,7 @@ static int process_run(struct shell *shell, struct life *life)
 	int rc;
 
 	*token_place(shell) = NOT_BEGUN;
+	follow(shell);
 	do {
 		n = write(shell->process.to, &go, 1);
 	} while (n < 0 && errno == EINTR);
