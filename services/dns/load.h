@@ -1,0 +1,13 @@
+/*
+ * load.h - the attached zone files into an index. Only mf_init calls this. Any
+ * error in any file ends mf_init with one line that says where and what.
+ */
+#ifndef SERVICES_DNS_LOAD_H
+#define SERVICES_DNS_LOAD_H
+
+#include "build.h"
+
+/* Reads every attached file whose name ends in ".zone". */
+void load_zones(struct zones *z);
+
+#endif
