@@ -126,6 +126,9 @@ struct mfw_message {
 };
 _Static_assert(sizeof(struct mfw_message) == 64, "mfw_message");
 
+/* mfw_message.vector where there was no exception: it left in a way that isn't the gate */
+#define MFW_VECTOR_EXIT 256u
+
 #define MFW_SLOTS 256u
 struct mfw_ring {
 	uint32_t head; /* consumer: how many it has taken */

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "cli/attach.h"
 #include "cli/commands.h"
 #include "cli/life.h"
 #include "cli/out.h"
+#include "image/attach.h"
 #include "sys/clock.h"
 #include "sys/random.h"
 #include "wire/event.h"
@@ -201,7 +201,8 @@ static int load_image(struct life_setup *s, const struct life_options *o)
 
 static int load_data(struct life_setup *s, const struct life_options *o)
 {
-	const struct attach_args args = {o->data, o->data_count, o->config, o->config_count};
+	const struct attach_args args = {
+		o->data, o->data_count, o->config, o->config_count, false};
 	char error[ATTACH_ERROR_MAX];
 	int rc = attach_make(&s->manifest, &args, &s->data, &s->data_size, error);
 

@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/outcome.h"
+#include "image/grants.h"
 
 /* What each result is called, and what it comes to here and in HTTP. */
 struct verdict {
@@ -48,90 +49,17 @@ void outcome_unborn(struct outcome *outcome, enum mfw_result result, const char 
 	set_result(outcome, result, error);
 }
 
-/* Does `pattern` allow `name`? Both are parts between slashes; '+' stands for one
- * part, a last '#' for all that follow, as in MQTT 5, 4.7. */
-static bool allows(const char *pattern, struct mf_str name)
-{
-	size_t i = 0;
-
-	while (*pattern != '\0') {
-		if (pattern[0] == '#' && pattern[1] == '\0')
-			return true;
-		if (*pattern == '+') {
-			while (i < name.n && name.p[i] != '/')
-				i++;
-			pattern++;
-		} else if (i < name.n && (uint8_t)*pattern == name.p[i]) {
-			pattern++;
-			i++;
-		} else {
-			return false;
-		}
-	}
-	return i == name.n;
-}
-
-static bool any_allows(char *const *list, unsigned count, struct mf_str name)
-{
-	for (unsigned i = 0; i < count; i++)
-		if (allows(list[i], name))
-			return true;
-	return false;
-}
-
-/* The manifest's list that speaks about effects of this kind; NULL: none does. */
-static const char *grant_list(
-	const struct manifest *m, enum mf_effect_kind kind, char *const **list, unsigned *count)
-{
-	switch (kind) {
-	case MF_EFFECT_EMIT:
-		*list = m->emits;
-		*count = m->emits_count;
-		return "emits";
-	case MF_EFFECT_PUT:
-	case MF_EFFECT_DELETE:
-		*list = m->writes_count > 0 ? m->writes : m->reads;
-		*count = m->writes_count > 0 ? m->writes_count : m->reads_count;
-		return "writes";
-	case MF_EFFECT_UPSTREAM:
-		*list = m->upstream;
-		*count = m->upstream_count;
-		return "upstream";
-	case MF_EFFECT_CALL:
-		*list = m->calls;
-		*count = m->calls_count;
-		return "calls";
-	default: return NULL;
-	}
-}
-
 /* Refuses what the manifest doesn't grant, and says which line would have. */
 static bool granted(struct outcome *o, const struct image *image, const struct manifest *m,
 	const struct effect *e)
 {
-	struct mf_str name = e->field[MF_FIELD_NAME];
-	char *const *list = NULL;
-	unsigned count = 0;
-	const char *key = grant_list(m, e->kind, &list, &count);
-	bool by_kind = (image->note.grants & MFI_GRANT(e->kind)) != 0 || e->kind == MF_EFFECT_LOG ||
-		e->kind == MF_EFFECT_REPLY;
-
-	if (by_kind && (key == NULL || any_allows(list, count, name)))
+	if (grants_allow(&image->note, m, e->kind, e->field[MF_FIELD_NAME], effect_names[e->kind],
+		    o->message))
 		return true;
 	o->denied = true;
 	o->name = "denied";
 	o->exit = STATUS_DENIED;
 	o->status = 403;
-	if (key != NULL)
-		snprintf(o->message, sizeof o->message,
-			"it may not %s \"%.*s\": this line in mayfly.yaml would allow it: "
-			"%s: [\"%.*s\"]",
-			effect_names[e->kind], (int)name.n, (const char *)name.p, key, (int)name.n,
-			(const char *)name.p);
-	else
-		snprintf(o->message, sizeof o->message,
-			"its image holds no grant to %s: build it again with this version",
-			effect_names[e->kind]);
 	return false;
 }
 

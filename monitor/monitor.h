@@ -48,7 +48,7 @@ struct life {
 	uint64_t birth_ns;      /* putting back, writing the event */
 	uint64_t run_ns;        /* from entering the guest to leaving it */
 };
-#define MONITOR_VECTOR_EXIT 256u /* not an exception: it left in a way that isn't the gate */
+#define MONITOR_VECTOR_EXIT MFW_VECTOR_EXIT
 
 /* Makes the snapshot, running mf_init if there is one. image and data (NULL, 0:
  * nothing attached) must outlive the monitor. On failure returns enum mfw_result

@@ -1,10 +1,11 @@
 /*
- * cli/attach.h - what --data and --config say, packed into the bundle that a
+ * image/attach.h - what --data and --config (or data: and config: of hub.yaml) say, packed into the bundle that a
  * guest finds at MF_ADDR_DATA, checked against what the manifest asks for.
  */
-#ifndef CLI_ATTACH_H
-#define CLI_ATTACH_H
+#ifndef IMAGE_ATTACH_H
+#define IMAGE_ATTACH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct attach_args {
 	unsigned data_count;
 	const char *const *config; /* KEY=VALUE */
 	unsigned config_count;
+	bool from_yaml; /* they stand in hub.yaml: errors say "data: ...", not "--data ..." */
 };
 
 /* Reads the files, adds the manifest's config defaults, packs. *out is malloc'ed, the

@@ -1,4 +1,4 @@
-/* cli/attach.c - see attach.h */
+/* image/attach.c - see attach.h */
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -9,15 +9,17 @@
 #include <unistd.h>
 
 #include "abi/guest.h"
-#include "cli/attach.h"
+#include "image/attach.h"
 #include "image/bundle.h"
 #include "sys/fd.h"
 
 #define ATTACH_BYTES_MAX ((size_t)(MF_ADDR_DATA_END - MF_ADDR_DATA))
 
 struct packing {
+	const char *data_word, *config_word; /* how they are asked for, for messages */
 	struct bundle_item *items;
 	size_t count;
+	bool from_yaml;
 	char **names;     /* owned by item */
 	uint8_t **values; /* owned by item, NULL where borrowed */
 };
@@ -104,15 +106,16 @@ static int add_data(
 
 	if (!listed(m->data, m->data_count, name)) {
 		snprintf(error, ATTACH_ERROR_MAX,
-			"--data \"%s\": %s takes no data of the name '%s': %s%s", arg, m->name,
-			name, m->data_count == 0 ? "its mayfly.yaml lists none" : "it takes ",
+			"%s \"%s\": %s takes no data of the name '%s': %s%s", p->data_word, arg,
+			m->name, name,
+			m->data_count == 0 ? "its mayfly.yaml lists none" : "it takes ",
 			m->data_count == 0 ? "" : m->data[0]);
 		return -EINVAL;
 	}
 	rc = attach_read(path, ATTACH_BYTES_MAX, &bytes, &n);
 	if (rc < 0) {
-		snprintf(error, ATTACH_ERROR_MAX, "--data \"%s\": can't read \"%s\": %s", arg, path,
-			strerror(-rc));
+		snprintf(error, ATTACH_ERROR_MAX, "%s \"%s\": can't read \"%s\": %s", p->data_word,
+			arg, path, strerror(-rc));
 		return rc;
 	}
 	return add(p, MF_DATA_FILE, name, bytes, bytes, n, error);
@@ -125,7 +128,8 @@ static int add_config(
 	char name[256];
 
 	if (equals == NULL || equals == arg || equals - arg >= (long)sizeof name) {
-		snprintf(error, ATTACH_ERROR_MAX, "--config \"%s\": write it as KEY=VALUE", arg);
+		snprintf(error, ATTACH_ERROR_MAX, "%s \"%s\": write it as KEY=VALUE",
+			p->config_word, arg);
 		return -EINVAL;
 	}
 	snprintf(name, sizeof name, "%.*s", (int)(equals - arg), arg);
@@ -133,8 +137,8 @@ static int add_config(
 		if (strcmp(m->config[i].name, name) == 0)
 			return add(p, MF_DATA_CONFIG, name, NULL, equals + 1, strlen(equals + 1),
 				error);
-	snprintf(error, ATTACH_ERROR_MAX,
-		"--config \"%s\": %s has no config of the name '%s': %s%s", arg, m->name, name,
+	snprintf(error, ATTACH_ERROR_MAX, "%s \"%s\": %s has no config of the name '%s': %s%s",
+		p->config_word, arg, m->name, name,
 		m->config_count == 0 ? "its mayfly.yaml lists none" : "it has ",
 		m->config_count == 0 ? "" : m->config[0].name);
 	return -EINVAL;
@@ -155,9 +159,9 @@ static int add_defaults(struct packing *p, const struct manifest *m, char error[
 	for (unsigned i = 0; i < m->data_count; i++) {
 		if (packed(p, MF_DATA_FILE, m->data[i]))
 			continue;
-		snprintf(error, ATTACH_ERROR_MAX,
-			"%s wants data '%s': attach it with --data %s=FILE", m->name, m->data[i],
-			m->data[i]);
+		snprintf(error, ATTACH_ERROR_MAX, "%s wants data '%s': attach it with %s %s%s",
+			m->name, m->data[i], p->data_word, m->data[i],
+			p->from_yaml ? ": FILE" : "=FILE");
 		return -ENOENT;
 	}
 	return 0;
@@ -167,7 +171,10 @@ int attach_make(const struct manifest *manifest, const struct attach_args *args,
 	size_t *out_size, char error[ATTACH_ERROR_MAX])
 {
 	size_t most = (size_t)args->data_count + args->config_count + manifest->config_count + 1;
-	struct packing p = {.items = calloc(most, sizeof *p.items),
+	struct packing p = {.data_word = args->from_yaml ? "data:" : "--data",
+		.config_word = args->from_yaml ? "config:" : "--config",
+		.from_yaml = args->from_yaml,
+		.items = calloc(most, sizeof *p.items),
 		.names = calloc(most, sizeof *p.names),
 		.values = calloc(most, sizeof *p.values)};
 	int rc = p.items == NULL || p.names == NULL || p.values == NULL ? -ENOMEM : 0;

@@ -1,0 +1,22 @@
+/*
+ * image/grants.h - may a life of this image ask for that? What the image's note and its
+ * manifest say, for every effect; the code that wrote the effect is never trusted. Pure.
+ */
+#ifndef IMAGE_GRANTS_H
+#define IMAGE_GRANTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "abi/image.h"
+#include "base/str.h"
+#include "image/manifest.h"
+
+#define GRANTS_WHY_MAX 512
+
+/* False: with one line in why, which says what would have allowed it. `verb` is what the
+ * effect does, for that line ("emit"). */
+bool grants_allow(const struct mfi_image *note, const struct manifest *manifest,
+	enum mf_effect_kind kind, struct mf_str name, const char *verb, char why[GRANTS_WHY_MAX]);
+
+#endif
