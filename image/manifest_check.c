@@ -338,17 +338,16 @@ static int check_window(const struct reading *r, const struct manifest *m)
 		units_show_size(m->memory.window, window, sizeof(window)));
 }
 
+/* A unit alone says what is metered; money needs a currency. */
 static int check_price(const struct reading *r, const struct manifest *m)
 {
-	if (!m->price.unit && !m->price.quantity && !m->price.currency && !m->price.per_unit)
-		return 0;
-	if (!m->price.unit || !m->price.quantity || !m->price.currency)
-		return reading_bad(r, "price", "price: '%s' is missing",
-			!m->price.unit               ? "unit"
-				: !m->price.quantity ? "quantity"
-						     : "currency");
-	if (strlen(m->price.currency) != 3 ||
-		m->price.currency[strspn(m->price.currency, CAPITALS)])
+	if (!m->price.unit && (m->price.quantity || m->price.currency || m->price.per_unit))
+		return reading_bad(r, "price", "price: 'unit' is missing");
+	if (m->price.per_unit && !m->price.currency)
+		return reading_bad(r, "price", "price: 'currency' is missing");
+	if (m->price.currency &&
+		(strlen(m->price.currency) != 3 ||
+			m->price.currency[strspn(m->price.currency, CAPITALS)]))
 		return reading_bad(r, "price.currency",
 			"currency: '%.60s' is not three capitals, as in EUR", m->price.currency);
 	return 0;

@@ -1,0 +1,155 @@
+/*
+ * cli/inspect.c - `mayfly inspect`: read an image, gather what there is to say.
+ */
+#include "cli/inspect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/out.h"
+#include "image/note.h"
+
+static const char usage[] =
+	"usage: mayfly inspect IMAGE [-o text|json]\n"
+	"\n"
+	"Says what is in an image: its digest, its memory map with the rights of the guest,\n"
+	"each module with its size and why it is in, what it may ask the hub for, its budget.\n"
+	"\n"
+	"Exit status: 0 it is an image, 2 it isn't, 3 not found, 4 it lies: its manifest says\n"
+	"one thing, the numbers that the monitor goes by another.\n";
+
+static void add(struct inspection *i, struct region region)
+{
+	if (region.bytes && i->regions < REGIONS_MAX)
+		i->region[i->regions++] = region;
+}
+
+static void add_segments(struct inspection *i, bool write)
+{
+	static const char *const names[2][2] = {{"constants", "code"}, {"data", "data"}};
+
+	for (unsigned s = 0; s < i->image.segments; s++) {
+		const struct image_segment *g = &i->image.segment[s];
+
+		if (g->write == write)
+			add(i,
+				(struct region){names[g->write][g->execute], g->address, g->memory,
+					g->write             ? "rw-"
+						: g->execute ? "r-x"
+							     : "r--",
+					write ? "image, put back at birth" : "image"});
+	}
+}
+
+static void gather_regions(struct inspection *i)
+{
+	const struct mfi_image *n = &i->image.note;
+	uint64_t heap = image_heap_at(&i->image), guard = image_guard_at(&i->image);
+	const char *init = n->flags & MFI_HAS_INIT ? "mf_init" : "nothing: there is no mf_init";
+	const char *again = "put back at birth";
+
+	add(i, (struct region){"gate", MF_ADDR_GATE, MF_PAGE, "--x", "monitor: the way out"});
+	add(i, (struct region){"stub", MF_ADDR_STUB, 2 * MF_PAGE, "--x", "monitor: the way in"});
+	add(i,
+		(struct region){"system", MF_ADDR_SYSTEM, MF_ADDR_INFO - MF_ADDR_SYSTEM, "---",
+			"monitor: tables of the processor"});
+	add(i,
+		(struct region){
+			"info", MF_ADDR_INFO, MF_PAGE, "r--", "monitor: facts about this image"});
+	add_segments(i, false);
+	add(i, (struct region){"init", MF_ADDR_INIT, n->init_bytes, "r--", init});
+	add(i, (struct region){"event", MF_ADDR_WINDOW, n->event_bytes, "rw-", "the event"});
+	add(i,
+		(struct region){"effects", image_effects_at(&i->image), n->effects_bytes, "rw-",
+			"what the life asks for"});
+	add_segments(i, true);
+	add(i, (struct region){"heap", heap, guard - heap, "rw-", again});
+	add(i, (struct region){"guard", guard, MF_PAGE, "---", "nothing: a fault"});
+	add(i, (struct region){"stack", guard + MF_PAGE, n->stack_bytes, "rw-", again});
+	add(i, (struct region){"input", MF_ADDR_INPUT, n->input_bytes, "r--", "hub: a blob"});
+	add(i,
+		(struct region){
+			"output", MF_ADDR_OUTPUT, n->output_bytes, "rw-", "a blob for the hub"});
+}
+
+static int load(struct inspection *i)
+{
+	int fd = open(i->path, O_RDONLY | O_CLOEXEC);
+	char error[IMAGE_ERROR_MAX];
+	int rc;
+
+	if (fd < 0)
+		return out_say("inspect", errno == EACCES ? STATUS_DENIED : STATUS_NOT_FOUND,
+			"\"%s\": %s", i->path, strerror(errno));
+	rc = image_open(&i->image, fd, error);
+	close(fd);
+	if (rc)
+		return out_say("inspect", STATUS_USAGE, "\"%s\": %s", i->path, error);
+	gather_regions(i);
+	return STATUS_OK;
+}
+
+/* An image stays worth looking at when its manifest can't be read. */
+static int load_manifest(struct inspection *i)
+{
+	const char *field;
+
+	if (manifest_parse(&i->manifest, i->image.manifest, "its mayfly.yaml", i->manifest_error))
+		return out_say("inspect", STATUS_DENIED, "\"%s\": %s", i->path, i->manifest_error);
+	field = note_differs(&i->image, &i->manifest);
+	if (field) {
+		snprintf(i->manifest_error, sizeof(i->manifest_error),
+			"its manifest says another %s than its image note", field);
+		return out_say("inspect", STATUS_DENIED, "\"%s\": %s: don't run it", i->path,
+			i->manifest_error);
+	}
+	i->has_manifest = true;
+	return STATUS_OK;
+}
+
+static int inspect(struct inspection *i, bool json)
+{
+	int status = load(i), shown;
+
+	if (status)
+		return status;
+	status = load_manifest(i);
+	shown = json ? inspect_json(i) : inspect_text(i);
+	return status ? status : shown;
+}
+
+int cmd_inspect(int argc, char **argv)
+{
+	static const struct option options[] = {{"output", required_argument, NULL, 'o'},
+		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	struct inspection i = {.path = NULL};
+	bool json = false;
+	int c, status;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(usage, stdout);
+			return out_end("inspect", STATUS_OK);
+		}
+		if (c != 'o')
+			return out_say("inspect", STATUS_USAGE,
+				"\"%s\": unknown, or its value is missing: see mayfly inspect "
+			        "--help",
+				argv[optind - 1]);
+		if (!out_format("inspect", optarg, &json))
+			return STATUS_USAGE;
+	}
+	if (argc - optind != 1)
+		return out_say("inspect", STATUS_USAGE, "give one image: mayfly inspect NAME.mfy");
+	i.path = argv[optind];
+	status = inspect(&i, json);
+	manifest_free(&i.manifest);
+	image_close(&i.image);
+	return status;
+}

@@ -1,0 +1,280 @@
+/*
+ * cli/inspect_show.c - an inspection as text and as JSON (mayfly(1) specifies the keys).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/inspect.h"
+#include "cli/out.h"
+#include "image/units.h"
+
+static const char *const grant_names[MF_EFFECT_KINDS] = {
+	[MF_EFFECT_REPLY] = "reply",
+	[MF_EFFECT_EMIT] = "emit",
+	[MF_EFFECT_PUT] = "put",
+	[MF_EFFECT_DELETE] = "delete",
+	[MF_EFFECT_SCHEDULE] = "schedule",
+	[MF_EFFECT_METER] = "meter",
+	[MF_EFFECT_UPSTREAM] = "upstream",
+	[MF_EFFECT_LOG] = "log",
+	[MF_EFFECT_CALL] = "call",
+};
+
+/* ---------------------------------------------------------------- phrases */
+
+static void list(char *to, size_t n, const char *verb, char *const *items, unsigned count)
+{
+	snprintf(to, n, "%s", verb);
+	for (unsigned i = 0; i < count; i++)
+		snprintf(to + strlen(to), n - strlen(to), "%s %s", i ? "," : "", items[i]);
+}
+
+const char *inspect_grant(const struct inspection *i, enum mf_effect_kind kind, char *to, size_t n)
+{
+	const struct manifest *m = &i->manifest;
+
+	switch (kind) {
+	case MF_EFFECT_REPLY: snprintf(to, n, "answer its event"); break;
+	case MF_EFFECT_LOG: snprintf(to, n, "write to the log"); break;
+	case MF_EFFECT_METER: snprintf(to, n, "count what it did"); break;
+	case MF_EFFECT_SCHEDULE: snprintf(to, n, "be born again later"); break;
+	case MF_EFFECT_EMIT: list(to, n, "publish on", m->emits, m->emits_count); break;
+	case MF_EFFECT_PUT: list(to, n, "put state", m->writes, m->writes_count); break;
+	case MF_EFFECT_DELETE: list(to, n, "delete state", m->writes, m->writes_count); break;
+	case MF_EFFECT_UPSTREAM:
+		list(to, n, "send upstream", m->upstream, m->upstream_count);
+		break;
+	case MF_EFFECT_CALL: list(to, n, "call", m->calls, m->calls_count); break;
+	default: snprintf(to, n, "?"); break;
+	}
+	return to;
+}
+
+static void word(char *to, size_t n, const char *before, const char *text)
+{
+	if (text)
+		snprintf(to + strlen(to), n - strlen(to), " %s%s", before, text);
+}
+
+static const char *type_name(enum manifest_trigger_type type)
+{
+	static const char *const names[] = {[TRIGGER_UDP] = "udp",
+		[TRIGGER_TCP] = "tcp",
+		[TRIGGER_HTTP] = "http",
+		[TRIGGER_MQTT] = "mqtt",
+		[TRIGGER_COAP] = "coap",
+		[TRIGGER_TIMER] = "timer",
+		[TRIGGER_PACKETS] = "packets",
+		[TRIGGER_CALL] = "call",
+		[TRIGGER_JOB] = "job"};
+
+	return names[type];
+}
+
+const char *inspect_trigger(const struct manifest_trigger *t, char *to, size_t n)
+{
+	snprintf(to, n, "%s", type_name(t->type));
+	word(to, n, "", t->name);
+	word(to, n, "", t->framing);
+	word(to, n, "", t->method);
+	word(to, n, "", t->path);
+	word(to, n, "on ", t->host);
+	word(to, n, "", t->topic);
+	word(to, n, "every ", t->every);
+	word(to, n, "cron ", t->cron);
+	return to;
+}
+
+static struct mfi_module module(const struct inspection *i, unsigned m)
+{
+	struct mfi_module copy;
+
+	memcpy(&copy, (const uint8_t *)i->image.modules + m * sizeof(copy), sizeof(copy));
+	return copy;
+}
+
+static size_t body_size(const struct inspection *i)
+{
+	return i->image.size - (i->image.trailer ? MFI_TRAILER : 0);
+}
+
+/* ------------------------------------------------------------------- text */
+
+static void print_head(const struct inspection *i)
+{
+	const struct mfi_image *n = &i->image.note;
+	char hex[65], a[40], b[40], c[40];
+
+	printf("%s %s (counter %llu), x86-64, guest ABI %u\n", n->name, n->release,
+		(unsigned long long)n->counter, n->abi);
+	printf("  sha256     %s\n", out_hex(i->image.digest, 32, hex));
+	if (i->image.trailer)
+		printf("  signature  by key %s\n", out_hex(i->image.trailer->key_id, 8, hex));
+	else
+		printf("  signature  none\n");
+	printf("  size       %zu bytes, %llu left of its budget of %llu\n", body_size(i),
+		(unsigned long long)(n->budget - body_size(i)), (unsigned long long)n->budget);
+	printf("  limits     cpu %s, deadline %s, init %s\n",
+		units_show_time(n->cpu_ns, a, sizeof(a)),
+		units_show_time(n->deadline_ns, b, sizeof(b)),
+		units_show_time(n->init_ns, c, sizeof(c)));
+	printf("  writable   %s, all of it put back at birth\n",
+		units_show_size(n->window_bytes, a, sizeof(a)));
+}
+
+static void print_regions(const struct inspection *i)
+{
+	printf("\nmemory map       address        bytes  guest  filled by\n");
+	for (unsigned r = 0; r < i->regions; r++) {
+		const struct region *g = &i->region[r];
+
+		printf("  %-10s 0x%09llx %12llu   %s   %s\n", g->name,
+			(unsigned long long)g->address, (unsigned long long)g->bytes, g->rights,
+			g->content);
+	}
+}
+
+static void print_modules(const struct inspection *i)
+{
+	printf("\nmodule             code     data  why\n");
+	for (unsigned k = 0; k < i->image.module_count; k++) {
+		struct mfi_module m = module(i, k);
+
+		printf("  %-14s %6u %8u  %s\n", m.name, m.text, m.data, m.why);
+	}
+}
+
+static void print_manifest(const struct inspection *i)
+{
+	char phrase[512];
+
+	printf("\nit may\n");
+	for (enum mf_effect_kind k = MF_EFFECT_REPLY; k < MF_EFFECT_KINDS; k++)
+		if (i->image.note.grants & MFI_GRANT(k))
+			printf("  %-9s %s\n", grant_names[k],
+				inspect_grant(i, k, phrase, sizeof(phrase)));
+	printf("\nit is born by\n");
+	if (i->manifest.triggers_count == 0)
+		printf("  nothing but the command line: it has no triggers\n");
+	for (unsigned t = 0; t < i->manifest.triggers_count; t++)
+		printf("  %s\n", inspect_trigger(&i->manifest.triggers[t], phrase, sizeof(phrase)));
+	for (unsigned d = 0; d < i->manifest.data_count; d++)
+		printf("%s%s", d ? ", " : "\nit needs attached\n  ", i->manifest.data[d]);
+	if (i->manifest.data_count)
+		putchar('\n');
+}
+
+int inspect_text(const struct inspection *i)
+{
+	print_head(i);
+	print_regions(i);
+	print_modules(i);
+	print_manifest(i);
+	return out_end("inspect", STATUS_OK);
+}
+
+/* ------------------------------------------------------------------- JSON */
+
+static json_t *json_regions(const struct inspection *i)
+{
+	json_t *all = json_array();
+
+	for (unsigned r = 0; r < i->regions; r++) {
+		const struct region *g = &i->region[r];
+
+		json_array_append_new(all,
+			json_pack("{s:s, s:I, s:I, s:s, s:s}", "name", g->name, "address",
+				(json_int_t)g->address, "bytes", (json_int_t)g->bytes, "rights",
+				g->rights, "filled_by", g->content));
+	}
+	return all;
+}
+
+static json_t *json_modules(const struct inspection *i)
+{
+	json_t *all = json_array();
+
+	for (unsigned k = 0; k < i->image.module_count; k++) {
+		struct mfi_module m = module(i, k);
+
+		json_array_append_new(all,
+			json_pack("{s:s, s:I, s:I, s:s}", "name", m.name, "text_bytes",
+				(json_int_t)m.text, "data_bytes", (json_int_t)m.data, "why",
+				m.why));
+	}
+	return all;
+}
+
+static json_t *json_grants(const struct inspection *i)
+{
+	json_t *all = json_array();
+	char phrase[512];
+
+	for (enum mf_effect_kind k = MF_EFFECT_REPLY; k < MF_EFFECT_KINDS; k++)
+		if (i->image.note.grants & MFI_GRANT(k))
+			json_array_append_new(all,
+				json_pack("{s:s, s:s}", "kind", grant_names[k], "may",
+					inspect_grant(i, k, phrase, sizeof(phrase))));
+	return all;
+}
+
+static json_t *json_triggers(const struct inspection *i)
+{
+	json_t *all = json_array();
+	char phrase[512];
+
+	for (unsigned t = 0; t < i->manifest.triggers_count; t++) {
+		const struct manifest_trigger *g = &i->manifest.triggers[t];
+
+		json_array_append_new(all,
+			json_pack("{s:s, s:s}", "type", type_name(g->type), "text",
+				inspect_trigger(g, phrase, sizeof(phrase))));
+	}
+	return all;
+}
+
+static json_t *json_sizes(const struct inspection *i)
+{
+	const struct mfi_image *n = &i->image.note;
+
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "window_bytes",
+		(json_int_t)n->window_bytes, "event_bytes", (json_int_t)n->event_bytes,
+		"effects_bytes", (json_int_t)n->effects_bytes, "stack_bytes",
+		(json_int_t)n->stack_bytes, "init_bytes", (json_int_t)n->init_bytes, "input_bytes",
+		(json_int_t)n->input_bytes, "output_bytes", (json_int_t)n->output_bytes);
+}
+
+int inspect_json(const struct inspection *i)
+{
+	const struct mfi_image *n = &i->image.note;
+	char hex[65], key[17] = "";
+	json_t *o = json_pack("{s:s, s:s, s:I, s:s, s:s, s:i, s:i}", "name", n->name, "version",
+		n->release, "counter", (json_int_t)n->counter, "digest",
+		out_hex(i->image.digest, 32, hex), "machine", "x86-64", "guest_abi", (int)n->abi,
+		"image_format", (int)n->version);
+
+	if (!o)
+		return out_json("inspect", STATUS_FAILED, NULL);
+	if (i->image.trailer)
+		out_hex(i->image.trailer->key_id, 8, key);
+	json_object_set_new(o, "signed", json_boolean(i->image.trailer != NULL));
+	json_object_set_new(o, "key_id", i->image.trailer ? json_string(key) : json_null());
+	json_object_set_new(o, "image_bytes", json_integer((json_int_t)body_size(i)));
+	json_object_set_new(o, "budget_bytes", json_integer((json_int_t)n->budget));
+	json_object_set_new(
+		o, "budget_left_bytes", json_integer((json_int_t)(n->budget - body_size(i))));
+	json_object_set_new(o, "has_init", json_boolean(n->flags & MFI_HAS_INIT));
+	json_object_set_new(o, "entry", json_integer((json_int_t)i->image.entry));
+	json_object_set_new(o, "memory", json_sizes(i));
+	json_object_set_new(o, "limits",
+		json_pack("{s:I, s:I, s:I}", "cpu_ns", (json_int_t)n->cpu_ns, "deadline_ns",
+			(json_int_t)n->deadline_ns, "init_ns", (json_int_t)n->init_ns));
+	json_object_set_new(o, "memory_map", json_regions(i));
+	json_object_set_new(o, "modules", json_modules(i));
+	json_object_set_new(o, "grants", json_grants(i));
+	json_object_set_new(o, "triggers", json_triggers(i));
+	json_object_set_new(o, "manifest_error",
+		i->has_manifest ? json_null() : json_string(i->manifest_error));
+	return out_json("inspect", STATUS_OK, o);
+}
