@@ -10,8 +10,6 @@
 #include "cli/out.h"
 #include "image/nearest.h"
 
-#pragma weak cmd_run
-#pragma weak cmd_bench
 #pragma weak cmd_up
 #pragma weak cmd_doctor
 

@@ -44,7 +44,7 @@ int attach_read(const char *path, size_t max, uint8_t **out, size_t *out_size)
 static bool listed(char *const *names, unsigned count, const char *name)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (strcmp(names[i], name) == 0)
+		if (manifest_data_fits(names[i], name))
 			return true;
 	return false;
 }
@@ -53,6 +53,15 @@ static bool packed(const struct packing *p, enum mf_data_kind kind, const char *
 {
 	for (size_t i = 0; i < p->count; i++)
 		if (p->items[i].kind == kind && strcmp(p->items[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Is there a file for this entry of `data:`, a name or a pattern? */
+static bool satisfied(const struct packing *p, const char *entry)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->items[i].kind == MF_DATA_FILE && manifest_data_fits(entry, p->items[i].name))
 			return true;
 	return false;
 }
@@ -90,7 +99,7 @@ static const char *data_name(const struct manifest *m, const char *arg, char to[
 	}
 	snprintf(path, sizeof path, "%s", arg);
 	snprintf(to, 256, "%s", basename(path));
-	if (!listed(m->data, m->data_count, to) && m->data_count == 1)
+	if (!listed(m->data, m->data_count, to) && m->data_count == 1 && !strchr(m->data[0], '*'))
 		snprintf(to, 256, "%s", m->data[0]);
 	return arg;
 }
@@ -157,7 +166,7 @@ static int add_defaults(struct packing *p, const struct manifest *m, char error[
 			return rc;
 	}
 	for (unsigned i = 0; i < m->data_count; i++) {
-		if (packed(p, MF_DATA_FILE, m->data[i]))
+		if (satisfied(p, m->data[i]))
 			continue;
 		snprintf(error, ATTACH_ERROR_MAX, "%s wants data '%s': attach it with %s %s%s",
 			m->name, m->data[i], p->data_word, m->data[i],

@@ -9,6 +9,7 @@
 #ifndef IMAGE_MANIFEST_H
 #define IMAGE_MANIFEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -88,7 +89,7 @@ struct manifest {
 		char *currency;
 	} price; /* unit NULL: free */
 	char **data;
-	unsigned data_count; /* names of files that must be attached */
+	unsigned data_count; /* names, or patterns, of files that must be attached */
 	struct manifest_pair *config;
 	unsigned config_count; /* keys and defaults */
 	void *owned;           /* for manifest_free */
@@ -99,5 +100,8 @@ struct manifest {
 int manifest_parse(struct manifest *manifest, struct mf_str text, const char *where,
 	char error[MANIFEST_ERROR_MAX]);
 void manifest_free(struct manifest *manifest);
+
+/* Does a file of this name fit this entry of `data`: the same name, or a pattern ("*.zone")? */
+bool manifest_data_fits(const char *entry, const char *name);
 
 #endif

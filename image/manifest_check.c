@@ -3,6 +3,7 @@
  * trigger of each type has, names, lists, the parts of the window, the price.
  */
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,6 +245,17 @@ static bool is_file_name(const char *name)
 	return name[0] != '.' && name[strspn(name, LETTERS CAPITALS DIGITS "._-")] == '\0';
 }
 
+/* A file's name, or a pattern of one with '*' in it. */
+static bool is_data_entry(const char *name)
+{
+	return name[0] != '.' && name[strspn(name, LETTERS CAPITALS DIGITS "._-*")] == '\0';
+}
+
+bool manifest_data_fits(const char *entry, const char *name)
+{
+	return is_file_name(name) && fnmatch(entry, name, FNM_PERIOD) == 0;
+}
+
 static bool is_anything(const char *name)
 {
 	return name[0] != '\0';
@@ -285,8 +297,8 @@ static int check_lists(const struct reading *r, const struct manifest *m)
 		{"calls", "a service's name: [a-z][a-z0-9-]*", m->calls, m->calls_count,
 			is_service_name},
 		{"upstream", "a subject", m->upstream, m->upstream_count, is_anything},
-		{"data", "a name of letters, digits, '.', '_' and '-'", m->data, m->data_count,
-			is_file_name},
+		{"data", "a name of letters, digits, '.', '_' and '-', or '*' for any of them",
+			m->data, m->data_count, is_data_entry},
 	};
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
