@@ -48,7 +48,7 @@ define image-rule
 build/$(1)/$(3).mfy: $(wildcard $(2)/$(3)/*) build/mayfly $(LIB_FILES)
 	@mkdir -p $$(@D)
 	$$(call say,mayfly build,$(2)/$(3))
-	$$(Q)build/mayfly build $(2)/$(3) -o $$@
+	$$(Q)build/mayfly build $(2)/$(3) -o $$@ >/dev/null
 endef
 ifneq ($(wildcard cli/main.c),)
 ifeq ($(SAN),)
