@@ -11,7 +11,6 @@
 #include "image/nearest.h"
 
 #pragma weak cmd_up
-#pragma weak cmd_doctor
 
 struct command {
 	const char *name;
