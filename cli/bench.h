@@ -55,7 +55,8 @@ int peer_pipe_open(struct peer_pipe *pipe); /* 0 or -errno */
 void peer_pipe_close(struct peer_pipe *pipe);
 uint64_t peer_pipe(const struct peer_pipe *pipe);
 
-/* The barest VM: made, entered, left at its first instruction, destroyed. */
+/* The barest VM: memory, a vCPU that is told its CPUID, entered, left at its first
+ * instruction, destroyed. */
 uint64_t peer_raw_vm(int kvm_fd);
 
 /* --- bench_life.c: the lives */

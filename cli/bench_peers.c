@@ -161,6 +161,30 @@ uint64_t peer_pipe(const struct peer_pipe *p)
 #define RAW_PD    0x3000u
 #define RAW_CODE  0x4000u
 
+/* What is asked of /dev/kvm once a thread, as every monitor does. */
+struct raw_host {
+	size_t run_bytes;
+	struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entry[256];
+	} cpuid;
+};
+
+static const struct raw_host *raw_host(int kvm_fd)
+{
+	static _Thread_local struct raw_host host;
+	int bytes;
+
+	if (host.run_bytes > 0)
+		return &host;
+	host.cpuid.head.nent = 256;
+	bytes = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (bytes <= 0 || ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, &host.cpuid) < 0)
+		return NULL;
+	host.run_bytes = (size_t)bytes;
+	return &host;
+}
+
 static void raw_memory(uint8_t *memory)
 {
 	static const uint8_t code[] = {0xe6, 0x10, 0xf4};     /* out %al, $0x10; hlt */
@@ -172,7 +196,7 @@ static void raw_memory(uint8_t *memory)
 	memcpy(memory + RAW_CODE, code, sizeof code);
 }
 
-static bool raw_registers(int vcpu)
+static bool raw_registers(int vcpu, const struct raw_host *host)
 {
 	struct kvm_segment code = {.limit = 0xffffffff,
 		.selector = 8,
@@ -191,7 +215,7 @@ static bool raw_registers(int vcpu)
 	struct kvm_regs regs = {.rip = RAW_CODE, .rflags = 2};
 	struct kvm_sregs sregs;
 
-	if (ioctl(vcpu, KVM_GET_SREGS, &sregs) < 0)
+	if (ioctl(vcpu, KVM_SET_CPUID2, &host->cpuid) < 0 || ioctl(vcpu, KVM_GET_SREGS, &sregs) < 0)
 		return false;
 	sregs.cs = code;
 	sregs.ds = sregs.es = sregs.ss = data;
@@ -202,41 +226,41 @@ static bool raw_registers(int vcpu)
 	return ioctl(vcpu, KVM_SET_SREGS, &sregs) == 0 && ioctl(vcpu, KVM_SET_REGS, &regs) == 0;
 }
 
-static bool raw_run(int vcpu, size_t run_bytes)
+static bool raw_run(int vcpu, const struct raw_host *host)
 {
-	struct kvm_run *run = mmap(NULL, run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
-	bool good = run != MAP_FAILED && raw_registers(vcpu);
+	struct kvm_run *run =
+		mmap(NULL, host->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	bool good = run != MAP_FAILED && raw_registers(vcpu, host);
 	int rc = 0;
 
 	while (good && (rc = ioctl(vcpu, KVM_RUN, 0)) < 0 && errno == EINTR)
 		;
 	good = good && rc == 0 && run->exit_reason == KVM_EXIT_IO && run->io.port == 0x10;
 	if (run != MAP_FAILED)
-		munmap(run, run_bytes);
+		munmap(run, host->run_bytes);
 	return good;
 }
 
 uint64_t peer_raw_vm(int kvm_fd)
 {
-	static _Thread_local int run_bytes;
+	const struct raw_host *host = raw_host(kvm_fd);
 	uint64_t start;
 	uint8_t *memory;
 	int vm, vcpu = -1;
 	bool good = false;
 
-	if (run_bytes <= 0)
-		run_bytes = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (host == NULL)
+		return 0;
 	start = bench_now();
 	memory = mmap(NULL, RAW_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	vm = ioctl(kvm_fd, KVM_CREATE_VM, 0);
-	if (memory != MAP_FAILED && vm >= 0 && run_bytes > 0) {
+	if (memory != MAP_FAILED && vm >= 0) {
 		struct kvm_userspace_memory_region slot = {
 			.memory_size = RAW_BYTES, .userspace_addr = (uint64_t)(uintptr_t)memory};
 
 		raw_memory(memory);
 		good = ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot) == 0 &&
-			(vcpu = ioctl(vm, KVM_CREATE_VCPU, 0)) >= 0 &&
-			raw_run(vcpu, (size_t)run_bytes);
+			(vcpu = ioctl(vm, KVM_CREATE_VCPU, 0)) >= 0 && raw_run(vcpu, host);
 	}
 	fd_close(&vcpu);
 	fd_close(&vm);
