@@ -168,9 +168,14 @@ static int add_defaults(struct packing *p, const struct manifest *m, char error[
 	for (unsigned i = 0; i < m->data_count; i++) {
 		if (satisfied(p, m->data[i]))
 			continue;
-		snprintf(error, ATTACH_ERROR_MAX, "%s wants data '%s': attach it with %s %s%s",
-			m->name, m->data[i], p->data_word, m->data[i],
-			p->from_yaml ? ": FILE" : "=FILE");
+		if (strchr(m->data[i], '*') != NULL)
+			snprintf(error, ATTACH_ERROR_MAX,
+				"%s wants data '%s': attach such a file with %s", m->name,
+				m->data[i], p->from_yaml ? "data: NAME: FILE" : "--data FILE");
+		else
+			snprintf(error, ATTACH_ERROR_MAX,
+				"%s wants data '%s': attach it with %s %s%s", m->name, m->data[i],
+				p->data_word, m->data[i], p->from_yaml ? ": FILE" : "=FILE");
 		return -ENOENT;
 	}
 	return 0;
