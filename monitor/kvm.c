@@ -219,7 +219,6 @@ static void explain_exit(struct shell *shell, struct life *life)
 	struct kvm_regs regs;
 
 	life->vector = MONITOR_VECTOR_EXIT;
-	life->touched = shell->kvm.run->exit_reason;
 	if (ioctl(shell->kvm.vcpu, KVM_GET_REGS, &regs) == 0)
 		life->address = regs.rip;
 }

@@ -239,7 +239,6 @@ static int mourn(const struct shell *shell, struct life *life)
 		;
 	life->result = MFW_ERR_CRASHED;
 	life->vector = info.si_status == SIGTRAP ? 3 : MONITOR_VECTOR_EXIT;
-	life->touched = (uint64_t)info.si_status;
 	return 0;
 }
 

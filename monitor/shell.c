@@ -234,14 +234,16 @@ static void take_effects(struct shell *shell, struct life *life)
 /* Runs what lies in the window; false: it must be tried again in a new shell. */
 static bool run_once(struct shell *shell, struct life *life)
 {
+	uint64_t entered = monitor_now();
 	int rc;
 
 	watchdog_begin(&shell->watch);
 	rc = shell->monitor->backend->run(shell, life);
 	if (!watchdog_end(&shell->watch)) {
-		life->result = MFW_ERR_CPU;
+		*life = (struct life){.result = MFW_ERR_CPU, .birth_ns = life->birth_ns};
 		rc = 0;
 	}
+	life->run_ns = monitor_now() - entered;
 	if (rc != 0 || life->result != MFW_OK)
 		shell_stop(shell);
 	return rc == 0;
@@ -249,7 +251,7 @@ static bool run_once(struct shell *shell, struct life *life)
 
 void shell_live(struct shell *shell, const void *event, size_t size, struct life *life)
 {
-	uint64_t from = monitor_now(), entered;
+	uint64_t from = monitor_now();
 	char error[MONITOR_ERROR_MAX];
 	bool done = false;
 
@@ -263,10 +265,8 @@ void shell_live(struct shell *shell, const void *event, size_t size, struct life
 	for (int attempt = 0; attempt < 2 && !done; attempt++) {
 		if (shell_start(shell, error) < 0)
 			return;
-		entered = monitor_now();
-		life->birth_ns = entered - from;
+		life->birth_ns = monitor_now() - from;
 		done = run_once(shell, life);
-		life->run_ns = monitor_now() - entered;
 	}
 	if (!done)
 		life->result = MFW_ERR_BACKEND;

@@ -62,7 +62,7 @@ uint16_t gated_filter(struct sock_filter program[ARCH_FILTER_MAX], const struct 
 
 	load(&w, offsetof(struct seccomp_data, arch));
 	put(&w, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, AUDIT_ARCH_X86_64);
-	put(&w, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS);
+	put(&w, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_TRAP);
 	put_permit(&w, &permits[0]);
 	put_permit(&w, &permits[1]);
 	put(&w, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_TRAP);

@@ -25,7 +25,8 @@
 #define CR4_OSXSAVE    (1ull << 18)
 #define CR4_SMEP       (1ull << 20)
 
-/* no SCE: SYSCALL is an invalid opcode */
+/* no SCE: SYSCALL is an invalid opcode (KVM-PVM lets it jump to LSTAR, which is 0, where
+ * nothing is ever mapped) */
 #define EFER_LME (1ull << 8)
 #define EFER_LMA (1ull << 10)
 #define EFER_NX  (1ull << 11)
