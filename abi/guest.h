@@ -26,11 +26,10 @@
 
 /* ------------------------------------------------------------------ memory
  *
- * Guest-virtual and guest-physical addresses are equal. The map starts at
- * 64 KiB because the process backend maps the same addresses in a Linux process
- * (vm.mmap_min_addr), and all that code can name lies below 2 GiB (the small
- * code model). Blob areas start at 4 GiB and end below 64 GiB, which 36 physical
- * address bits reach.
+ * These are the addresses that the guest sees; where they lie physically is the
+ * monitor's business. The map starts at 64 KiB because the process backend maps
+ * the same addresses in a Linux process (vm.mmap_min_addr), and all that code can
+ * name lies below 2 GiB (the small code model).
  *
  *	             region   guest may   who fills it
  *	0x0001_0000  gate     execute     monitor: the way out, one page
@@ -64,8 +63,6 @@
 #define MF_ADDR_INPUT_END  0x800000000ull
 #define MF_ADDR_OUTPUT     0x800000000ull
 #define MF_ADDR_OUTPUT_END 0xf00000000ull
-/* guest-physical only, no guest-virtual address maps it: page tables */
-#define MF_ADDR_TABLES 0xe0000000ull
 
 /* sizes of the parts of a window when the manifest says nothing, and their bounds */
 #define MF_WINDOW_DEFAULT  65536u
