@@ -8,7 +8,7 @@
 #include <cyaml/cyaml.h>
 
 #include "image/manifest.h"
-#include "image/yaml_tree.h"
+#include "image/reading.h"
 
 struct raw_trigger {
 	char *type, *method, *path, *host, *topic, *qos, *every, *cron, *missed, *framing, *name,
@@ -42,22 +42,6 @@ struct raw_manifest {
 };
 
 extern const cyaml_schema_value_t manifest_schema;
-
-/* A manifest while it is read: where to say what is wrong. */
-struct reading {
-	struct yaml_tree *tree;
-	const char *where;
-	char *error; /* MANIFEST_ERROR_MAX */
-};
-
-/* Writes "where:line:column: ..." for the value at `path` ("limits.cpu", "triggers.0.path").
- * Returns -EINVAL. */
-int reading_bad(const struct reading *r, const char *path, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/* Is it one of `names` (NULL-terminated)? Its index, or -EINVAL. */
-int reading_choice(
-	const struct reading *r, const char *path, const char *text, const char *const *names);
 
 /* Fills manifest->triggers (malloc'ed) from raw and checks each by its type. 0, -EINVAL, -ENOMEM. */
 int manifest_triggers(

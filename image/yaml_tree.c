@@ -131,8 +131,8 @@ static int unknown_key(struct check *c, const yaml_node_t *key, const cyaml_sche
 	if (nearest.best)
 		return bad(c->problem, key->start_mark, "unknown key '%s'; did you mean '%s'?",
 			typed, nearest.best);
-	return bad(c->problem, key->start_mark,
-		"unknown key '%s'; mayfly.yaml(5) lists those that there are", typed);
+	return bad(c->problem, key->start_mark, "unknown key '%s'; %s lists those that there are",
+		typed, c->tree->manual);
 }
 
 static int check_mapping(struct check *c, const yaml_node_t *n, const cyaml_schema_field_t *fields)
@@ -255,10 +255,12 @@ static yaml_node_t *step(struct yaml_tree *tree, const yaml_node_t *n, const cha
 	return NULL;
 }
 
-struct yaml_place yaml_tree_find(struct yaml_tree *tree, const char *path)
+/* The node at path, or the nearest above it; *whole: it is the one. */
+static yaml_node_t *walk(struct yaml_tree *tree, const char *path, bool *whole)
 {
 	yaml_node_t *n = yaml_document_get_root_node(&tree->document);
 
+	*whole = true;
 	while (*path) {
 		size_t length = strcspn(path, ".");
 		char name[64];
@@ -266,10 +268,45 @@ struct yaml_place yaml_tree_find(struct yaml_tree *tree, const char *path)
 
 		snprintf(name, sizeof(name), "%.*s", (int)length, path);
 		next = step(tree, n, name);
+		*whole = next != NULL;
 		if (!next)
 			break;
 		n = next;
 		path += length + (path[length] == '.');
 	}
-	return place_of(n->start_mark);
+	return n;
+}
+
+struct yaml_place yaml_tree_find(struct yaml_tree *tree, const char *path)
+{
+	bool whole;
+
+	return place_of(walk(tree, path, &whole)->start_mark);
+}
+
+int yaml_tree_pair(struct yaml_tree *tree, const char *path, size_t i, struct yaml_pair *pair,
+	struct yaml_problem *problem)
+{
+	bool whole;
+	const yaml_node_t *n = walk(tree, path, &whole), *key, *value;
+
+	if (!whole)
+		return 0;
+	if (n->type != YAML_MAPPING_NODE)
+		return bad(problem, n->start_mark, "this is %s, it should be lines 'name: value'",
+			kind_of(n));
+	if (i >= (size_t)(n->data.mapping.pairs.top - n->data.mapping.pairs.start))
+		return 0;
+	key = node(tree, n->data.mapping.pairs.start[i].key);
+	value = node(tree, n->data.mapping.pairs.start[i].value);
+	if (key->type != YAML_SCALAR_NODE)
+		return bad(problem, key->start_mark, "a name must be a word, this is %s",
+			kind_of(key));
+	if (value->type != YAML_SCALAR_NODE)
+		return bad(problem, value->start_mark, "'%.60s' should be a text, this is %s",
+			(const char *)key->data.scalar.value, kind_of(value));
+	pair->key = mf_str_of(key->data.scalar.value, key->data.scalar.length);
+	pair->value = mf_str_of(value->data.scalar.value, value->data.scalar.length);
+	pair->place = place_of(key->start_mark);
+	return 1;
 }

@@ -21,6 +21,7 @@ struct yaml_place {
 
 struct yaml_tree {
 	yaml_document_t document;
+	const char *manual; /* where all keys are listed, "mayfly.yaml(5)"; set it after opening */
 };
 
 struct yaml_problem {
@@ -39,5 +40,14 @@ int yaml_tree_check(
 /* The place of "memory.window" or "triggers.2.path" (from 0); of the nearest thing above it if
  * it isn't there. */
 struct yaml_place yaml_tree_find(struct yaml_tree *tree, const char *path);
+
+/* A set of keys that no schema lists, at `path`: the i-th, from 0. 1; 0: there are no more, or
+ * no such set; -EINVAL with *problem: one is not a text. */
+struct yaml_pair {
+	struct mf_str key, value; /* the value ends with a zero byte */
+	struct yaml_place place;
+};
+int yaml_tree_pair(struct yaml_tree *tree, const char *path, size_t i, struct yaml_pair *pair,
+	struct yaml_problem *problem);
 
 #endif
