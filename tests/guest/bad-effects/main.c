@@ -68,11 +68,6 @@ static void count_less(void)
 	head()->count--;
 }
 
-static void head_reserved(void)
-{
-	head()->reserved = 1;
-}
-
 static void outcome_none(void)
 {
 	leave(MF_OUTCOME_NONE);
@@ -203,7 +198,6 @@ static const struct {
 	{"count-more", count_more},
 	{"count-huge", count_huge},
 	{"count-less", count_less},
-	{"head-reserved", head_reserved},
 	{"outcome-none", outcome_none},
 	{"outcome-unknown", outcome_unknown},
 	{"outcome-memory", outcome_memory},
