@@ -44,12 +44,16 @@ static int open_image(const char *name)
 static void give_back_clock(int sig)
 {
 	struct sigaction usual = {.sa_handler = SIG_DFL};
+	int tsc = PR_TSC_ENABLE;
 
+	prctl(PR_GET_TSC, &tsc);
+	if (tsc == PR_TSC_ENABLE)
+		sigaction(sig, &usual, NULL);
 	prctl(PR_SET_TSC, PR_TSC_ENABLE);
-	sigaction(sig, &usual, NULL);
 }
 
-static void keep_clock(void)
+/* Before main: cmocka puts back, after each test, what it finds there. */
+__attribute__((constructor)) static void keep_clock(void)
 {
 	struct sigaction action = {.sa_handler = give_back_clock};
 
@@ -63,7 +67,6 @@ int service_try(struct service *s, const char *name, enum mfw_backend backend,
 	char error[IMAGE_ERROR_MAX];
 	int fd = open_image(name), rc;
 
-	keep_clock();
 	*s = (struct service){0};
 	if (image_open(&s->image, fd, error) != 0)
 		fail_msg("%s: %s", name, error);
