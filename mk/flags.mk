@@ -12,7 +12,8 @@ HERE := -ffile-prefix-map=$(CURDIR)=.
 
 # Quoted includes start at the root; -iquote and not -I, or <sys/mman.h> would look into sys/.
 HOST_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HERE) -iquote .
-HOST_LDFLAGS := $(LDFLAGS)
+# only what a program uses: mayfly-worker and the benchmarks need few of the libraries
+HOST_LDFLAGS := -Wl,--as-needed $(LDFLAGS)
 
 # B: where the programs of this build go. Guest code is the same in both.
 ifeq ($(SAN),)
