@@ -7,6 +7,7 @@
 #ifndef SERVICES_DNS_BUILD_H
 #define SERVICES_DNS_BUILD_H
 
+#include "init_only.h"
 #include "zone.h"
 
 struct build {
@@ -17,16 +18,16 @@ struct build {
 };
 
 /* An empty index for about so many names. */
-void build_begin(struct build *b, uint32_t names);
+INIT_ONLY void build_begin(struct build *b, uint32_t names);
 
 /* The node of a name, made if it is new, with its parents. */
-struct zone_node *build_name(struct build *b, const uint8_t *name);
+INIT_ONLY struct zone_node *build_name(struct build *b, const uint8_t *name);
 
 /* A zone whose apex has this name; NULL if there is one already. */
-struct zone *build_zone(struct build *b, const uint8_t *apex);
+INIT_ONLY struct zone *build_zone(struct build *b, const uint8_t *apex);
 
 /* A record for `len` bytes of data, that belongs to nothing yet. */
-struct zone_record *build_record(struct build *b, size_t len);
+INIT_ONLY struct zone_record *build_record(struct build *b, size_t len);
 
 enum build_result {
 	BUILD_ADDED,
@@ -43,10 +44,10 @@ enum build_result {
 	BUILD_TOO_MANY,    /* 65535 of one set */
 };
 
-enum build_result build_add(struct build *b, struct zone *zone, struct zone_node *owner,
+INIT_ONLY enum build_result build_add(struct build *b, struct zone *zone, struct zone_node *owner,
 	uint16_t type, uint32_t ttl, struct zone_record *record);
 
 /* When all records are there: zones, cuts and wildcards of all nodes. */
-void build_finish(struct build *b);
+INIT_ONLY void build_finish(struct build *b);
 
 #endif

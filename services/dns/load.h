@@ -5,9 +5,10 @@
 #ifndef SERVICES_DNS_LOAD_H
 #define SERVICES_DNS_LOAD_H
 
+#include "init_only.h"
 #include "build.h"
 
 /* Reads every attached file whose name ends in ".zone". */
-void load_zones(struct zones *z);
+INIT_ONLY void load_zones(struct zones *z);
 
 #endif

@@ -7,11 +7,12 @@
 #include <mayfly.h>
 
 #include "answer.h"
+#include "init_only.h"
 #include "load.h"
 
 static struct zones zones;
 
-void mf_init(void)
+INIT_ONLY void mf_init(void)
 {
 	load_zones(&zones);
 }

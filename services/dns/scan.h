@@ -10,6 +10,8 @@
 
 #include <mayfly.h>
 
+#include "init_only.h"
+
 enum token_kind {
 	TOKEN_WORD,
 	TOKEN_QUOTED, /* without its quotes */
@@ -30,24 +32,24 @@ struct scan {
 	struct token open; /* the outermost of them */
 };
 
-void scan_begin(struct scan *s, struct mf_str file, struct mf_str text);
+INIT_ONLY void scan_begin(struct scan *s, struct mf_str file, struct mf_str text);
 
 /* Goes to the next line that holds anything; *blank: it starts with white space. False: the
  * end of the file. */
-bool scan_entry(struct scan *s, bool *blank);
+INIT_ONLY bool scan_entry(struct scan *s, bool *blank);
 
-struct token scan_next(struct scan *s);
+INIT_ONLY struct token scan_next(struct scan *s);
 
-_Noreturn void scan_fail(
+INIT_ONLY _Noreturn void scan_fail(
 	const struct scan *s, const struct token *t, const char *what, const char *expected);
 /* The same, to the log, and on. */
-void scan_warn(const struct scan *s, const struct token *t, const char *what);
+INIT_ONLY void scan_warn(const struct scan *s, const struct token *t, const char *what);
 
 /* One character of a token's text, escapes resolved; *escaped says if it was one. False: a
  * bad escape. Only while *at < end. */
-bool scan_char(const uint8_t **at, const uint8_t *end, uint8_t *c, bool *escaped);
+INIT_ONLY bool scan_char(const uint8_t **at, const uint8_t *end, uint8_t *c, bool *escaped);
 
 /* Is the token this word, case ignored? */
-bool scan_is(const struct token *t, const char *word);
+INIT_ONLY bool scan_is(const struct token *t, const char *word);
 
 #endif

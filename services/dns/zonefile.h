@@ -24,9 +24,9 @@ struct zonefile {
 };
 
 /* The file's name without ".zone" is the first origin, where it is a name. */
-void zonefile_begin(struct zonefile *f, struct mf_str file, struct mf_str text);
+INIT_ONLY void zonefile_begin(struct zonefile *f, struct mf_str file, struct mf_str text);
 
 /* The next record up to its data, which the caller reads; false: the end. */
-bool zonefile_next(struct zonefile *f);
+INIT_ONLY bool zonefile_next(struct zonefile *f);
 
 #endif
