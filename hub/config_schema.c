@@ -1,0 +1,59 @@
+/* hub/config_schema.c - every key that hub.yaml may have. */
+#include "hub/config.h"
+#include "hub/config_raw.h"
+
+#define TEXT_MOST 4095 /* paths are the longest */
+#define SERVICES  4096
+#define OPTIONAL  (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
+#define TEXT(key, type, member, flags)                                                             \
+	CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | (flags), type, member, 1, TEXT_MOST)
+#define MAY(key, type, member) TEXT(key, type, member, CYAML_FLAG_OPTIONAL)
+#define LIST(key, member)                                                                          \
+	CYAML_FIELD_SEQUENCE(key, OPTIONAL, struct raw_service, member, &text, 0, CONFIG_LIST_MAX)
+
+static const cyaml_schema_value_t text = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 1, TEXT_MOST)};
+
+static const cyaml_schema_field_t service_limits[] = {
+	MAY("queue", struct raw_service_limits, queue),
+	MAY("threads", struct raw_service_limits, threads),
+	MAY("idle", struct raw_service_limits, idle),
+	MAY("deadline", struct raw_service_limits, deadline),
+	MAY("cpu", struct raw_service_limits, cpu),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t service_fields[] = {
+	MAY("name", struct raw_service, name),
+	TEXT("image", struct raw_service, image, 0),
+	CYAML_FIELD_IGNORE("data", CYAML_FLAG_OPTIONAL),
+	CYAML_FIELD_IGNORE("config", CYAML_FLAG_OPTIONAL),
+	LIST("udp", udp),
+	LIST("tcp", tcp),
+	MAY("backend", struct raw_service, backend),
+	MAY("birth", struct raw_service, birth),
+	MAY("core", struct raw_service, core),
+	CYAML_FIELD_MAPPING(
+		"limits", CYAML_FLAG_OPTIONAL, struct raw_service, limits, service_limits),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t service = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_service, service_fields)};
+
+static const cyaml_schema_field_t config_limits[] = {
+	MAY("connections", struct raw_config_limits, connections),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t fields[] = {
+	TEXT("mayfly", struct raw_config, mayfly, 0),
+	MAY("backend", struct raw_config, backend),
+	CYAML_FIELD_MAPPING(
+		"limits", CYAML_FLAG_OPTIONAL, struct raw_config, limits, config_limits),
+	CYAML_FIELD_SEQUENCE(
+		"services", CYAML_FLAG_POINTER, struct raw_config, services, &service, 1, SERVICES),
+	CYAML_FIELD_END,
+};
+
+const cyaml_schema_value_t config_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_config, fields)};

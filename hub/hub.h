@@ -1,0 +1,58 @@
+/*
+ * hub/hub.h - what all parts of the daemon share: the loop, the services, the inputs, what
+ * the operator asked for. One thread owns all of it.
+ */
+#ifndef HUB_HUB_H
+#define HUB_HUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/worker.h"
+#include "hub/bytes.h"
+#include "hub/input.h"
+#include "hub/report.h"
+#include "hub/service.h"
+#include "hub/task.h"
+#include "sys/loop.h"
+
+#define HUB_ERROR_MAX 1024
+
+struct config;
+
+struct hub_options {
+	const char *worker_program; /* mayfly-worker */
+	bool json;                  /* start-up lines as JSON on standard output */
+	bool trace;                 /* a JSON line a life */
+};
+
+struct hub {
+	struct loop *loop;
+	struct hub_options options;
+	struct report report;
+	struct service *services; /* list */
+	struct input *inputs;     /* list */
+	struct task_pool tasks;
+	uint8_t *scratch; /* the effects of the life at hand, out of the worker's reach */
+	size_t scratch_size;
+	unsigned connections, connections_most; /* of all TCP inputs */
+	struct bytes_total held;                /* by those connections */
+	int kvm_fd, kvm_error, null_fd;         /* kvm_fd -1: none, kvm_error says why */
+	bool stopping;
+	struct loop_timer stop_timer;
+	struct loop_later stop_check;
+};
+
+/* Makes all that `config` asks for and listens. 0, or an exit status with one line in error;
+ * hub_close in both cases. */
+int hub_open(struct hub *hub, const struct config *config, const struct hub_options *options,
+	char error[static HUB_ERROR_MAX]);
+void hub_close(struct hub *hub);
+
+/* Accepts nothing more, finishes what it has, then stops the loop. A second call doesn't wait. */
+void hub_stop(struct hub *hub);
+/* Something ended that hub_stop may be waiting for. */
+void hub_check_stop(struct hub *hub);
+
+#endif

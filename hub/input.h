@@ -1,0 +1,54 @@
+/*
+ * hub/input.h - where events come from. An input belongs to one service, owns its sockets,
+ * makes tasks of what arrives and turns their outcomes into its protocol's words. Another
+ * kind of input is another file in_*.c that fills in struct input_ops.
+ */
+#ifndef HUB_INPUT_H
+#define HUB_INPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hub/words.h"
+#include "sys/net.h"
+
+struct hub;
+struct input;
+struct service;
+
+struct input_ops {
+	const char *name;                        /* "udp" */
+	void (*stop)(struct input *input);       /* accept nothing more */
+	bool (*busy)(const struct input *input); /* has it still something to send? */
+	void (*close)(struct input *input);      /* frees it */
+};
+
+/* What an input counts; refusals by enum refusal are counted by the service. */
+struct input_counts {
+	uint64_t events, bytes_in;
+	uint64_t replies, bytes_out;
+	uint64_t unsent; /* replies that the socket didn't take, or whose client was gone */
+	uint64_t connections, dropped;
+};
+
+struct input {
+	const struct input_ops *ops;
+	struct input *next;
+	struct hub *hub;
+	struct service *service;
+	struct net_address address; /* as bound */
+	char text[NET_TEXT];        /* the same, for people and for mf_event.subject */
+	unsigned text_n;
+	enum words words;
+	unsigned framing;    /* bytes of the length before a message; 0: datagrams */
+	const char *example; /* of the manifest; may be NULL */
+	struct input_counts counts;
+};
+
+/* Binds input->address (given by the caller in *address) and listens. -errno. */
+int in_udp_open(struct input **input, struct service *service, const struct net_address *address,
+	enum words words);
+int in_tcp_open(struct input **input, struct service *service, const struct net_address *address,
+	enum words words, unsigned framing_bytes);
+
+#endif

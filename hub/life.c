@@ -1,0 +1,211 @@
+/* hub/life.c - check a life's effects, and do them. */
+#include "hub/life.h"
+
+#include <stdio.h>
+
+#include "hub/hub.h"
+#include "image/grants.h"
+#include "wire/effects.h"
+
+/* What the worker says of times is for display and for guessing; it needn't be true. */
+#define TIME_MOST 3600000000000ull
+
+struct verdict {
+	enum refusal why;
+	const char *name;
+	const char *words;
+};
+static const struct verdict verdicts[MFW_RESULTS] = {
+	[MFW_OK] = {0, "ok", ""},
+	[MFW_ERR_FAILED] = {REFUSED_FAILED, "failed", "gave up (mf_fail)"},
+	[MFW_ERR_CRASHED] = {REFUSED_FAILED, "crashed", "crashed"},
+	[MFW_ERR_CPU] = {REFUSED_LATE, "deadline",
+		"ran longer than limits.cpu or limits.deadline allow"},
+	[MFW_ERR_MEMORY] = {REFUSED_FAILED, "memory",
+		"needs more memory than its manifest's memory.window"},
+	[MFW_ERR_EFFECTS] = {REFUSED_FAILED, "effects",
+		"left effects that are malformed, or fill memory.effects"},
+	[MFW_ERR_EVENT] = {REFUSED_TOO_BIG, "event", "got an event that it can't hold"},
+	[MFW_ERR_CALL] = {REFUSED_DENIED, "call",
+		"called another service, which this hub can't do"},
+	[MFW_ERR_BACKEND] = {REFUSED_DOWN, "backend", "could not be given a machine"},
+	[MFW_ERR_IMAGE] = {REFUSED_DOWN, "image", "has no image that can be loaded"},
+	[MFW_ERR_INIT] = {REFUSED_DOWN, "init", "has no snapshot: mf_init failed"},
+};
+
+/* ------------------------------------------------------------ doing effects */
+
+struct doing {
+	struct service *service;
+	struct task *task;
+	struct reply reply;
+	bool replied;
+	bool told; /* the operator knows what is wrong */
+};
+
+static void do_reply(struct doing *d, const struct effect *e)
+{
+	d->replied = true;
+	d->reply = (struct reply){
+		.status = e->status,
+		.content_type = e->field[MF_FIELD_TYPE],
+		.headers = e->field[MF_FIELD_META],
+		.body = e->field[MF_FIELD_BODY],
+	};
+}
+
+static void do_log(struct doing *d, const struct effect *e)
+{
+	report_log(&d->service->hub->report, d->service, d->task, (enum mf_level)e->status,
+		e->field[MF_FIELD_BODY]);
+}
+
+/* What this hub can do. A kind without an entry refuses the life. */
+static void (*const doers[MF_EFFECT_KINDS])(struct doing *d, const struct effect *e) = {
+	[MF_EFFECT_REPLY] = do_reply,
+	[MF_EFFECT_LOG] = do_log,
+};
+
+/* May the life ask for all of it, and can this hub do it? False: why says what not. */
+static bool may_do(const struct service *s, struct effects_reader r, char why[GRANTS_WHY_MAX])
+{
+	struct effect e;
+
+	while (effects_next(&r, &e)) {
+		if (!grants_allow(&s->note, &s->manifest, e.kind, e.field[MF_FIELD_NAME],
+			    effect_names[e.kind], why))
+			return false;
+		if (!doers[e.kind] || (e.flags & MF_EFFECT_BLOB)) {
+			snprintf(why, GRANTS_WHY_MAX, "it asks for '%s', which this hub can't do",
+				doers[e.kind] ? "a reply from the output area"
+					      : effect_names[e.kind]);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void do_all(struct doing *d, struct effects_reader r, bool logs_only)
+{
+	struct effect e;
+
+	while (effects_next(&r, &e))
+		if (e.kind == MF_EFFECT_LOG || !logs_only)
+			doers[e.kind](d, &e);
+}
+
+static enum mfw_result result_of(enum mf_outcome outcome)
+{
+	switch (outcome) {
+	case MF_OUTCOME_OK: return MFW_OK;
+	case MF_OUTCOME_FAILED: return MFW_ERR_FAILED;
+	case MF_OUTCOME_MEMORY: return MFW_ERR_MEMORY;
+	default: return MFW_ERR_EFFECTS;
+	}
+}
+
+/* ------------------------------------------------------------------ the end */
+
+static uint64_t bounded(uint64_t ns)
+{
+	return ns < TIME_MOST ? ns : TIME_MOST;
+}
+
+static void end(struct doing *d, const struct mfw_message *m, enum mfw_result result)
+{
+	const struct verdict *v = &verdicts[result];
+	const struct ending ending = {
+		.refused = result != MFW_OK,
+		.why = v->why,
+		.reply = d->replied ? &d->reply : NULL,
+		.result = v->name,
+		.birth_ns = bounded(m->birth_ns),
+		.run_ns = bounded(m->run_ns),
+	};
+
+	d->service->counts.results[result]++;
+	if (result != MFW_OK && !d->told)
+		report_failure(&d->service->hub->report, d->service, d->task, m, result, v->words);
+	service_end(d->task, &ending);
+}
+
+static void end_denied(struct doing *d, const struct mfw_message *m, const char *what)
+{
+	const struct ending ending = {
+		.refused = true,
+		.why = REFUSED_DENIED,
+		.result = "denied",
+		.birth_ns = bounded(m->birth_ns),
+		.run_ns = bounded(m->run_ns),
+	};
+
+	report_denied(&d->service->hub->report, d->service, d->task, what);
+	service_end(d->task, &ending);
+}
+
+/* Reads the effects; true if they may be done. Else the task has ended. */
+static bool judge(struct doing *d, const struct mfw_message *m, struct effects_reader *r)
+{
+	struct service *s = d->service;
+	enum mfw_result result = m->result;
+	char why[GRANTS_WHY_MAX];
+	uint32_t record;
+	const char *wrong;
+
+	link_effects_copy(s->link, m, s->hub->scratch);
+	wrong = effects_open(r, s->hub->scratch, m->bytes, ~0u, &record);
+	if (wrong && result == MFW_OK) {
+		report_effects(&s->hub->report, s, d->task, wrong, record);
+		d->told = true;
+		end(d, m, MFW_ERR_EFFECTS);
+		return false;
+	}
+	if (!wrong && result == MFW_OK)
+		result = result_of(r->outcome);
+	if (result != MFW_OK) {
+		if (!wrong)
+			do_all(d, *r, true);
+		end(d, m, result);
+		return false;
+	}
+	if (may_do(s, *r, why))
+		return true;
+	end_denied(d, m, why);
+	return false;
+}
+
+static void judge_and_do(struct service *s, struct task *task, const struct mfw_message *m)
+{
+	struct doing d = {.service = s, .task = task};
+	struct effects_reader r;
+
+	if (!judge(&d, m, &r))
+		return;
+	do_all(&d, r, false);
+	end(&d, m, MFW_OK);
+}
+
+/* About how long a life takes: a mean that follows. */
+static void learn(struct service *s, const struct mfw_message *m)
+{
+	uint64_t ns = bounded(m->birth_ns) + bounded(m->run_ns);
+
+	s->life_ns = s->life_ns == 0 ? ns : s->life_ns - s->life_ns / 8 + ns / 8;
+}
+
+bool life_ended(struct service *service, const struct mfw_message *message)
+{
+	struct task *task = service->at[message->slot];
+
+	if (message->kind != MFW_DEATH)
+		return false; /* calls are not served here, so nothing can be suspended */
+	service->at[message->slot] = NULL;
+	service->posted--;
+	service->worker_lives++;
+	service->counts.lives++;
+	learn(service, message);
+	if (task) /* else it was refused for being late */
+		judge_and_do(service, task, message);
+	link_slot_return(service->link, (int)message->slot);
+	return true;
+}

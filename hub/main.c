@@ -1,0 +1,155 @@
+/* mayflyd - the hub: events come in, lives are born for them, their effects go out. */
+#include <errno.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "hub/config.h"
+#include "hub/hub.h"
+#include "hub/setup.h"
+
+struct args {
+	const char *config;
+	bool check;
+	struct hub_options hub;
+};
+
+struct signals {
+	struct loop_source source;
+	struct hub *hub;
+	int fd;
+};
+
+static const char usage[] = "usage: mayflyd -c hub.yaml [-o json] [--trace] [--check]\n"
+			    "  -c FILE   services, what is attached to them, where they listen\n"
+			    "  -o json   start-up and workers as JSON lines on standard output\n"
+			    "  --trace   a JSON line a life there\n"
+			    "  --check   only look whether FILE can be used\n"
+			    "mayflyd(8) and hub.yaml(5) say more.\n";
+
+static int parse_args(int argc, char **argv, struct args *args)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"output", required_argument, NULL, 'o'},
+		{"trace", no_argument, NULL, 't'},
+		{"check", no_argument, NULL, 'k'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:o:h", options, NULL)) != -1) {
+		switch (c) {
+		case 'c': args->config = optarg; break;
+		case 'o':
+			args->hub.json = strcmp(optarg, "json") == 0;
+			if (args->hub.json || strcmp(optarg, "text") == 0)
+				break;
+			log_error("-o: \"%s\": it is either text or json", optarg);
+			return SETUP_USAGE;
+		case 't': args->hub.trace = true; break;
+		case 'k': args->check = true; break;
+		case 'h': fputs(usage, stdout); exit(0);
+		default: fputs(usage, stderr); return SETUP_USAGE;
+		}
+	}
+	if (args->config && optind == argc)
+		return 0;
+	fputs(usage, stderr);
+	return SETUP_USAGE;
+}
+
+/* mayfly-worker lies beside this program, or where MAYFLY_WORKER says. */
+static const char *find_worker(void)
+{
+	static char path[4096 + sizeof("/mayfly-worker")];
+	const char *given = getenv("MAYFLY_WORKER");
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (given)
+		return given;
+	if (n < 0)
+		return "mayfly-worker";
+	self[n] = '\0';
+	snprintf(path, sizeof(path), "%s/mayfly-worker", dirname(self));
+	return path;
+}
+
+/* ------------------------------------------------------------------ signals */
+
+static void on_signal(struct loop_source *source, uint32_t events)
+{
+	struct signals *s = LOOP_OWNER(source, struct signals, source);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(s->fd, &info, sizeof(info)) == sizeof(info))
+		hub_stop(s->hub);
+}
+
+/* Blocked here, read there: a signal is an event like others. */
+static int take_signals(struct signals *s)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	s->source.ready = on_signal;
+	s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return s->fd < 0 ? -errno : loop_add(s->hub->loop, s->fd, EPOLLIN, &s->source);
+}
+
+/* --------------------------------------------------------------------- main */
+
+static int serve(struct hub *hub)
+{
+	struct signals signals = {.hub = hub};
+	int err = take_signals(&signals);
+
+	if (err == 0)
+		err = loop_run(hub->loop);
+	if (err < 0) {
+		log_error("can't go on: %s", strerror(-err));
+		return SETUP_FAILED;
+	}
+	report_stopped(&hub->report, hub);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct hub hub;
+	struct args args = {0};
+	struct config config;
+	char error[HUB_ERROR_MAX];
+	int status, rc;
+
+	log_setup("mayflyd", LOG_INFO);
+	status = parse_args(argc, argv, &args);
+	if (status != 0)
+		return status;
+	rc = config_open(&config, args.config, error);
+	if (rc < 0) {
+		log_error("%s", error);
+		return rc == -ENOENT ? SETUP_NOT_FOUND : SETUP_USAGE;
+	}
+	args.hub.worker_program = find_worker();
+	status = hub_open(&hub, &config, &args.hub, error);
+	config_close(&config);
+	if (status != 0)
+		log_error("%s", error);
+	else if (!args.check)
+		status = serve(&hub);
+	hub_close(&hub);
+	return status;
+}

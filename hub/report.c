@@ -1,0 +1,274 @@
+/* hub/report.c - lines for people on stderr, JSON lines for programs on stdout. */
+#include "hub/report.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hub/example.h"
+#include "hub/hub.h"
+#include "image/fault.h"
+#include "sys/clock.h"
+#include "sys/fd.h"
+
+#define LINE_MOST 512 /* of a trace; JSON of start-up lines may be longer */
+
+static const char *const backend_names[] = {
+	[MFW_BACKEND_AUTO] = "auto",
+	[MFW_BACKEND_KVM] = "kvm",
+	[MFW_BACKEND_PROCESS] = "process",
+};
+
+/* ------------------------------------------------------------------- stdout */
+
+static void flush(struct report *r)
+{
+	/* Whoever read it is gone: stop writing, go on serving. */
+	if (r->used > 0 && fd_write_all(STDOUT_FILENO, r->buffer, r->used) < 0)
+		r->json = r->trace = false;
+	r->used = 0;
+}
+
+static void on_flush(struct loop_later *later)
+{
+	flush(LOOP_OWNER(later, struct report, flush));
+}
+
+int report_open(struct report *report, struct loop *loop, bool json, bool trace)
+{
+	*report = (struct report){.loop = loop, .json = json, .trace = trace};
+	report->flush.run = on_flush;
+	if (!json && !trace)
+		return 0;
+	report->buffer = malloc(REPORT_BUFFER);
+	return report->buffer ? 0 : -ENOMEM;
+}
+
+void report_close(struct report *report)
+{
+	if (report->loop)
+		loop_later_cancel(report->loop, &report->flush);
+	if (report->buffer)
+		flush(report);
+	free(report->buffer);
+	report->buffer = NULL;
+	report->json = report->trace = false;
+}
+
+static void put_line(struct report *r, const char *line, size_t n)
+{
+	if (n > REPORT_BUFFER)
+		return;
+	if (r->used + n > REPORT_BUFFER)
+		flush(r);
+	memcpy(r->buffer + r->used, line, n);
+	r->used += n;
+	loop_later(r->loop, &r->flush);
+}
+
+/* Consumes `object`. */
+static void put_json(struct report *r, json_t *object)
+{
+	char *text = r->json && object ? json_dumps(object, JSON_COMPACT) : NULL;
+
+	json_decref(object);
+	if (!text)
+		return;
+	put_line(r, text, strlen(text));
+	put_line(r, "\n", 1);
+	free(text);
+	flush(r); /* whoever waits for this line waits for it now */
+}
+
+/* ------------------------------------------------------------------ start-up */
+
+void report_listening(struct report *report, const struct input *input)
+{
+	char host[NET_TEXT], command[EXAMPLE_MOST];
+
+	net_host(&input->address, host);
+	example_command(input, command);
+	log_info("%s listens on %s %s; try: %s", input->service->name, input->ops->name,
+		input->text, command);
+	put_json(report,
+		json_pack("{ss ss ss ss si ss}", "event", "listening", "service",
+			input->service->name, "transport", input->ops->name, "address", host,
+			"port", (int)net_port(&input->address), "try", command));
+}
+
+void report_ready(struct report *report, const struct hub *hub)
+{
+	json_t *services = json_array();
+
+	for (const struct service *s = hub->services; s; s = s->next)
+		json_array_append_new(services,
+			json_pack("{ss ss}", "name", s->name, "backend",
+				backend_names[s->head.backend]));
+	put_json(report,
+		json_pack("{ss si so}", "event", "ready", "pid", (int)getpid(), "services",
+			services));
+	log_info("ready; Ctrl-C ends it");
+}
+
+void report_stopped(struct report *report, const struct hub *hub)
+{
+	uint64_t lives = 0;
+
+	for (const struct service *s = hub->services; s; s = s->next)
+		lives += s->counts.lives;
+	put_json(report, json_pack("{ss sI}", "event", "stopped", "lives", (json_int_t)lives));
+	log_info("stopped after %llu lives", (unsigned long long)lives);
+}
+
+/* ------------------------------------------------------------------- workers */
+
+void report_worker_started(
+	struct report *report, const struct service *service, const struct mfw_status *status)
+{
+	double took = (double)(clock_mono_ns() - service->started_ns) / (double)CLOCK_MS;
+	double init = (double)status->init_ns / (double)CLOCK_MS;
+	const char *backend = backend_names[status->backend];
+	int pid = link_pid(service->link);
+
+	log_info("%s: worker %d started in %.1f ms (mf_init %.1f ms), backend %s", service->name,
+		pid, took, init, backend);
+	put_json(report,
+		json_pack("{ss ss si ss sf sf}", "event", "worker_started", "service",
+			service->name, "pid", pid, "backend", backend, "start_ms", took, "init_ms",
+			init));
+}
+
+void report_worker_ended(struct report *report, const struct service *service, const char *why)
+{
+	int pid = link_pid(service->link);
+
+	log_info("%s: worker %d ended, %s, after %llu lives", service->name, pid, why,
+		(unsigned long long)service->worker_lives);
+	put_json(report,
+		json_pack("{ss ss si ss sI}", "event", "worker_ended", "service", service->name,
+			"pid", pid, "why", why, "lives", (json_int_t)service->worker_lives));
+}
+
+void report_worker_lost(struct report *report, const struct service *service, const char *wrong)
+{
+	int pid = link_pid(service->link);
+
+	log_warn(
+		"service %s: worker %d %s; it had %u lives of %llu under way, which run again once",
+		service->name, pid, wrong, service->running.count,
+		(unsigned long long)(service->worker_lives + service->running.count));
+	put_json(report,
+		json_pack("{ss ss si ss sI}", "event", "worker_ended", "service", service->name,
+			"pid", pid, "why", wrong, "lives", (json_int_t)service->worker_lives));
+}
+
+/* --------------------------------------------------------------------- lives */
+
+/* One line about a life, unless there were too many of late. */
+static void __attribute__((format(printf, 4, 5))) about_life(
+	struct service *s, struct log_rate *rate, const struct task *task, const char *format, ...)
+{
+	char text[LOG_LINE], more[64] = "";
+	uint64_t skipped;
+	va_list args;
+
+	if (!log_allowed(rate, loop_now(s->hub->loop), &skipped))
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (skipped > 0)
+		snprintf(more, sizeof(more), " (%llu lines like this were left out)",
+			(unsigned long long)skipped);
+	log_warn("service %s: life of event %s %s%s", s->name, task->id, text, more);
+}
+
+static void crashed(struct service *s, const struct task *task, const struct mfw_message *m)
+{
+	struct image image = {.note = s->note};
+	char name[128];
+
+	if (!s->symbols_read)
+		s->symbols = symbols_beside(s->image_path);
+	s->symbols_read = true;
+	symbols_name(s->symbols, m->address, name, sizeof(name));
+	if (m->vector == FAULT_PAGE)
+		about_life(s, &s->crashes, task, "crashed: %s at %s touching 0x%llx, %s",
+			fault_long(m->vector), name, (unsigned long long)m->touched,
+			fault_place(&image, m->touched));
+	else
+		about_life(s, &s->crashes, task, "crashed: %s at %s", fault_long(m->vector), name);
+}
+
+void report_failure(struct report *report, struct service *service, const struct task *task,
+	const struct mfw_message *message, enum mfw_result result, const char *words)
+{
+	(void)report;
+	if (result == MFW_ERR_CRASHED)
+		crashed(service, task, message);
+	else
+		about_life(service, &service->crashes, task, "%s", words);
+}
+
+void report_effects(struct report *report, struct service *service, const struct task *task,
+	const char *wrong, uint32_t record)
+{
+	(void)report;
+	about_life(
+		service, &service->crashes, task, "is refused whole: effect %u: %s", record, wrong);
+}
+
+void report_denied(
+	struct report *report, struct service *service, const struct task *task, const char *what)
+{
+	(void)report;
+	about_life(service, &service->crashes, task, "is refused whole: %s", what);
+}
+
+void report_log(struct report *report, struct service *service, const struct task *task,
+	enum mf_level level, struct mf_str text)
+{
+	static const enum log_level levels[] = {
+		[MF_LEVEL_DEBUG] = LOG_DEBUG,
+		[MF_LEVEL_INFO] = LOG_INFO,
+		[MF_LEVEL_WARN] = LOG_WARN,
+		[MF_LEVEL_ERROR] = LOG_ERROR,
+	};
+	uint64_t skipped;
+
+	(void)report;
+	if (!log_allowed(&service->logs, loop_now(service->hub->loop), &skipped))
+		return;
+	log_line(levels[level], "%s: [%.8s] %.*s", service->name, task->id, (int)text.n,
+		(const char *)text.p);
+}
+
+static double us(uint64_t ns)
+{
+	return (double)ns / (double)CLOCK_US;
+}
+
+void report_life(struct report *report, const struct task *task, const struct ending *ending)
+{
+	char line[LINE_MOST];
+	uint64_t total, ran;
+	int n;
+
+	if (!report->trace)
+		return;
+	total = clock_mono_ns() - task->accepted_ns;
+	ran = ending->birth_ns + ending->run_ns;
+	n = snprintf(line, sizeof(line),
+		"{\"event\":\"life\",\"id\":\"%s\",\"service\":\"%s\",\"source\":\"%s\",\"result\":"
+		"\"%s\",\"queue_us\":%.1f,\"birth_us\":%.1f,\"run_us\":%.1f,\"total_us\":%.1f,"
+		"\"cold\":%s,\"attempt\":%u}\n",
+		task->id, task->service->name, task->origin->source, ending->result,
+		us(total > ran ? total - ran : 0), us(ending->birth_ns), us(ending->run_ns),
+		us(total), task->cold ? "true" : "false", task->attempt);
+	if (n > 0 && (size_t)n < sizeof(line))
+		put_line(report, line, (size_t)n);
+}

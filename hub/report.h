@@ -1,0 +1,61 @@
+/*
+ * hub/report.h - what the operator hears: lines on standard error, and, if asked for, JSON
+ * lines on standard output: `listening`, `ready`, `worker_started`, `worker_ended`, `stopped`
+ * and, with --trace, one `life` a life. mayflyd(8) lists their members.
+ */
+#ifndef HUB_REPORT_H
+#define HUB_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/guest.h"
+#include "abi/worker.h"
+#include "base/str.h"
+#include "sys/loop.h"
+
+struct hub;
+struct input;
+struct service;
+struct task;
+struct ending;
+
+#define REPORT_BUFFER 65536
+
+struct report {
+	struct loop *loop;
+	bool json, trace;
+	char *buffer; /* lines of this round; one write at its end */
+	size_t used;
+	struct loop_later flush;
+};
+
+int report_open(struct report *report, struct loop *loop, bool json, bool trace);
+void report_close(struct report *report); /* writes what is left */
+
+void report_listening(struct report *report, const struct input *input);
+void report_ready(struct report *report, const struct hub *hub);
+void report_stopped(struct report *report, const struct hub *hub);
+
+void report_worker_started(
+	struct report *report, const struct service *service, const struct mfw_status *status);
+void report_worker_ended(struct report *report, const struct service *service, const char *why);
+/* Something was wrong with it. */
+void report_worker_lost(struct report *report, const struct service *service, const char *wrong);
+
+/* A life went wrong; at most a few lines a second and service. */
+void report_failure(struct report *report, struct service *service, const struct task *task,
+	const struct mfw_message *message, enum mfw_result result, const char *words);
+void report_effects(struct report *report, struct service *service, const struct task *task,
+	const char *wrong, uint32_t record);
+void report_denied(
+	struct report *report, struct service *service, const struct task *task, const char *what);
+/* What a life logged. */
+void report_log(struct report *report, struct service *service, const struct task *task,
+	enum mf_level level, struct mf_str text);
+
+/* The trace. */
+void report_life(struct report *report, const struct task *task, const struct ending *ending);
+
+#endif

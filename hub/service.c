@@ -1,0 +1,411 @@
+/* hub/service.c - events come in, wait, are sent to the worker, or are refused. */
+#include "hub/service.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/hub.h"
+#include "hub/worker.h"
+#include "sys/clock.h"
+#include "sys/fd.h"
+#include "sys/random.h"
+
+/* How much work a worker is given ahead, so that it needn't wait for us between lives: about
+ * this long, and at most so many. What waits here instead can still be refused or moved. */
+#define AHEAD_NS   (2 * CLOCK_MS)
+#define AHEAD_MOST 64u
+
+/* The worker enforces the deadline itself and says so; only if it doesn't, we do. */
+#define GRACE_NS (50 * CLOCK_MS)
+
+/* A worker that has lives and is silent for longer than they may take has hung. */
+#define SILENCE_NS (2 * CLOCK_S)
+
+/* mf_init must end within its limit; loading, jailing and starting take some time too. */
+#define START_NS (5 * CLOCK_S)
+
+/* --------------------------------------------------------------- coming in */
+
+static bool place_in_slot(struct service *s, struct task *task)
+{
+	if (s->worker != WORKER_STARTING && s->worker != WORKER_READY)
+		return false;
+	if (s->queue.first) /* what already waits has the first claim */
+		return false;
+	task->slot = link_slot_take(s->link);
+	return task->slot >= 0;
+}
+
+/* Where the event is written: a slot if one is free, else memory of our own. */
+static bool place_event(struct service *s, struct task *task, enum mf_source source)
+{
+	size_t room = s->note.event_bytes;
+	void *to;
+
+	if (place_in_slot(s, task)) {
+		to = link_event(s->link, task->slot);
+	} else {
+		task->bytes = malloc(room);
+		to = task->bytes;
+	}
+	return to && event_begin_apart(&task->writer, &task->head, to, room, source);
+}
+
+static bool may_accept(const struct service *s, enum refusal *why)
+{
+	if (s->hub->stopping)
+		*why = REFUSED_STOPPING;
+	else if (s->backoff_until > loop_now(s->hub->loop))
+		*why = REFUSED_DOWN;
+	else if (s->queue.count >= s->queue_most)
+		*why = REFUSED_BUSY;
+	else
+		return true;
+	return false;
+}
+
+void service_refused(struct service *service, enum refusal why)
+{
+	service->counts.refused[why]++;
+}
+
+static void make_id(char id[static TASK_ID + 1])
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t raw[TASK_ID / 2];
+
+	random_bytes(raw, sizeof(raw));
+	for (size_t i = 0; i < sizeof(raw); i++) {
+		id[2 * i] = digits[raw[i] >> 4];
+		id[2 * i + 1] = digits[raw[i] & 15];
+	}
+	id[TASK_ID] = '\0';
+}
+
+/* What all events have and what comes before the payload. */
+static bool write_start(struct task *task, struct mf_str type, struct mf_str subject)
+{
+	struct event_writer *w = &task->writer;
+
+	make_id(task->id);
+	return event_span(w, &task->head.id, mf_str_of(task->id, TASK_ID)) &&
+		event_span(w, &task->head.type, type) &&
+		event_span(w, &task->head.subject, subject);
+}
+
+struct task *service_begin(struct service *service, enum mf_source source, struct mf_str type,
+	struct mf_str subject, enum refusal *why)
+{
+	struct task *task;
+
+	if (!may_accept(service, why))
+		return NULL;
+	*why = REFUSED_BUSY;
+	task = task_get(&service->hub->tasks);
+	if (!task)
+		return NULL;
+	task->service = service;
+	if (place_event(service, task, source)) {
+		if (write_start(task, type, subject))
+			return task;
+		*why = REFUSED_TOO_BIG;
+	}
+	service_cancel(task);
+	return NULL;
+}
+
+void service_cancel(struct task *task)
+{
+	struct service *s = task->service;
+
+	if (task->slot >= 0)
+		link_slot_return(s->link, task->slot);
+	task_put(&s->hub->tasks, task);
+}
+
+/* An event in memory of our own takes no more of it than it needs. */
+static void shrink(struct task *task)
+{
+	uint8_t *less;
+
+	if (!task->bytes)
+		return;
+	less = realloc(task->bytes, task->head.bytes);
+	if (less)
+		task->bytes = task->writer.base = less;
+}
+
+void service_submit(struct task *task)
+{
+	struct service *s = task->service;
+	struct mf_event *head = &task->head;
+
+	head->time_ns = clock_wall_ns();
+	head->elapsed_ns = clock_boot_ns();
+	random_bytes(head->seed, sizeof(head->seed));
+	task->accepted_ns = clock_mono_ns();
+	task->deadline_ns = task->accepted_ns + s->deadline_ns;
+	task->cold = s->worker != WORKER_READY;
+	shrink(task);
+	s->counts.accepted++;
+	s->counts.cold += task->cold;
+	s->active_ns = task->accepted_ns;
+	service_wake_by(s, task->deadline_ns);
+	task_append(&s->queue, task);
+	service_pump(s);
+}
+
+/* ------------------------------------------------------------ to the worker */
+
+/* How many lives the worker is given ahead. A rerun goes alone: if it is what kills
+ * workers, it takes nothing else with it. */
+static unsigned ahead(const struct service *s)
+{
+	uint64_t n = s->life_ns > 0 ? AHEAD_NS / s->life_ns : AHEAD_MOST;
+
+	if (s->reruns > 0)
+		return 1;
+	if (n > AHEAD_MOST)
+		n = AHEAD_MOST;
+	return (unsigned)n + 2 * s->head.threads;
+}
+
+/* An event from our own memory goes to a slot. False: none is free. */
+static bool move_to_slot(struct service *s, struct task *task)
+{
+	if (task->slot >= 0)
+		return true;
+	task->slot = link_slot_take(s->link);
+	if (task->slot < 0)
+		return false;
+	task->writer.base = link_event(s->link, task->slot);
+	memcpy(task->writer.base, task->bytes, task->head.bytes);
+	free(task->bytes);
+	task->bytes = NULL;
+	return true;
+}
+
+static bool post(struct service *s, struct task *task, uint64_t now)
+{
+	if (!move_to_slot(s, task))
+		return false;
+	task->head.deadline_ns = task->deadline_ns - now;
+	memcpy(task->writer.base, &task->head, sizeof(task->head));
+	task_unlink(&s->queue, task);
+	task_append(&s->running, task);
+	task->posted = true;
+	s->at[task->slot] = task;
+	if (s->posted++ == 0) {
+		s->heard_ns = now;
+		service_wake_by(s, now + s->deadline_ns + SILENCE_NS);
+	}
+	link_post(s->link, task->slot, MFW_BIRTH, task->head.bytes);
+	return true;
+}
+
+void service_pump(struct service *service)
+{
+	uint64_t now = loop_now(service->hub->loop);
+	struct task *task;
+
+	if (!service->queue.first || service->worker == WORKER_ENDING)
+		return;
+	if (service->worker == WORKER_NONE && !worker_start(service))
+		return;
+	while ((task = service->queue.first) && service->posted < ahead(service)) {
+		if (task->deadline_ns <= now)
+			service_refuse(task, REFUSED_LATE);
+		else if (!post(service, task, now))
+			break;
+	}
+	loop_later(service->hub->loop, &service->kick);
+}
+
+static void kick(struct loop_later *later)
+{
+	struct service *s = LOOP_OWNER(later, struct service, kick);
+
+	if (s->link)
+		link_kick(s->link);
+}
+
+/* ------------------------------------------------------ from a dead worker */
+
+/* The event as it was, but for what the worker may have written into its payload: that
+ * can fool nobody but this service. */
+static bool move_from_slot(struct task *task)
+{
+	uint8_t *bytes = malloc(task->head.bytes);
+
+	if (!bytes)
+		return false;
+	memcpy(bytes, task->writer.base, task->head.bytes);
+	memcpy(bytes, &task->head, sizeof(task->head));
+	task->bytes = task->writer.base = bytes;
+	task->slot = -1;
+	return true;
+}
+
+static void take_back(struct service *s, struct task *task)
+{
+	if (task->attempt > 0 || !move_from_slot(task)) {
+		service_refuse(task, REFUSED_FAILED);
+		return;
+	}
+	task_unlink(&s->running, task);
+	task->posted = false;
+	task->attempt++;
+	task->head.attempt++;
+	task->head.flags |= MF_EVENT_RETRY;
+	task_prepend(&s->queue, task);
+	s->reruns++;
+	s->counts.reruns++;
+}
+
+void service_take_back(struct service *service)
+{
+	struct task *next;
+
+	for (struct task *task = service->queue.first; task; task = next) {
+		next = task->next;
+		if (task->slot >= 0 && !move_from_slot(task))
+			service_refuse(task, REFUSED_BUSY);
+	}
+	while (service->running.last)
+		take_back(service, service->running.last);
+	memset(service->at, 0, sizeof(service->at));
+	service->posted = 0;
+}
+
+/* ------------------------------------------------------------------ the end */
+
+void service_end(struct task *task, const struct ending *ending)
+{
+	struct service *s = task->service;
+
+	task_unlink(task->posted ? &s->running : &s->queue, task);
+	s->reruns -= task->attempt > 0;
+	s->active_ns = loop_now(s->hub->loop);
+	if (ending->refused) {
+		s->counts.refused[ending->why]++;
+		task->origin->refuse(task, ending->why);
+	} else {
+		s->counts.replied += ending->reply != NULL;
+		task->origin->reply(task, ending->reply);
+	}
+	report_life(&s->hub->report, task, ending);
+	if (task->posted)
+		s->at[task->slot] = NULL; /* the slot comes back with the worker's message */
+	else if (task->slot >= 0)
+		link_slot_return(s->link, task->slot);
+	task_put(&s->hub->tasks, task);
+	if (s->hub->stopping)
+		loop_later(s->hub->loop, &s->hub->stop_check);
+}
+
+void service_refuse(struct task *task, enum refusal why)
+{
+	const struct ending ending = {.refused = true, .why = why, .result = refusal_names[why]};
+
+	service_end(task, &ending);
+}
+
+void service_refuse_all(struct service *service, enum refusal why)
+{
+	while (service->queue.first)
+		service_refuse(service->queue.first, why);
+}
+
+bool service_quiet(const struct service *service)
+{
+	return !service->queue.first && !service->running.first;
+}
+
+/* ------------------------------------------------------------ what time brings */
+
+void service_wake_by(struct service *service, uint64_t at)
+{
+	struct loop_timer *timer = &service->timer;
+
+	/* If there is no memory for a timer the next event sets it. */
+	if (timer->place == 0 || at < timer->at)
+		(void)loop_timer_set(service->hub->loop, timer, at);
+}
+
+static void expire(struct service *s, uint64_t now)
+{
+	while (s->queue.first && s->queue.first->deadline_ns <= now)
+		service_refuse(s->queue.first, REFUSED_LATE);
+	while (s->running.first && s->running.first->deadline_ns + GRACE_NS <= now)
+		service_refuse(s->running.first, REFUSED_LATE);
+}
+
+/* Until when the worker may go on as it is; what is wrong with it after that, or NULL:
+ * nothing, but it isn't needed any more. */
+static uint64_t patience(const struct service *s, const char **wrong)
+{
+	*wrong = "did not start in time";
+	if (s->worker == WORKER_STARTING)
+		return s->started_ns + s->note.init_ns + START_NS;
+	*wrong = "hangs";
+	if (s->posted > 0)
+		return s->heard_ns + s->deadline_ns + SILENCE_NS;
+	*wrong = NULL;
+	return s->active_ns + s->idle_ns;
+}
+
+static void tick(struct loop_timer *timer)
+{
+	struct service *s = LOOP_OWNER(timer, struct service, timer);
+	uint64_t now = loop_now(s->hub->loop);
+	const char *wrong;
+
+	expire(s, now);
+	if (s->worker != WORKER_NONE && patience(s, &wrong) <= now) {
+		if (wrong)
+			worker_lost(s, wrong);
+		else if (service_quiet(s))
+			worker_retire(s);
+		else
+			s->active_ns = now;
+	}
+	if (s->worker != WORKER_NONE)
+		service_wake_by(s, patience(s, &wrong));
+	if (s->queue.first)
+		service_wake_by(s, s->queue.first->deadline_ns);
+	if (s->running.first)
+		service_wake_by(s, s->running.first->deadline_ns + GRACE_NS);
+}
+
+/* ----------------------------------------------------------- life of its own */
+
+void service_init(struct service *service, struct hub *hub)
+{
+	memset(service, 0, sizeof(*service));
+	service->hub = hub;
+	service->image_fd = service->data_fd = service->core = -1;
+	service->timer.fire = tick;
+	service->kick.run = kick;
+	service->crashes.burst = 3;
+	service->logs.burst = 20;
+	service->says.burst = 5;
+}
+
+void service_close(struct service *service)
+{
+	struct hub *hub = service->hub;
+
+	while (service->running.first)
+		service_refuse(service->running.first, REFUSED_STOPPING);
+	service_refuse_all(service, REFUSED_STOPPING);
+	worker_retire(service);
+	loop_timer_clear(hub->loop, &service->timer);
+	loop_later_cancel(hub->loop, &service->kick);
+	symbols_close(service->symbols);
+	manifest_free(&service->manifest);
+	fd_close(&service->image_fd);
+	fd_close(&service->data_fd);
+	free(service->name);
+	free(service->image_path);
+	free(service);
+}

@@ -1,0 +1,110 @@
+/*
+ * hub/service.h - a service: its image, what is attached to it, the queue of its events,
+ * and its worker, when it has one. Events pass through here in the order of their arrival.
+ *
+ *	service_begin, service_submit   events come in                 service.c
+ *	worker_start ... worker_end     the process that runs lives    worker.c
+ *	life_ended                      what becomes of a life         life.c
+ */
+#ifndef HUB_SERVICE_H
+#define HUB_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/image.h"
+#include "abi/worker.h"
+#include "hub/link.h"
+#include "hub/task.h"
+#include "image/manifest.h"
+#include "image/symbols.h"
+#include "sys/log.h"
+#include "sys/loop.h"
+
+struct hub;
+
+enum service_worker { WORKER_NONE, WORKER_STARTING, WORKER_READY, WORKER_ENDING };
+
+struct service_counts {
+	uint64_t accepted, replied, refused[REFUSALS];
+	uint64_t lives, results[MFW_RESULTS], cold, reruns;
+	uint64_t workers; /* started */
+};
+
+struct service {
+	struct service *next;
+	struct hub *hub;
+	char *name;
+	char *image_path;
+	/* What it is, fixed when the hub's configuration is read. */
+	struct mfi_image note;
+	uint8_t digest[32];
+	struct manifest manifest;
+	int image_fd, data_fd; /* data_fd -1: nothing attached */
+	struct mfw_head head;  /* for its workers */
+	int core;              /* its worker stays there; -1: anywhere */
+	unsigned queue_most;
+	uint64_t idle_ns, deadline_ns;
+	struct symbols *symbols; /* read when something crashes */
+	bool symbols_read;
+
+	/* Its events: those that wait, and those that the worker has. */
+	struct task_list queue, running;
+	struct task *at[MFW_SLOTS]; /* by slot; NULL: none, or given up */
+	unsigned posted;            /* slots at the worker */
+	unsigned reruns;            /* tasks with an attempt behind them */
+	uint64_t life_ns;           /* of the recent ones, about */
+
+	/* Its worker. */
+	enum service_worker worker;
+	struct link *link;
+	struct loop_source wake, process, words;
+	struct loop_timer timer; /* the next thing that time brings */
+	struct loop_later kick;  /* tell the worker of what was posted in this round */
+	uint64_t started_ns;     /* when this worker was */
+	uint64_t active_ns;      /* when the last event came or went */
+	uint64_t heard_ns;       /* when the worker last gave a sign of life */
+	uint64_t worker_lives;   /* of this one */
+	uint64_t backoff_until;  /* no new worker before */
+	unsigned failures;       /* workers in a row that did no good */
+	struct log_rate crashes, logs, says;
+	struct service_counts counts;
+};
+
+void service_init(struct service *service, struct hub *hub);
+void service_close(struct service *service);
+
+/* A task to write an event of this source into (task->writer, type and subject already set),
+ * or NULL with why. */
+struct task *service_begin(struct service *service, enum mf_source source, struct mf_str type,
+	struct mf_str subject, enum refusal *why);
+/* Takes back what service_begin gave. */
+void service_cancel(struct task *task);
+/* The event is written but for peer, id, times and seed. */
+void service_submit(struct task *task);
+/* Counts an event that was refused without becoming a task. */
+void service_refused(struct service *service, enum refusal why);
+
+/* Sends waiting events to the worker, starting one if there is none. */
+void service_pump(struct service *service);
+/* Tells the task's origin how it ended; the task is gone. */
+struct ending {
+	bool refused;
+	enum refusal why;          /* if refused */
+	const struct reply *reply; /* else; NULL: it gave none */
+	const char *result;        /* for the trace: "ok", "crashed", "late" ... */
+	uint64_t birth_ns, run_ns;
+};
+void service_end(struct task *task, const struct ending *ending);
+void service_refuse(struct task *task, enum refusal why);
+/* The same for all that wait. */
+void service_refuse_all(struct service *service, enum refusal why);
+/* The worker is gone: what it had goes back to the queue's front, once; then it is refused. */
+void service_take_back(struct service *service);
+/* See to it that the timer fires at `at` or before. */
+void service_wake_by(struct service *service, uint64_t at);
+/* Nothing waits and nothing runs. */
+bool service_quiet(const struct service *service);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * hub/task.h - one accepted event on its way through the hub, and who waits for its
+ * outcome.
+ *
+ * An input (in_udp.c, in_tcp.c ...) gets a task from service_begin, writes the event into
+ * it, and gives it back with service_submit. From then on the service owns it, and calls
+ * exactly one function of its origin, once; after that the task is gone.
+ */
+#ifndef HUB_TASK_H
+#define HUB_TASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/guest.h"
+#include "base/str.h"
+#include "sys/net.h"
+#include "wire/event.h"
+
+#define TASK_ID 32 /* hexadecimal digits */
+
+struct service;
+struct task;
+
+/* Why an event has no reply. Each input says it in its protocol's own words. */
+enum refusal {
+	REFUSED_BUSY,     /* the queue is full */
+	REFUSED_DOWN,     /* no worker can be had */
+	REFUSED_STOPPING, /* the hub ends */
+	REFUSED_TOO_BIG,  /* the event doesn't fit */
+	REFUSED_LATE,     /* waited, or ran, past its deadline */
+	REFUSED_FAILED,   /* the life crashed, failed or broke its limits */
+	REFUSED_DENIED,   /* it asked for what it may not have */
+	REFUSALS
+};
+extern const char *const refusal_names[REFUSALS];
+
+struct reply {
+	uint32_t status; /* as in HTTP */
+	struct mf_str content_type, headers, body;
+};
+
+struct origin_ops {
+	const char *source; /* "udp" */
+	/* The life went well; reply is NULL if it gave none. What it points to is gone on return. */
+	void (*reply)(struct task *task, const struct reply *reply);
+	void (*refuse)(struct task *task, enum refusal why);
+};
+
+struct task {
+	struct task *next, *prev;
+	struct service *service;
+	/* the input's own: */
+	const struct origin_ops *origin;
+	void *context;
+	struct net_address peer;
+	uint8_t local[20]; /* in_udp: to which of the machine's addresses it came */
+	/* the event: */
+	struct mf_event head; /* the only copy that is trusted; goes to the slot when posted */
+	struct event_writer writer;
+	char id[TASK_ID + 1];
+	int slot;       /* of the service's link; -1: the event lies in `bytes` */
+	uint8_t *bytes; /* owned */
+	/* its way: */
+	unsigned attempt; /* earlier lives that the worker took with it */
+	bool posted;      /* the slot is at the worker */
+	bool cold;        /* a worker had to start for it */
+	uint64_t accepted_ns, deadline_ns;
+};
+
+struct task_list {
+	struct task *first, *last;
+	unsigned count;
+};
+void task_append(struct task_list *list, struct task *task);
+void task_prepend(struct task_list *list, struct task *task);
+void task_unlink(struct task_list *list, struct task *task);
+
+/* Tasks that are not in use, so that an event costs no allocation. */
+struct task_pool {
+	struct task *spare;
+	unsigned count;
+};
+struct task *task_get(struct task_pool *pool); /* NULL: no memory */
+void task_put(struct task_pool *pool, struct task *task);
+void task_pool_close(struct task_pool *pool);
+
+/* Copies up to `size` bytes of the payload, from wherever the event lies; how many. */
+size_t task_payload(const struct task *task, void *to, size_t size);
+
+#endif

@@ -1,0 +1,55 @@
+/* hub/words.c - DNS: an answer with the query's header and question, and an error. */
+#include "hub/words.h"
+
+#include <string.h>
+
+#define DNS_HEADER 12u /* RFC 1035, 4.1.1 */
+#define DNS_QR     0x80u
+#define DNS_KEEP   0x79u /* opcode and RD are the query's */
+#define DNS_CD     0x10u
+#define SERVFAIL   2u
+#define REFUSED    5u
+
+enum words words_named(const char *protocol)
+{
+	return protocol && strcmp(protocol, "dns") == 0 ? WORDS_DNS : WORDS_NONE;
+}
+
+/* The length of the one question, or 0: there isn't exactly one, whole and plain. */
+static size_t question_length(const uint8_t *event, size_t n)
+{
+	size_t at = DNS_HEADER;
+
+	if (event[4] != 0 || event[5] != 1)
+		return 0;
+	while (at < n && event[at] != 0) {
+		if (event[at] > 63) /* a pointer has no business in a question */
+			return 0;
+		at += 1u + event[at];
+	}
+	at += 1 + 4; /* the root, type, class */
+	return at <= n && at <= DNS_HEADER + 255 + 4 ? at - DNS_HEADER : 0;
+}
+
+static size_t refuse_dns(
+	enum refusal why, const uint8_t *event, size_t n, uint8_t to[static WORDS_MOST])
+{
+	size_t question;
+
+	if (n < DNS_HEADER || (event[2] & DNS_QR)) /* answers are never answered */
+		return 0;
+	question = question_length(event, n);
+	memset(to, 0, DNS_HEADER);
+	memcpy(to, event, 2);
+	to[2] = (uint8_t)(DNS_QR | (event[2] & DNS_KEEP));
+	to[3] = (uint8_t)((event[3] & DNS_CD) | (why == REFUSED_DENIED ? REFUSED : SERVFAIL));
+	to[5] = question > 0;
+	memcpy(to + DNS_HEADER, event + DNS_HEADER, question);
+	return DNS_HEADER + question;
+}
+
+size_t words_refuse(enum words words, enum refusal why, const uint8_t *event, size_t n,
+	uint8_t to[static WORDS_MOST])
+{
+	return words == WORDS_DNS ? refuse_dns(why, event, n, to) : 0;
+}

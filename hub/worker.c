@@ -1,0 +1,242 @@
+/* hub/worker.c - start a worker, listen to it, end it. */
+#include "hub/worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hub/hub.h"
+#include "hub/life.h"
+#include "sys/clock.h"
+
+/* After a failure to start, or several early deaths, the next try waits twice as long. */
+#define BACKOFF_NS      (100 * CLOCK_MS)
+#define BACKOFF_MOST_NS (30 * CLOCK_S)
+#define EARLY_NS        (100 * CLOCK_MS)
+#define EARLY_DEATHS    3u
+
+static void retry_later(struct service *s, unsigned doublings)
+{
+	uint64_t wait = BACKOFF_NS << (doublings < 9 ? doublings : 9);
+
+	if (wait > BACKOFF_MOST_NS)
+		wait = BACKOFF_MOST_NS;
+	s->backoff_until = clock_mono_ns() + wait;
+	service_refuse_all(s, REFUSED_DOWN);
+}
+
+/* It never ran: that will not be better at once. */
+static void failed_to_start(struct service *s, const char *why)
+{
+	uint64_t skipped;
+
+	s->failures++;
+	if (log_allowed(&s->says, clock_mono_ns(), &skipped))
+		log_error("service %s: can't start: %s", s->name, why);
+	retry_later(s, s->failures - 1);
+}
+
+/* It ran and died. Once is bad luck; early and again and again is the service's own doing. */
+static void died(struct service *s, bool early)
+{
+	s->failures = early ? s->failures + 1 : 0;
+	if (s->failures >= EARLY_DEATHS)
+		retry_later(s, s->failures - EARLY_DEATHS);
+	else
+		service_pump(s);
+}
+
+/* ----------------------------------------------------------------- the end */
+
+/* The process ends, what it had is taken back. Returns how it ended (spawn_end). */
+static int forget(struct service *s)
+{
+	struct loop *loop = s->hub->loop;
+	int how;
+
+	loop_remove(loop, link_wake_fd(s->link), &s->wake);
+	loop_remove(loop, link_process_fd(s->link), &s->process);
+	loop_remove(loop, link_words_fd(s->link), &s->words);
+	s->worker = WORKER_ENDING;
+	service_take_back(s);
+	how = link_close(s->link);
+	s->link = NULL;
+	s->worker = WORKER_NONE;
+	return how;
+}
+
+void worker_retire(struct service *service)
+{
+	if (service->worker == WORKER_NONE)
+		return;
+	report_worker_ended(&service->hub->report, service, "no longer needed");
+	forget(service);
+}
+
+void worker_lost(struct service *service, const char *wrong)
+{
+	bool early = service->worker_lives == 0 || clock_mono_ns() - service->started_ns < EARLY_NS;
+
+	if (service->worker == WORKER_NONE)
+		return;
+	report_worker_lost(&service->hub->report, service, wrong);
+	forget(service);
+	died(service, early);
+}
+
+/* ------------------------------------------------------------- listening */
+
+static void check_started(struct service *s)
+{
+	struct mfw_status status;
+
+	if (s->worker != WORKER_STARTING)
+		return;
+	if (link_status(s->link, &status) < 0 || status.state != MFW_READY)
+		return; /* a worker that failed ends, and is read then */
+	s->worker = WORKER_READY;
+	report_worker_started(&s->hub->report, s, &status);
+}
+
+/* False: the worker was lost on the way. */
+static bool drain(struct service *s)
+{
+	struct mfw_message m;
+	int n;
+
+	s->heard_ns = loop_now(s->hub->loop);
+	while ((n = link_receive(s->link, &m)) > 0)
+		if (!life_ended(s, &m))
+			break;
+	if (n == 0)
+		return true;
+	worker_lost(s, "wrote nonsense into its ring");
+	return false;
+}
+
+static void on_wake(struct loop_source *source, uint32_t events)
+{
+	struct service *s = LOOP_OWNER(source, struct service, wake);
+
+	(void)events;
+	check_started(s);
+	if (!drain(s))
+		return;
+	service_pump(s);
+	service_wake_by(s, s->active_ns + s->idle_ns);
+}
+
+/* What it wrote to standard error: at most a pipe's worth at a time, line by line. */
+static void on_words(struct loop_source *source, uint32_t events)
+{
+	struct service *s = LOOP_OWNER(source, struct service, words);
+	char text[1024], *line = text;
+	ssize_t n = read(link_words_fd(s->link), text, sizeof(text) - 1);
+	uint64_t skipped;
+
+	if (n <= 0) {
+		if (n == 0 || (events & (EPOLLHUP | EPOLLERR)))
+			loop_remove(s->hub->loop, link_words_fd(s->link), &s->words);
+		return;
+	}
+	text[n] = '\0';
+	while (*line) {
+		size_t length = strcspn(line, "\n");
+
+		if (length > 0 && log_allowed(&s->says, loop_now(s->hub->loop), &skipped))
+			log_warn("service %s: its worker says: %.*s", s->name, (int)length, line);
+		line += length + (line[length] == '\n');
+	}
+}
+
+static void describe(int how, char *to, size_t size)
+{
+	if (how > 0)
+		snprintf(to, size, "was killed by signal %d (%s)", how, strsignal(how));
+	else
+		snprintf(to, size, "exited with status %d", -how);
+}
+
+static void on_process(struct loop_source *source, uint32_t events)
+{
+	struct service *s = LOOP_OWNER(source, struct service, process);
+	struct mfw_status status;
+	char how[96], why[sizeof(status.message) + 128];
+	bool starting, early;
+
+	(void)events;
+	check_started(s);
+	on_words(&s->words, 0); /* its last */
+	if (!drain(s))
+		return;
+	starting = s->worker == WORKER_STARTING;
+	early = s->worker_lives == 0 || clock_mono_ns() - s->started_ns < EARLY_NS;
+	if (link_status(s->link, &status) < 0)
+		status.state = MFW_STARTING;
+	if (!starting)
+		report_worker_lost(&s->hub->report, s, "ended by itself");
+	describe(forget(s), how, sizeof(how));
+	if (starting && status.state == MFW_FAILED) {
+		failed_to_start(s, status.message);
+	} else if (starting) {
+		snprintf(why, sizeof(why), "its worker %s", how);
+		failed_to_start(s, why);
+	} else {
+		log_warn("service %s: its worker %s", s->name, how);
+		died(s, early);
+	}
+}
+
+/* ------------------------------------------------------------------- start */
+
+static int listen_to(struct service *s)
+{
+	struct loop *loop = s->hub->loop;
+	int err;
+
+	s->wake.ready = on_wake;
+	s->process.ready = on_process;
+	s->words.ready = on_words;
+	err = loop_add(loop, link_wake_fd(s->link), EPOLLIN | EPOLLET, &s->wake);
+	if (err == 0)
+		err = loop_add(loop, link_process_fd(s->link), EPOLLIN, &s->process);
+	if (err == 0)
+		err = loop_add(loop, link_words_fd(s->link), EPOLLIN, &s->words);
+	return err;
+}
+
+bool worker_start(struct service *service)
+{
+	struct hub *hub = service->hub;
+	const struct link_options options = {
+		.program = hub->options.worker_program,
+		.name = service->name,
+		.head = service->head,
+		.image_fd = service->image_fd,
+		.data_fd = service->data_fd,
+		.kvm_fd = service->head.backend == MFW_BACKEND_KVM ? hub->kvm_fd : -1,
+		.null_fd = hub->null_fd,
+		.cpu = service->core,
+	};
+	char why[256];
+	int err = link_open(&service->link, &options);
+
+	if (err < 0) {
+		snprintf(why, sizeof(why), "%s: %s", options.program, strerror(-err));
+		failed_to_start(service, why);
+		return false;
+	}
+	service->worker = WORKER_STARTING;
+	service->counts.workers++;
+	service->worker_lives = 0;
+	service->started_ns = service->heard_ns = service->active_ns = clock_mono_ns();
+	err = listen_to(service);
+	if (err < 0) {
+		forget(service);
+		failed_to_start(service, strerror(-err));
+		return false;
+	}
+	service_wake_by(service, service->active_ns + service->idle_ns);
+	return true;
+}
