@@ -7,21 +7,18 @@
 #include "image/manifest.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "abi/image.h"
 #include "image/manifest_raw.h"
-#include "image/nearest.h"
 #include "image/units.h"
 
-#define KIB   1024ull
-#define MSEC  1000000ull
-#define SEC   1000000000ull
-#define HOUR  (3600 * SEC)
-#define COUNT UINT32_MAX
+#define KIB  1024ull
+#define MSEC 1000000ull
+#define SEC  1000000000ull
+#define HOUR (3600 * SEC)
 
 /* --------------------------------------------------------------- numbers */
 
@@ -96,7 +93,7 @@ static int read_choices(
 }
 
 /* Texts and lists stay where libcyaml put them; manifest->owned frees them. */
-static void take(const struct raw_manifest *raw, struct manifest *m)
+static void take(const struct reading *r, const struct raw_manifest *raw, struct manifest *m)
 {
 	m->name = raw->name;
 	m->version = raw->version ? raw->version : (char *)(uintptr_t) "0";
@@ -104,7 +101,7 @@ static void take(const struct raw_manifest *raw, struct manifest *m)
 	m->modules = raw->modules, m->modules_count = raw->modules_count;
 	m->reads = raw->reads, m->reads_count = raw->reads_count;
 	m->writes = raw->writes, m->writes_count = raw->writes_count;
-	if (!raw->writes)
+	if (!yaml_tree_has(r->tree, "writes")) /* an empty list says: none */
 		m->writes = raw->reads, m->writes_count = raw->reads_count;
 	m->emits = raw->emits, m->emits_count = raw->emits_count;
 	m->calls = raw->calls, m->calls_count = raw->calls_count;
@@ -121,7 +118,7 @@ static int convert(
 {
 	int rc;
 
-	take(raw, manifest);
+	take(r, raw, manifest);
 	rc = read_choices(r, raw, manifest);
 	if (rc == 0)
 		rc = reading_numbers(

@@ -177,7 +177,16 @@ static int check_list(
 			"'%s' has %zu entries, at most %u are allowed", name, (size_t)(top - start),
 			schema->sequence.max);
 	for (const yaml_node_item_t *item = start; item < top; item++) {
-		int rc = check_value(c, node(c->tree, *item), name, schema->sequence.entry);
+		const yaml_node_t *entry = node(c->tree, *item);
+		int rc;
+
+		if (schema->sequence.entry->type == CYAML_MAPPING &&
+			entry->type != YAML_MAPPING_NODE)
+			return bad(c->problem, entry->start_mark,
+				"an entry of '%s' is %s, it should be a set of keys: {key: value, "
+				"...}",
+				name, kind_of(entry));
+		rc = check_value(c, entry, name, schema->sequence.entry);
 
 		if (rc)
 			return rc;
@@ -275,6 +284,11 @@ static yaml_node_t *walk(struct yaml_tree *tree, const char *path, bool *whole)
 		path += length + (path[length] == '.');
 	}
 	return n;
+}
+
+bool yaml_tree_has(struct yaml_tree *tree, const char *key)
+{
+	return step(tree, yaml_document_get_root_node(&tree->document), key) != NULL;
 }
 
 struct yaml_place yaml_tree_find(struct yaml_tree *tree, const char *path)
