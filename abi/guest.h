@@ -32,9 +32,8 @@
  * name lies below 2 GiB (the small code model).
  *
  *	             region   guest may   who fills it
- *	0x0001_0000  gate     execute     monitor: the way out, one page
- *	0x0001_1000  stub     execute     monitor: the way in (birth), two pages
- *	0x0001_3000  system   nothing     monitor: GDT, IDT, TSS, exception stubs
+ *	0x0001_0000  gate     execute     monitor: the way out and, from MF_ADDR_STUB, the way in
+ *	0x0001_1000  system   nothing     monitor: GDT, IDT, TSS, exception stubs
  *	0x0001_f000  info     read        monitor: struct mf_info, one page
  *	0x0002_0000  text     execute     image: code, then constants (read)
  *	0x1000_0000  data     read        hub: struct mf_data_head, attached files, config
@@ -48,8 +47,8 @@
  *	event | effects | .data .bss | heap ... | guard page | ... stack |
  */
 #define MF_ADDR_GATE       0x00010000ull
-#define MF_ADDR_STUB       0x00011000ull
-#define MF_ADDR_SYSTEM     0x00013000ull
+#define MF_ADDR_STUB       0x00010100ull
+#define MF_ADDR_SYSTEM     0x00011000ull
 #define MF_ADDR_INFO       0x0001f000ull
 #define MF_ADDR_TEXT       0x00020000ull
 #define MF_ADDR_TEXT_END   0x10000000ull

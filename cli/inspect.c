@@ -53,8 +53,9 @@ static void gather_regions(struct inspection *i)
 	const char *init = n->flags & MFI_HAS_INIT ? "mf_init" : "nothing: there is no mf_init";
 	const char *again = "put back at birth";
 
-	add(i, (struct region){"gate", MF_ADDR_GATE, MF_PAGE, "--x", "monitor: the way out"});
-	add(i, (struct region){"stub", MF_ADDR_STUB, 2 * MF_PAGE, "--x", "monitor: the way in"});
+	add(i,
+		(struct region){
+			"gate", MF_ADDR_GATE, MF_PAGE, "r-x", "monitor: the way out, and in"});
 	add(i,
 		(struct region){"system", MF_ADDR_SYSTEM, MF_ADDR_INFO - MF_ADDR_SYSTEM, "---",
 			"monitor: tables of the processor"});
@@ -140,7 +141,7 @@ int cmd_inspect(int argc, char **argv)
 		if (c != 'o')
 			return out_say("inspect", STATUS_USAGE,
 				"\"%s\": unknown, or its value is missing: see mayfly inspect "
-			        "--help",
+				"--help",
 				argv[optind - 1]);
 		if (!out_format("inspect", optarg, &json))
 			return STATUS_USAGE;

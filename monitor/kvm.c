@@ -48,10 +48,9 @@ static int refuse(char error[MONITOR_ERROR_MAX], int err, const char *what)
 	return -err;
 }
 
-int kvm_host_open(struct kvm_host **out, int kvm_fd, char error[MONITOR_ERROR_MAX])
+static int ask_host(struct kvm_host *host, int kvm_fd, char error[MONITOR_ERROR_MAX])
 {
 	struct sigaction action = {.sa_handler = on_stop};
-	struct kvm_host *host;
 	int rc;
 
 	if (ioctl(kvm_fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
@@ -59,24 +58,39 @@ int kvm_host_open(struct kvm_host **out, int kvm_fd, char error[MONITOR_ERROR_MA
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (ioctl(kvm_fd, KVM_CHECK_EXTENSION, needed[i].capability) <= 0)
 			return refuse(error, ENOTSUP, needed[i].name);
-	host = calloc(1, sizeof(*host));
+	rc = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (rc < 0)
+		return refuse(error, errno, "KVM_GET_VCPU_MMAP_SIZE");
+	host->fd = kvm_fd;
+	host->run_bytes = (size_t)rc;
+	sigaction(STOP_SIGNAL, &action, NULL);
+	return kvm_state_cpuid(host, error);
+}
+
+/* Asked once a process: in a virtual machine the CPUID part alone takes 0.6 ms. */
+int kvm_host_open(struct kvm_host **out, int kvm_fd, char error[MONITOR_ERROR_MAX])
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct kvm_host known;
+	struct kvm_host *host = malloc(sizeof(*host));
+	int rc = 0;
+
 	if (host == NULL)
 		return refuse(error, ENOMEM, "memory");
-	host->fd = kvm_fd;
-	rc = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-	if (rc < 0) {
-		rc = refuse(error, errno, "KVM_GET_VCPU_MMAP_SIZE");
-		goto out;
+	pthread_mutex_lock(&lock);
+	if (known.run_bytes == 0) {
+		*host = (struct kvm_host){0};
+		rc = ask_host(host, kvm_fd, error);
+		if (rc == 0)
+			known = *host;
 	}
-	host->run_bytes = (size_t)rc;
-	rc = kvm_state_cpuid(host, error);
+	*host = known;
+	pthread_mutex_unlock(&lock);
+	host->fd = kvm_fd;
 	if (rc < 0)
-		goto out;
-	sigaction(STOP_SIGNAL, &action, NULL);
-	*out = host;
-	return 0;
-out:
-	free(host);
+		free(host);
+	else
+		*out = host;
 	return rc;
 }
 

@@ -69,11 +69,6 @@ void layout_make(struct layout *layout, const struct image *image, uint64_t data
 			.gpa = MF_ADDR_GATE,
 			.execute = true});
 	add(layout,
-		(struct layout_region){.address = MF_ADDR_STUB,
-			.bytes = 2 * (uint64_t)MF_PAGE,
-			.gpa = MF_ADDR_STUB,
-			.execute = true});
-	add(layout,
 		(struct layout_region){.address = MF_ADDR_SYSTEM,
 			.bytes = MF_PAGE,
 			.gpa = MF_ADDR_SYSTEM,

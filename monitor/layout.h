@@ -4,7 +4,7 @@
  *
  * Two pieces of guest-physical memory, so that a VM needs two slots:
  *
- *	fixed     gate, stub, system, info, text | data | init    read-only, shared by all shells
+ *	fixed     gate, system, info, text | data | init    read-only, shared by all shells
  *	shell     window | page tables                            one for each shell
  *
  * The page tables lie in a writable slot, because nested paging writes accessed

@@ -32,6 +32,8 @@ static int make_window(struct shell *shell)
 	} else {
 		bytes += layout->tables_bytes;
 	}
+	if (!layout->large) /* all of it will be copied to; faults one by one cost more */
+		flags |= MAP_POPULATE;
 	at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
 	if (at == MAP_FAILED)
 		return -errno;

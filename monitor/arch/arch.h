@@ -1,6 +1,6 @@
 /*
  * monitor/arch/arch.h - what the monitor needs from a processor: the code on the
- * gate and stub pages, and the tables that confine a guest. One directory a
+ * gate page, and the tables that confine a guest. One directory a
  * processor; the build takes the one it builds for.
  */
 #ifndef MONITOR_ARCH_ARCH_H
@@ -17,15 +17,16 @@
 #define ARCH_PORT_EXCEPTION 0xc0u
 #define ARCH_EXCEPTIONS     32u
 
-/* Places on the stub page. */
-#define ARCH_BIRTH      (MF_ADDR_STUB + 0x000)  /* the way in */
-#define ARCH_FLOOR      (MF_ADDR_STUB + 0x400)  /* leaves at once, for measuring */
-#define ARCH_PARAMS     (MF_ADDR_STUB + 0xf00)  /* struct arch_params */
-#define ARCH_XSTATE     (MF_ADDR_STUB + 0x1000) /* the initial FPU and vector state */
-#define ARCH_FILTER     (MF_ADDR_STUB + 0x1c00) /* process: the seccomp program */
+/* Places on the gate page: the gate itself, then */
+#define ARCH_BIRTH  MF_ADDR_STUB           /* the way in */
+#define ARCH_FLOOR  (MF_ADDR_GATE + 0x280) /* leaves at once, for measuring */
+#define ARCH_XSTATE (MF_ADDR_GATE + 0x300) /* the initial FPU and vector state */
+#define ARCH_PARAMS (MF_ADDR_GATE + 0xf00) /* struct arch_params */
+/* and on the info page, process: the seccomp program */
+#define ARCH_FILTER     (MF_ADDR_INFO + 0x800)
 #define ARCH_FILTER_MAX 64u
 
-/* What the code on the stub page reads; in read-only memory. */
+/* What that code reads; in read-only memory. */
 struct arch_params {
 	uint64_t entry;
 	uint64_t stack_top;
@@ -39,7 +40,7 @@ struct arch_params {
 	uint64_t unmap[4][2]; /* process: address, length of what must go; 0: none */
 };
 
-/* Fills the gate, stub and system pages (from MF_ADDR_GATE to MF_ADDR_INFO), `fixed` being
+/* Fills the gate and system pages (from MF_ADDR_GATE to MF_ADDR_INFO), `fixed` being
  * where MF_ADDR_GATE lies in host memory. */
 void arch_fill_fixed(uint8_t *fixed, const struct layout *layout, enum mfw_backend backend);
 
@@ -52,9 +53,9 @@ void arch_fill_tables(uint8_t *tables, const struct layout *layout, int init_wri
 uint64_t *arch_window_entry(uint8_t *tables, const struct layout *layout, uint64_t page);
 #define ARCH_PTE_DIRTY 0x40ull
 
-/* process: the entry that a new gated process jumps to, on the stub page. */
+/* process: the entry that a new gated process jumps to. */
 uint64_t arch_gated_start(void);
-/* process: the signal handler on the stub page. */
+/* process: its signal handler. */
 uint64_t arch_gated_signal(void);
 /* process: address behind the two syscall instructions. */
 uint64_t arch_gated_read(void);

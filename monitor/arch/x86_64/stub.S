@@ -1,21 +1,24 @@
 /*
  * monitor/arch/x86_64/stub.S - the few instructions of the monitor that run on a
- * guest's side of the wall. They are copied to the gate and stub pages, which the
+ * guest's side of the wall. They are copied to the gate page, which the
  * guest can execute and read but not write, so all of it must be right wherever
  * the guest jumps into it: the worst that a stray jump may do is end the life.
  *
  * Everything here is position dependent on the addresses of abi/guest.h and
  * monitor/arch/arch.h. Labels are offsets in the copies.
  */
-#define STUB      0x11000
-#define PARAMS    (STUB + 0xf00)
+#define GATE      0x10000
+#define STUB      (GATE + 0x100)
+#define PARAMS    (GATE + 0xf00)
 #define P_ENTRY   (PARAMS + 0)
 #define P_STACK   (PARAMS + 8)
 #define P_EFFECTS (PARAMS + 16)
 #define P_TOKEN   (PARAMS + 24)
 #define P_PROGRAM (PARAMS + 32)
 #define P_UNMAP   (PARAMS + 48)
-#define XSTATE    (STUB + 0x1000)
+/* x87 SSE AVX MPX opmask ZMM PKRU; AMX needs a permission that no guest has */
+#define XSTATE_MASK 0x2ff
+#define XSTATE    (GATE + 0x300)
 
 #define SYS_read    0
 #define SYS_write   1
@@ -36,8 +39,8 @@
  * general registers but the stack pointer, the flags. Ends at the image's entry. */
 	.macro reset_and_enter
 	mov	$XSTATE, %edi
-	mov	$-1, %eax
-	mov	$-1, %edx
+	mov	$XSTATE_MASK, %eax
+	xor	%edx, %edx
 	xrstor64 (%rdi)
 	xor	%eax, %eax
 	mov	%eax, %ds
@@ -79,7 +82,7 @@ arch_kvm_gate_end:
 piece arch_kvm_stub
 	reset_and_enter
 	ud2
-	.org arch_kvm_stub + 0x400
+	.org arch_kvm_stub + 0x180
 	/* ARCH_FLOOR */
 	mov	$0x500, %edx
 	out	%eax, %dx
@@ -113,7 +116,7 @@ piece arch_gated_gate
 	.globl arch_gated_gate_end
 arch_gated_gate_end:
 
-/* The stub page of a gated process starts with the way out. Seccomp allows two
+/* The stub of a gated process starts with the way out. Seccomp allows two
  * system calls, each at its one address here with these arguments: whoever
  * reaches the write must pass the read, and whoever passes the read must pass the
  * reset behind it. Between the two nothing can fault, and SIGTRAP (a guest may

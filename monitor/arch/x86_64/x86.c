@@ -1,5 +1,6 @@
 /* The pages and page tables that confine a guest on x86-64. Intel SDM vol. 3, chapters
  * 4 (paging), 6 (IDT), 7 (TSS, I/O permission bitmap). */
+#include <assert.h>
 #include <linux/filter.h>
 #include <stddef.h>
 #include <string.h>
@@ -68,15 +69,16 @@ static void fill_idt(uint8_t *system)
 }
 
 /* XSAVE area with XSTATE_BV 0: every component to its initial state. x87 control and
- * MXCSR stand in it all the same: xrstor loads MXCSR from memory (SDM vol. 1, 13.8). */
-static void fill_xstate(uint8_t *page)
+ * MXCSR stand in it all the same: xrstor loads MXCSR from memory (SDM vol. 1, 13.8). The
+ * area has its whole size all the same: the processor checks that it could be read. */
+static void fill_xstate(uint8_t *area)
 {
 	static const uint32_t mxcsr[2] = {0x1f80, 0xffff};
 	static const uint16_t control = 0x37f;
 
-	memset(page, 0, 0xc00);
-	memcpy(page, &control, sizeof(control));
-	memcpy(page + 24, mxcsr, sizeof(mxcsr));
+	memset(area, 0, ARCH_PARAMS - ARCH_XSTATE);
+	memcpy(area, &control, sizeof(control));
+	memcpy(area + 24, mxcsr, sizeof(mxcsr));
 }
 
 static uint64_t in_stub(const uint8_t *label)
@@ -116,7 +118,7 @@ static void fill_unmap(struct arch_params *params)
 	params->unmap[1][1] = task_end - MF_ADDR_OUTPUT_END;
 }
 
-static void fill_params(uint8_t *stub, const struct layout *layout, enum mfw_backend backend)
+static void fill_params(uint8_t *fixed, const struct layout *layout, enum mfw_backend backend)
 {
 	struct arch_params params = {
 		.entry = layout->image->entry,
@@ -130,32 +132,37 @@ static void fill_params(uint8_t *stub, const struct layout *layout, enum mfw_bac
 
 		params.program.length = gated_filter(program, &params);
 		params.program.filter = ARCH_FILTER;
-		memcpy(stub + (ARCH_FILTER - MF_ADDR_STUB), program,
+		memcpy(fixed + (ARCH_FILTER - MF_ADDR_GATE), program,
 			params.program.length * sizeof(program[0]));
 		fill_unmap(&params);
 	}
-	memcpy(stub + (ARCH_PARAMS - MF_ADDR_STUB), &params, sizeof(params));
+	memcpy(fixed + (ARCH_PARAMS - MF_ADDR_GATE), &params, sizeof(params));
+}
+
+/* Copies a piece of stub.S; it must end before `end`. */
+static void place(uint8_t *fixed, uint64_t at, uint64_t end, const uint8_t *from, const uint8_t *to)
+{
+	assert(at + (uint64_t)(to - from) <= end);
+	memcpy(fixed + (at - MF_ADDR_GATE), from, (size_t)(to - from));
 }
 
 void arch_fill_fixed(uint8_t *fixed, const struct layout *layout, enum mfw_backend backend)
 {
-	uint8_t *gate = fixed, *stub = fixed + (MF_ADDR_STUB - MF_ADDR_GATE);
 	uint8_t *system = fixed + (MF_ADDR_SYSTEM - MF_ADDR_GATE);
 
-	memset(gate, 0xcc, MF_PAGE);
-	memset(stub, 0xcc, MF_PAGE);
+	memset(fixed, 0xcc, MF_PAGE);
 	if (backend == MFW_BACKEND_PROCESS) {
-		memcpy(gate, arch_gated_gate, (size_t)(arch_gated_gate_end - arch_gated_gate));
-		memcpy(stub, arch_gated_stub, (size_t)(arch_gated_stub_end - arch_gated_stub));
+		place(fixed, MF_ADDR_GATE, MF_ADDR_STUB, arch_gated_gate, arch_gated_gate_end);
+		place(fixed, MF_ADDR_STUB, ARCH_FLOOR, arch_gated_stub, arch_gated_stub_end);
 	} else {
-		memcpy(gate, arch_kvm_gate, (size_t)(arch_kvm_gate_end - arch_kvm_gate));
-		memcpy(stub, arch_kvm_stub, (size_t)(arch_kvm_stub_end - arch_kvm_stub));
+		place(fixed, MF_ADDR_GATE, MF_ADDR_STUB, arch_kvm_gate, arch_kvm_gate_end);
+		place(fixed, MF_ADDR_STUB, ARCH_XSTATE, arch_kvm_stub, arch_kvm_stub_end);
 		fill_gdt(system);
 		fill_tss(system, layout);
 		fill_idt(system);
 	}
-	fill_xstate(stub + (ARCH_XSTATE - MF_ADDR_STUB));
-	fill_params(stub, layout, backend);
+	fill_xstate(fixed + (ARCH_XSTATE - MF_ADDR_GATE));
+	fill_params(fixed, layout, backend);
 }
 
 /* ------------------------------------------------------------ page tables */

@@ -213,7 +213,7 @@ static void leave_out(struct service *s, const uint8_t *code, size_t n)
 	uint8_t *stub = s->monitor->fixed + (MF_ADDR_STUB - MF_ADDR_GATE);
 	unsigned found = 0;
 
-	for (size_t i = 0; i + n < 0xf00; i++) {
+	for (size_t i = 0; i + n < ARCH_FLOOR - MF_ADDR_STUB; i++) {
 		if (memcmp(stub + i, code, n) == 0) {
 			memset(stub + i, 0x90, n);
 			found++;
