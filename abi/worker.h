@@ -103,12 +103,13 @@ enum mfw_result {
 	MFW_ERR_CRASHED = 2, /* an exception, or a way out that is not the gate */
 	MFW_ERR_CPU = 3,     /* ran longer than limits.cpu or limits.deadline */
 	MFW_ERR_MEMORY = 4,  /* the window was too small */
-	MFW_ERR_EFFECTS = 5, /* its effects are malformed, or fill their area */
+	MFW_ERR_EFFECTS = 5, /* its effects are malformed */
 	MFW_ERR_EVENT = 6,   /* the event doesn't fit or is malformed */
 	MFW_ERR_CALL = 7,    /* it called out where calls are not served */
 	MFW_ERR_BACKEND = 8, /* the machine failed: KVM, memory, descriptors */
 	MFW_ERR_IMAGE = 9,   /* the image can't be loaded */
 	MFW_ERR_INIT = 10,   /* mf_init failed: message */
+	MFW_ERR_FULL = 11,   /* its effects don't fit their area */
 	MFW_RESULTS
 };
 

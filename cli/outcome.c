@@ -27,6 +27,8 @@ static const struct verdict verdicts[MFW_RESULTS] = {
 	[MFW_ERR_BACKEND] = {"backend", "the machine failed", STATUS_FAILED, 503},
 	[MFW_ERR_IMAGE] = {"image", "the image can't be loaded", STATUS_USAGE, 502},
 	[MFW_ERR_INIT] = {"init", "mf_init failed", STATUS_FAILED, 502},
+	[MFW_ERR_FULL] = {"full", "its effects don't fit: raise memory.effects in its mayfly.yaml",
+		STATUS_MEMORY, 507},
 };
 
 static void set_result(struct outcome *o, enum mfw_result result, const char *message)

@@ -24,13 +24,15 @@ static const struct verdict verdicts[MFW_RESULTS] = {
 	[MFW_ERR_MEMORY] = {REFUSED_FAILED, "memory",
 		"needs more memory than its manifest's memory.window"},
 	[MFW_ERR_EFFECTS] = {REFUSED_FAILED, "effects",
-		"left effects that are malformed, or fill memory.effects"},
+		"left effects that are malformed"},
 	[MFW_ERR_EVENT] = {REFUSED_TOO_BIG, "event", "got an event that it can't hold"},
 	[MFW_ERR_CALL] = {REFUSED_DENIED, "call",
 		"called another service, which this hub can't do"},
 	[MFW_ERR_BACKEND] = {REFUSED_DOWN, "backend", "could not be given a machine"},
 	[MFW_ERR_IMAGE] = {REFUSED_DOWN, "image", "has no image that can be loaded"},
 	[MFW_ERR_INIT] = {REFUSED_DOWN, "init", "has no snapshot: mf_init failed"},
+	[MFW_ERR_FULL] = {REFUSED_FAILED, "full",
+		"replied or logged more than its manifest's memory.effects holds"},
 };
 
 /* ------------------------------------------------------------ doing effects */

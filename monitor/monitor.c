@@ -112,6 +112,7 @@ static const char *const results[MFW_RESULTS] = {
 	[MFW_ERR_CPU] = "mf_init took longer than limits.init",
 	[MFW_ERR_MEMORY] = "mf_init needs more memory: raise memory.window or memory.init",
 	[MFW_ERR_EFFECTS] = "mf_init left malformed effects",
+	[MFW_ERR_FULL] = "mf_init logged more than fits: raise memory.effects",
 	[MFW_ERR_CALL] = "mf_init called another service; only mf_main can",
 	[MFW_ERR_BACKEND] = "the machine failed while mf_init ran",
 };

@@ -229,7 +229,7 @@ static void take_effects(struct shell *shell, struct life *life)
 		[MF_OUTCOME_NONE] = MFW_ERR_EFFECTS,
 		[MF_OUTCOME_OK] = MFW_OK,
 		[MF_OUTCOME_FAILED] = MFW_ERR_FAILED,
-		[MF_OUTCOME_FULL] = MFW_ERR_EFFECTS,
+		[MF_OUTCOME_FULL] = MFW_ERR_FULL,
 		[MF_OUTCOME_MEMORY] = MFW_ERR_MEMORY,
 	};
 	const struct mfi_image *note = &shell->monitor->image->note;

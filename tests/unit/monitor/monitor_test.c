@@ -46,7 +46,7 @@ static void endings(enum mfw_backend backend)
 	} ways[] = {
 		{"no-reply", "", MFW_OK},
 		{"big-reply", "", MFW_OK},
-		{"big-reply", "over", MFW_ERR_EFFECTS},
+		{"big-reply", "over", MFW_ERR_FULL},
 		{"heap", "", MFW_ERR_MEMORY},
 		{"fail", "", MFW_ERR_FAILED},
 		{"recurse", "", MFW_ERR_CRASHED},
