@@ -261,7 +261,28 @@ static int parse(
 	return rc;
 }
 
-int config_open(struct config *config, const char *path, char error[static CONFIG_ERROR_MAX])
+/* Without "FILE:LINE:COLUMN: " and the like, which mean nothing to whoever didn't write it. */
+static void strip_place(const char *path, char *error)
+{
+	size_t n = strlen(path);
+
+	if (strncmp(error, path, n) != 0)
+		return;
+	n += strspn(error + n, ":0123456789 ");
+	if (strncmp(error + n, "services.", 9) == 0)
+		n += 9 + strspn(error + n + 9, "0123456789.");
+	memmove(error, error + n, strlen(error + n) + 1);
+}
+
+static void name_images(struct config *config)
+{
+	for (unsigned i = 0; i < config->services_count; i++)
+		snprintf(config->services[i].place, sizeof(config->services[i].place), "%.120s",
+			config->services[i].image);
+}
+
+int config_open(struct config *config, const char *path, const char *as,
+	char error[static CONFIG_ERROR_MAX])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
 	void *text = NULL;
@@ -276,8 +297,12 @@ int config_open(struct config *config, const char *path, char error[static CONFI
 	}
 	rc = parse(path, mf_str_of(text, n), config, error, CONFIG_ERROR_MAX);
 	free(text);
+	if (rc < 0 && as)
+		strip_place(path, error);
 	if (rc < 0)
 		config_close(config);
+	else if (as)
+		name_images(config);
 	return rc;
 }
 

@@ -42,8 +42,10 @@ struct config {
 	unsigned services_count;
 };
 
-/* Reads the file. 0, -EINVAL or another -errno, with one line in error. */
-int config_open(struct config *config, const char *path, char error[static CONFIG_ERROR_MAX]);
+/* Reads the file. `as`, if not NULL, is who wrote it for a user who never saw it: then errors
+ * name the image instead of a line. 0, -EINVAL or another -errno, with one line in error. */
+int config_open(struct config *config, const char *path, const char *as,
+	char error[static CONFIG_ERROR_MAX]);
 void config_close(struct config *config);
 
 #endif

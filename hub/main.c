@@ -15,6 +15,7 @@
 
 struct args {
 	const char *config;
+	const char *as; /* who speaks, instead of mayflyd */
 	bool check;
 	struct hub_options hub;
 };
@@ -39,6 +40,7 @@ static int parse_args(int argc, char **argv, struct args *args)
 		{"output", required_argument, NULL, 'o'},
 		{"trace", no_argument, NULL, 't'},
 		{"check", no_argument, NULL, 'k'},
+		{"as", required_argument, NULL, 'a'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -55,6 +57,7 @@ static int parse_args(int argc, char **argv, struct args *args)
 			return SETUP_USAGE;
 		case 't': args->hub.trace = true; break;
 		case 'k': args->check = true; break;
+		case 'a': args->as = optarg; break;
 		case 'h': fputs(usage, stdout); exit(0);
 		default: fputs(usage, stderr); return SETUP_USAGE;
 		}
@@ -138,7 +141,9 @@ int main(int argc, char **argv)
 	status = parse_args(argc, argv, &args);
 	if (status != 0)
 		return status;
-	rc = config_open(&config, args.config, error);
+	if (args.as)
+		log_setup(args.as, LOG_INFO);
+	rc = config_open(&config, args.config, args.as, error);
 	if (rc < 0) {
 		log_error("%s", error);
 		return rc == -ENOENT ? SETUP_NOT_FOUND : SETUP_USAGE;

@@ -156,7 +156,7 @@ static int choose_name(
 		if (other != s && other->name && strcmp(other->name, name) == 0)
 			return bad(config, error, SETUP_USAGE,
 				"name: '%s' is taken by another service: give this one a name of "
-			        "its own",
+				"its own",
 				name);
 	s->name = strdup(name);
 	s->image_path = strdup(config->image);
@@ -203,7 +203,7 @@ static int check_trigger(const struct service *s, const struct config_service *c
 		return 0;
 	return bad(config, error, SETUP_USAGE,
 		"%s: %s has no trigger of that type: its mayfly.yaml would need 'triggers: [{type: "
-	        "%s}]'",
+		"%s}]'",
 		name, s->name, name);
 }
 

@@ -87,8 +87,7 @@ static int add(struct packing *p, enum mf_data_kind kind, const char *name, uint
 	return 0;
 }
 
-/* The name under which --data `arg` is attached, into to[]; returns its file. */
-static const char *data_name(const struct manifest *m, const char *arg, char to[static 256])
+const char *attach_name(const struct manifest *m, const char *arg, char to[static 256])
 {
 	const char *equals = strchr(arg, '=');
 	char path[4096];
@@ -108,7 +107,7 @@ static int add_data(
 	struct packing *p, const struct manifest *m, const char *arg, char error[ATTACH_ERROR_MAX])
 {
 	char name[256];
-	const char *path = data_name(m, arg, name);
+	const char *path = attach_name(m, arg, name);
 	uint8_t *bytes;
 	size_t n;
 	int rc;

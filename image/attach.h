@@ -1,6 +1,7 @@
 /*
- * image/attach.h - what --data and --config (or data: and config: of hub.yaml) say, packed into the bundle that a
- * guest finds at MF_ADDR_DATA, checked against what the manifest asks for.
+ * image/attach.h - what --data and --config (or data: and config: of hub.yaml) say, packed
+ * into the bundle that a guest finds at MF_ADDR_DATA, checked against what the manifest
+ * asks for.
  */
 #ifndef IMAGE_ATTACH_H
 #define IMAGE_ATTACH_H
@@ -28,6 +29,9 @@ struct attach_args {
  * asks for is missing), -EACCES, -EINVAL (a name that the manifest doesn't list). */
 int attach_make(const struct manifest *manifest, const struct attach_args *args, uint8_t **out,
 	size_t *out_size, char error[ATTACH_ERROR_MAX]);
+
+/* The name under which one of args->data is attached, into to[]; returns its file. */
+const char *attach_name(const struct manifest *manifest, const char *arg, char to[static 256]);
 
 /* Reads a file, or stdin if path is "-", of at most max bytes. *out is malloc'ed, never NULL
  * on success. 0 or -errno; -EFBIG: it is longer. */

@@ -1,0 +1,451 @@
+/*
+ * cli/up.c - `mayfly up`: a hub.yaml made from arguments, and mayflyd in our place to
+ * serve it. Directories are built first.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/out.h"
+#include "image/attach.h"
+#include "image/image.h"
+#include "image/manifest.h"
+
+#define LIST_MAX 64u
+
+static const char usage[] =
+	"usage: mayfly up [-o json] [--trace] IMAGE|DIR [OPTIONS] [IMAGE|DIR [OPTIONS]] ...\n"
+	"\n"
+	"A hub with these services, until Ctrl-C. A DIR is built first. Options belong to the\n"
+	"image before them; before the first image they belong to all.\n"
+	"\n"
+	"  --udp ADDRESS        listen there: 127.0.0.1:5353, [::1]:5353, *:5353; port 0: a free "
+        "one\n"
+	"  --tcp ADDRESS        the same for messages with their length in front\n"
+	"                       (neither: 127.0.0.1:0 for each trigger that the service has)\n"
+	"  --data [NAME=]FILE   attach a file\n"
+	"  --config KEY=VALUE   attach a setting\n"
+	"  --name NAME          instead of the image's own\n"
+	"  --backend auto|kvm|process   --birth pooled|fresh   --core any|hub|N\n"
+	"  --threads N          lives at once        --queue N    events that may wait\n"
+	"  --idle TIME          a worker without events ends after it (10s)\n"
+	"  --deadline TIME      from an event to its answer\n"
+	"\n"
+	"  -o json              start-up and workers as JSON lines on stdout\n"
+	"  --trace              a JSON line a life on stdout\n"
+	"\n"
+	"Exit status: 0 ended by Ctrl-C, 1 can't serve, 2 usage, 3 not found.\n";
+
+enum code { OPT_TRACE = 0x100, OPT_UDP, OPT_TCP, OPT_DATA, OPT_CONFIG, OPT_VALUE };
+
+/* What is passed on as it is: mayflyd checks it. */
+static const struct value {
+	const char *option;
+	bool limit; /* a key of `limits` */
+} values[] = {
+	{"name", false},
+	{"backend", false},
+	{"birth", false},
+	{"core", false},
+	{"threads", true},
+	{"queue", true},
+	{"idle", true},
+	{"deadline", true},
+};
+#define VALUES (sizeof(values) / sizeof(values[0]))
+
+struct list {
+	const char *item[LIST_MAX];
+	unsigned count;
+};
+
+struct entry {
+	const char *path; /* as the user typed it */
+	const char *value[VALUES];
+	struct list udp, tcp, data, config;
+};
+
+struct up {
+	struct entry all; /* options before the first image */
+	struct entry *entries;
+	unsigned count;
+	bool json, trace;
+	FILE *yaml;
+};
+
+/* ----------------------------------------------------------------- arguments */
+
+static struct option options[16 + VALUES] = {
+	{"udp", required_argument, NULL, OPT_UDP},
+	{"tcp", required_argument, NULL, OPT_TCP},
+	{"data", required_argument, NULL, OPT_DATA},
+	{"config", required_argument, NULL, OPT_CONFIG},
+	{"output", required_argument, NULL, 'o'},
+	{"trace", no_argument, NULL, OPT_TRACE},
+	{"help", no_argument, NULL, 'h'},
+};
+
+static void complete_options(void)
+{
+	unsigned n = 0;
+
+	while (options[n].name)
+		n++;
+	for (unsigned i = 0; i < VALUES; i++)
+		options[n + i] = (struct option){
+			values[i].option, required_argument, NULL, OPT_VALUE + (int)i};
+}
+
+static int add(struct list *list, const char *item)
+{
+	if (list->count == LIST_MAX)
+		return out_say(
+			"up", STATUS_USAGE, "\"%s\": more than %u of its kind", item, LIST_MAX);
+	list->item[list->count++] = item;
+	return STATUS_OK;
+}
+
+static int add_entry(struct up *up, const char *path)
+{
+	struct entry *more = reallocarray(up->entries, up->count + 1, sizeof(*more));
+
+	if (!more)
+		return out_say("up", STATUS_MEMORY, "no memory");
+	up->entries = more;
+	up->entries[up->count] = up->all;
+	up->entries[up->count++].path = path;
+	return STATUS_OK;
+}
+
+static int take_option(struct up *up, int c, const char *argument)
+{
+	struct entry *e = up->count > 0 ? &up->entries[up->count - 1] : &up->all;
+
+	switch (c) {
+	case 1: return add_entry(up, argument);
+	case 'o': return out_format("up", argument, &up->json) ? STATUS_OK : STATUS_USAGE;
+	case OPT_TRACE: up->trace = true; return STATUS_OK;
+	case OPT_UDP: return add(&e->udp, argument);
+	case OPT_TCP: return add(&e->tcp, argument);
+	case OPT_DATA: return add(&e->data, argument);
+	case OPT_CONFIG: return add(&e->config, argument);
+	default: break;
+	}
+	if (c < OPT_VALUE)
+		return out_say("up", STATUS_USAGE,
+			"\"%s\": unknown, or its value is missing: see mayfly up --help", argument);
+	e->value[c - OPT_VALUE] = argument;
+	return STATUS_OK;
+}
+
+static int take_arguments(struct up *up, int argc, char **argv)
+{
+	int c, status = STATUS_OK;
+
+	complete_options();
+	opterr = 0;
+	/* "-": operands come in their place between the options */
+	while (status == STATUS_OK && (c = getopt_long(argc, argv, "-o:h", options, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(usage, stdout);
+			exit(out_end("up", STATUS_OK));
+		}
+		status = take_option(up, c, c == '?' ? argv[optind - 1] : optarg);
+	}
+	while (status == STATUS_OK && optind < argc)
+		status = add_entry(up, argv[optind++]);
+	if (status == STATUS_OK && up->count == 0)
+		return out_say("up", STATUS_USAGE,
+			"name an image or a service's directory: mayfly up IMAGE|DIR...");
+	return status;
+}
+
+/* -------------------------------------------------------------------- images */
+
+/* `mayfly build DIR` in a process of its own; what it says of the image is talk here. */
+static int build(const char *dir)
+{
+	pid_t pid = fork();
+	int how = 0;
+
+	if (pid < 0)
+		return out_say("up", STATUS_FAILED, "can't start a build: %s", strerror(errno));
+	if (pid == 0) {
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+		execl("/proc/self/exe", "mayfly", "build", "--", dir, (char *)NULL);
+		_exit(STATUS_FAILED);
+	}
+	while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(how) ? WEXITSTATUS(how) : STATUS_FAILED;
+}
+
+static int read_manifest(const char *path, struct manifest *manifest)
+{
+	char error[MANIFEST_ERROR_MAX];
+	uint8_t *text;
+	size_t n;
+	int rc = out_read_file(path, MFI_MANIFEST_MAX, &text, &n);
+
+	if (rc < 0)
+		return out_say("up", rc == -ENOENT ? STATUS_NOT_FOUND : STATUS_FAILED, "\"%s\": %s",
+			path, strerror(-rc));
+	rc = manifest_parse(manifest, mf_str_of(text, n), path, error);
+	free(text);
+	return rc < 0 ? out_say("up", STATUS_USAGE, "%s", error) : STATUS_OK;
+}
+
+/* Builds the service in a directory; *image is where `mayfly build` puts it. */
+static int from_directory(const char *dir, char image[PATH_MAX])
+{
+	struct manifest manifest;
+	char path[PATH_MAX];
+	int status;
+
+	snprintf(path, sizeof(path), "%s/mayfly.yaml", dir);
+	status = read_manifest(path, &manifest);
+	if (status != STATUS_OK)
+		return status;
+	if (snprintf(image, PATH_MAX, "%s/%s.mfy", dir, manifest.name) >= PATH_MAX)
+		status = out_say("up", STATUS_USAGE, "\"%s\": the path is too long", dir);
+	manifest_free(&manifest);
+	return status == STATUS_OK ? build(dir) : status;
+}
+
+/* The manifest inside an image. */
+static int from_image(const char *path, struct manifest *manifest)
+{
+	char error[MANIFEST_ERROR_MAX] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct image image;
+	int rc;
+
+	if (fd < 0)
+		return out_say("up", errno == ENOENT ? STATUS_NOT_FOUND : STATUS_FAILED,
+			"\"%s\": %s: build it with mayfly build, or give its directory", path,
+			strerror(errno));
+	rc = image_open(&image, fd, error);
+	close(fd);
+	if (rc < 0)
+		return out_say(
+			"up", STATUS_USAGE, "\"%s\": %s", path, error[0] ? error : strerror(-rc));
+	rc = manifest_parse(manifest, image.manifest, path, error);
+	image_close(&image);
+	return rc < 0 ? out_say("up", STATUS_USAGE, "%s", error) : STATUS_OK;
+}
+
+/* ----------------------------------------------------------------- hub.yaml */
+
+static void put_text(FILE *to, const char *text)
+{
+	fputc('"', to);
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c == '"' || c == '\\')
+			fprintf(to, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			fprintf(to, "\\x%02x", c);
+		else
+			fputc(c, to);
+	}
+	fputc('"', to);
+}
+
+static void put_key(FILE *to, const char *indent, const char *key, const char *text)
+{
+	fprintf(to, "%s%s: ", indent, key);
+	put_text(to, text);
+	fputc('\n', to);
+}
+
+static void put_list(FILE *to, const char *key, const struct list *list)
+{
+	if (list->count == 0)
+		return;
+	fprintf(to, "    %s:\n", key);
+	for (unsigned i = 0; i < list->count; i++) {
+		fputs("      - ", to);
+		put_text(to, list->item[i]);
+		fputc('\n', to);
+	}
+}
+
+static void put_pair(FILE *to, const char *name, const char *value)
+{
+	fputs("      ", to);
+	put_text(to, name);
+	fputs(": ", to);
+	put_text(to, value);
+	fputc('\n', to);
+}
+
+/* mayflyd reads its file elsewhere: paths become absolute. */
+static int put_data(FILE *to, const struct entry *e, const struct manifest *manifest)
+{
+	for (unsigned i = 0; i < e->data.count; i++) {
+		char name[256], path[PATH_MAX];
+		const char *file = attach_name(manifest, e->data.item[i], name);
+
+		if (!realpath(file, path))
+			return out_say("up", STATUS_NOT_FOUND, "--data \"%s\": \"%s\": %s",
+				e->data.item[i], file, strerror(errno));
+		if (i == 0)
+			fputs("    data:\n", to);
+		put_pair(to, name, path);
+	}
+	return STATUS_OK;
+}
+
+static int put_config(FILE *to, const struct entry *e)
+{
+	for (unsigned i = 0; i < e->config.count; i++) {
+		const char *equals = strchr(e->config.item[i], '=');
+		char name[256];
+
+		if (!equals || equals == e->config.item[i] ||
+			(size_t)(equals - e->config.item[i]) >= sizeof(name))
+			return out_say("up", STATUS_USAGE, "--config \"%s\": write it as KEY=VALUE",
+				e->config.item[i]);
+		snprintf(name, sizeof(name), "%.*s", (int)(equals - e->config.item[i]),
+			e->config.item[i]);
+		if (i == 0)
+			fputs("    config:\n", to);
+		put_pair(to, name, equals + 1);
+	}
+	return STATUS_OK;
+}
+
+static void put_values(FILE *to, const struct entry *e)
+{
+	bool limits = false;
+
+	for (unsigned i = 0; i < VALUES; i++)
+		if (e->value[i] && !values[i].limit)
+			put_key(to, "    ", values[i].option, e->value[i]);
+	for (unsigned i = 0; i < VALUES; i++) {
+		if (!e->value[i] || !values[i].limit)
+			continue;
+		if (!limits)
+			fputs("    limits:\n", to);
+		limits = true;
+		put_key(to, "      ", values[i].option, e->value[i]);
+	}
+}
+
+/* Nothing said: every trigger that is a socket gets a free port on the loopback. */
+static void listen_by_triggers(struct entry *e, const struct manifest *manifest)
+{
+	if (e->udp.count > 0 || e->tcp.count > 0)
+		return;
+	for (unsigned i = 0; i < manifest->triggers_count; i++) {
+		if (manifest->triggers[i].type == TRIGGER_UDP && e->udp.count == 0)
+			add(&e->udp, "127.0.0.1:0");
+		if (manifest->triggers[i].type == TRIGGER_TCP && e->tcp.count == 0)
+			add(&e->tcp, "127.0.0.1:0");
+	}
+}
+
+static int put_entry(struct up *up, struct entry *e, const char *image)
+{
+	struct manifest manifest;
+	char path[PATH_MAX];
+	int status = from_image(image, &manifest);
+
+	if (status != STATUS_OK)
+		return status;
+	listen_by_triggers(e, &manifest);
+	if (realpath(image, path))
+		put_key(up->yaml, "  - ", "image", path);
+	else
+		status = out_say("up", STATUS_NOT_FOUND, "\"%s\": %s", image, strerror(errno));
+	put_values(up->yaml, e);
+	put_list(up->yaml, "udp", &e->udp);
+	put_list(up->yaml, "tcp", &e->tcp);
+	if (status == STATUS_OK)
+		status = put_data(up->yaml, e, &manifest);
+	if (status == STATUS_OK)
+		status = put_config(up->yaml, e);
+	manifest_free(&manifest);
+	return status;
+}
+
+static int put_entries(struct up *up)
+{
+	int status = STATUS_OK;
+
+	fputs("mayfly: 1\nservices:\n", up->yaml);
+	for (unsigned i = 0; status == STATUS_OK && i < up->count; i++) {
+		struct entry *e = &up->entries[i];
+		char image[PATH_MAX];
+		struct stat st;
+
+		if (strlen(e->path) >= sizeof(image))
+			return out_say("up", STATUS_USAGE, "\"%s\": the path is too long", e->path);
+		strcpy(image, e->path);
+		if (stat(e->path, &st) == 0 && S_ISDIR(st.st_mode))
+			status = from_directory(e->path, image);
+		if (status == STATUS_OK)
+			status = put_entry(up, e, image);
+	}
+	return status;
+}
+
+/* --------------------------------------------------------------------- start */
+
+/* mayflyd lies beside this program, or is found in PATH. */
+static int become_hub(const struct up *up, int fd)
+{
+	char self[PATH_MAX], beside[PATH_MAX + 16], config[64];
+	const char *argv[10] = {"mayflyd", "--as", "mayfly: up", "-c", config};
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	unsigned argc = 5;
+
+	snprintf(config, sizeof(config), "/proc/self/fd/%d", fd);
+	if (up->json) {
+		argv[argc++] = "-o";
+		argv[argc++] = "json";
+	}
+	if (up->trace)
+		argv[argc++] = "--trace";
+	self[n > 0 ? n : 0] = '\0';
+	snprintf(beside, sizeof(beside), "%s/mayflyd", dirname(self));
+	execv(beside, (char **)(uintptr_t)argv);
+	if (errno == ENOENT)
+		execvp("mayflyd", (char **)(uintptr_t)argv);
+	return out_say("up", errno == ENOENT ? STATUS_NOT_FOUND : STATUS_FAILED,
+		"can't start mayflyd: %s: it belongs beside mayfly, or in PATH", strerror(errno));
+}
+
+int cmd_up(int argc, char **argv)
+{
+	struct up up = {.count = 0};
+	int fd, status = take_arguments(&up, argc, argv);
+
+	if (status == STATUS_OK) {
+		fd = memfd_create("hub.yaml", 0); /* open across exec, gone with mayflyd */
+		up.yaml = fd < 0 ? NULL : fdopen(fd, "w");
+		if (!up.yaml)
+			status = out_say("up", STATUS_FAILED, "%s", strerror(errno));
+	}
+	if (status == STATUS_OK)
+		status = put_entries(&up);
+	if (status == STATUS_OK && fflush(up.yaml) != 0)
+		status = out_say("up", STATUS_FAILED, "%s", strerror(errno));
+	if (status == STATUS_OK)
+		status = become_hub(&up, fd);
+	if (up.yaml)
+		fclose(up.yaml);
+	free(up.entries);
+	return status;
+}
