@@ -62,6 +62,9 @@ int build_explain_link(const struct build *b, const char *output);
 /* build_ban.c: refuses instructions that would tell two equal lives apart. */
 int build_check_instructions(const struct build *b);
 
+/* build_modules.c: refuses a manifest that names modules which the library OS hasn't. */
+int build_check_modules(struct build *b);
+
 /* build_map.c: b->module from the linker's map. */
 int build_modules(struct build *b);
 

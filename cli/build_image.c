@@ -158,7 +158,7 @@ static void warn(const struct build *b, const struct linked *l, uint32_t allowed
 		if (l->function[kind] && keys[kind] && !(allowed & MFI_GRANT(kind)))
 			out_say("build", 0,
 				"note: %s uses %s, but %s has no '%s': a life that gets there is "
-			        "refused",
+				"refused",
 				b->manifest.name, l->function[kind], b->manifest_path, keys[kind]);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cli/build.h"
+#include "cli/build_archive.h"
 #include "cli/commands.h"
 #include "cli/out.h"
 
@@ -27,30 +28,18 @@ struct map {
 
 /* ------------------------------------------------------------- the names */
 
-/* ".../libmayfly-os.a(event__reply.o)" is of module "event", wire__dns.o of "wire/dns", an
- * archive that isn't ours of its own name, and an object of the service. */
+/* A member of libmayfly-os.a is of its module, one of another archive of that, an object is of the
+ * service. */
 static void module_of(const char *file, char to[static 24])
 {
-	static const char *const by_file[] = {"wire", "base", "arch"};
 	const char *open = strrchr(file, '('), *slash = strrchr(file, '/');
 	const char *name = slash && (!open || slash < open) ? slash + 1 : file;
-	const char *member = open ? open + 1 : NULL, *divide;
 
 	memset(to, 0, 24);
-	if (!member) {
+	if (!open)
 		snprintf(to, 24, "service");
-		return;
-	}
-	divide = strstr(member, "__");
-	if (strncmp(name, "libmayfly-os.a", 14) != 0 || !divide) {
+	else if (strncmp(name, "libmayfly-os.a", 14) != 0 || !archive_module(open + 1, to))
 		snprintf(to, 24, "%.*s", (int)strcspn(name, ".("), name);
-		return;
-	}
-	snprintf(to, 24, "%.*s", (int)(divide - member), member);
-	for (size_t i = 0; i < sizeof(by_file) / sizeof(by_file[0]); i++)
-		if (strcmp(to, by_file[i]) == 0)
-			snprintf(to, 24, "%s/%.*s", by_file[i], (int)strcspn(divide + 2, ".)"),
-				divide + 2);
 }
 
 /* Who asked: "main.c" of the service's object, "event" of an archive member. */

@@ -66,7 +66,7 @@ static int unknown(const char *source, const char *section)
 				section, hints[i].hint);
 	return out_say("build", STATUS_USAGE,
 		"%s: section \"%s\" has no place in a guest: there are .text, .rodata, .data and "
-	        ".bss, "
+		".bss, "
 		"and those with such a name and a dot in front, as in .data.mine",
 		source, section);
 }
@@ -81,7 +81,7 @@ static int check_section(const char *source, const struct elf_section *section)
 	if ((flags & both) == both)
 		return out_say("build", STATUS_USAGE,
 			"%s: section \"%s\" is writable and executable: no memory of a guest is "
-		        "both",
+			"both",
 			source, section->name);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		if (!is_of(section->name, places[i].name))
@@ -89,7 +89,7 @@ static int check_section(const char *source, const struct elf_section *section)
 		if (flags & SHF_TLS || (flags & both) != places[i].flags)
 			return out_say("build", STATUS_USAGE,
 				"%s: section \"%s\" has flags that don't fit its name: %s stands "
-			        "for %s",
+				"for %s",
 				source, section->name, places[i].name, places[i].is);
 		return STATUS_OK;
 	}

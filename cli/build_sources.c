@@ -24,7 +24,7 @@ int build_read_manifest(struct build *b)
 	if (rc == -ENOENT || rc == -ENOTDIR)
 		return out_say("build", STATUS_NOT_FOUND,
 			"\"%s\": there is no mayfly.yaml in it; `mayfly new NAME` writes a whole "
-		        "service",
+			"service",
 			b->dir);
 	if (rc)
 		return out_say("build", STATUS_NOT_FOUND, "\"%s\": %s", b->manifest_path,
@@ -67,7 +67,7 @@ int build_list_sources(struct build *b)
 	if (b->sources == 0)
 		return out_say("build", STATUS_NOT_FOUND,
 			"\"%s\": no sources in it; a service is made of the *.c and *.S files "
-		        "beside "
+			"beside "
 			"its mayfly.yaml",
 			b->dir);
 	return STATUS_OK;
@@ -100,6 +100,8 @@ static void free_arguments(struct arguments *a)
 static bool make_arguments(const struct build *b, size_t source, struct arguments *a)
 {
 	char *cwd = getcwd(NULL, 0);
+	const char *here =
+		cwd && strcmp(cwd, "/") != 0 ? cwd : "/nowhere"; /* "/" begins all names */
 	int n = 0;
 
 	*a = (struct arguments){0};
@@ -107,7 +109,7 @@ static bool make_arguments(const struct build *b, size_t source, struct argument
 		n |= asprintf(&a->flags, "@%s/cflags", b->lib);
 		n |= asprintf(&a->include, "-I%s/include", b->lib);
 		n |= asprintf(&a->from, "%s/%s", b->dir, b->source[source]);
-		n |= asprintf(&a->here, "-ffile-prefix-map=%s=.", cwd);
+		n |= asprintf(&a->here, "-ffile-prefix-map=%s=.", here);
 		n |= asprintf(&a->lib_map, "-ffile-prefix-map=%s/include=mayfly", b->lib);
 		n |= asprintf(&a->dir_map, "-ffile-prefix-map=%s/=", b->dir);
 		a->to = build_object(b, source);

@@ -8,12 +8,12 @@
 #include <string.h>
 
 #include "cli/build.h"
+#include "cli/build_archive.h"
 #include "cli/commands.h"
 #include "cli/out.h"
 #include "image/nearest.h"
 
-#define ARCHIVE_MAX (64u << 20)
-#define SAID_MAX    20
+#define SAID_MAX 20
 
 /* Names of the C library that people reach for, and what there is instead. A '*' at the end
  * stands for any letters. */
@@ -96,35 +96,31 @@ static bool matches(const char *pattern, const char *name)
 
 /* ---------------------------------------------------------- what there is */
 
-/* Offers each symbol of an ar archive's index: a big-endian count, that many offsets, names. */
-static void offer_archive(struct nearest *nearest, const uint8_t *bytes, size_t size)
+static int offer(void *arg, const char *name)
 {
-	const size_t head = 8 + 60;
-	const char *name;
-	size_t count, names;
+	if (strncmp(name, "mf_", 3) == 0)
+		nearest_offer(arg, name);
+	return 0;
+}
 
-	if (size < head + 4 || memcmp(bytes, "!<arch>\n/ ", 10) != 0)
-		return;
-	count = (size_t)bytes[head] << 24 | (size_t)bytes[head + 1] << 16 |
-		(size_t)bytes[head + 2] << 8 | bytes[head + 3];
-	names = head + 4 + count * 4;
-	for (size_t i = 0; i < count && names < size; i++) {
-		name = (const char *)bytes + names;
-		if (!memchr(name, 0, size - names))
-			return;
-		if (strncmp(name, "mf_", 3) == 0)
-			nearest_offer(nearest, name);
-		names += strlen(name) + 1;
+static int say_unknown(const struct build *b, const char *place, const char *name)
+{
+	struct nearest nearest = {.typed = name};
+	struct archive archive;
+	char hint[128] = "mayfly.h says what there is";
+
+	if (archive_open(&archive, b->lib) == 0) {
+		archive_symbols(&archive, offer, &nearest);
+		if (nearest.best)
+			snprintf(hint, sizeof(hint), "did you mean '%s'?", nearest.best);
+		archive_close(&archive);
 	}
+	return out_say(
+		"build", STATUS_USAGE, "%s calls '%s', which no module has: %s", place, name, hint);
 }
 
 static int say_undefined(const struct build *b, const char *place, const char *name)
 {
-	struct nearest nearest = {.typed = name};
-	uint8_t *bytes = NULL;
-	char *path, best[64];
-	size_t size;
-
 	if (strcmp(name, "mf_main") == 0)
 		return out_say("build", STATUS_USAGE,
 			"\"%s\": no source defines mf_main, the function that a service is: void "
@@ -135,18 +131,7 @@ static int say_undefined(const struct build *b, const char *place, const char *n
 			return out_say("build", STATUS_USAGE,
 				"%s calls '%s', which no module has: %s", place, name,
 				hints[i].use);
-	if (asprintf(&path, "%s/libmayfly-os.a", b->lib) >= 0) {
-		if (out_read_file(path, ARCHIVE_MAX, &bytes, &size) == 0)
-			offer_archive(&nearest, bytes, size);
-		free(path);
-	}
-	if (nearest.best)
-		snprintf(best, sizeof(best), "did you mean '%s'?", nearest.best);
-	else
-		snprintf(best, sizeof(best), "mayfly.h says what there is");
-	free(bytes);
-	return out_say(
-		"build", STATUS_USAGE, "%s calls '%s', which no module has: %s", place, name, best);
+	return say_unknown(b, place, name);
 }
 
 /* ------------------------------------------------------- the linker's text */
