@@ -80,13 +80,9 @@ static void judge_effects(struct outcome *o, const struct image *image, const st
 		return;
 	}
 	o->readable = true;
-	if (o->result == MFW_OK && r.outcome == MF_OUTCOME_FAILED)
-		set_result(o, MFW_ERR_FAILED, NULL);
-	else if (o->result == MFW_OK && r.outcome == MF_OUTCOME_FULL)
+	if (r.outcome == MF_OUTCOME_FULL)
 		set_result(o, MFW_ERR_EFFECTS,
 			"its effects area is full: raise memory.effects in its mayfly.yaml");
-	else if (o->result == MFW_OK && r.outcome == MF_OUTCOME_MEMORY)
-		set_result(o, MFW_ERR_MEMORY, NULL);
 	while (o->result == MFW_OK && !o->denied && effects_next(&r, &e)) {
 		if (e.kind == MF_EFFECT_REPLY) {
 			o->replied = true;
