@@ -12,6 +12,7 @@
 #include "cli/life.h"
 #include "cli/out.h"
 #include "image/attach.h"
+#include "image/note.h"
 #include "sys/clock.h"
 #include "sys/random.h"
 #include "wire/event.h"
@@ -191,7 +192,7 @@ static int load_image(struct life_setup *s, const struct life_options *o)
 		return out_say(o->command, STATUS_USAGE, "\"%s\": %s", o->image_path,
 			error[0] != '\0' ? error : strerror(-rc));
 	}
-	if (manifest_parse(&s->manifest, s->image.manifest, "mayfly.yaml", why) < 0) {
+	if (note_manifest(&s->manifest, &s->image, "mayfly.yaml", why) < 0) {
 		s->manifest = (struct manifest){0};
 		return out_say(
 			o->command, STATUS_USAGE, "\"%s\": its manifest: %s", o->image_path, why);
@@ -201,8 +202,7 @@ static int load_image(struct life_setup *s, const struct life_options *o)
 
 static int load_data(struct life_setup *s, const struct life_options *o)
 {
-	const struct attach_args args = {
-		o->data, o->data_count, o->config, o->config_count, false};
+	const struct attach_args args = {o->data, o->data_count, o->config, o->config_count, false};
 	char error[ATTACH_ERROR_MAX];
 	int rc = attach_make(&s->manifest, &args, &s->data, &s->data_size, error);
 

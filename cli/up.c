@@ -20,6 +20,7 @@
 #include "image/attach.h"
 #include "image/image.h"
 #include "image/manifest.h"
+#include "image/note.h"
 
 #define LIST_MAX 64u
 
@@ -30,7 +31,7 @@ static const char usage[] =
 	"image before them; before the first image they belong to all.\n"
 	"\n"
 	"  --udp ADDRESS        listen there: 127.0.0.1:5353, [::1]:5353, *:5353; port 0: a free "
-        "one\n"
+	"one\n"
 	"  --tcp ADDRESS        the same for messages with their length in front\n"
 	"                       (neither: 127.0.0.1:0 for each trigger that the service has)\n"
 	"  --data [NAME=]FILE   attach a file\n"
@@ -239,7 +240,7 @@ static int from_image(const char *path, struct manifest *manifest)
 	if (rc < 0)
 		return out_say(
 			"up", STATUS_USAGE, "\"%s\": %s", path, error[0] ? error : strerror(-rc));
-	rc = manifest_parse(manifest, image.manifest, path, error);
+	rc = note_manifest(manifest, &image, path, error);
 	image_close(&image);
 	return rc < 0 ? out_say("up", STATUS_USAGE, "%s", error) : STATUS_OK;
 }

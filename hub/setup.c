@@ -12,6 +12,7 @@
 #include "hub/config.h"
 #include "image/attach.h"
 #include "image/image.h"
+#include "image/note.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 
@@ -43,7 +44,7 @@ static int take_image(struct service *s, const struct config_service *config,
 
 	s->note = image->note;
 	memcpy(s->digest, image->digest, sizeof(s->digest));
-	if (manifest_parse(&s->manifest, image->manifest, config->image, why) < 0)
+	if (note_manifest(&s->manifest, image, config->image, why) < 0)
 		return bad(config, error, SETUP_FAILED, "its manifest: %s", why);
 	return 0;
 }
@@ -77,7 +78,7 @@ static int attach(
 		.data_count = config->data_count,
 		.config = (const char *const *)config->config,
 		.config_count = config->config_count,
-		.from_yaml = true,
+		.from_yaml = config->from_yaml,
 	};
 	char why[ATTACH_ERROR_MAX];
 	uint8_t *bundle = NULL;

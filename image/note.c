@@ -4,6 +4,7 @@
 #include "image/note.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,4 +80,18 @@ const char *note_differs(const struct image *image, const struct manifest *manif
 	if (image->note.grants & ~says.grants)
 		return "grants";
 	return NULL;
+}
+
+int note_manifest(struct manifest *manifest, const struct image *image, const char *where,
+	char error[MANIFEST_ERROR_MAX])
+{
+	int rc = manifest_parse(manifest, image->manifest, where, error);
+	const char *field = rc ? NULL : note_differs(image, manifest);
+
+	if (!field)
+		return rc;
+	snprintf(error, MANIFEST_ERROR_MAX,
+		"%s: the manifest says another %s than the image note: don't run it", where, field);
+	manifest_free(manifest);
+	return -EINVAL;
 }

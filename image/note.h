@@ -19,4 +19,9 @@ uint32_t note_allowed(const struct manifest *manifest);
  * differs ("window_bytes"). */
 const char *note_differs(const struct image *image, const struct manifest *manifest);
 
+/* Parses the manifest in an image and compares the two: what everyone does who is about to run it.
+ * As manifest_parse; -EINVAL also when they differ. */
+int note_manifest(struct manifest *manifest, const struct image *image, const char *where,
+	char error[MANIFEST_ERROR_MAX]);
+
 #endif
