@@ -118,7 +118,7 @@ def test_the_process_that_births_are_compared_with(event, reply):
 
 
 def test_births(tmp_path):
-    done = run("bench/births", "--rounds", 1, "--quick", "-o", "json", timeout=300)
+    done = run("bench/births", "--build", BUILD, "--rounds", 1, "--quick", "-o", "json", timeout=300)
     assert done.returncode == 0, done.stderr
     got = json.loads(done.stdout)
     ways = {(r["service"], r["backend"], r["birth"], r["threads"]) for r in got["lives"]}
@@ -131,7 +131,7 @@ def test_births(tmp_path):
 
 
 def test_births_table_and_chart(tmp_path):
-    done = run("bench/births", "--rounds", 1, "--quick", "--write", tmp_path, timeout=300)
+    done = run("bench/births", "--build", BUILD, "--rounds", 1, "--quick", "--write", tmp_path, timeout=300)
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "benchmarks.md").read_text()
     for words in ("### Births", "### Sizes", "### Goals", "posix_spawn, no libc", "| echo |", "| dns |"):
