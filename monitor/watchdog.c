@@ -7,7 +7,8 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
 static struct watch *watches;
-static bool started;
+static bool started, runs;
+static pthread_cond_t running = PTHREAD_COND_INITIALIZER;
 static atomic_bool asleep; /* the thread waits without a timeout */
 
 /* ticks without a life before the thread sleeps until it is woken */
@@ -77,6 +78,8 @@ static void *watchdog(void *unused)
 
 	(void)unused;
 	pthread_mutex_lock(&lock);
+	runs = true;
+	pthread_cond_signal(&running);
 	for (;;) {
 		quiet = look_at_all() ? 0 : quiet + 1;
 		if (quiet < QUIET_TICKS) {
@@ -107,6 +110,9 @@ int watchdog_start(void)
 		started = rc == 0;
 		if (started)
 			pthread_detach(thread);
+		/* a thread's first steps are system calls that a jail may deny */
+		while (started && !runs)
+			pthread_cond_wait(&running, &lock);
 	}
 	pthread_mutex_unlock(&lock);
 	return rc;

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,11 +29,14 @@
 
 static struct worker {
 	struct ring ring;
+	uint8_t *image_bytes;
+	size_t image_size;
 	struct image image;
 	const uint8_t *data;
 	size_t data_size;
 	struct monitor *monitor; /* set once, before `go` is passed */
-	pthread_barrier_t go;
+	pthread_barrier_t up;    /* every thread runs */
+	pthread_barrier_t go;    /* and there is a monitor */
 	uint64_t started;
 } worker;
 
@@ -103,6 +107,7 @@ static void *thread(void *unused)
 	struct shell *shell;
 
 	(void)unused;
+	pthread_barrier_wait(&worker.up);
 	pthread_barrier_wait(&worker.go);
 	if (shell_open(&shell, worker.monitor, error) == 0)
 		live(shell);
@@ -112,7 +117,7 @@ static void *thread(void *unused)
 }
 
 /* Threads can't be started in the jail, so they are before, and wait. */
-static unsigned start_threads(void)
+static void start_threads(void)
 {
 	unsigned n = worker.ring.head.threads;
 	pthread_t id;
@@ -121,25 +126,42 @@ static unsigned start_threads(void)
 		n = THREADS_MAX;
 	if (n < 1)
 		n = 1;
+	pthread_barrier_init(&worker.up, NULL, n);
 	pthread_barrier_init(&worker.go, NULL, n);
 	for (unsigned i = 1; i < n; i++)
 		if (pthread_create(&id, NULL, thread, NULL) != 0)
 			last_words("a thread", EAGAIN);
-	return n;
+	pthread_barrier_wait(&worker.up);
 }
 
-static void map_data(void)
+/* The whole of a descriptor, mapped; false: it isn't there or is empty. */
+static bool map(int fd, const uint8_t **at, size_t *size)
 {
 	struct stat stat;
-	void *at;
+	void *p;
 
-	if (fstat(MFW_FD_DATA, &stat) < 0 || stat.st_size == 0)
-		return;
-	at = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE, MFW_FD_DATA, 0);
-	if (at == MAP_FAILED)
-		last_words("attached data", errno);
-	worker.data = at;
-	worker.data_size = (size_t)stat.st_size;
+	if (fstat(fd, &stat) < 0 || stat.st_size == 0)
+		return false;
+	p = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return false;
+	*at = p;
+	*size = (size_t)stat.st_size;
+	return true;
+}
+
+/* The file may change under a mapping, and what was checked must be what is used. */
+static void copy_image(void)
+{
+	const uint8_t *file;
+
+	if (!map(MFW_FD_IMAGE, &file, &worker.image_size) || worker.image_size > MFI_FILE_MAX)
+		last_words("the image", EINVAL);
+	worker.image_bytes = malloc(worker.image_size);
+	if (worker.image_bytes == NULL)
+		last_words("the image", ENOMEM);
+	memcpy(worker.image_bytes, file, worker.image_size);
+	munmap((void *)(uintptr_t)file, worker.image_size);
 }
 
 static enum mfw_backend choose(void)
@@ -163,7 +185,9 @@ int main(void)
 	if (ring_open(&worker.ring, MFW_FD_SHARED, MFW_FD_WAKE_WORKER, MFW_FD_WAKE_HUB) < 0)
 		last_words("mayfly-worker is started by mayflyd, which gives it descriptors 3 to 8",
 			EINVAL);
-	map_data();
+	copy_image();
+	if (!map(MFW_FD_DATA, &worker.data, &worker.data_size))
+		worker.data_size = 0;
 	options.backend = choose();
 	options.birth = worker.ring.head.birth;
 	options.cpu_ns = worker.ring.head.cpu_ns;
@@ -175,7 +199,7 @@ int main(void)
 	if (rc < 0)
 		fail(MFW_ERR_BACKEND, "seccomp can't be entered; a worker doesn't run without it");
 
-	if (image_open(&worker.image, MFW_FD_IMAGE, error) < 0)
+	if (image_parse(&worker.image, worker.image_bytes, worker.image_size, error) < 0)
 		fail(MFW_ERR_IMAGE, error);
 	if (worker.image.note.event_bytes > worker.ring.head.event_area ||
 		worker.image.note.effects_bytes > worker.ring.head.effects_area)
