@@ -78,18 +78,33 @@ static json_t *json_line(const struct doctor_group *group, const struct doctor_c
 	return j;
 }
 
-static void look_at(struct doctor *d, const struct doctor_group *group, json_t *all)
+static void tell(const struct doctor_group *group, const struct doctor_check *check,
+	const struct doctor_line *line, json_t *all)
 {
 	if (all == NULL)
+		print_line(check, line);
+	else
+		json_array_append_new(all, json_line(group, check, line));
+}
+
+static void look_at(struct doctor *d, const struct doctor_group *group, json_t *all)
+{
+	static const struct doctor_check none = {.name = "walls"};
+
+	if (all == NULL)
 		printf("%s\n", group->name);
+	if (group->in_vm && d->kvm_fd < 0) {
+		struct doctor_line line = {0};
+
+		doctor_say(&line, DOCTOR_WARN, "not tried, for want of /dev/kvm");
+		tell(group, &none, &line, all);
+		return;
+	}
 	for (size_t i = 0; i < group->count; i++) {
 		struct doctor_line line = {0};
 
 		group->checks[i].look(d, &line);
-		if (all == NULL)
-			print_line(&group->checks[i], &line);
-		else
-			json_array_append_new(all, json_line(group, &group->checks[i], &line));
+		tell(group, &group->checks[i], &line, all);
 	}
 }
 

@@ -36,6 +36,7 @@ struct doctor_group {
 	const char *name;
 	const struct doctor_check *checks;
 	size_t count;
+	bool in_vm; /* nothing to look at where /dev/kvm doesn't open */
 };
 
 extern const struct doctor_group doctor_kvm, doctor_walls, doctor_process, doctor_host,

@@ -200,7 +200,7 @@ static const struct doctor_check host[] = {
 	{"open files", look_files},
 	{"locked memory", look_locked},
 };
-const struct doctor_group doctor_host = {"host", host, sizeof host / sizeof host[0]};
+const struct doctor_group doctor_host = {"host", host, sizeof host / sizeof host[0], false};
 
 /* ------------------------------------------------------------- mayfly build */
 
@@ -251,4 +251,5 @@ static void look_objdump(struct doctor *d, struct doctor_line *line)
 
 static const struct doctor_check build[] = {
 	{"gcc", look_gcc}, {"ld", look_ld}, {"objdump", look_objdump}};
-const struct doctor_group doctor_build = {"mayfly build", build, sizeof build / sizeof build[0]};
+const struct doctor_group doctor_build = {
+	"mayfly build", build, sizeof build / sizeof build[0], false};

@@ -168,4 +168,5 @@ static const struct doctor_check checks[] = {
 	{"capabilities", look_capabilities},
 	{"processor", look_processor},
 };
-const struct doctor_group doctor_kvm = {"kvm backend", checks, sizeof checks / sizeof checks[0]};
+const struct doctor_group doctor_kvm = {
+	"kvm backend", checks, sizeof checks / sizeof checks[0], false};

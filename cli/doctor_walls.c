@@ -31,9 +31,7 @@ static void wall(struct doctor *d, struct doctor_line *line, enum probe_wall whi
 {
 	enum probe_result r = d->probe.wall[which];
 
-	if (d->kvm_fd < 0) {
-		doctor_say(line, DOCTOR_WARN, "not tried: no /dev/kvm");
-	} else if (r == PROBE_HOLDS) {
+	if (r == PROBE_HOLDS) {
 		doctor_say(line, DOCTOR_OK, "%s", holds);
 	} else if (r == PROBE_OPEN) {
 		doctor_say(line, todo == report_it ? DOCTOR_MISSING : DOCTOR_WARN, "%s", open);
@@ -58,7 +56,7 @@ static void look_gate(struct doctor *d, struct doctor_line *line)
 	probe_walls(&d->probe, d->kvm_fd);
 	wall(d, line, PROBE_GATE, "a guest at CPL 3 leaves through its one port",
 		"the I/O bitmap opens no port to CPL 3", report_it);
-	if (d->kvm_fd >= 0 && d->probe.wall[PROBE_GATE] != PROBE_HOLDS)
+	if (d->probe.wall[PROBE_GATE] != PROBE_HOLDS)
 		d->kvm = false;
 }
 WALL(port, PROBE_PORT, "any other port faults", "a guest can use any port", report_it)
@@ -113,7 +111,7 @@ static const struct doctor_check in_vm[] = {
 	{"rdrand", look_random},
 };
 const struct doctor_group doctor_walls = {
-	"walls of a virtual machine", in_vm, sizeof in_vm / sizeof in_vm[0]};
+	"walls of a virtual machine", in_vm, sizeof in_vm / sizeof in_vm[0], true};
 
 /* -------------------------------------------------------------- in a process */
 
@@ -182,4 +180,4 @@ static const struct doctor_check in_process[] = {
 	{"cpuid", look_process_cpuid},
 };
 const struct doctor_group doctor_process = {
-	"process backend", in_process, sizeof in_process / sizeof in_process[0]};
+	"process backend", in_process, sizeof in_process / sizeof in_process[0], false};
