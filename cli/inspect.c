@@ -23,59 +23,59 @@ static const char usage[] =
 	"Exit status: 0 it is an image, 2 it isn't, 3 not found, 4 it lies: its manifest says\n"
 	"one thing, the numbers that the monitor goes by another.\n";
 
-static void add(struct inspection *i, struct region region)
+static void add(struct inspection *i, const char *name, uint64_t address, uint64_t bytes,
+	const char *rights, const char *content)
 {
-	if (region.bytes && i->regions < REGIONS_MAX)
-		i->region[i->regions++] = region;
+	if (i->regions < REGIONS_MAX)
+		i->region[i->regions++] = (struct region){name, address, bytes, rights, content};
+}
+
+/* An area that the manifest sizes: absent if it says nothing. */
+static void add_sized(struct inspection *i, const char *name, uint64_t address, uint64_t bytes,
+	const char *rights, const char *content)
+{
+	if (bytes)
+		add(i, name, address, bytes, rights, content);
 }
 
 static void add_segments(struct inspection *i, bool write)
 {
-	static const char *const names[2][2] = {{"constants", "code"}, {"data", "data"}};
-
 	for (unsigned s = 0; s < i->image.segments; s++) {
 		const struct image_segment *g = &i->image.segment[s];
 
-		if (g->write == write)
-			add(i,
-				(struct region){names[g->write][g->execute], g->address, g->memory,
-					g->write             ? "rw-"
-						: g->execute ? "r-x"
-							     : "r--",
-					write ? "image, put back at birth" : "image"});
+		if (g->write != write)
+			continue;
+		if (write)
+			add(i, "data", g->address, g->memory, "rw-", "image, put back at birth");
+		else if (g->execute)
+			add(i, "code", g->address, g->memory, "r-x", "image");
+		else
+			add(i, "constants", g->address, g->memory, "r--", "image");
 	}
 }
 
 static void gather_regions(struct inspection *i)
 {
 	const struct mfi_image *n = &i->image.note;
+	uint64_t effects = image_effects_at(&i->image);
 	uint64_t heap = image_heap_at(&i->image), guard = image_guard_at(&i->image);
 	const char *init = n->flags & MFI_HAS_INIT ? "mf_init" : "nothing: there is no mf_init";
-	const char *again = "put back at birth";
 
-	add(i,
-		(struct region){
-			"gate", MF_ADDR_GATE, MF_PAGE, "r-x", "monitor: the way out, and in"});
-	add(i,
-		(struct region){"system", MF_ADDR_SYSTEM, MF_ADDR_INFO - MF_ADDR_SYSTEM, "---",
-			"monitor: tables of the processor"});
-	add(i,
-		(struct region){
-			"info", MF_ADDR_INFO, MF_PAGE, "r--", "monitor: facts about this image"});
+	add(i, "gate", MF_ADDR_GATE, MF_PAGE, "r-x", "monitor: the way out, and in");
+	add(i, "system", MF_ADDR_SYSTEM, MF_ADDR_INFO - MF_ADDR_SYSTEM, "---",
+		"monitor: tables of the processor");
+	add(i, "info", MF_ADDR_INFO, MF_PAGE, "r--", "monitor: facts about this image");
 	add_segments(i, false);
-	add(i, (struct region){"init", MF_ADDR_INIT, n->init_bytes, "r--", init});
-	add(i, (struct region){"event", MF_ADDR_WINDOW, n->event_bytes, "rw-", "the event"});
-	add(i,
-		(struct region){"effects", image_effects_at(&i->image), n->effects_bytes, "rw-",
-			"what the life asks for"});
+	add(i, "attached", MF_ADDR_DATA, 0, "r--", "hub: files and config");
+	add_sized(i, "init", MF_ADDR_INIT, n->init_bytes, "r--", init);
+	add(i, "event", MF_ADDR_WINDOW, n->event_bytes, "rw-", "the event");
+	add(i, "effects", effects, n->effects_bytes, "rw-", "what the life asks for");
 	add_segments(i, true);
-	add(i, (struct region){"heap", heap, guard - heap, "rw-", again});
-	add(i, (struct region){"guard", guard, MF_PAGE, "---", "nothing: a fault"});
-	add(i, (struct region){"stack", guard + MF_PAGE, n->stack_bytes, "rw-", again});
-	add(i, (struct region){"input", MF_ADDR_INPUT, n->input_bytes, "r--", "hub: a blob"});
-	add(i,
-		(struct region){
-			"output", MF_ADDR_OUTPUT, n->output_bytes, "rw-", "a blob for the hub"});
+	add(i, "heap", heap, guard - heap, "rw-", "put back at birth");
+	add(i, "guard", guard, MF_PAGE, "---", "nothing: a fault");
+	add(i, "stack", guard + MF_PAGE, n->stack_bytes, "rw-", "put back at birth");
+	add_sized(i, "input", MF_ADDR_INPUT, n->input_bytes, "r--", "hub: a blob");
+	add_sized(i, "output", MF_ADDR_OUTPUT, n->output_bytes, "rw-", "a blob for the hub");
 }
 
 static int load(struct inspection *i)

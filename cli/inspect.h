@@ -15,9 +15,9 @@
 
 struct region {
 	const char *name;
-	uint64_t address, bytes;
-	const char *rights;  /* of the guest: "r-x", "---" */
-	const char *content; /* who fills it */
+	uint64_t address, bytes; /* 0 bytes: as many as are attached */
+	const char *rights;      /* of the guest: "r-x", "---" */
+	const char *content;     /* who fills it */
 };
 
 struct inspection {

@@ -128,10 +128,12 @@ static void print_regions(const struct inspection *i)
 	printf("\nmemory map       address        bytes  guest  filled by\n");
 	for (unsigned r = 0; r < i->regions; r++) {
 		const struct region *g = &i->region[r];
+		char bytes[24] = "any"; /* attached data: as much as there is */
 
-		printf("  %-10s 0x%09llx %12llu   %s   %s\n", g->name,
-			(unsigned long long)g->address, (unsigned long long)g->bytes, g->rights,
-			g->content);
+		if (g->bytes)
+			snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)g->bytes);
+		printf("  %-10s 0x%09llx %12s   %s   %s\n", g->name, (unsigned long long)g->address,
+			bytes, g->rights, g->content);
 	}
 }
 
@@ -184,9 +186,10 @@ static json_t *json_regions(const struct inspection *i)
 		const struct region *g = &i->region[r];
 
 		json_array_append_new(all,
-			json_pack("{s:s, s:I, s:I, s:s, s:s}", "name", g->name, "address",
-				(json_int_t)g->address, "bytes", (json_int_t)g->bytes, "rights",
-				g->rights, "filled_by", g->content));
+			json_pack("{s:s, s:I, s:o, s:s, s:s}", "name", g->name, "address",
+				(json_int_t)g->address, "bytes",
+				g->bytes ? json_integer((json_int_t)g->bytes) : json_null(),
+				"rights", g->rights, "filled_by", g->content));
 	}
 	return all;
 }

@@ -67,7 +67,7 @@ def test_memory_map(seen):
     ends = 0
     for r in sorted(regions, key=lambda r: r["address"]):
         assert r["address"] >= ends, r
-        ends = r["address"] + r["bytes"]
+        ends = r["address"] + (r["bytes"] or 0)  # null: attached data, as much as there is
         assert r["rights"] in ("---", "--x", "r--", "r-x", "rw-")
     by_name = {r["name"]: r for r in regions}
     assert by_name["gate"]["address"] == 0x10000
@@ -121,6 +121,14 @@ def test_a_signature(mayfly, image):
     signed = json.loads(mayfly("inspect", image, "-o", "json").stdout)
     assert signed["signed"] is True and signed["key_id"] == "0001020304050607"
     assert signed["digest"] == plain["digest"] and signed["image_bytes"] == plain["image_bytes"]
+
+
+def test_the_manual_lists_every_key(root, seen):
+    page = (root / "man/mayfly.1").read_text().split(".SS mayfly inspect")[1].split(".SS")[0]
+    keys = set(seen) | set(seen["limits"])
+    for part in ("memory_map", "modules", "grants", "triggers"):
+        keys |= set(seen[part][0])
+    assert {key for key in keys if key not in page} == set()
 
 
 # ------------------------------------------------------------------ what is no image
@@ -183,5 +191,8 @@ def test_a_manifest_that_lies(mayfly, image):
     done = mayfly("inspect", image)
     refused(done, 4, "its manifest says another cpu_ns than its image note: don't run it")
     assert done.stdout.startswith("hall 2.1")
+    run = mayfly("run", image)
+    assert run.returncode == 2 and run.stdout == ""
+    assert "says another cpu_ns than the image note: don't run it" in run.stderr
     image.write_bytes(data.replace(b"budget:", b"bugdet:"))
     refused(mayfly("inspect", image), 4, "unknown key 'bugdet'; did you mean 'budget'?")
