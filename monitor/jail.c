@@ -66,6 +66,7 @@ static const struct sandbox_rule process_rules[] = {
 	ANY(set_robust_list, "part of fork"),
 	ANY(pipe2, "its two pipes"),
 	ANY(mincore, "which pages of a large window exist"),
+	ANY(clock_getres, "its CPU clock"),
 	ANY(sched_setaffinity, "it runs where its monitor's thread runs"),
 	ANY(kill, "the watchdog ends it"),
 	ANY(wait4, "it is gone"),
