@@ -8,18 +8,7 @@
 #include "cli/inspect.h"
 #include "cli/out.h"
 #include "image/units.h"
-
-static const char *const grant_names[MF_EFFECT_KINDS] = {
-	[MF_EFFECT_REPLY] = "reply",
-	[MF_EFFECT_EMIT] = "emit",
-	[MF_EFFECT_PUT] = "put",
-	[MF_EFFECT_DELETE] = "delete",
-	[MF_EFFECT_SCHEDULE] = "schedule",
-	[MF_EFFECT_METER] = "meter",
-	[MF_EFFECT_UPSTREAM] = "upstream",
-	[MF_EFFECT_LOG] = "log",
-	[MF_EFFECT_CALL] = "call",
-};
+#include "wire/effects.h"
 
 /* ---------------------------------------------------------------- phrases */
 
@@ -154,7 +143,7 @@ static void print_manifest(const struct inspection *i)
 	printf("\nit may\n");
 	for (enum mf_effect_kind k = MF_EFFECT_REPLY; k < MF_EFFECT_KINDS; k++)
 		if (i->image.note.grants & MFI_GRANT(k))
-			printf("  %-9s %s\n", grant_names[k],
+			printf("  %-9s %s\n", effect_names[k],
 				inspect_grant(i, k, phrase, sizeof(phrase)));
 	printf("\nit is born by\n");
 	if (i->manifest.triggers_count == 0)
@@ -217,7 +206,7 @@ static json_t *json_grants(const struct inspection *i)
 	for (enum mf_effect_kind k = MF_EFFECT_REPLY; k < MF_EFFECT_KINDS; k++)
 		if (i->image.note.grants & MFI_GRANT(k))
 			json_array_append_new(all,
-				json_pack("{s:s, s:s}", "kind", grant_names[k], "may",
+				json_pack("{s:s, s:s}", "kind", effect_names[k], "may",
 					inspect_grant(i, k, phrase, sizeof(phrase))));
 	return all;
 }
