@@ -16,9 +16,10 @@ static void *take(struct build *b, size_t n)
 		if (size > all)
 			size = all & ~(size_t)15;
 		if (n > size)
-			mf_fail("the zones don't fit into this service's init memory: raise "
-				"memory.init in "
-				"mayfly.yaml and build the image again");
+			mf_fail("the zones don't fit into %zu KiB of init memory: raise "
+			        "memory.init "
+				"in mayfly.yaml and build the image again",
+				b->all >> 10);
 		b->chunk = mf_init_alloc(size);
 		b->left = size;
 	}
@@ -70,7 +71,7 @@ void build_begin(struct build *b, uint32_t names)
 
 	while (buckets < names && buckets < 1u << 24)
 		buckets *= 2;
-	*b = (struct build){0};
+	*b = (struct build){.all = mf_init_left()};
 	b->z.base = take(b, 4); /* so that no offset is 0 */
 	b->z.bucket = take(b, sizeof(uint32_t) * buckets);
 	b->z.mask = buckets - 1;

@@ -14,6 +14,7 @@ struct build {
 	struct zones z;
 	uint8_t *chunk; /* what is left of the last piece of init memory */
 	size_t left;
+	size_t all; /* the init memory that there was at the start */
 	uint32_t last_node, last_zone;
 };
 

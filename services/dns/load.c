@@ -141,5 +141,7 @@ void load_zones(struct zones *z)
 		zone = (struct zone *)zone_at(&b.z, zone->next);
 	}
 	build_finish(&b);
+	mf_log("%zu of %zu KiB of init memory used", (b.all - mf_init_left() + 1023) >> 10,
+		b.all >> 10);
 	*z = b.z;
 }

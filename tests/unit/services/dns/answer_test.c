@@ -431,6 +431,36 @@ static void test_long_chains(void **state)
 	load_example(NULL);
 }
 
+#define X59   "23456789012345678901234567890123456789012345678901234567890"
+#define LONG  "x" X59 ".x" X59 ".x" X59
+#define OTHER "y" X59 ".y" X59 ".y" X59
+
+/* Names so long that an SOA, a chain, a delegation don't fit into 512 bytes. */
+static void test_long_names(void **state)
+{
+	static const char zone[] =
+		"@ 1h SOA " LONG " " OTHER " 1 2 3 4 5\n@ 1h NS ns\n"
+		"a 1h CNAME " LONG "\n" LONG " 1h CNAME " OTHER "\n" OTHER " 1h CNAME " LONG ".b.\n"
+		"cut 1h NS " LONG ".b.\ncut 1h NS " OTHER ".c.\n";
+	struct host_file file = {"a.test.zone", zone, sizeof(zone) - 1};
+
+	(void)state;
+	assert_true(host_init(&file, 1));
+	ask("nothing.a.test", DNS_A, 0);
+	expect(DNS_NXDOMAIN, DNS_AA, 0, 1, 0);
+	ask("nothing." LONG ".a.test", DNS_A, 0); /* shares much with the SOA's data */
+	expect(DNS_NXDOMAIN, DNS_AA, 0, 1, 0);
+	ask("z" X59 ".z" X59 ".z" X59 ".a.test", DNS_A, 0);
+	expect(DNS_NXDOMAIN, DNS_AA | DNS_TC, 0, 0, 0);
+	ask("a.a.test", DNS_A, 0);
+	expect(DNS_NOERROR, DNS_AA | DNS_TC, 2, 0, 0);
+	ask("a.a.test", DNS_A, 1232);
+	expect(DNS_NOERROR, DNS_AA, 3, 0, 1);
+	ask("z" X59 ".z" X59 ".z" X59 ".cut.a.test", DNS_A, 0);
+	expect(DNS_NOERROR, DNS_TC, 0, 0, 0);
+	load_example(NULL);
+}
+
 /* More names than the writer remembers: larger, but right. */
 static void test_many_names(void **state)
 {
@@ -471,6 +501,7 @@ int main(void)
 		cmocka_unit_test(test_zones_in_zones),
 		cmocka_unit_test(test_the_root_zone),
 		cmocka_unit_test(test_long_chains),
+		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_many_names),
 	};
 

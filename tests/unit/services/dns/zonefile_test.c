@@ -218,7 +218,8 @@ static void test_what_is_dropped_and_warned(void **state)
 	assert_string_equal(host_log,
 		"t.test.zone:5:1: TTLs of one name and type differ; the lowest is used\n"
 		"t.test.zone:6:1: TTLs of one name and type differ; the lowest is used\n"
-		"zone t.test.: 6 records at 3 names\n");
+		"zone t.test.: 6 records at 3 names\n"
+		"4 of 1024 KiB of init memory used\n");
 }
 
 static void test_cname_may_be_signed(void **state)
@@ -250,6 +251,9 @@ static const struct {
 	{"a 9999w A 192.0.2.1", "3:3: a time out of range: \"9999w\": " BAD_TIME},
 	{"a 99999999999999999999999 A 192.0.2.1",
 		"3:3: a time out of range: \"99999999999999999999999\": " BAD_TIME},
+	{"a 5x A 192.0.2.1",
+		"3:3: an unknown type: \"5x\": expected A AAAA NS SOA CNAME MX TXT SRV PTR "
+		"CAA, or TYPE123 \\# LENGTH HEX"},
 	{"a CH A 192.0.2.1", "3:3: a class that is not served here: \"CH\": expected IN"},
 	{"a CLASS3 A 192.0.2.1", "3:3: a class that is not served here: \"CLASS3\": expected IN"},
 	{"a 5 6 A 192.0.2.1",
@@ -281,6 +285,9 @@ static const struct {
 	{"a AAAA 1:2:3:4:5:6:7:8:9",
 		"3:8: not an IPv6 address: \"1:2:3:4:5:6:7:8:9\": " BAD_ADDRESS6},
 	{"a AAAA ::12345", "3:8: not an IPv6 address: \"::12345\": " BAD_ADDRESS6},
+	{"a AAAA 1:2:3:4:5:6:7:8::",
+		"3:8: not an IPv6 address: \"1:2:3:4:5:6:7:8::\": " BAD_ADDRESS6},
+	{"a AAAA 1.2.3", "3:8: not an IPv6 address: \"1.2.3\": " BAD_ADDRESS6},
 	{"a AAAA 1:", "3:8: not an IPv6 address: \"1:\": " BAD_ADDRESS6},
 	{"a AAAA :1", "3:8: not an IPv6 address: \":1\": " BAD_ADDRESS6},
 	{"a AAAA 1:2:3:4:5:6:7:1.2.3.4",
@@ -454,6 +461,27 @@ static void test_names_of_255_bytes(void **state)
 		"origin");
 }
 
+static void test_data_of_65535_bytes(void **state)
+{
+	/* 256 strings of 255 bytes and their lengths are 65536 */
+	char *text = malloc(1 << 18), *end = text;
+	struct zones z;
+
+	(void)state;
+	for (int last = 254; last <= 255; last++) {
+		end = text + sprintf(text, APEX "a 5 TXT (");
+		for (int i = 0; i < 256; i++)
+			end += sprintf(end, " %0*d\n", i < 255 ? 255 : last, 0);
+		end += sprintf(end, ")\n");
+		assert_int_equal(host_load_text(&z, "t.test.zone", text), last == 254);
+	}
+	assert_string_equal(host_error,
+		"t.test.zone:3:11: data that is too long: "
+		"\"0000000000000000000000000000000000000000...\": expected at "
+		"most 65535 bytes");
+	free(text);
+}
+
 static void test_two_files_one_zone(void **state)
 {
 	struct host_file files[] = {
@@ -480,12 +508,16 @@ static void test_too_little_memory(void **state)
 	(void)state;
 	assert_non_null(text);
 	for (host_init_bytes = 0; !enough && host_init_bytes < 1 << 20; host_init_bytes += 64) {
+		char expected[256];
+
+		snprintf(expected, sizeof(expected),
+			"the zones don't fit into %zu KiB of init memory: raise memory.init in "
+			"mayfly.yaml and build the image again",
+			host_init_bytes >> 10);
 		if (host_load(&z, &file, 1))
 			enough = host_init_bytes;
 		else
-			assert_string_equal(host_error,
-				"the zones don't fit into this service's init memory: raise "
-				"memory.init in mayfly.yaml and build the image again");
+			assert_string_equal(host_error, expected);
 	}
 	host_init_bytes = 1 << 20;
 	assert_in_range(enough, 4096, 16384);
@@ -507,6 +539,7 @@ int main(void)
 		cmocka_unit_test(test_errors_of_whole_files),
 		cmocka_unit_test(test_a_zero_byte),
 		cmocka_unit_test(test_names_of_255_bytes),
+		cmocka_unit_test(test_data_of_65535_bytes),
 		cmocka_unit_test(test_two_files_one_zone),
 		cmocka_unit_test(test_too_little_memory),
 	};
