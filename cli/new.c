@@ -35,7 +35,9 @@ static const char manifest[] =
 	"  deadline: 1s\n"
 	"triggers:\n"
 	"  - type: udp\n"
-	"  - type: tcp\n";
+	"    example: world    # what `mayfly up` tells you to try\n"
+	"  - type: tcp\n"
+	"    example: world\n";
 
 static const char code[] =
 	"/*\n"
