@@ -274,11 +274,15 @@ static void strip_place(const char *path, char *error)
 	memmove(error, error + n, strlen(error + n) + 1);
 }
 
-static void name_images(struct config *config)
+static void tell_origin(struct config *config, const char *as)
 {
-	for (unsigned i = 0; i < config->services_count; i++)
-		snprintf(config->services[i].place, sizeof(config->services[i].place), "%.120s",
-			config->services[i].image);
+	for (unsigned i = 0; i < config->services_count; i++) {
+		struct config_service *s = &config->services[i];
+
+		s->from_yaml = as == NULL;
+		if (as)
+			snprintf(s->place, sizeof(s->place), "%.120s", s->image);
+	}
 }
 
 int config_open(struct config *config, const char *path, const char *as,
@@ -301,8 +305,8 @@ int config_open(struct config *config, const char *path, const char *as,
 		strip_place(path, error);
 	if (rc < 0)
 		config_close(config);
-	else if (as)
-		name_images(config);
+	else
+		tell_origin(config, as);
 	return rc;
 }
 

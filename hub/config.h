@@ -20,6 +20,7 @@ enum config_core { CORE_ANY = -1, CORE_HUB = -2 }; /* or a number */
 /* What one `- image: ...` says. Paths are absolute or relative to the working directory. */
 struct config_service {
 	char place[128]; /* "hub.yaml:7:5", for messages */
+	bool from_yaml;  /* a person wrote it, not `mayfly up` */
 	char *name;      /* NULL: the image's own */
 	char *image;
 	char **data, **config; /* NAME=FILE, KEY=VALUE, as image/attach.h wants them */
