@@ -91,13 +91,21 @@ static const struct sandbox_rule process_rules[] = {
 #define JAIL_SKIPPED 0
 #endif
 
+const struct sandbox_rule *jail_rules(enum mfw_backend backend, size_t *count)
+{
+	if (backend == MFW_BACKEND_KVM) {
+		*count = sizeof(kvm_rules) / sizeof(kvm_rules[0]);
+		return kvm_rules;
+	}
+	*count = sizeof(process_rules) / sizeof(process_rules[0]);
+	return process_rules;
+}
+
 int jail_enter(enum mfw_backend backend)
 {
+	size_t count;
+	const struct sandbox_rule *rules = jail_rules(backend, &count);
 	int rc = sandbox_no_privileges();
 
-	if (rc < 0 || JAIL_SKIPPED)
-		return rc;
-	if (backend == MFW_BACKEND_KVM)
-		return sandbox_enter(kvm_rules, sizeof(kvm_rules) / sizeof(kvm_rules[0]));
-	return sandbox_enter(process_rules, sizeof(process_rules) / sizeof(process_rules[0]));
+	return rc < 0 || JAIL_SKIPPED ? rc : sandbox_enter(rules, count);
 }

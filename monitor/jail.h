@@ -6,7 +6,13 @@
 #ifndef MONITOR_JAIL_H
 #define MONITOR_JAIL_H
 
+#include <stddef.h>
+
 #include "abi/worker.h"
+#include "sys/sandbox.h"
+
+/* The list, for people and tests. */
+const struct sandbox_rule *jail_rules(enum mfw_backend backend, size_t *count);
 
 /* All threads must have been started. backend: kvm or process. 0 or -errno. */
 int jail_enter(enum mfw_backend backend);

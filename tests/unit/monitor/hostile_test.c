@@ -251,7 +251,7 @@ static void jumps_of(enum mfw_backend backend, const char *page, unsigned bytes,
 		(void)state;                                                                       \
 		jumps_of(backend, "gate", 24, 1);                                                  \
 		jumps_of(backend, "stub", 0x180, 1);                                               \
-		jumps_of(backend, "gate", 0x1000, 0x41);                                          \
+		jumps_of(backend, "gate", 0x1000, 0x41);                                           \
 	}
 
 FORGE(kvm, MFW_BACKEND_KVM)

@@ -1,0 +1,149 @@
+/*
+ * What a jailed worker can't do. Each attempt is a process of its own, which enters the
+ * list of monitor/jail.c and makes one system call: it must die of SIGSYS.
+ */
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "monitor/jail.h"
+#include "tests/unit/monitor/service.h"
+
+struct attempt {
+	const char *name;
+	long number, argument[4];
+};
+
+/* The signal that the process died of, 0 if it came back from the call. */
+static int try(enum mfw_backend backend, const struct attempt *a)
+{
+	const struct sandbox_rule *rules;
+	size_t count;
+	int status;
+	pid_t pid;
+
+	rules = jail_rules(backend, &count);
+	pid = fork();
+	if (pid == 0) {
+		signal(SIGSYS, SIG_DFL);
+		if (sandbox_no_privileges() < 0 || sandbox_enter(rules, count) < 0)
+			syscall(SYS_exit_group, 99);
+		syscall(a->number, a->argument[0], a->argument[1], a->argument[2], a->argument[3]);
+		syscall(SYS_exit_group, 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status))
+		assert_int_equal(WEXITSTATUS(status), 0);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static const struct attempt common[] = {
+	{"open", SYS_open, {(long)"/etc/passwd", O_RDONLY}},
+	{"openat", SYS_openat, {AT_FDCWD, (long)"/etc/passwd", O_RDONLY}},
+	{"openat2", SYS_openat2, {AT_FDCWD, (long)"/etc/passwd"}},
+	{"stat", SYS_newfstatat, {AT_FDCWD, (long)"/etc/passwd"}},
+	{"unlink", SYS_unlink, {(long)"/nonexistent"}},
+	{"socket", SYS_socket, {AF_INET, SOCK_STREAM}},
+	{"socketpair", SYS_socketpair, {AF_UNIX, SOCK_STREAM}},
+	{"execve", SYS_execve, {(long)"/bin/true"}},
+	{"execveat", SYS_execveat, {-1, (long)"/bin/true"}},
+	{"ptrace", SYS_ptrace, {0}},
+	{"process_vm_readv", SYS_process_vm_readv, {1}},
+	{"mount", SYS_mount, {0}},
+	{"unshare", SYS_unshare, {CLONE_NEWUSER}},
+	{"setuid", SYS_setuid, {0}},
+	{"io_uring_setup", SYS_io_uring_setup, {8}},
+	{"bpf", SYS_bpf, {0}},
+	{"userfaultfd", SYS_userfaultfd, {0}},
+	{"mprotect to executable", SYS_mprotect, {0, 4096, PROT_READ | PROT_EXEC}},
+	{"another ioctl", SYS_ioctl, {0, 0x5413}},
+	{"prctl", SYS_prctl, {PR_SET_NAME, (long)"x"}},
+};
+
+static const struct attempt kvm_only[] = {
+	{"fork", SYS_fork, {0}},
+	{"clone", SYS_clone, {SIGCHLD}},
+	{"kill", SYS_kill, {1, 0}},
+	{"executable memory", SYS_mmap,
+		{0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS}},
+	{"an irqchip", SYS_ioctl, {0, KVM_CREATE_IRQCHIP}},
+	{"dup3", SYS_dup3, {0, 1}},
+};
+
+static const struct attempt process_only[] = {
+	{"a thread", SYS_clone, {CLONE_VM}},
+	{"a user namespace", SYS_clone, {CLONE_NEWUSER | SIGCHLD}},
+	{"writable and executable memory", SYS_mmap,
+		{0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS}},
+	{"KVM_CREATE_VM", SYS_ioctl, {0, KVM_CREATE_VM}},
+};
+
+static const struct attempt allowed[] = {
+	{"clock_gettime", SYS_clock_gettime, {CLOCK_MONOTONIC, 0}},
+	{"read", SYS_read, {-1}},
+	{"memory", SYS_mmap, {0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS}},
+};
+
+static void all_die(enum mfw_backend backend, const struct attempt *a, size_t n, int of)
+{
+	for (size_t i = 0; i < n; i++) {
+		int sig = try(backend, &a[i]);
+
+		if (sig != of)
+			fail_msg("%s: signal %d", a[i].name, sig);
+	}
+}
+
+#define N(table) (sizeof(table) / sizeof(table[0]))
+
+static void kvm_list(void **state)
+{
+	(void)state;
+	all_die(MFW_BACKEND_KVM, common, N(common), SIGSYS);
+	all_die(MFW_BACKEND_KVM, kvm_only, N(kvm_only), SIGSYS);
+	all_die(MFW_BACKEND_KVM, allowed, N(allowed), 0);
+}
+
+static void process_list(void **state)
+{
+	(void)state;
+	all_die(MFW_BACKEND_PROCESS, common, N(common), SIGSYS);
+	all_die(MFW_BACKEND_PROCESS, process_only, N(process_only), SIGSYS);
+	all_die(MFW_BACKEND_PROCESS, allowed, N(allowed), 0);
+}
+
+/* Each rule says why it is there. */
+static void reasons(void **state)
+{
+	static const enum mfw_backend backends[] = {MFW_BACKEND_KVM, MFW_BACKEND_PROCESS};
+	const struct sandbox_rule *rules;
+	size_t count;
+
+	(void)state;
+	for (size_t b = 0; b < 2; b++) {
+		rules = jail_rules(backends[b], &count);
+		for (size_t i = 0; i < count; i++)
+			assert_true(rules[i].reason != NULL && strlen(rules[i].reason) > 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(kvm_list),
+		cmocka_unit_test(process_list),
+		cmocka_unit_test(reasons),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
