@@ -76,6 +76,11 @@ static int check_section(const char *source, const struct elf_section *section)
 	const uint64_t both = SHF_WRITE | SHF_EXECINSTR;
 	uint64_t flags = section->header.sh_flags;
 
+	if (strncmp(section->name, ".gnu.lto_", 9) == 0)
+		return out_say("build", STATUS_USAGE,
+			"%s: the compiler left code for a later stage (-flto), which is not linked "
+		        "here",
+			source);
 	if (!(flags & SHF_ALLOC) || section->header.sh_size == 0 || is_dropped(section->name))
 		return STATUS_OK;
 	if ((flags & both) == both)
@@ -105,7 +110,7 @@ static int check_object(const struct build *b, size_t source, const uint8_t *byt
 	if (elf_open(&elf, bytes, size) || elf.header.e_machine != EM_X86_64 ||
 		elf.header.e_type != ET_REL)
 		return out_say("build", STATUS_FAILED,
-			"%s: the compiler made no x86-64 object of it (CC, -flto?)",
+			"%s: the compiler made no x86-64 object of it: what is CC?",
 			b->source[source]);
 	for (unsigned i = 0; status == STATUS_OK && elf_section(&elf, i, &section); i++)
 		status = check_section(b->source[source], &section);

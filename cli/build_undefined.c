@@ -143,7 +143,10 @@ static void place_of(const struct build *b, const char *line, const char *end, c
 	size_t n = strlen(b->temp);
 	const char *object = strstr(line, b->temp);
 	const char *archive = strstr(line, "libmayfly-os.a(");
+	const char *tool = strstr(line, "ld: ");
 
+	if (tool && tool < end)
+		line = tool + 4;
 	while (strncmp(line, "./", 2) == 0)
 		line += 2;
 	if (archive && archive < end)
@@ -186,6 +189,20 @@ static bool say_once(struct said *said, const char *name)
 	return true;
 }
 
+/* Code names data with 32 bits: what lies farther away than that can't be linked. */
+static bool too_far(const struct build *b, struct said *said, const char *line)
+{
+	if (!strstr(line, "relocation truncated to fit"))
+		return false;
+	if (say_once(said, "relocation truncated"))
+		out_say("build", STATUS_USAGE,
+			"\"%s\": .data and .bss reach beyond 2 GiB, where a guest's code can't "
+		        "name "
+			"them: make them smaller; big things go into memory.init, input or output",
+			b->dir);
+	return true;
+}
+
 /* True: the line is explained, or belongs to one that is. */
 static bool explain_line(const struct build *b, struct said *said, const char *line)
 {
@@ -208,7 +225,8 @@ static bool explain_line(const struct build *b, struct said *said, const char *l
 				name, other, place);
 		return true;
 	}
-	return strstr(line, ": in function `") != NULL;
+	return too_far(b, said, line) || strstr(line, ": in function `") ||
+		strstr(line, "additional relocation overflows omitted");
 }
 
 int build_explain_link(const struct build *b, const char *output)

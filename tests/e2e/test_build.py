@@ -235,6 +235,27 @@ def test_data_that_does_not_fit_the_window(mayfly, service):
     assert again.returncode == 0
 
 
+def test_data_beyond_what_code_can_name(mayfly, service):
+    text = "char big[2000000000];\n" + GOOD.replace("(void)ev;", "big[ev->bytes] = 1;")
+    done = mayfly("build", service(main_c=text))
+    refused(done, 2, ".data and .bss reach beyond 2 GiB")
+    assert done.stderr.count("\n") == 1
+
+
+def test_objects_for_another_stage(mayfly, service):
+    env = {**os.environ, "CC": "gcc -flto"}
+    refused(mayfly("build", service(), env=env), 2, "main.c: ", "(-flto)")
+
+
+def test_names_from_several_functions(mayfly, service):
+    """The linker words the second complaint of a file another way than the first."""
+    text = MAIN.replace("void", "extern void one(void), two(void), three(void);\nvoid", 1)
+    text = text.replace("void mf_main", "void g(void);\nvoid g(void) { two(); three(); }\nvoid mf_main")
+    done = mayfly("build", service(main_c=text % "one(); g();"))
+    places = sorted(line.split(" calls ")[0] for line in done.stderr.splitlines())
+    assert [p.rsplit(":", 1)[0] for p in places] == ["mayfly: build: main.c"] * 3
+
+
 def test_over_budget_names_the_largest(mayfly, service):
     text = GOOD.replace("void mf_main", "const char big[9000] = {1};\nvoid mf_main").replace(
         '"ok\\n"', "big")
