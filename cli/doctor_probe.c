@@ -314,6 +314,7 @@ static pid_t start_child(void)
 
 	if (pid == 0) {
 		setrlimit(RLIMIT_CORE, &none);
+		signal(SIGSEGV, SIG_DFL); /* a sanitizer's handler would report it */
 		alarm(SECONDS);
 	}
 	return pid;

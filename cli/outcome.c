@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/outcome.h"
+#include "image/fault.h"
 #include "image/grants.h"
 
 /* What each result is called, and what it comes to here and in HTTP. */
@@ -98,7 +99,8 @@ void outcome_judge(struct outcome *outcome, const struct image *image,
 	const struct manifest *manifest, const struct life *life)
 {
 	*outcome = (struct outcome){0};
-	set_result(outcome, life->result, NULL);
+	set_result(outcome, life->result,
+		life->result == MFW_ERR_CRASHED ? fault_long(life->vector) : NULL);
 	if (life->bytes > 0)
 		judge_effects(outcome, image, manifest, life);
 }
