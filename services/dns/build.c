@@ -17,7 +17,7 @@ static void *take(struct build *b, size_t n)
 			size = all & ~(size_t)15;
 		if (n > size)
 			mf_fail("the zones don't fit into %zu KiB of init memory: raise "
-			        "memory.init "
+				"memory.init "
 				"in mayfly.yaml and build the image again",
 				b->all >> 10);
 		b->chunk = mf_init_alloc(size);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <mayfly.h>
+#include "libos/mayfly.h"
 
 #include "services/dns/load.h"
 
