@@ -255,11 +255,12 @@ static void take_effects(struct shell *shell, struct life *life)
 }
 
 /* Runs what lies in the window; false: it must be tried again in a new shell. */
-static bool run_once(struct shell *shell, struct life *life)
+static bool run_once(struct shell *shell, struct life *life, uint64_t began)
 {
 	uint64_t entered = monitor_now();
 	int rc;
 
+	life->birth_ns = entered - began;
 	if (!deny_always)
 		deny(shell->monitor);
 	watchdog_begin(&shell->watch);
@@ -292,8 +293,7 @@ void shell_live(struct shell *shell, const void *event, size_t size, struct life
 	for (int attempt = 0; attempt < 2 && !done; attempt++) {
 		if (shell_start(shell, error) < 0)
 			return;
-		life->birth_ns = monitor_now() - from;
-		done = run_once(shell, life);
+		done = run_once(shell, life, from);
 	}
 	if (!done)
 		life->result = MFW_ERR_BACKEND;
