@@ -91,6 +91,13 @@ void hub_stop(struct hub *hub)
 	loop_later(hub->loop, &hub->stop_check);
 }
 
+void hub_end_workers(struct hub *hub)
+{
+	end_all(hub);
+	for (struct service *s = hub->services; s; s = s->next)
+		worker_retire(s, "the hub ends");
+}
+
 void hub_close(struct hub *hub)
 {
 	if (hub->loop)
@@ -124,6 +131,11 @@ static int open_shared(struct hub *hub, char error[static HUB_ERROR_MAX])
 
 	if (err == 0)
 		err = report_open(&hub->report, hub->loop, hub->options.json, hub->options.trace);
+	if (err == 0 && access(hub->options.worker_program, X_OK) < 0) {
+		snprintf(error, HUB_ERROR_MAX, "\"%s\": %s: it belongs beside mayflyd",
+			hub->options.worker_program, strerror(errno));
+		return SETUP_NOT_FOUND;
+	}
 	hub->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (err == 0 && hub->null_fd < 0)
 		err = -errno;

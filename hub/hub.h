@@ -49,10 +49,10 @@ struct hub {
 int hub_open(struct hub *hub, const struct config *config, const struct hub_options *options,
 	char error[static HUB_ERROR_MAX]);
 void hub_close(struct hub *hub);
+/* Ends all workers; nothing may be running. */
+void hub_end_workers(struct hub *hub);
 
 /* Accepts nothing more, finishes what it has, then stops the loop. A second call doesn't wait. */
 void hub_stop(struct hub *hub);
-/* Something ended that hub_stop may be waiting for. */
-void hub_check_stop(struct hub *hub);
 
 #endif

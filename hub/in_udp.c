@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "hub/hub.h"
+#include "sys/clock.h"
 #include "sys/fd.h"
 
-#define BATCH 32u /* datagrams a round: others have a turn then */
+#define BATCH    32u             /* datagrams a round: others have a turn then */
+#define DENSE_NS (50 * CLOCK_US) /* between rounds: then there may be more than one */
 
 /* Room behind the payload for event.peer, and its padding. */
 #define TAIL (NET_TEXT + 16u)
@@ -21,7 +23,8 @@ struct in_udp {
 	struct input input;
 	struct loop_source readable;
 	int fd;
-	bool wildcard; /* then each reply must name the address that it is from */
+	uint64_t last_ns; /* when something came before */
+	bool wildcard;    /* then each reply must name the address that it is from */
 };
 
 union control {
@@ -205,12 +208,17 @@ static bool take_one(struct in_udp *u)
 	return true;
 }
 
+/* One after another: take one and don't ask for a second, that costs as much as the first.
+ * Many: take them until there are no more, and come back less often. */
 static void on_readable(struct loop_source *source, uint32_t events)
 {
 	struct in_udp *u = LOOP_OWNER(source, struct in_udp, readable);
+	uint64_t now = loop_now(u->input.hub->loop);
+	unsigned most = now - u->last_ns < DENSE_NS ? BATCH : 1;
 
 	(void)events;
-	for (unsigned i = 0; i < BATCH && take_one(u); i++)
+	u->last_ns = now;
+	for (unsigned i = 0; i < most && take_one(u); i++)
 		;
 }
 

@@ -125,6 +125,7 @@ static int serve(struct hub *hub)
 		log_error("can't go on: %s", strerror(-err));
 		return SETUP_FAILED;
 	}
+	hub_end_workers(hub);
 	report_stopped(&hub->report, hub);
 	return 0;
 }

@@ -365,7 +365,7 @@ static void tick(struct loop_timer *timer)
 		if (wrong)
 			worker_lost(s, wrong);
 		else if (service_quiet(s))
-			worker_retire(s);
+			worker_retire(s, "no event came for a while");
 		else
 			s->active_ns = now;
 	}
@@ -398,7 +398,7 @@ void service_close(struct service *service)
 	while (service->running.first)
 		service_refuse(service->running.first, REFUSED_STOPPING);
 	service_refuse_all(service, REFUSED_STOPPING);
-	worker_retire(service);
+	worker_retire(service, "the hub ends");
 	loop_timer_clear(hub->loop, &service->timer);
 	loop_later_cancel(hub->loop, &service->kick);
 	symbols_close(service->symbols);

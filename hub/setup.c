@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium/crypto_hash_sha256.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,16 @@ static int load_image(
 	return rc;
 }
 
+/* What workers must come to, or they run something else than was loaded here. */
+static void name_snapshot(struct service *s, const uint8_t *data, size_t size)
+{
+	uint8_t both[64];
+
+	memcpy(both, s->digest, 32);
+	crypto_hash_sha256(both + 32, data, size);
+	crypto_hash_sha256(s->snapshot, both, sizeof(both));
+}
+
 static int attach(
 	struct service *s, const struct config_service *config, char error[static HUB_ERROR_MAX])
 {
@@ -91,6 +102,7 @@ static int attach(
 	if (size > 0)
 		s->data_fd = fd_memory_sealed("mayfly-data", bundle, size);
 	rc = size > 0 && s->data_fd < 0 ? s->data_fd : 0;
+	name_snapshot(s, bundle, size);
 	free(bundle);
 	if (rc < 0)
 		return bad(config, error, SETUP_FAILED, "attached data: %s", strerror(-rc));

@@ -66,11 +66,11 @@ static int forget(struct service *s)
 	return how;
 }
 
-void worker_retire(struct service *service)
+void worker_retire(struct service *service, const char *why)
 {
 	if (service->worker == WORKER_NONE)
 		return;
-	report_worker_ended(&service->hub->report, service, "no longer needed");
+	report_worker_ended(&service->hub->report, service, why);
 	forget(service);
 }
 
@@ -87,16 +87,23 @@ void worker_lost(struct service *service, const char *wrong)
 
 /* ------------------------------------------------------------- listening */
 
-static void check_started(struct service *s)
+/* False: it isn't the one that it should be, and is gone. */
+static bool check_started(struct service *s)
 {
 	struct mfw_status status;
 
 	if (s->worker != WORKER_STARTING)
-		return;
+		return true;
 	if (link_status(s->link, &status) < 0 || status.state != MFW_READY)
-		return; /* a worker that failed ends, and is read then */
+		return true; /* a worker that failed ends, and is read then */
+	if (memcmp(status.snapshot, s->snapshot, sizeof(s->snapshot)) != 0) {
+		forget(s);
+		failed_to_start(s, "its image changed on disk: start the hub again to use it");
+		return false;
+	}
 	s->worker = WORKER_READY;
 	report_worker_started(&s->hub->report, s, &status);
+	return true;
 }
 
 /* False: the worker was lost on the way. */
@@ -120,8 +127,7 @@ static void on_wake(struct loop_source *source, uint32_t events)
 	struct service *s = LOOP_OWNER(source, struct service, wake);
 
 	(void)events;
-	check_started(s);
-	if (!drain(s))
+	if (!check_started(s) || !drain(s))
 		return;
 	service_pump(s);
 	service_wake_by(s, s->active_ns + s->idle_ns);
@@ -166,9 +172,8 @@ static void on_process(struct loop_source *source, uint32_t events)
 	bool starting, early;
 
 	(void)events;
-	check_started(s);
 	on_words(&s->words, 0); /* its last */
-	if (!drain(s))
+	if (!check_started(s) || !drain(s))
 		return;
 	starting = s->worker == WORKER_STARTING;
 	early = s->worker_lives == 0 || clock_mono_ns() - s->started_ns < EARLY_NS;
