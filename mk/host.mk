@@ -93,7 +93,7 @@ $(foreach n,$(SERVICES),$(if $(wildcard services/$(n)/*.c),$(eval \
 	$(call archive-rule,services/$(n),$(sort $(wildcard services/$(n)/*.c))))))
 
 # tests/unit/services/dns/zone_test.c -> services/dns
-test-service = $(word 3,$(subst /, ,$(filter tests/unit/services/%,$(1))))
+test-service = $(word 4,$(subst /, ,$(filter tests/unit/services/%,$(1))))
 test-guest-libs = $(if $(filter tests/unit/libos/% tests/unit/services/%,$(1)),$(foreach n,\
 	$(call test-service,$(1)),$(if $(wildcard services/$(n)/*.c),$(B)/host/services/$(n).a)) $(LIBOS_HOST))
 # a test may ask the linker for more: /* link: -Wl,--wrap=mmap */
