@@ -111,7 +111,7 @@ static const char *birth_name(enum bench_birth birth)
 
 /* What both outputs show; durations in us, negative: not measured. */
 struct figures {
-	double births_per_s, p50, p99, least, birth, run, floor, floor_p99, raw, spawn;
+	double births_per_s, block_rate, p50, p99, least, birth, run, floor, floor_p99, raw, spawn;
 };
 
 static double micros(struct samples *s, double part)
@@ -122,6 +122,7 @@ static double micros(struct samples *s, double part)
 static struct figures figures_of(struct bench_result *r)
 {
 	return (struct figures){.births_per_s = r->seconds > 0 ? (double)r->births / r->seconds : 0,
+		.block_rate = (double)samples_part(&r->rates, 0.5),
 		.p50 = micros(&r->whole, 0.5),
 		.p99 = micros(&r->whole, 0.99),
 		.least = micros(&r->whole, 0),
@@ -161,6 +162,7 @@ static void set_lives(json_t *j, const struct bench_plan *plan, const struct ben
 static void set_figures(json_t *j, const struct figures *f)
 {
 	json_object_set_new(j, "births_per_s", number(f->births_per_s));
+	json_object_set_new(j, "births_per_s_p50", number(f->block_rate));
 	json_object_set_new(j, "p50_us", number(f->p50));
 	json_object_set_new(j, "p99_us", number(f->p99));
 	json_object_set_new(j, "min_us", number(f->least));
@@ -272,6 +274,7 @@ int cmd_bench(int argc, char **argv)
 	free(r.floor.ns);
 	free(r.raw.ns);
 	free(r.spawn.ns);
+	free(r.rates.ns);
 	life_unload(&s);
 	return status;
 }

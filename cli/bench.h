@@ -73,8 +73,9 @@ struct bench_plan {
 struct bench_result {
 	enum mfw_backend backend;
 	size_t births, mismatches, window_bytes, reply_bytes;
-	unsigned cores; /* that this program may use */
-	double seconds; /* in which births were going on */
+	unsigned cores;       /* that this program may use */
+	double seconds;       /* in which births were going on */
+	struct samples rates; /* births a second, of each block */
 	uint64_t clock_ns;
 	struct samples whole, birth, run, floor, raw, spawn;
 };

@@ -371,6 +371,8 @@ static void run_blocks(struct bench_result *r, struct shared *s, struct worker *
 			end = workers[i].block_end > end ? workers[i].block_end : end;
 		}
 		r->seconds += (double)(end - start) / 1e9;
+		samples_add(
+			&r->rates, s->block * s->plan->threads * 1000000000ull / (end - start + 1));
 		for (size_t i = 0; i < spawns && spawn.path[0] != '\0'; i++) {
 			uint64_t ns = peer_spawn(&spawn);
 

@@ -48,7 +48,9 @@ int out_end(const char *command, int status)
 
 int out_json(const char *command, int status, json_t *object)
 {
-	if (!object || json_dumpf(object, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) != 0)
+	if (!object ||
+		json_dumpf(object, stdout,
+			JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) != 0)
 		status = out_say(command, STATUS_FAILED, "can't write JSON to stdout");
 	putchar('\n');
 	json_decref(object);
