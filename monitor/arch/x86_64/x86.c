@@ -52,7 +52,8 @@ static void fill_tss(uint8_t *system, const struct layout *layout)
 		tss[X86_TSS_MAP + port / 8] &= (uint8_t) ~(1u << (port % 8));
 }
 
-/* Interrupt gates that only ring 0 may raise by itself. */
+/* Interrupt gates that only ring 0 may raise by itself, but for breakpoints: `int3` at CPL 3
+ * would be a general protection fault else, and reported as such. */
 static void fill_idt(uint8_t *system)
 {
 	size_t size = (size_t)(arch_kvm_exceptions_end - arch_kvm_exceptions);
@@ -61,7 +62,7 @@ static void fill_idt(uint8_t *system)
 	for (uint64_t v = 0; v < ARCH_EXCEPTIONS; v++) {
 		uint64_t at = X86_STUBS + 4 * v;
 		uint64_t gate[2] = {(at & 0xffff) | ((uint64_t)X86_SEL_CODE0 << 16) |
-				(0x8eull << 40) | ((at >> 16 & 0xffff) << 48),
+				((v == 3 ? 0xeeull : 0x8eull) << 40) | ((at >> 16 & 0xffff) << 48),
 			at >> 32};
 
 		memcpy(system + (X86_IDT - MF_ADDR_SYSTEM) + 16 * v, gate, sizeof(gate));

@@ -74,7 +74,7 @@ static const struct verdict traps[] = {
 	ODD("int32"),
 	ODD("int13"),
 	{"int3", MFW_ERR_CRASHED, 3, 3},
-	{"icebp", MFW_ERR_CRASHED, 1, 3},
+	{"icebp", MFW_ERR_CRASHED, 1, ANY},
 	ODD("syscall"),
 	ODD("sysenter"),
 	ODD("sysexit"),

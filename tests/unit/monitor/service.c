@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "monitor/core.h"
 #include "wire/effects.h"
 #include "wire/event.h"
 
@@ -74,6 +75,10 @@ int service_try(struct service *s, const char *name, enum mfw_backend backend,
 	rc = monitor_open(&s->monitor, &s->image, data.p, data.n, &options, s->error);
 	if (rc == 0)
 		rc = shell_open(&s->shell, s->monitor, s->error);
+	if (rc == 0) { /* emulated machines are slow */
+		s->shell->watch.cpu_ns *= 50;
+		s->shell->watch.wall_ns *= 50;
+	}
 	return rc;
 }
 

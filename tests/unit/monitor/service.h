@@ -28,7 +28,8 @@ int kvm_fd(void);
 /* Calls skip() where the backend can't run. */
 void need_backend(enum mfw_backend backend);
 
-/* Returns what monitor_open or shell_open does; 0 is success. */
+/* Returns what monitor_open or shell_open does; 0 is success. A life may take 50 times what
+ * its manifest says, for emulated machines. */
 int service_try(struct service *s, const char *name, enum mfw_backend backend,
 	enum mfw_birth_mode birth, struct mf_str data);
 void service_open(struct service *s, const char *name, enum mfw_backend backend);
