@@ -211,18 +211,23 @@ static int open_inputs(
 	return 0;
 }
 
+void hub_init(struct hub *hub)
+{
+	memset(hub, 0, sizeof(*hub));
+	hub->kvm_fd = hub->null_fd = -1;
+	hub->held.most = HELD_MOST;
+	hub->stop_timer.fire = stop_now;
+	hub->stop_check.run = stop_check;
+}
+
 int hub_open(struct hub *hub, const struct config *config, const struct hub_options *options,
 	char error[static HUB_ERROR_MAX])
 {
 	int status;
 
-	memset(hub, 0, sizeof(*hub));
-	hub->kvm_fd = hub->null_fd = -1;
+	hub_init(hub);
 	hub->options = *options;
 	hub->connections_most = config->connections;
-	hub->held.most = HELD_MOST;
-	hub->stop_timer.fire = stop_now;
-	hub->stop_check.run = stop_check;
 	status = open_shared(hub, error);
 	if (status == 0)
 		status = open_services(hub, config, error);

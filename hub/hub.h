@@ -44,6 +44,8 @@ struct hub {
 	struct loop_later stop_check;
 };
 
+/* A hub without loop, services and inputs: hub_open starts with it, and so do tests. */
+void hub_init(struct hub *hub);
 /* Makes all that `config` asks for and listens. 0, or an exit status with one line in error;
  * hub_close in both cases. */
 int hub_open(struct hub *hub, const struct config *config, const struct hub_options *options,

@@ -1,0 +1,210 @@
+/* hub/config: hub.yaml, whole, and every way to get it wrong. */
+#include "hub/config.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char directory[] = "/tmp/mayfly-config-XXXXXX";
+static char file[64];
+static char error[CONFIG_ERROR_MAX];
+
+static int setup(void **state)
+{
+	(void)state;
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(file, sizeof(file), "%s/hub.yaml", directory);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	unlink(file);
+	return rmdir(directory);
+}
+
+static int open_text(struct config *config, const char *text, const char *as)
+{
+	FILE *to = fopen(file, "w");
+
+	assert_non_null(to);
+	fputs(text, to);
+	fclose(to);
+	error[0] = '\0';
+	return config_open(config, file, as, error);
+}
+
+static void test_whole(void **state)
+{
+	struct config c;
+	const struct config_service *s;
+	char path[128];
+
+	(void)state;
+	assert_int_equal(
+		open_text(&c,
+			"mayfly: 1\n"
+			"backend: process\n"
+			"limits: {connections: 77}\n"
+			"services:\n"
+			"  - image: dns.mfy\n"
+			"    name: names\n"
+			"    data:\n"
+			"      a.zone: zones/a.zone\n"
+			"      b.zone: /etc/b.zone\n"
+			"    config: {ttl: 60, empty: \"\"}\n"
+			"    udp: [127.0.0.1:53, \"[::1]:53\"]\n"
+			"    tcp: [\"*:53\"]\n"
+			"    backend: kvm\n"
+			"    birth: fresh\n"
+			"    core: 0\n"
+			"    limits: {queue: 5, threads: 2, idle: 3s, deadline: 200ms, cpu: 10ms}\n"
+			"  - image: /srv/echo.mfy\n",
+			NULL),
+		0);
+	assert_int_equal(c.connections, 77);
+	assert_int_equal(c.services_count, 2);
+	s = &c.services[0];
+	assert_string_equal(s->name, "names");
+	snprintf(path, sizeof(path), "%s/dns.mfy", directory);
+	assert_string_equal(s->image, path);
+	assert_int_equal(s->data_count, 2);
+	snprintf(path, sizeof(path), "a.zone=%s/zones/a.zone", directory);
+	assert_string_equal(s->data[0], path);
+	assert_string_equal(s->data[1], "b.zone=/etc/b.zone");
+	assert_int_equal(s->config_count, 2);
+	assert_string_equal(s->config[0], "ttl=60");
+	assert_string_equal(s->config[1], "empty=");
+	assert_int_equal(s->udp_count, 2);
+	assert_int_equal(net_port(&s->udp[1]), 53);
+	assert_int_equal(s->tcp_count, 1);
+	assert_int_equal(s->backend, MFW_BACKEND_KVM);
+	assert_int_equal(s->birth, MFW_FRESH);
+	assert_int_equal(s->core, 0);
+	assert_int_equal(s->queue, 5);
+	assert_int_equal(s->threads, 2);
+	assert_int_equal(s->idle_ns, 3000000000u);
+	assert_int_equal(s->deadline_ns, 200000000u);
+	assert_int_equal(s->cpu_ns, 10000000u);
+	s = &c.services[1];
+	assert_null(s->name);
+	assert_string_equal(s->image, "/srv/echo.mfy");
+	assert_int_equal(s->backend, MFW_BACKEND_PROCESS); /* that of the file */
+	assert_false(s->birth_given);
+	assert_int_equal(s->core, CORE_ANY);
+	assert_int_equal(s->idle_ns, 10000000000u);
+	assert_int_equal(s->queue, 0);
+	config_close(&c);
+}
+
+#define ONE "mayfly: 1\nservices:\n  - image: x.mfy\n"
+
+static const struct {
+	const char *text, *place, *words;
+} wrong[] = {
+	{"", ":1:1:", "nothing"},
+	{"services: [", ":1:", ""},
+	{"mayfly: 2\nservices:\n  - image: x\n", ":1:9:", "schema '2' is not known"},
+	{"mayfly: 1\n", ":1:1:", "'services' is missing"},
+	{"mayfly: 1\nservices:\n  - name: x\n", ":3:5:", "'image' is missing"},
+	{"mayfly: 1\nservice: []\n", ":2:1:", "unknown key 'service'; did you mean 'services'?"},
+	{ONE "    imege: y\n", ":4:5:", "unknown key 'imege'; did you mean 'image'?"},
+	{ONE "    limits: {qeue: 3}\n", ":4:14:", "did you mean 'queue'?"},
+	{ONE "    zzzzzzzz: 1\n", ":4:5:", "hub.yaml(5)"},
+	{ONE "    image: y\n", ":4:5:", "second time"},
+	{ONE "    udp: 127.0.0.1:53\n", ":4:10:", "should be a list"},
+	{ONE "    udp: [localhost:53]\n", ":4:11:", "'localhost:53' is not an address"},
+	{ONE "    tcp: [127.0.0.1:5, 1.2.3.4]\n", ":4:24:", "'1.2.3.4' is not an address"},
+	{ONE "    backend: vkm\n", ":4:14:", "did you mean 'kvm'?"},
+	{ONE "    birth: twice\n", ":4:12:", "there are pooled, fresh"},
+	{ONE "    core: 99999\n", ":4:11:", "neither 'any'"},
+	{ONE "    limits: {idle: 5}\n", ":4:20:", "'5' is not a time"},
+	{ONE "    limits: {queue: 0}\n", ":4:21:", "out of bounds"},
+	{ONE "    limits: {threads: many}\n", ":4:23:", "'many' is not a whole number"},
+	{ONE "    data: [a, b]\n", ":4:11:", "lines 'name: value'"},
+	{ONE "    data: {a: [b]}\n", ":4:15:", "'a' should be a text"},
+	{ONE "    config: {[a]: b}\n", ":4:14:", "must be a word"},
+	{"mayfly: 1\nlimits: {connections: 0}\nservices:\n  - image: x\n",
+		":2:23:", "out of bounds"},
+	{"mayfly: 1\nbackend: kvn\nservices:\n  - image: x\n", ":2:10:", "did you mean 'kvm'?"},
+	{"mayfly: 1\nservices: &a\n  - image: *a\n", "", ""},
+};
+
+static void test_wrong(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct config c;
+
+		if (open_text(&c, wrong[i].text, NULL) != -EINVAL)
+			fail_msg("passed: %s", wrong[i].text);
+		if (strncmp(error, file, strlen(file)) != 0 || !strstr(error, wrong[i].place) ||
+			!strstr(error, wrong[i].words) || strchr(error, '\n'))
+			fail_msg("%s gives %s", wrong[i].text, error);
+	}
+}
+
+/* Cut at every byte: an error or a file, never a crash. */
+static void test_cut(void **state)
+{
+	static const char text[] =
+		"mayfly: 1\nservices:\n  - image: x.mfy\n    data: {a: b, c: d}\n"
+		"    udp: [127.0.0.1:53]\n    limits: {idle: 3s}\n";
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(text); n++) {
+		char cut[sizeof(text)];
+		struct config c;
+
+		snprintf(cut, sizeof(cut), "%.*s", (int)n, text);
+		if (open_text(&c, cut, NULL) == 0)
+			config_close(&c);
+		else
+			assert_true(error[0] != '\0');
+	}
+}
+
+static void test_as(void **state)
+{
+	struct config c;
+
+	(void)state;
+	assert_int_equal(open_text(&c, ONE "    limits: {idle: 5}\n", "mayfly: up"), -EINVAL);
+	assert_true(strncmp(error, "limits.idle: '5' is not a time", 30) == 0);
+	assert_int_equal(open_text(&c, "mayfly: 1\nservices:\n  - image: /x/y.mfy\n", "up"), 0);
+	assert_string_equal(c.services[0].place, "/x/y.mfy");
+	assert_false(c.services[0].from_yaml);
+	config_close(&c);
+}
+
+static void test_no_file(void **state)
+{
+	struct config c;
+
+	(void)state;
+	assert_int_equal(config_open(&c, "/nonexistent/hub.yaml", NULL, error), -ENOENT);
+	assert_non_null(strstr(error, "\"/nonexistent/hub.yaml\""));
+	assert_int_equal(config_open(&c, "/", NULL, error), -EISDIR);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_as),
+		cmocka_unit_test(test_no_file),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,181 @@
+/* See fake_worker.h. */
+#include "tests/unit/hub/fake_worker.h"
+
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "abi/guest.h"
+#include "abi/worker.h"
+
+static uint8_t *shared;
+static size_t shared_bytes;
+static struct mfw_head head;
+static struct mfw_ring *in, *out;
+static uint32_t taken, put;
+
+static void tell(void)
+{
+	uint64_t one = 1;
+
+	__atomic_store_n(&out->sleeping, 0, __ATOMIC_SEQ_CST);
+	(void)!write(MFW_FD_WAKE_HUB, &one, sizeof(one));
+}
+
+static void send_message(const struct mfw_message *m)
+{
+	out->message[put % MFW_SLOTS] = *m;
+	put++;
+	__atomic_store_n(&out->tail, put, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&out->sleeping, __ATOMIC_SEQ_CST))
+		tell();
+}
+
+static void set_state(enum mfw_state state, const char *message)
+{
+	struct mfw_status *s = (void *)(shared + MFW_AT_STATUS);
+
+	s->backend = MFW_BACKEND_PROCESS;
+	snprintf(s->message, sizeof(s->message), "%s", message);
+	__atomic_store_n(&s->state, state, __ATOMIC_RELEASE);
+	tell();
+}
+
+static struct mfw_message take(void)
+{
+	struct pollfd wait = {.fd = MFW_FD_WAKE_WORKER, .events = POLLIN};
+	uint64_t n;
+
+	while (__atomic_load_n(&in->tail, __ATOMIC_ACQUIRE) == taken) {
+		__atomic_store_n(&in->sleeping, 1, __ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&in->tail, __ATOMIC_ACQUIRE) == taken)
+			poll(&wait, 1, -1);
+		(void)!read(MFW_FD_WAKE_WORKER, &n, sizeof(n));
+	}
+	return in->message[taken++ % MFW_SLOTS];
+}
+
+/* ------------------------------------------------------------------ effects */
+
+static uint32_t put_effect(uint8_t *area, uint16_t kind, uint32_t status, const char *name,
+	const void *body, uint32_t n)
+{
+	struct mf_effects *e = (void *)area;
+	uint32_t name_n = (uint32_t)strlen(name);
+	uint32_t size = ((uint32_t)sizeof(struct mf_effect) + name_n + n + 7) & ~7u;
+	struct mf_effect *r = (void *)(area + e->bytes);
+
+	memset(r, 0, size);
+	r->size = size;
+	r->kind = kind;
+	r->status = status;
+	r->len[MF_FIELD_NAME] = name_n;
+	r->len[MF_FIELD_BODY] = n;
+	memcpy(r + 1, name, name_n);
+	memcpy((uint8_t *)(r + 1) + name_n, body, n);
+	e->bytes += size;
+	e->count++;
+	return e->bytes;
+}
+
+static void live(const char *how, const struct mfw_message *birth)
+{
+	uint8_t *event = shared + MFW_AT_SLOTS +
+		birth->slot * ((uint64_t)head.event_area + head.effects_area);
+	uint8_t *effects = event + head.event_area;
+	const struct mf_event *ev = (void *)event;
+	struct mf_effects *e = (void *)effects;
+	struct mfw_message death = {
+		.slot = birth->slot, .kind = MFW_DEATH, .birth_ns = 1000, .run_ns = 2000};
+
+	*e = (struct mf_effects){.bytes = sizeof(*e), .outcome = MF_OUTCOME_OK};
+	death.bytes = e->bytes;
+	if (strcmp(how, "die-always") == 0 ||
+		(strcmp(how, "die-once") == 0 && !(ev->flags & MF_EVENT_RETRY)))
+		_exit(7);
+	if (strcmp(how, "silent") == 0)
+		return;
+	if (strcmp(how, "crash") == 0) {
+		death.result = MFW_ERR_CRASHED;
+		death.vector = 14;
+		death.address = 0x20012;
+		death.bytes = 0;
+	} else if (strcmp(how, "log-fail") == 0) {
+		death.bytes = put_effect(effects, MF_EFFECT_LOG, MF_LEVEL_ERROR, "", "sad", 3);
+		e->outcome = MF_OUTCOME_FAILED;
+	} else if (strcmp(how, "emit") == 0) {
+		death.bytes = put_effect(effects, MF_EFFECT_EMIT, 0, "topic", "x", 1);
+	} else if (strcmp(how, "no-reply") != 0) {
+		death.bytes = put_effect(effects, MF_EFFECT_REPLY, 200, "", event + ev->payload.off,
+			ev->payload.len);
+	}
+	if (strcmp(how, "stranger") == 0)
+		death.slot = (birth->slot + 1) % head.slots;
+	if (strcmp(how, "big-effects") == 0)
+		death.bytes = head.effects_area + 8;
+	if (strcmp(how, "bad-kind") == 0)
+		death.kind = 99;
+	if (strcmp(how, "bad-result") == 0)
+		death.result = MFW_RESULTS;
+	if (strcmp(how, "bad-effects") == 0)
+		memset(effects, 0xa5, 256);
+	send_message(&death);
+	if (strcmp(how, "twice") == 0)
+		send_message(&death);
+	if (strcmp(how, "far-tail") == 0) {
+		__atomic_store_n(&out->tail, put + MFW_SLOTS + 1, __ATOMIC_SEQ_CST);
+		tell();
+	}
+	if (strcmp(how, "scribble") == 0) {
+		memset(shared + MFW_AT_SLOTS, 0xff, shared_bytes - MFW_AT_SLOTS);
+		memset(in->message, 0xff, sizeof(in->message));
+	}
+}
+
+static void start(void)
+{
+	struct stat st;
+
+	if (fstat(MFW_FD_SHARED, &st) < 0)
+		_exit(9);
+	shared_bytes = (size_t)st.st_size;
+	shared = mmap(NULL, shared_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, MFW_FD_SHARED, 0);
+	if (shared == MAP_FAILED)
+		_exit(9);
+	memcpy(&head, shared, sizeof(head));
+	if (head.magic != MFW_MAGIC || head.bytes != shared_bytes)
+		_exit(9);
+	in = (void *)(shared + MFW_AT_TO_WORKER);
+	out = (void *)(shared + MFW_AT_TO_HUB);
+}
+
+void fake_worker_if_asked(int argc, char **argv)
+{
+	const char *how = argc > 1 ? argv[1] : "";
+
+	if (strcmp(argv[0], "mayfly-worker") != 0)
+		return;
+	start();
+	if (strcmp(how, "never-ready") == 0)
+		for (;;)
+			pause();
+	if (strcmp(how, "die-early") == 0)
+		_exit(3);
+	if (strcmp(how, "fail") == 0) {
+		set_state(MFW_FAILED, "mf_init failed: \"no such zone\"");
+		_exit(1);
+	}
+	if (strcmp(how, "talk") == 0)
+		(void)!write(2, "one\ntwo \033[31mred\n", 17);
+	set_state(MFW_READY, "");
+	for (;;) {
+		struct mfw_message birth = take();
+
+		live(how, &birth);
+	}
+}

@@ -1,0 +1,38 @@
+/*
+ * A stand-in for mayfly-worker, for tests of the hub's side: the test program starts itself
+ * again as its own worker. The service's name says how it behaves.
+ */
+#ifndef TESTS_UNIT_HUB_FAKE_WORKER_H
+#define TESTS_UNIT_HUB_FAKE_WORKER_H
+
+/* First thing in main(): returns only if this process is not a worker. */
+void fake_worker_if_asked(int argc, char **argv);
+
+/* This program, for link_options.program. */
+#define FAKE_WORKER "/proc/self/exe"
+
+/*
+ * Names:
+ *	echo        replies with the payload
+ *	no-reply    lives end well without a reply
+ *	fail        gives up at the start, with a message
+ *	die-early   exits before it is ready
+ *	die-once    exits at its first life, unless the event is a retry
+ *	die-always  exits at every life
+ *	silent      is ready and answers nothing
+ *	never-ready does nothing at all
+ *	crash       every life crashes, a page fault
+ *	log-fail    every life logs, then gives up
+ *	emit        every life asks for an emit
+ *	stranger    answers for a slot that it doesn't have
+ *	twice       answers twice for the same slot
+ *	far-tail    says that there are more messages than fit
+ *	big-effects claims more effects than the area has
+ *	bad-kind    sends a message of no known kind
+ *	bad-result  sends a result of no known number
+ *	bad-effects leaves nonsense in the effects area
+ *	scribble    overwrites all of the shared memory after each life
+ *	talk        writes lines with control characters to its standard error
+ */
+
+#endif

@@ -1,0 +1,391 @@
+/* hub/service, worker, life: one event after another through workers of every kind. */
+#include "hub/service.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "hub/hub.h"
+#include "hub/worker.h"
+#include "sys/clock.h"
+#include "tests/unit/hub/fake_worker.h"
+
+static struct hub hub;
+static struct service *service;
+
+static struct {
+	unsigned replies, silent, refused[REFUSALS];
+	char last[64];
+} seen;
+
+static void on_reply(struct task *task, const struct reply *reply)
+{
+	(void)task;
+	if (!reply) {
+		seen.silent++;
+		return;
+	}
+	seen.replies++;
+	memcpy(seen.last, reply->body.p, reply->body.n < 63 ? reply->body.n : 63);
+	seen.last[reply->body.n < 63 ? reply->body.n : 63] = '\0';
+}
+
+static void on_refuse(struct task *task, enum refusal why)
+{
+	char payload[64];
+	size_t n = task_payload(task, payload, sizeof(payload));
+
+	/* still there to build an answer from, unless the worker wrote over it */
+	assert_true(n == 0 || payload[0] == 'q' || strcmp(service->name, "scribble") == 0);
+	seen.refused[why]++;
+}
+
+static const struct origin_ops origin = {"test", on_reply, on_refuse};
+
+static void open_hub(const char *how)
+{
+	hub_init(&hub);
+	memset(&seen, 0, sizeof(seen));
+	assert_int_equal(loop_open(&hub.loop), 0);
+	assert_int_equal(report_open(&hub.report, hub.loop, false, false), 0);
+	hub.options.worker_program = FAKE_WORKER;
+	hub.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	hub.scratch_size = 8192;
+	hub.scratch = malloc(hub.scratch_size);
+	service = malloc(sizeof(*service));
+	service_init(service, &hub);
+	hub.services = service;
+	service->name = strdup(how);
+	service->image_path = strdup("none.mfy");
+	service->note.event_bytes = 4096;
+	service->note.effects_bytes = 8192;
+	service->note.grants = MFI_GRANT(MF_EFFECT_REPLY);
+	service->head = (struct mfw_head){.event_area = 4096,
+		.effects_area = 8192,
+		.threads = 1,
+		.backend = MFW_BACKEND_PROCESS};
+	service->queue_most = 8;
+	service->deadline_ns = CLOCK_S;
+	service->idle_ns = 200 * CLOCK_MS;
+}
+
+static void close_hub(void)
+{
+	hub_close(&hub);
+	/* nothing that was started is left */
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static bool ask(const char *payload, enum refusal *why)
+{
+	struct task *task =
+		service_begin(service, MF_SOURCE_UDP, MF_STR("udp.datagram"), MF_STR("here"), why);
+
+	if (!task)
+		return false;
+	assert_true(event_span(
+		&task->writer, &task->head.payload, mf_str_of(payload, strlen(payload))));
+	task->origin = &origin;
+	service_submit(task);
+	return true;
+}
+
+static void ask_all(unsigned n)
+{
+	enum refusal why;
+
+	while (n-- > 0)
+		assert_true(ask("question", &why));
+}
+
+static unsigned ends(void)
+{
+	unsigned n = seen.replies + seen.silent;
+
+	for (unsigned i = 0; i < REFUSALS; i++)
+		n += seen.refused[i];
+	return n;
+}
+
+/* Until `n` events have ended, or so many milliseconds have passed. */
+static void run(unsigned n, unsigned ms)
+{
+	uint64_t end = clock_mono_ns() + ms * CLOCK_MS;
+
+	while (ends() < n && clock_mono_ns() < end)
+		loop_once(hub.loop, 20);
+}
+
+/* ----------------------------------------------------------------- well */
+
+static void test_reply(void **state)
+{
+	(void)state;
+	open_hub("echo");
+	for (int i = 0; i < 50; i++) {
+		ask_all(1);
+		run((unsigned)i + 1, 5000);
+	}
+	assert_int_equal(seen.replies, 50);
+	assert_string_equal(seen.last, "question");
+	assert_int_equal(service->counts.workers, 1);
+	assert_int_equal(service->counts.cold, 1);
+	assert_true(service_quiet(service));
+	close_hub();
+}
+
+static void test_bound(void **state)
+{
+	enum refusal why;
+
+	(void)state;
+	open_hub("silent");
+	ask_all(2); /* starts it */
+	while (service->worker != WORKER_READY)
+		loop_once(hub.loop, 20);
+	service->life_ns = CLOCK_S; /* so nothing is sent ahead: two lives, the rest waits */
+	for (unsigned i = 0; i < 8; i++)
+		assert_true(ask("question", &why));
+	assert_false(ask("question", &why));
+	assert_int_equal(why, REFUSED_BUSY);
+	run(10, 3000);
+	assert_int_equal(seen.refused[REFUSED_LATE], 10);
+	close_hub();
+}
+
+static void test_idle(void **state)
+{
+	uint64_t end;
+
+	(void)state;
+	open_hub("no-reply");
+	ask_all(3);
+	run(3, 5000);
+	assert_int_equal(seen.silent, 3);
+	assert_int_equal(service->worker, WORKER_READY);
+	end = clock_mono_ns() + 2 * CLOCK_S;
+	while (service->worker != WORKER_NONE && clock_mono_ns() < end)
+		loop_once(hub.loop, 20);
+	assert_int_equal(service->worker, WORKER_NONE);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	ask_all(1); /* and up again */
+	run(4, 5000);
+	assert_int_equal(seen.silent, 4);
+	assert_int_equal(service->counts.workers, 2);
+	close_hub();
+}
+
+static void test_stopping(void **state)
+{
+	enum refusal why;
+
+	(void)state;
+	open_hub("echo");
+	ask_all(3);
+	hub.stopping = true;
+	assert_false(ask("question", &why));
+	assert_int_equal(why, REFUSED_STOPPING);
+	run(3, 5000);
+	assert_int_equal(seen.replies, 3);
+	close_hub();
+}
+
+/* ------------------------------------------------------------------ badly */
+
+static void test_deadline(void **state)
+{
+	(void)state;
+	open_hub("silent");
+	service->deadline_ns = 100 * CLOCK_MS;
+	ask_all(4);
+	run(4, 2000);
+	assert_int_equal(seen.refused[REFUSED_LATE], 4);
+	close_hub();
+}
+
+static void test_never_ready(void **state)
+{
+	(void)state;
+	open_hub("never-ready");
+	service->deadline_ns = 100 * CLOCK_MS;
+	ask_all(4);
+	run(4, 2000);
+	assert_int_equal(seen.refused[REFUSED_LATE], 4);
+	close_hub();
+}
+
+static void test_fails_to_start(void **state)
+{
+	static const char *const ways[] = {"fail", "die-early"};
+	enum refusal why;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		open_hub(ways[i]);
+		ask_all(3);
+		run(3, 5000);
+		assert_int_equal(seen.refused[REFUSED_DOWN], 3);
+		loop_once(hub.loop, 0);
+		assert_false(ask("question", &why));
+		assert_int_equal(why, REFUSED_DOWN);
+		while (service->backoff_until > loop_now(hub.loop))
+			loop_once(hub.loop, 10);
+		ask_all(1); /* tried again, and the next wait is longer */
+		run(4, 5000);
+		assert_int_equal(seen.refused[REFUSED_DOWN], 4);
+		assert_true(service->backoff_until > clock_mono_ns() + 120 * CLOCK_MS);
+		close_hub();
+	}
+}
+
+static void test_no_program(void **state)
+{
+	enum refusal why;
+
+	(void)state;
+	open_hub("echo");
+	hub.options.worker_program = "/nonexistent";
+	assert_true(ask("question", &why));
+	assert_int_equal(seen.refused[REFUSED_DOWN], 1);
+	close_hub();
+}
+
+static void test_rerun(void **state)
+{
+	(void)state;
+	open_hub("die-once");
+	ask_all(5);
+	run(5, 5000);
+	assert_int_equal(seen.replies, 5);
+	assert_string_equal(seen.last, "question");
+	assert_int_equal(service->reruns, 0);
+	close_hub();
+}
+
+/* An event that kills each worker is refused; nothing hangs, nothing is left. */
+static void test_killer(void **state)
+{
+	(void)state;
+	open_hub("die-always");
+	ask_all(5);
+	run(5, 10000);
+	assert_int_equal(ends(), 5);
+	assert_true(seen.refused[REFUSED_FAILED] >= 1);
+	assert_int_equal(seen.replies, 0);
+	assert_true(service_quiet(service));
+	close_hub();
+}
+
+static void test_sigkill(void **state)
+{
+	(void)state;
+	open_hub("echo");
+	service->deadline_ns = 5 * CLOCK_S;
+	ask_all(1);
+	run(1, 5000);
+	for (unsigned i = 0; i < 20; i++) {
+		usleep(110000); /* or it would pass for an early death */
+		kill(link_pid(service->link), SIGKILL);
+		ask_all(4);
+		run(5 + 4 * i, 5000);
+		assert_int_equal(ends(), 5 + 4 * i);
+	}
+	assert_int_equal(seen.replies, 81);
+	close_hub();
+}
+
+static void test_hangs(void **state)
+{
+	(void)state;
+	open_hub("echo");
+	service->deadline_ns = 300 * CLOCK_MS;
+	ask_all(1);
+	run(1, 5000);
+	kill(link_pid(service->link), SIGSTOP);
+	ask_all(2);
+	run(3, 2000);
+	assert_int_equal(seen.refused[REFUSED_LATE], 2);
+	for (unsigned i = 0; i < 300 && service->worker != WORKER_NONE; i++)
+		loop_once(hub.loop, 20);
+	assert_int_equal(service->worker, WORKER_NONE);
+	ask_all(1);
+	run(4, 5000);
+	assert_int_equal(seen.replies, 2);
+	close_hub();
+}
+
+static void test_failures(void **state)
+{
+	static const struct {
+		const char *how;
+		enum refusal why;
+	} table[] = {
+		{"crash", REFUSED_FAILED},
+		{"log-fail", REFUSED_FAILED},
+		{"emit", REFUSED_DENIED},
+		{"bad-effects", REFUSED_FAILED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		open_hub(table[i].how);
+		ask_all(8);
+		run(8, 5000);
+		assert_int_equal(seen.refused[table[i].why], 8);
+		assert_int_equal(service->counts.workers, 1); /* the worker lives on */
+		close_hub();
+	}
+}
+
+static void test_nonsense(void **state)
+{
+	static const char *const liars[] = {"stranger", "twice", "far-tail", "big-effects",
+		"bad-kind", "bad-result", "scribble", "talk"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(liars) / sizeof(liars[0]); i++) {
+		open_hub(liars[i]);
+		for (unsigned n = 0; n < 5; n++) {
+			enum refusal why;
+
+			if (!ask("question", &why))
+				seen.refused[why]++;
+			run(n + 1, 5000);
+		}
+		assert_int_equal(ends(), 5);
+		assert_true(service_quiet(service));
+		close_hub();
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_reply),
+		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_stopping),
+		cmocka_unit_test(test_deadline),
+		cmocka_unit_test(test_never_ready),
+		cmocka_unit_test(test_fails_to_start),
+		cmocka_unit_test(test_no_program),
+		cmocka_unit_test(test_rerun),
+		cmocka_unit_test(test_killer),
+		cmocka_unit_test(test_sigkill),
+		cmocka_unit_test(test_hangs),
+		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_nonsense),
+	};
+
+	fake_worker_if_asked(argc, argv);
+	log_setup("test", LOG_ERROR + 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
