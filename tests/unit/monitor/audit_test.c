@@ -68,9 +68,9 @@ static struct probe_dump dump_of(struct service *s)
 	reply = service_reply(&life);
 	assert_int_equal(reply.n, sizeof(dump));
 	memcpy(&dump, reply.p, sizeof(dump));
-	/* XSTATE_BV's SSE bit depends on whether the host was interrupted; the registers
-	 * themselves are compared */
-	dump.xstate[512] &= (uint8_t)~2u;
+	/* XSTATE_BV's bits for x87 and SSE depend on whether the host was interrupted (seen: about
+	 * once in 1000 lives); the registers themselves are there all the same, and compared */
+	dump.xstate[512] &= (uint8_t)~3u;
 	return dump;
 }
 
