@@ -73,11 +73,13 @@ $(B)/bench/%: $(B)/host/bench/%.o $(CLI_LIBS)
 build/san/lib:
 	@mkdir -p $(@D) && ln -sfn ../lib $@
 
-# --- unit tests: tests/unit/wire/dns_test.c -> $(B)/tests/unit/wire/dns_test, with every host
-# layer at hand; tests of libos/ and services/ get those too, compiled for the host.
+# --- unit tests: tests/unit/wire/dns_test.c -> $(B)/tests/unit/wire/dns_test, with the
+# host's layers at hand (the programs' own only for their own tests); tests of libos/ and services/
+# get those too, compiled for the host.
 TEST_SRC := $(sort $(shell [ ! -d tests/unit ] || find tests/unit -name '*_test.c'))
 TESTS := $(TEST_SRC:%.c=$(B)/%)
-TEST_LIBS := $(foreach l,cli hub store monitor image wire sys base,$(call host-archive,$(l)))
+test-libs = $(foreach l,$(filter cli hub,$(word 3,$(subst /, ,$(1)))) store monitor image wire sys base,\
+	$(call host-archive,$(l)))
 TEST_OBJ := $(TEST_SRC:%.c=$(B)/host/%.o)
 # helpers that several tests share: any other .c file in a directory of tests
 TEST_HELPERS = $(call host-object,$(filter-out %_test.c,$(wildcard $(dir $(1))*.c)))
@@ -100,7 +102,8 @@ test-guest-libs = $(if $(filter tests/unit/libos/% tests/unit/services/%,$(1)),$
 test-link = $(shell sed -n 's,^/\* link: \(.*\) \*/$$,\1,p' $(1))
 
 define test-rule
-$(B)/$(1:.c=): $(B)/host/$(1:.c=.o) $(call TEST_HELPERS,$(1)) $(call test-guest-libs,$(1)) $(TEST_LIBS)
+$(B)/$(1:.c=): $(B)/host/$(1:.c=.o) $(call TEST_HELPERS,$(1)) $(call test-guest-libs,$(1)) \
+		$(call test-libs,$(1))
 	@mkdir -p $$(@D)
 	$$(call link,$$^,$(LIBS_TEST),$(call test-link,$(1)))
 endef
@@ -112,4 +115,8 @@ build/svm/probe: tests/svm/probe.c mk/flags.mk
 	@mkdir -p $(@D)
 	$(call say,cc static,$<)
 	$(Q)$(CC) $(HOST_CFLAGS) -static -o $@ $<
-svm: all build/svm/probe $(patsubst %.c,build/%,$(wildcard tests/unit/monitor/*_test.c))
+build/svm/tss.so: tests/svm/tss.c mk/flags.mk
+	@mkdir -p $(@D)
+	$(call say,cc shared,$<)
+	$(Q)$(CC) $(HOST_CFLAGS) -shared -fPIC -o $@ $<
+svm: all build/svm/probe build/svm/tss.so $(patsubst %.c,build/%,$(wildcard tests/unit/monitor/*_test.c))
