@@ -96,6 +96,27 @@ static void conn_close(struct conn *c)
 		loop_later(hub->loop, &hub->stop_check);
 }
 
+/* The length of the first message with what is before it; 0: not known yet. */
+static size_t message_size(const struct in_tcp *t, const uint8_t *p, size_t n)
+{
+	size_t size = 0;
+
+	if (n < t->input.framing)
+		return 0;
+	for (unsigned i = 0; i < t->input.framing; i++)
+		size = size << 8 | p[i];
+	return t->input.framing + size;
+}
+
+/* Is there something that take_messages would take? */
+static bool message_waits(const struct conn *c)
+{
+	size_t n = bytes_left(&c->in);
+	size_t size = n > 0 ? message_size(c->tcp, c->in.p + c->in.at, n) : 0;
+
+	return size > 0 && size <= n;
+}
+
 /* What is waited for follows from how the connection stands. It may be gone afterwards. */
 static void settle(struct conn *c)
 {
@@ -116,7 +137,7 @@ static void settle(struct conn *c)
 	if (events != c->events &&
 		loop_change(c->tcp->input.hub->loop, c->fd, events, &c->source) == 0)
 		c->events = events;
-	if ((events & EPOLLIN) && bytes_left(&c->in) > 0 && c->pending == PENDING_MOST - 1)
+	if ((events & EPOLLIN) && message_waits(c))
 		loop_later(c->tcp->input.hub->loop, &c->resume);
 }
 
@@ -257,18 +278,6 @@ static void take_message(struct conn *c, const uint8_t *p, size_t n)
 	task->context = c;
 	c->pending++;
 	service_submit(task);
-}
-
-/* The length of the first message with what is before it; 0: not known yet. */
-static size_t message_size(const struct in_tcp *t, const uint8_t *p, size_t n)
-{
-	size_t size = 0;
-
-	if (n < t->input.framing)
-		return 0;
-	for (unsigned i = 0; i < t->input.framing; i++)
-		size = size << 8 | p[i];
-	return t->input.framing + size;
 }
 
 /* A message that no event could hold is not even waited for. */

@@ -1,0 +1,102 @@
+"""A mayflyd for one test: its hub.yaml, its ports, its children, what it says."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+from conftest import BUILD, ROOT
+
+
+class Hub:
+    """mayflyd on the given hub.yaml text, with -o json --trace; ready when made."""
+
+    def __init__(self, directory, text, wait=True, trace=True):
+        directory.mkdir(exist_ok=True)
+        self.config = directory / "hub.yaml"
+        self.config.write_text(text)
+        self.out, self.err = directory / "out", directory / "err"
+        args = ["--trace"] if trace else []
+        with open(self.out, "wb") as out, open(self.err, "wb") as err:
+            self.process = subprocess.Popen(
+                [str(BUILD / "mayflyd"), "-c", str(self.config), "-o", "json", *args],
+                cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
+        if wait:
+            self.until(lambda: self.events("ready"))
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def lines(self):
+        whole = self.out.read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def events(self, kind, **members):
+        return [e for e in self.lines() if e["event"] == kind
+                and all(e.get(k) == v for k, v in members.items())]
+
+    def said(self):
+        return self.err.read_text()
+
+    def port(self, service, transport="udp"):
+        return self.events("listening", service=service, transport=transport)[0]["port"]
+
+    def until(self, condition, seconds=15):
+        end = time.monotonic() + seconds
+        while not (result := condition()):
+            if self.process.poll() is not None:
+                raise AssertionError(f"mayflyd ended with {self.process.returncode}: {self.said()}")
+            if time.monotonic() > end:
+                raise AssertionError(f"not after {seconds} s: {self.said()}")
+            time.sleep(0.01)
+        return result
+
+    def workers(self):
+        """Process ids of its workers."""
+        return children(self.pid)
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def resident_kib(self):
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+    def stop(self, how=signal.SIGINT, seconds=15):
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired as e:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"mayflyd did not end after {seconds} s: {self.said()}") from e
+
+
+def children(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+            return [int(word) for word in f.read().split()]
+    except FileNotFoundError:
+        return []
+
+
+def alive(pid):
+    """Is it a process that runs? A zombie doesn't."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def service(image, *lines):
+    """One entry of `services`, listening on a free port for UDP and TCP unless lines say so."""
+    text = f"  - image: {image}\n"
+    return text + "".join(f"    {line}\n" for line in lines)
+
+
+def hub_yaml(*services, head=""):
+    return "mayfly: 1\n" + head + "services:\n" + "".join(services)
