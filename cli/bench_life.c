@@ -35,6 +35,7 @@ struct shared {
 	uint8_t *expected;       /* effects of the first life */
 	uint32_t expected_bytes;
 	pthread_barrier_t before, after; /* each block, with the main thread */
+	pthread_barrier_t lives;         /* in a block: floors done, all start at once */
 };
 
 struct worker {
@@ -243,6 +244,7 @@ static void *work(void *argument)
 	for (size_t i = 0; i < s->blocks; i++) {
 		pthread_barrier_wait(&s->before);
 		floor_block(w);
+		pthread_barrier_wait(&s->lives);
 		life_block(w);
 		pthread_barrier_wait(&s->after);
 	}
@@ -416,6 +418,7 @@ static int measure(struct bench_result *r, struct shared *s)
 		return out_say("bench", STATUS_FAILED, "not enough memory");
 	pthread_barrier_init(&s->before, NULL, plan->threads + 1);
 	pthread_barrier_init(&s->after, NULL, plan->threads + 1);
+	pthread_barrier_init(&s->lives, NULL, plan->threads);
 	for (unsigned i = 0; i < plan->threads; i++) {
 		int rc;
 
@@ -435,6 +438,7 @@ static int measure(struct bench_result *r, struct shared *s)
 	}
 	pthread_barrier_destroy(&s->before);
 	pthread_barrier_destroy(&s->after);
+	pthread_barrier_destroy(&s->lives);
 	free(workers);
 	return status;
 }
