@@ -151,7 +151,10 @@ static void keep(struct monitor *m, const struct shell *shell)
 	uint64_t from = m->image->note.event_bytes + (uint64_t)m->image->note.effects_bytes;
 	uint64_t to = m->layout.guard - MF_ADDR_WINDOW;
 
-	monitor_copy_nonzero(m->snapshot + from, shell->window + from, to - from);
+	/* a page that is zero now may not have been: .data that mf_init cleared */
+	for (uint64_t at = from; at < to; at += MF_PAGE)
+		if (memcmp(m->snapshot + at, shell->window + at, MF_PAGE) != 0)
+			memcpy(m->snapshot + at, shell->window + at, MF_PAGE);
 }
 
 static int run_init(struct monitor *m, char error[MONITOR_ERROR_MAX])

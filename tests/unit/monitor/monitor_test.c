@@ -145,6 +145,20 @@ static void init_data(enum mfw_backend backend)
 	free(data);
 }
 
+/* A page of .data that mf_init cleared is clear in every life. */
+static void init_clears(enum mfw_backend backend)
+{
+	struct service s;
+	struct life life;
+
+	need_backend(backend);
+	service_open(&s, "init-clear", backend);
+	life = service_ask_text(&s, "");
+	assert_int_equal(life.result, MFW_OK);
+	assert_string_equal(reply_text(&life), "0");
+	service_close(&s);
+}
+
 static void init_errors(enum mfw_backend backend)
 {
 	static const struct {
@@ -304,6 +318,7 @@ static void counter_fresh(enum mfw_backend backend)
 	X(deadline)                                                                                \
 	X(events)                                                                                  \
 	X(init_data)                                                                               \
+	X(init_clears)                                                                             \
 	X(init_errors)                                                                             \
 	X(snapshot_digest)                                                                         \
 	X(large)                                                                                   \
