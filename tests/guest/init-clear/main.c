@@ -4,8 +4,8 @@
  */
 #include <mayfly.h>
 
-static uint8_t filled[2 * MF_PAGE] __attribute__((aligned(MF_PAGE))) = {
-	[0 ... 2 * MF_PAGE - 1] = 0x5a};
+static uint8_t filled[2 * MF_PAGE]
+	__attribute__((aligned(MF_PAGE))) = {[0 ... 2 * MF_PAGE - 1] = 0x5a};
 
 void mf_init(void)
 {
