@@ -2,6 +2,7 @@
 #include "hub/worker.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -170,6 +171,7 @@ static void on_process(struct loop_source *source, uint32_t events)
 	struct mfw_status status;
 	char how[96], why[sizeof(status.message) + 128];
 	bool starting, early;
+	int killed;
 
 	(void)events;
 	on_words(&s->words, 0); /* its last */
@@ -181,10 +183,11 @@ static void on_process(struct loop_source *source, uint32_t events)
 		status.state = MFW_STARTING;
 	if (!starting)
 		report_worker_lost(&s->hub->report, s, "ended by itself");
-	describe(forget(s), how, sizeof(how));
+	killed = forget(s);
+	describe(killed, how, sizeof(how));
 	if (starting && status.state == MFW_FAILED) {
 		failed_to_start(s, status.message);
-	} else if (starting) {
+	} else if (starting && killed != SIGKILL) {
 		snprintf(why, sizeof(why), "its worker %s", how);
 		failed_to_start(s, why);
 	} else {
