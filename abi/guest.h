@@ -29,13 +29,14 @@
  * These are the addresses that the guest sees; where they lie physically is the
  * monitor's business. The map starts at 64 KiB because the process backend maps
  * the same addresses in a Linux process (vm.mmap_min_addr), and all that code can
- * name lies below 2 GiB (the small code model).
+ * name lies below 2 GiB (the small code model). What every life touches lies close
+ * together, so that a fresh VM meets few faults.
  *
  *	             region   guest may   who fills it
  *	0x0001_0000  gate     execute     monitor: the way out and, from MF_ADDR_STUB, the way in
  *	0x0001_1000  system   nothing     monitor: GDT, IDT, TSS, exception stubs
- *	0x0001_f000  info     read        monitor: struct mf_info, one page
- *	0x0002_0000  text     execute     image: code, then constants (read)
+ *	0x0001_3000  info     read        monitor: struct mf_info, one page
+ *	0x0001_4000  text     execute     image: code, then constants (read)
  *	0x1000_0000  data     read        hub: struct mf_data_head, attached files, config
  *	0x2000_0000  init     read        what mf_init left (it alone may write here)
  *	0x4000_0000  window   read/write  every byte that a life can write
@@ -49,8 +50,8 @@
 #define MF_ADDR_GATE       0x00010000ull
 #define MF_ADDR_STUB       0x00010100ull
 #define MF_ADDR_SYSTEM     0x00011000ull
-#define MF_ADDR_INFO       0x0001f000ull
-#define MF_ADDR_TEXT       0x00020000ull
+#define MF_ADDR_INFO       0x00013000ull
+#define MF_ADDR_TEXT       0x00014000ull
 #define MF_ADDR_TEXT_END   0x10000000ull
 #define MF_ADDR_DATA       0x10000000ull
 #define MF_ADDR_DATA_END   0x20000000ull

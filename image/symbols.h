@@ -14,7 +14,7 @@ struct symbols; /* owns what it read */
 struct symbols *symbols_beside(const char *image_path);
 void symbols_close(struct symbols *symbols);
 
-/* "name+0x12" of the function that holds address, or "0x20012" (also if symbols is NULL). */
+/* "name+0x12" of the function that holds address, or "0x14012" (also if symbols is NULL). */
 const char *symbols_name(const struct symbols *symbols, uint64_t address, char *to, size_t size);
 
 #endif

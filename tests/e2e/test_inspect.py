@@ -71,7 +71,7 @@ def test_memory_map(seen):
         assert r["rights"] in ("---", "--x", "r--", "r-x", "rw-")
     by_name = {r["name"]: r for r in regions}
     assert by_name["gate"]["address"] == 0x10000
-    assert by_name["code"]["address"] == 0x20000 and by_name["code"]["rights"] == "r-x"
+    assert by_name["code"]["address"] == 0x14000 and by_name["code"]["rights"] == "r-x"
     assert by_name["data"]["rights"] == "rw-" and by_name["guard"]["rights"] == "---"
     assert by_name["init"]["bytes"] == 65536 and by_name["init"]["rights"] == "r--"
     stack = by_name["stack"]
@@ -179,9 +179,9 @@ def test_writable_and_executable(mayfly, image):
 
 def test_overlapping(mayfly, image):
     data = bytearray(image.read_bytes())
-    struct.pack_into("<QQ", data, 64 + 2 * 56 + 16, 0x20000, 0x20000)
+    struct.pack_into("<QQ", data, 64 + 2 * 56 + 16, 0x14000, 0x14000)
     image.write_bytes(data)
-    refused(mayfly("inspect", image), 2, "segments 0 and 1 overlap at 0x20000")
+    refused(mayfly("inspect", image), 2, "segments 0 and 1 overlap at 0x14000")
 
 
 def test_a_manifest_that_lies(mayfly, image):

@@ -8,8 +8,8 @@
 #define EVENT_BYTES       (WINDOW + 4)	/* struct mf_event */
 #define EVENT_PAYLOAD_OFF (WINDOW + 152)
 #define EVENT_PAYLOAD_LEN (WINDOW + 156)
-#define INFO_WINDOW_BYTES (0x1f000 + 24) /* struct mf_info */
-#define INFO_HEAP_END     (0x1f000 + 40)
+#define INFO_WINDOW_BYTES (0x13000 + 24) /* struct mf_info */
+#define INFO_HEAP_END     (0x13000 + 40)
 #define PAGE              4096
 
 /* x87 SSE AVX opmask ZMM PKRU; AMX, which doesn't fit, shows in XINUSE */

@@ -11,9 +11,9 @@
 #define END                1		/* MF_OP_END */
 #define OUTCOME_OK         1
 #define EFFECTS_HEAD       16
-#define INFO_EVENT_BYTES   (0x1f000 + 12) /* struct mf_info */
-#define INFO_WINDOW_BYTES  (0x1f000 + 24)
-#define INFO_HEAP_END      (0x1f000 + 40)
+#define INFO_EVENT_BYTES   (0x13000 + 12) /* struct mf_info */
+#define INFO_WINDOW_BYTES  (0x13000 + 24)
+#define INFO_HEAP_END      (0x13000 + 40)
 #define PAGE               4096
 
 #define ORDER(member) (probe_order + REQUEST_##member)
