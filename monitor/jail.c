@@ -33,6 +33,7 @@
 		ANY(memfd_create, "memory that shells share"), ANY(ftruncate, "its size"),         \
 		ONLY(prctl, 0, 0xffffffffu, PR_SET_TSC, "no TSC for guests"),                      \
 		ANY(rt_sigreturn, "back from the signal that stops a vCPU"),                       \
+		ANY(restart_syscall, "on with poll or futex after a stop, or the host's sleep"),   \
 		ANY(exit_group, "the end")
 
 static const struct sandbox_rule kvm_rules[] = {

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -111,8 +112,10 @@ static void *thread(void *unused)
 	pthread_barrier_wait(&worker.go);
 	if (shell_open(&shell, worker.monitor, error) == 0)
 		live(shell);
-	/* the others go on */
+	/* the others go on; this one can't even end, which takes system calls of its own */
 	fprintf(stderr, "mayfly-worker: %s\n", error);
+	while (poll(NULL, 0, -1) <= 0)
+		;
 	return NULL;
 }
 
