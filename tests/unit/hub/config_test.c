@@ -1,5 +1,6 @@
 /* hub/config: hub.yaml, whole, and every way to get it wrong. */
 #include "hub/config.h"
+#include "hub/config_raw.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -196,6 +197,49 @@ static void test_no_file(void **state)
 	assert_int_equal(config_open(&c, "/", NULL, error), -EISDIR);
 }
 
+/* ---------------------------------------------------------- the manual page */
+
+static bool documented(const char *page, const char *key)
+{
+	char plain[128], needed[128];
+
+	snprintf(plain, sizeof(plain), "\n.B %s\n", key);
+	snprintf(needed, sizeof(needed), "\n.BR %s \" (needed)\"\n", key);
+	return strstr(page, plain) || strstr(page, needed);
+}
+
+static void check_fields(const char *page, const cyaml_schema_field_t *field, const char *prefix)
+{
+	for (; field->key; field++) {
+		const cyaml_schema_value_t *value = &field->value;
+		char key[96], below[100];
+
+		snprintf(key, sizeof(key), "%s%s", prefix, field->key);
+		snprintf(below, sizeof(below), "%s.", key);
+		if (value->type == CYAML_SEQUENCE)
+			value = value->sequence.entry;
+		if (value->type == CYAML_MAPPING)
+			check_fields(page, value->mapping.fields, below);
+		if ((field->value.type != CYAML_MAPPING) && !documented(page, key))
+			fail_msg("man/hub.yaml.5 says nothing of '%s'", key);
+	}
+}
+
+static void test_manual(void **state)
+{
+	FILE *f = fopen("man/hub.yaml.5", "r");
+	char page[16384];
+	size_t n;
+
+	(void)state;
+	if (!f)
+		skip(); /* run this at the root of the sources */
+	n = fread(page, 1, sizeof(page) - 1, f);
+	fclose(f);
+	page[n] = '\0';
+	check_fields(page, config_schema.mapping.fields, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +248,7 @@ int main(void)
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_as),
 		cmocka_unit_test(test_no_file),
+		cmocka_unit_test(test_manual),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
