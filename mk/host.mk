@@ -88,6 +88,7 @@ GUEST_SRC := $(sort $(wildcard libos/*/*.c services/*/*.c))
 GUEST_HOST_OBJ := $(call host-object,$(GUEST_SRC))
 $(GUEST_HOST_OBJ): EXTRA = -Ilibos -ffreestanding
 -include $(GUEST_HOST_OBJ:.o=.d) $(TEST_OBJ:.o=.d)
+-include $(sort $(patsubst %.o,%.d,$(foreach t,$(TEST_SRC),$(call TEST_HELPERS,$(t)))))
 
 LIBOS_HOST := $(if $(wildcard libos/*/*.c),$(B)/host/libos.a)
 $(if $(LIBOS_HOST),$(eval $(call archive-rule,libos,$(sort $(wildcard libos/*/*.c)))))

@@ -403,7 +403,7 @@ static void test_segments_of_wrong_kind(void **state)
 	description_refused(&d, "segment 0 is writable and executable");
 	d = f->description;
 	d.entry = MF_ADDR_TEXT + MF_PAGE;
-	description_refused(&d, "entry 0x21000 lies in no executable segment");
+	description_refused(&d, "entry 0x15000 lies in no executable segment");
 	d.entry = MF_ADDR_TEXT + 5;
 	description_refused(&d, "lies in no executable segment");
 	d.entry = 0;
