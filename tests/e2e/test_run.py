@@ -176,7 +176,7 @@ def test_without_symbols_there_are_addresses(mayfly, backend, tmp_path):
     shutil.copy(guest("recurse"), tmp_path / "bare.mfy")
     done = mayfly("run", tmp_path / "bare.mfy", "--backend", backend)
     assert done.returncode == 1
-    assert "NAME.debug isn't beside the image" in done.stderr and "0x2" in done.stderr
+    assert "NAME.debug isn't beside the image" in done.stderr and "0x14" in done.stderr
 
 
 @pytest.mark.parametrize("name, status, result, http, words", [
