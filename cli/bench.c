@@ -111,7 +111,8 @@ static const char *birth_name(enum bench_birth birth)
 
 /* What both outputs show; durations in us, negative: not measured. */
 struct figures {
-	double births_per_s, block_rate, p50, p99, least, birth, run, floor, floor_p99, raw, spawn;
+	double births_per_s, block_rate, alone, p50, p99, least, birth, run, floor, floor_p99, raw,
+		spawn;
 };
 
 static double micros(struct samples *s, double part)
@@ -123,6 +124,7 @@ static struct figures figures_of(struct bench_result *r)
 {
 	return (struct figures){.births_per_s = r->seconds > 0 ? (double)r->births / r->seconds : 0,
 		.block_rate = (double)samples_part(&r->rates, 0.5),
+		.alone = r->alone.count == 0 ? -1 : (double)samples_part(&r->alone, 0.5),
 		.p50 = micros(&r->whole, 0.5),
 		.p99 = micros(&r->whole, 0.99),
 		.least = micros(&r->whole, 0),
@@ -163,6 +165,8 @@ static void set_figures(json_t *j, const struct figures *f)
 {
 	json_object_set_new(j, "births_per_s", number(f->births_per_s));
 	json_object_set_new(j, "births_per_s_p50", number(f->block_rate));
+	json_object_set_new(j, "alone_per_s_p50", number(f->alone));
+	json_object_set_new(j, "scaling", ratio(f->block_rate, f->alone));
 	json_object_set_new(j, "p50_us", number(f->p50));
 	json_object_set_new(j, "p99_us", number(f->p99));
 	json_object_set_new(j, "min_us", number(f->least));
@@ -228,6 +232,9 @@ static void print_text(const struct bench_plan *plan, const struct life_setup *s
 		"a bare VM made, run, destroyed", f->raw, -1, "x this is a birth", f->p50 / f->raw);
 	print_row(
 		"posix_spawn of a process", f->spawn, -1, "births in this time", f->spawn / f->p50);
+	if (f->alone > 0)
+		printf("  one thread alone: %.0f births/s; together %.2f x that\n", f->alone,
+			f->block_rate / f->alone);
 	printf("  %.0f births/s; every reply %s\n", f->births_per_s,
 		r->mismatches == 0 ? "the same" : "should be the same");
 }
@@ -275,6 +282,7 @@ int cmd_bench(int argc, char **argv)
 	free(r.raw.ns);
 	free(r.spawn.ns);
 	free(r.rates.ns);
+	free(r.alone.ns);
 	life_unload(&s);
 	return status;
 }

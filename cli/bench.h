@@ -76,6 +76,7 @@ struct bench_result {
 	unsigned cores;       /* that this program may use */
 	double seconds;       /* in which births were going on */
 	struct samples rates; /* births a second, of each block */
+	struct samples alone; /* the same of one thread while the others wait */
 	uint64_t clock_ns;
 	struct samples whole, birth, run, floor, raw, spawn;
 };

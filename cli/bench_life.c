@@ -20,10 +20,13 @@
 #include "cli/fault.h"
 #include "cli/outcome.h"
 
-#define BLOCK      500u /* lives of one thread between two blocks of the floor, at most */
-#define BLOCKS_MIN 10u  /* if there are that many lives */
-#define WARM       20u  /* lives before the first that counts, where shells are kept */
-#define SPAWNS     400u /* all together, at most */
+/* Lives of one thread between two blocks of the floor, at most: some milliseconds of them, so
+ * that a block is either disturbed or not. */
+#define BLOCK_KVM     50u
+#define BLOCK_PROCESS 500u
+#define BLOCKS_MIN    10u  /* if there are that many lives */
+#define WARM          20u  /* lives before the first that counts, where shells are kept */
+#define SPAWNS        400u /* all together, at most */
 
 struct shared {
 	const struct bench_plan *plan;
@@ -35,7 +38,7 @@ struct shared {
 	uint8_t *expected;       /* effects of the first life */
 	uint32_t expected_bytes;
 	pthread_barrier_t before, after; /* each block, with the main thread */
-	pthread_barrier_t lives;         /* in a block: floors done, all start at once */
+	pthread_barrier_t lives;         /* between the parts of a block, without it */
 };
 
 struct worker {
@@ -46,7 +49,7 @@ struct worker {
 	struct peer_pipe pipe;
 	uint64_t block_start, block_end; /* of the lives in this block */
 	size_t mismatches;
-	struct samples whole, birth, run, floor, raw;
+	struct samples whole, birth, run, floor, raw, alone;
 	bool failed;     /* it measures no more, and only keeps the others company */
 	struct life bad; /* the life that failed, its effects not kept */
 	struct outcome judged;
@@ -176,6 +179,14 @@ static void floor_block(struct worker *w)
 	}
 }
 
+static void one_life(struct worker *w, struct life *life)
+{
+	if (w->shared->plan->birth == BENCH_COLD)
+		cold_life(w, life);
+	else
+		kept_life(w, life);
+}
+
 static void life_block(struct worker *w)
 {
 	struct shared *s = w->shared;
@@ -183,14 +194,26 @@ static void life_block(struct worker *w)
 
 	w->block_start = bench_now();
 	for (size_t i = 0; i < s->block && !w->failed; i++) {
-		if (s->plan->birth == BENCH_COLD)
-			cold_life(w, &life);
-		else
-			kept_life(w, &life);
+		one_life(w, &life);
 		samples_add(&w->birth, life.birth_ns);
 		samples_add(&w->run, life.run_ns);
 	}
 	w->block_end = bench_now();
+}
+
+/* What one thread does while the others wait: what several together are compared with.
+ * These lives count in nothing else. */
+static void alone_block(struct worker *w)
+{
+	struct shared *s = w->shared;
+	size_t counted = w->whole.count, lives = (s->block + 1) / 2;
+	uint64_t start = bench_now();
+	struct life life;
+
+	for (size_t i = 0; i < lives && !w->failed; i++)
+		one_life(w, &life);
+	samples_add(&w->alone, lives * 1000000000ull / (bench_now() - start + 1));
+	w->whole.count = counted;
 }
 
 static void worker_open(struct worker *w)
@@ -244,6 +267,9 @@ static void *work(void *argument)
 	for (size_t i = 0; i < s->blocks; i++) {
 		pthread_barrier_wait(&s->before);
 		floor_block(w);
+		pthread_barrier_wait(&s->lives);
+		if (s->plan->threads > 1 && i % s->plan->threads == w->index)
+			alone_block(w);
 		pthread_barrier_wait(&s->lives);
 		life_block(w);
 		pthread_barrier_wait(&s->after);
@@ -342,17 +368,18 @@ static void measure_clock(struct bench_result *r)
 static void divide(struct shared *s, const struct bench_plan *plan)
 {
 	size_t each = (plan->births + plan->threads - 1) / plan->threads;
+	size_t most = kvm(s) ? BLOCK_KVM : BLOCK_PROCESS;
 
-	s->blocks = (each + BLOCK - 1) / BLOCK;
+	s->blocks = (each + most - 1) / most;
 	if (s->blocks < BLOCKS_MIN)
 		s->blocks = each < BLOCKS_MIN ? each : BLOCKS_MIN;
 	s->block = (each + s->blocks - 1) / s->blocks;
 }
 
-static void run_blocks(struct bench_result *r, struct shared *s, struct worker *workers)
+/* The process that answers as the first life did. */
+static struct peer_spawn find_spawn(const struct shared *s)
 {
 	struct peer_spawn spawn = {.event = s->setup->payload};
-	size_t spawns = s->block < SPAWNS / s->blocks + 1 ? s->block : SPAWNS / s->blocks + 1;
 	struct effects_reader reader;
 	struct effect e;
 	uint32_t record;
@@ -362,6 +389,29 @@ static void run_blocks(struct bench_result *r, struct shared *s, struct worker *
 		while (effects_next(&reader, &e))
 			if (e.kind == MF_EFFECT_REPLY)
 				spawn.reply = e.field[MF_FIELD_BODY];
+	return spawn;
+}
+
+/* SPAWNS of them over all blocks, but never more than lives. */
+static void spawn_block(struct bench_result *r, const struct shared *s,
+	const struct peer_spawn *spawn, size_t block)
+{
+	size_t due = (block + 1) * SPAWNS / s->blocks - block * SPAWNS / s->blocks;
+
+	if (spawn->path[0] == '\0')
+		return;
+	for (size_t i = 0; i < due && i < s->block; i++) {
+		uint64_t ns = peer_spawn(spawn);
+
+		if (ns != 0)
+			samples_add(&r->spawn, ns);
+	}
+}
+
+static void run_blocks(struct bench_result *r, struct shared *s, struct worker *workers)
+{
+	struct peer_spawn spawn = find_spawn(s);
+
 	r->reply_bytes = spawn.reply.n;
 	for (size_t b = 0; b < s->blocks; b++) {
 		uint64_t start = UINT64_MAX, end = 0;
@@ -375,12 +425,7 @@ static void run_blocks(struct bench_result *r, struct shared *s, struct worker *
 		r->seconds += (double)(end - start) / 1e9;
 		samples_add(
 			&r->rates, s->block * s->plan->threads * 1000000000ull / (end - start + 1));
-		for (size_t i = 0; i < spawns && spawn.path[0] != '\0'; i++) {
-			uint64_t ns = peer_spawn(&spawn);
-
-			if (ns != 0)
-				samples_add(&r->spawn, ns);
-		}
+		spawn_block(r, s, &spawn, b);
 	}
 }
 
@@ -394,6 +439,7 @@ static int gather(struct bench_result *r, struct shared *s, struct worker *w)
 	samples_join(&r->run, &w->run);
 	samples_join(&r->floor, &w->floor);
 	samples_join(&r->raw, &w->raw);
+	samples_join(&r->alone, &w->alone);
 	r->births += w->whole.count;
 	r->mismatches += w->mismatches;
 	if (w->failed && w->error[0] != '\0')
@@ -405,6 +451,7 @@ static int gather(struct bench_result *r, struct shared *s, struct worker *w)
 	free(w->run.ns);
 	free(w->floor.ns);
 	free(w->raw.ns);
+	free(w->alone.ns);
 	return status;
 }
 
@@ -455,7 +502,6 @@ int bench_measure(
 	if (sched_getaffinity(0, sizeof s.allowed, &s.allowed) != 0)
 		return out_say("bench", STATUS_FAILED, "no processors: %s", strerror(errno));
 	result->cores = (unsigned)CPU_COUNT(&s.allowed);
-	divide(&s, plan);
 	measure_clock(result);
 	if (pthread_create(&thread, NULL, open_all, &opening) != 0)
 		return out_say("bench", STATUS_FAILED, "no thread");
@@ -465,6 +511,7 @@ int bench_measure(
 	if (status == 0) {
 		if (plan->pin)
 			pin(&s, 0);
+		divide(&s, plan);
 		result->backend = monitor_backend(s.steady);
 		result->window_bytes = monitor_window_bytes(s.steady);
 		status = measure(result, &s);

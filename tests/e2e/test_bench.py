@@ -49,6 +49,8 @@ def test_births_that_make_everything(bench, backend, birth):
 def test_threads(bench):
     got = bench("--threads", 3, n=90)
     assert got["threads"] == 3 and got["births"] == 90
+    assert got["scaling"] == pytest.approx(got["births_per_s_p50"] / got["alone_per_s_p50"])
+    assert bench()["scaling"] is None
 
 
 def test_a_few_births(bench):
