@@ -69,7 +69,6 @@ struct shell {
 			int window_fd;
 			int to, from; /* pipes */
 			int pid, cpu;
-			uint8_t *touched; /* mincore's answer, a byte a page; large windows */
 		} process;
 	};
 };

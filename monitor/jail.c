@@ -3,6 +3,7 @@
 #include <linux/kvm.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -66,7 +67,8 @@ static const struct sandbox_rule process_rules[] = {
 	ONLY(clone, 0, CLONE_VM | CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS, 0, "a gated process"),
 	ANY(set_robust_list, "part of fork"),
 	ANY(pipe2, "its two pipes"),
-	ANY(mincore, "which pages of a large window exist"),
+	ANY(lseek, "which pages of a large window exist"),
+	IOCTL(FIONREAD, "did a life begin before it ended?"),
 	ANY(clock_getres, "its CPU clock"),
 	ANY(sched_setaffinity, "it runs where its monitor's thread runs"),
 	ANY(kill, "the watchdog ends it"),

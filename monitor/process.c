@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -24,7 +25,6 @@
 #include "monitor/core.h"
 
 #define OPERATION_FAULT 0xfau /* what the stub's handler leaves as operation */
-#define NOT_BEGUN       2u    /* the token's place before the byte that wakes it arrives */
 
 /* ----------------------------------------------------- in the new process */
 
@@ -221,9 +221,12 @@ static void explain(const struct shell *shell, struct life *life)
 	}
 }
 
-static uint8_t *token_place(const struct shell *shell)
+/* Has it taken the byte that wakes it? The pipe knows, and no guest can make it say otherwise. */
+static bool began(const struct shell *shell)
 {
-	return shell->window + offsetof(struct mf_event, reserved1);
+	int unread = 0;
+
+	return ioctl(shell->process.to, FIONREAD, &unread) < 0 || unread == 0;
 }
 
 /* The process died: in its life, or (-EAGAIN) before it began, by what an earlier life left
@@ -232,7 +235,7 @@ static int mourn(const struct shell *shell, struct life *life)
 {
 	siginfo_t info = {0};
 
-	if (*token_place(shell) != 0)
+	if (!began(shell))
 		return -EAGAIN;
 	while (waitid(P_PID, (id_t)shell->process.pid, &info, WEXITED | WNOWAIT) < 0 &&
 		errno == EINTR)
@@ -264,7 +267,6 @@ static int process_run(struct shell *shell, struct life *life)
 	ssize_t n;
 	int rc;
 
-	*token_place(shell) = NOT_BEGUN;
 	follow(shell);
 	do {
 		n = write(shell->process.to, &go, 1);
@@ -280,25 +282,33 @@ static int process_run(struct shell *shell, struct life *life)
 	}
 	life->result = MFW_OK;
 	memcpy(&shell->operation, effects + offsetof(struct mf_effects, reserved), 4);
-	if (shell->operation == OPERATION_FAULT)
+	if (shell->operation == OPERATION_FAULT) {
+		if (!began(shell))
+			return -EAGAIN;
 		explain(shell, life);
+	}
 	return 0;
 }
 
-/* The pages of the window that exist in shared memory are those ever touched. */
+/* What exists of the window in shared memory was touched at some time. Not by mincore, which
+ * doesn't count pages that are swapped out. */
 static void process_restore_large(struct shell *shell)
 {
 	const struct monitor *m = shell->monitor;
-	uint64_t pages = m->layout.window_bytes / MF_PAGE;
+	off_t bytes = (off_t)m->layout.window_bytes, at = 0, end;
 
-	if (mincore(shell->window, m->layout.window_bytes, shell->process.touched) < 0) {
-		memcpy(shell->window, m->snapshot, m->layout.window_bytes);
-		return;
+	while (at < bytes) {
+		at = lseek(shell->process.window_fd, at, SEEK_DATA);
+		if (at < 0 && errno == ENXIO) /* no more */
+			return;
+		end = at < 0 ? -1 : lseek(shell->process.window_fd, at, SEEK_HOLE);
+		if (end < 0) {
+			at = 0;
+			end = bytes;
+		}
+		memcpy(shell->window + at, m->snapshot + at, (size_t)(end - at));
+		at = end;
 	}
-	for (uint64_t page = 0; page < pages; page++)
-		if (shell->process.touched[page] & 1)
-			memcpy(shell->window + page * MF_PAGE, m->snapshot + page * MF_PAGE,
-				MF_PAGE);
 }
 
 static uint64_t process_floor(struct shell *shell)

@@ -25,9 +25,6 @@ static int make_window(struct shell *shell)
 		shell->process.window_fd = fd;
 		if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0)
 			return -errno;
-		shell->process.touched = malloc(bytes / MF_PAGE);
-		if (shell->process.touched == NULL)
-			return -ENOMEM;
 		flags = MAP_SHARED;
 	} else {
 		bytes += layout->tables_bytes;
@@ -49,7 +46,6 @@ static void free_window(struct shell *shell)
 	if (shell->monitor->which == MFW_BACKEND_PROCESS) {
 		if (shell->process.window_fd >= 0)
 			close(shell->process.window_fd);
-		free(shell->process.touched);
 	} else {
 		bytes += layout->tables_bytes;
 	}
@@ -254,7 +250,7 @@ static void take_effects(struct shell *shell, struct life *life)
 	life->bytes = head.bytes;
 }
 
-/* Runs what lies in the window; false: it must be tried again in a new shell. */
+/* Runs what lies in the window; false: it must be tried again, with a new machine. */
 static bool run_once(struct shell *shell, struct life *life, uint64_t began)
 {
 	uint64_t entered = monitor_now();
@@ -283,14 +279,14 @@ void shell_live(struct shell *shell, const void *event, size_t size, struct life
 	char error[MONITOR_ERROR_MAX];
 	bool done = false;
 
-	*life = (struct life){.result = MFW_ERR_BACKEND};
-	shell_clean(shell);
-	if (!put_event(shell, event, size)) {
-		life->result = MFW_ERR_EVENT;
-		return;
-	}
-	/* twice: see backend->run */
+	/* twice: see backend->run. The first may have written to the window. */
 	for (int attempt = 0; attempt < 2 && !done; attempt++) {
+		*life = (struct life){.result = MFW_ERR_BACKEND};
+		shell_clean(shell);
+		if (!put_event(shell, event, size)) {
+			life->result = MFW_ERR_EVENT;
+			return;
+		}
 		if (shell_start(shell, error) < 0)
 			return;
 		done = run_once(shell, life, from);

@@ -18,6 +18,7 @@
 #define P_UNMAP   (PARAMS + 48)
 /* x87 SSE AVX MPX opmask ZMM PKRU; AMX needs a permission that no guest has */
 #define XSTATE_MASK 0x2ff
+#define XSTATE_PKRU 0x200
 #define XSTATE    (GATE + 0x300)
 
 #define SYS_read    0
@@ -129,6 +130,12 @@ piece arch_gated_stub
 	syscall
 	.globl arch_gated_after_write
 arch_gated_after_write:
+	/* With the guest's PKRU the read might not be able to write: it would fail, leave its byte
+	 * in the pipe, and what reports the fault would write a second one. */
+	mov	$XSTATE, %edi
+	mov	$XSTATE_PKRU, %eax
+	xor	%edx, %edx
+	xrstor64 (%rdi)
 	xor	%eax, %eax		/* SYS_read */
 	xor	%edi, %edi
 	mov	P_TOKEN, %rsi
@@ -143,7 +150,7 @@ arch_gated_after_read:
 	popfq				/* from here no single step can stop it */
 	movq	$0, -8(%rsp)		/* what the push left */
 	mov	P_TOKEN, %rsi
-	movb	$0, (%rsi)		/* the monitor sees: this life began */
+	movb	$0, (%rsi)		/* the event has zeros there */
 	reset_and_enter
 9:	ud2				/* the monitor is gone */
 

@@ -117,6 +117,29 @@ static void alignment(void)
 			 : "rax", "cc", "memory");
 }
 
+/* Leaves as if through the gate, with protection keys that let nothing be written. */
+static void no_writes(void)
+{
+	struct mf_effects *effects = (struct mf_effects *)(MF_ADDR_WINDOW +
+		((const struct mf_info *)MF_ADDR_INFO)->event_bytes);
+
+	mf_reply_text("out");
+	effects->outcome = MF_OUTCOME_OK;
+	effects->reserved = MF_OP_END;
+	__asm__ volatile("wrpkru\n\tjmp *%3"
+			 :
+			 : "a"(2), "c"(0), "d"(0), "r"(MF_ADDR_STUB)
+			 : "memory");
+	__builtin_unreachable();
+}
+
+/* Says that it never began, where the process backend's byte lies, and dies of a single step. */
+static void not_begun(void)
+{
+	((struct mf_event *)MF_ADDR_WINDOW)->reserved1[0] = 2;
+	__asm__ volatile("pushfq\n\torl $0x100, (%%rsp)\n\tpopfq\n\tnop" : : : "cc", "memory");
+}
+
 static const struct trap {
 	const char *word;
 	void (*run)(void);
@@ -176,6 +199,8 @@ static const struct trap {
 	{"sse-exception", sse_exception},
 	{"x87-exception", x87_exception},
 	{"alignment", alignment},
+	{"no-writes", no_writes},
+	{"not-begun", not_begun},
 };
 
 void mf_main(const struct mf_event *ev)

@@ -3,6 +3,7 @@
  * ends its own life with the right verdict, on both backends, and the next event in the
  * same shell is served.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -257,6 +258,85 @@ static void jumps_of(enum mfw_backend backend, const char *page, unsigned bytes,
 FORGE(kvm, MFW_BACKEND_KVM)
 FORGE(process, MFW_BACKEND_PROCESS)
 
+/* A gated process that can write nothing, where the processor and Linux have protection keys:
+ * its monitor's byte must reach the next life all the same. */
+static void protection_keys(void **state)
+{
+	struct service s;
+	struct life life;
+
+	(void)state;
+	service_open(&s, "trap", MFW_BACKEND_PROCESS);
+	for (int i = 0; i < 3; i++) {
+		service_ask_text(&s, "no-writes");
+		for (int next = 0; next < 2; next++) {
+			life = service_ask_text(&s, "unknown");
+			if (life.result != MFW_OK)
+				fail_msg("result %d vector %u at 0x%llx", life.result, life.vector,
+					(unsigned long long)life.address);
+		}
+	}
+	service_close(&s);
+}
+
+/* Whether a life began is not its own word: it crashed, and ran once. */
+static void forged_beginning(void **state)
+{
+	struct service s;
+	struct life life;
+
+	(void)state;
+	service_open(&s, "trap", MFW_BACKEND_PROCESS);
+	life = service_ask_text(&s, "not-begun");
+	assert_int_equal(life.result, MFW_ERR_CRASHED);
+	assert_int_equal(life.vector, 3);
+	service_close(&s);
+}
+
+/* A life that could not begin, because of what an earlier one left to happen, is run again in
+ * a new machine; what its first attempt wrote is gone by then. */
+static struct backend real;
+static unsigned attempts;
+
+static int spoil_once(struct shell *shell, struct life *life)
+{
+	if (attempts++ > 0)
+		return real.run(shell, life);
+	memset(shell->window, 0xee, shell->monitor->layout.window_bytes);
+	return -EAGAIN;
+}
+
+static void second_attempt(enum mfw_backend backend)
+{
+	struct backend spoiled;
+	struct service s;
+	struct life life;
+
+	need_backend(backend);
+	service_open(&s, "flags", backend);
+	real = spoiled = *s.monitor->backend;
+	spoiled.run = spoil_once;
+	s.monitor->backend = &spoiled;
+	attempts = 0;
+	life = service_ask_text(&s, "none");
+	assert_int_equal(attempts, 2);
+	assert_int_equal(life.result, MFW_OK);
+	assert_true(mf_str_is(service_reply(&life), "set"));
+	service_close(&s);
+}
+
+static void second_attempt_kvm(void **state)
+{
+	(void)state;
+	second_attempt(MFW_BACKEND_KVM);
+}
+
+static void second_attempt_process(void **state)
+{
+	(void)state;
+	second_attempt(MFW_BACKEND_PROCESS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +350,10 @@ int main(void)
 		cmocka_unit_test(operations_process),
 		cmocka_unit_test(jumps_kvm),
 		cmocka_unit_test(jumps_process),
+		cmocka_unit_test(protection_keys),
+		cmocka_unit_test(forged_beginning),
+		cmocka_unit_test(second_attempt_kvm),
+		cmocka_unit_test(second_attempt_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
