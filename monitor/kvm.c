@@ -190,40 +190,62 @@ static void kvm_kill(struct shell *shell)
 
 /* ------------------------------------------------------------------ a life */
 
-/* Enters the guest until it leaves by itself or the watchdog ended it. 0 or -errno. */
-static int enter(struct shell *shell)
+/* Enters the guest until it leaves by itself or, where it is watched, the watchdog ended it. 0
+ * or -errno. */
+static int enter(struct shell *shell, bool watched)
 {
 	struct kvm_run *run = shell->kvm.run;
-	uint64_t state = atomic_load(&shell->watch.state);
-	int rc;
+	int rc = -1;
 
-	run->immediate_exit = 0;
 	running = run;
 	for (;;) {
+		/* forgets a signal meant for an earlier life, or for others; one that is sent
+		 * after the look behind it, the handler remembers */
+		run->immediate_exit = 0;
+		errno = EINTR;
+		if (watched && !(atomic_load(&shell->watch.state) & 1))
+			break;
 		rc = ioctl(shell->kvm.vcpu, KVM_RUN, 0);
 		if (rc == 0 || errno != EINTR)
 			break;
-		if (atomic_load(&shell->watch.state) != state)
-			break;
-		run->immediate_exit = 0; /* a signal meant for an earlier life, or for others */
 	}
 	running = NULL;
 	return rc < 0 ? -errno : 0;
 }
 
-/* Which exception, where: from the frame that the processor pushed on the ring-0 stack, and
- * CR2. All of it is only told to people. */
-static void explain(struct shell *shell, uint32_t vector, struct life *life)
+/* What the processor pushed on the ring-0 stack, behind the error code where there is one. */
+struct frame {
+	uint64_t rip, cs, rflags, rsp, ss;
+};
+
+static struct frame frame_of(const struct shell *shell)
 {
 	const struct layout *layout = &shell->monitor->layout;
-	size_t words = arch_exception_has_code(vector) ? 6 : 5;
+	struct frame frame;
+
+	memcpy(&frame, shell->window + (layout->guard - MF_ADDR_WINDOW) + MF_PAGE - sizeof(frame),
+		sizeof(frame));
+	return frame;
+}
+
+/* VMX keeps a single step that a load of SS held back, over the way out, and KVM has no call that
+ * drops it: it hits the next life before its first instruction. No life can look like that by
+ * itself: to step there it needs a flag that the frame shows. */
+static bool inherited(const struct shell *shell, uint32_t vector)
+{
+	const uint64_t tf = 0x100;
+	struct frame frame = frame_of(shell);
+
+	return vector == 1 && frame.rip == ARCH_BIRTH && !(frame.rflags & tf);
+}
+
+/* Which exception, where, and CR2. All of it is only told to people. */
+static void explain(struct shell *shell, uint32_t vector, struct life *life)
+{
 	struct kvm_sregs sregs;
 
 	life->vector = vector;
-	memcpy(&life->address,
-		shell->window + (layout->guard - MF_ADDR_WINDOW) + MF_PAGE - 8 * words +
-			(words == 6 ? 8 : 0),
-		sizeof(life->address));
+	life->address = frame_of(shell).rip;
 	if (vector == 14 && ioctl(shell->kvm.vcpu, KVM_GET_SREGS, &sregs) == 0)
 		life->touched = sregs.cr2;
 }
@@ -237,11 +259,12 @@ static void explain_exit(struct shell *shell, struct life *life)
 		life->address = regs.rip;
 }
 
-/* What KVM_RUN came back with. Whatever isn't the gate's one `out` ends this shell too:
- * KVM may have I/O to complete or events pending in it. */
-static void judge(struct shell *shell, int rc, struct life *life)
+/* What KVM_RUN came back with; 0 or -EAGAIN, as backend->run. Whatever isn't the gate's one
+ * `out` ends this shell too: KVM may have I/O to complete or events pending in it. */
+static int judge(struct shell *shell, int rc, struct life *life)
 {
 	const struct kvm_run *run = shell->kvm.run;
+	uint32_t vector;
 
 	if (rc == -EINTR) {
 		life->result = MFW_ERR_CPU;
@@ -253,19 +276,22 @@ static void judge(struct shell *shell, int rc, struct life *life)
 		life->result = MFW_OK;
 	} else {
 		life->result = MFW_ERR_CRASHED;
-		if (run->exit_reason == KVM_EXIT_IO && run->io.size == 1 &&
-			run->io.port - ARCH_PORT_EXCEPTION < ARCH_EXCEPTIONS)
-			explain(shell, run->io.port - ARCH_PORT_EXCEPTION, life);
-		else
+		vector = run->io.port - ARCH_PORT_EXCEPTION;
+		if (run->exit_reason != KVM_EXIT_IO || run->io.size != 1 ||
+			vector >= ARCH_EXCEPTIONS)
 			explain_exit(shell, life);
+		else if (inherited(shell, vector))
+			return -EAGAIN;
+		else
+			explain(shell, vector, life);
 	}
+	return 0;
 }
 
 static int kvm_run_life(struct shell *shell, struct life *life)
 {
 	kvm_state_reset(shell->kvm.run, &shell->kvm.sregs, &shell->monitor->layout);
-	judge(shell, enter(shell), life);
-	return 0;
+	return judge(shell, enter(shell, true), life);
 }
 
 static uint64_t kvm_floor(struct shell *shell)
@@ -274,7 +300,7 @@ static uint64_t kvm_floor(struct shell *shell)
 	struct life life = {0};
 
 	kvm_state_reset_registers(shell->kvm.run, &shell->monitor->layout, ARCH_FLOOR);
-	judge(shell, enter(shell), &life);
+	judge(shell, enter(shell, false), &life);
 	return life.result == MFW_OK ? monitor_now() - from : 0;
 }
 

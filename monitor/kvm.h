@@ -13,6 +13,8 @@
  *	page tables' accessed, dirty bits    preset, never change (large windows: sticky)
  *	DR0-3, DR6, DR7                      CPL 3 can't write them; DR6 of a life that met
  *	                                     a debug exception goes with its shell
+ *	a single step held back (VMX)        no call drops it: the life that it hits runs
+ *	                                     again, in a new VM (kvm.c, inherited)
  *	MSRs                                 CPL 3 can't write them; SYSCALL, SYSENTER off
  *
  * Any way out but the gate's discards the whole VM. tests/unit/monitor/audit_test.c
