@@ -3,13 +3,25 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "monitor/watchdog.h"
 
 static atomic_int killed;
+
+/* In place of the library's: the time of day is about to be set back by an hour. */
+int clock_gettime(clockid_t clock, struct timespec *t)
+{
+	int rc = (int)syscall(SYS_clock_gettime, clock, t);
+
+	if (clock == CLOCK_REALTIME)
+		t->tv_sec += 3600;
+	return rc;
+}
 
 static void count(struct shell *shell)
 {
