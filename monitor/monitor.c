@@ -37,7 +37,7 @@ int monitor_refuse(char error[MONITOR_ERROR_MAX], enum mfw_result result, const 
 
 /* ------------------------------------------------------- the fixed memory */
 
-static void fill_info(struct monitor *m, const uint8_t *data, size_t data_size)
+static void fill_info(struct monitor *m, size_t data_size)
 {
 	const struct image *image = m->image;
 	struct mf_info info = {
@@ -55,7 +55,8 @@ static void fill_info(struct monitor *m, const uint8_t *data, size_t data_size)
 	uint8_t both[64];
 
 	memcpy(info.image_digest, image->digest, 32);
-	crypto_hash_sha256(info.data_digest, data, data_size);
+	/* of the copy: whoever attached it may still write to it */
+	crypto_hash_sha256(info.data_digest, m->fixed + m->layout.data_at, data_size);
 	memcpy(m->fixed + (MF_ADDR_INFO - MF_ADDR_GATE), &info, sizeof(info));
 	memcpy(both, info.image_digest, 32);
 	memcpy(both + 32, info.data_digest, 32);
@@ -83,7 +84,7 @@ static int make_fixed(struct monitor *m, const uint8_t *data, size_t data_size)
 	}
 	if (data_size > 0)
 		memcpy(m->fixed + m->layout.data_at, data, data_size);
-	fill_info(m, data, data_size);
+	fill_info(m, data_size);
 	return 0;
 }
 
@@ -204,9 +205,15 @@ static void choose_backend(struct monitor *m)
 int monitor_open(struct monitor **out, const struct image *image, const uint8_t *data,
 	size_t data_size, const struct monitor_options *options, char error[MONITOR_ERROR_MAX])
 {
-	struct monitor *m = calloc(1, sizeof(*m));
+	struct monitor *m;
 	int rc;
 
+	if (data_size > MF_ADDR_DATA_END - MF_ADDR_DATA) {
+		snprintf(error, MONITOR_ERROR_MAX, "attached data: %zu bytes, %llu fit", data_size,
+			MF_ADDR_DATA_END - MF_ADDR_DATA);
+		return MFW_ERR_IMAGE;
+	}
+	m = calloc(1, sizeof(*m));
 	if (m == NULL)
 		return monitor_refuse(error, MFW_ERR_BACKEND, "memory");
 	m->image = image;

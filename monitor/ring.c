@@ -20,6 +20,8 @@ static int head_check(const struct mfw_head *head, uint64_t file_bytes)
 		return -EINVAL;
 	if (head->slots == 0 || head->slots > MFW_SLOTS || (head->slots & (head->slots - 1)))
 		return -EINVAL;
+	if (head->backend > MFW_BACKEND_PROCESS || head->birth > MFW_FRESH)
+		return -EINVAL;
 	if (head->event_area % MF_PAGE || head->effects_area % MF_PAGE ||
 		head->event_area < MF_EVENT_MIN || head->effects_area < MF_EFFECTS_MIN ||
 		head->event_area > area_max || head->effects_area > area_max)

@@ -143,6 +143,8 @@ static void bad_heads(void **state)
 	REFUSES(event_area = 0xfffff000u);
 	REFUSES(effects_area = 0);
 	REFUSES(effects_area = 0x80000000u);
+	REFUSES(backend = MFW_BACKEND_PROCESS + 1);
+	REFUSES(birth = MFW_FRESH + 1);
 	*h.head = good;
 	assert_int_equal(worker_open(&ring, &h), 0);
 	worker_close(&ring, &h);

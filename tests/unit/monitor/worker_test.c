@@ -220,6 +220,21 @@ static void threads_without_a_shell_process(void **state)
 	threads_without_a_shell(MFW_BACKEND_PROCESS, MFW_FD_END + 4);
 }
 
+/* A hub that attaches more than the map has room for: the regions behind would lie in it. */
+static void too_much_data(void **state)
+{
+	struct hub h;
+
+	(void)state;
+	hub_open(&h, MFW_BACKEND_PROCESS, 1);
+	h.data = memfd_create("worker-test-data", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(h.data, (off_t)(MF_ADDR_WINDOW_END - MF_ADDR_DATA)), 0);
+	hub_start(&h, "counter", 0);
+	assert_int_equal(h.status->state, MFW_FAILED);
+	assert_int_equal(h.status->code, MFW_ERR_IMAGE);
+	hub_close(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +242,7 @@ int main(void)
 		cmocka_unit_test(survives_a_stop_process),
 		cmocka_unit_test(threads_without_a_shell_kvm),
 		cmocka_unit_test(threads_without_a_shell_process),
+		cmocka_unit_test(too_much_data),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
