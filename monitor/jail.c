@@ -80,7 +80,7 @@ static const struct sandbox_rule process_rules[] = {
 	ONLY(prctl, 0, 0xffffffffu, PR_SET_NO_NEW_PRIVS, "for seccomp"),
 	ONLY(prctl, 0, 0xffffffffu, PR_SET_DUMPABLE, "nobody traces it"),
 	ANY(arch_prctl, "no CPUID for guests"),
-	ANY(prlimit64, "no core dump"),
+	ONLY(prlimit64, 0, 0xffffffffu, 0, "no core dump, of its own"),
 	ANY(dup3, "its two descriptors"),
 	ANY(close_range, "no others"),
 	ANY(rseq, "glibc's, whose memory goes away"),

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -86,6 +87,7 @@ static const struct attempt process_only[] = {
 	{"writable and executable memory", SYS_mmap,
 		{0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS}},
 	{"KVM_CREATE_VM", SYS_ioctl, {0, KVM_CREATE_VM}},
+	{"limits of others", SYS_prlimit64, {1, RLIMIT_NOFILE, 0, 0}},
 };
 
 static const struct attempt allowed[] = {
