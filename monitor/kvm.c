@@ -166,6 +166,7 @@ static int kvm_open(struct shell *shell, bool init, char error[MONITOR_ERROR_MAX
 {
 	const struct layout *layout = &shell->monitor->layout;
 	const char *what;
+	clockid_t clock;
 	int rc;
 
 	shell->kvm.vm = shell->kvm.vcpu = -1;
@@ -176,9 +177,9 @@ static int kvm_open(struct shell *shell, bool init, char error[MONITOR_ERROR_MAX
 		kvm_close(shell);
 		return refuse(error, -rc, what);
 	}
-	shell->watch.clock = CLOCK_THREAD_CPUTIME_ID;
-	if (pthread_getcpuclockid(pthread_self(), &shell->watch.clock) != 0)
-		shell->watch.clock = CLOCK_MONOTONIC;
+	if (pthread_getcpuclockid(pthread_self(), &clock) != 0)
+		clock = CLOCK_MONOTONIC;
+	shell->watch.clock = clock;
 	shell->kvm.thread = pthread_self();
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "image/fault.h"
 #include "monitor/arch/arch.h"
 #include "monitor/core.h"
 #include "monitor/kvm.h"
@@ -124,9 +125,10 @@ static void say_why(const struct life *life, char error[MONITOR_ERROR_MAX])
 	uint32_t at = sizeof(struct mf_effects);
 
 	if (life->result == MFW_ERR_CRASHED) {
-		snprintf(error, MONITOR_ERROR_MAX, "mf_init crashed: %s at 0x%llx, touching 0x%llx",
-			arch_exception_name(life->vector), (unsigned long long)life->address,
-			(unsigned long long)life->touched);
+		snprintf(error, MONITOR_ERROR_MAX,
+			"mf_init crashed: %s %s at 0x%llx, touching 0x%llx",
+			fault_short(life->vector), fault_long(life->vector),
+			(unsigned long long)life->address, (unsigned long long)life->touched);
 		return;
 	}
 	/* the last log is what mf_fail said; sizes are the guest's word, so each is checked */

@@ -172,6 +172,7 @@ static int refuse(char error[MONITOR_ERROR_MAX], int err, const char *what)
 static int process_open(struct shell *shell, bool init, char error[MONITOR_ERROR_MAX])
 {
 	int to[2], from[2], rc;
+	clockid_t clock;
 
 	(void)init; /* map_region reads shell->init */
 	shell->process.pid = 0;
@@ -194,8 +195,9 @@ static int process_open(struct shell *shell, bool init, char error[MONITOR_ERROR
 		process_close(shell);
 		return refuse(error, -rc, "the gated process didn't start");
 	}
-	if (clock_getcpuclockid(shell->process.pid, &shell->watch.clock) != 0)
-		shell->watch.clock = CLOCK_MONOTONIC;
+	if (clock_getcpuclockid(shell->process.pid, &clock) != 0)
+		clock = CLOCK_MONOTONIC;
+	shell->watch.clock = clock;
 	return 0;
 }
 

@@ -61,9 +61,4 @@ uint64_t arch_gated_signal(void);
 uint64_t arch_gated_read(void);
 uint64_t arch_gated_write(void);
 
-/* The name of an exception, "#PF page fault". */
-const char *arch_exception_name(uint32_t vector);
-/* Does the processor push an error code for it? */
-int arch_exception_has_code(uint32_t vector);
-
 #endif
