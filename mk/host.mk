@@ -120,4 +120,7 @@ build/svm/tss.so: tests/svm/tss.c mk/flags.mk
 	@mkdir -p $(@D)
 	$(call say,cc shared,$<)
 	$(Q)$(CC) $(HOST_CFLAGS) -shared -fPIC -o $@ $<
-svm: all build/svm/probe build/svm/tss.so $(patsubst %.c,build/%,$(wildcard tests/unit/monitor/*_test.c))
+build/svm/mayfly-worker: build/host/monitor/worker_main.o $(WORKER_LIBS)
+	@mkdir -p $(@D)
+	$(call link,$^,$(LIBS_WORKER))
+svm: all $(addprefix build/svm/,probe tss.so mayfly-worker) $(patsubst %.c,build/%,$(wildcard tests/unit/monitor/*_test.c))

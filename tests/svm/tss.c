@@ -6,12 +6,13 @@
  * CPL 3 faults under QEMU and nowhere else. This library is loaded before the programs of tests
  * and says 9 to KVM wherever they said 11; nothing else is changed on its way.
  */
-#include <dlfcn.h>
 #include <linux/kvm.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define BUSY      11
 #define AVAILABLE 9
@@ -25,12 +26,10 @@ static void mend(struct kvm_sregs *sregs)
 		sregs->tr.type = AVAILABLE;
 }
 
-/* The page that a vCPU shares is the only file mapping of its descriptor. */
+/* The page that a vCPU shares is the last thing mapped of its descriptor. */
 void *mmap(void *at, size_t size, int rights, int flags, int fd, off_t offset)
 {
-	void *(*next)(void *, size_t, int, int, int, off_t) =
-		(void *(*)(void *, size_t, int, int, int, off_t))dlsym(RTLD_NEXT, "mmap");
-	void *p = next(at, size, rights, flags, fd, offset);
+	void *p = (void *)syscall(SYS_mmap, at, size, rights, flags, fd, offset);
 
 	if (fd >= 0 && fd < CPUS && p != MAP_FAILED)
 		run_of[fd] = p;
@@ -39,8 +38,6 @@ void *mmap(void *at, size_t size, int rights, int flags, int fd, off_t offset)
 
 int ioctl(int fd, unsigned long request, ...)
 {
-	int (*next)(int, unsigned long, void *) =
-		(int (*)(int, unsigned long, void *))dlsym(RTLD_NEXT, "ioctl");
 	struct kvm_sregs copy;
 	va_list rest;
 	void *argument;
@@ -55,5 +52,5 @@ int ioctl(int fd, unsigned long request, ...)
 		mend(&copy);
 		argument = &copy;
 	}
-	return next(fd, request, argument);
+	return (int)syscall(SYS_ioctl, fd, request, argument);
 }

@@ -33,6 +33,13 @@ static void judge(struct service *s, const struct verdict *v, enum mfw_backend b
 			v->result, vector);
 }
 
+/* Does the processor raise what this payload asks for? */
+static bool is_raised(const char *payload)
+{
+	return !emulated() ||
+		(strcmp(payload, "icebp") != 0 && strcmp(payload, "sse-exception") != 0);
+}
+
 /* Each payload in turn, and after each one that must be served. */
 static void judge_all(const char *guest, enum mfw_backend backend, const struct verdict *v,
 	size_t n, const char *good)
@@ -43,7 +50,8 @@ static void judge_all(const char *guest, enum mfw_backend backend, const struct 
 	need_backend(backend);
 	service_open(&s, guest, backend);
 	for (size_t i = 0; i < n; i++) {
-		judge(&s, &v[i], backend);
+		if (is_raised(v[i].payload))
+			judge(&s, &v[i], backend);
 		life = service_ask_text(&s, good);
 		assert_int_equal(life.result, MFW_OK);
 	}
@@ -367,6 +375,8 @@ static void inherited_step(void **state)
 
 	(void)state;
 	need_backend(MFW_BACKEND_KVM);
+	if (emulated())
+		skip();
 	service_open(&s, "flags", MFW_BACKEND_KVM);
 	real = mending = *s.monitor->backend;
 	mending.open = open_mended;

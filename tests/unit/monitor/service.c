@@ -21,6 +21,11 @@ int kvm_fd(void)
 	return fd < 0 ? -1 : fd;
 }
 
+bool emulated(void)
+{
+	return getenv("MAYFLY_EMULATED") != NULL;
+}
+
 void need_backend(enum mfw_backend backend)
 {
 	if (backend == MFW_BACKEND_KVM && kvm_fd() < 0)

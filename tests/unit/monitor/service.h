@@ -25,6 +25,8 @@ struct service {
 
 /* Descriptor of /dev/kvm, -1 where there is none. Tests skip then. */
 int kvm_fd(void);
+/* Is this the machine of tests/svm, whose emulator knows neither ICEBP nor exceptions of SSE? */
+bool emulated(void);
 /* Calls skip() where the backend can't run. */
 void need_backend(enum mfw_backend backend);
 
