@@ -37,7 +37,7 @@ static const char usage[] =
 	"  --data [NAME=]FILE   attach a file\n"
 	"  --config KEY=VALUE   attach a setting\n"
 	"  --name NAME          instead of the image's own\n"
-	"  --backend auto|kvm|process   --birth pooled|fresh   --core any|hub|N\n"
+	"  --backend auto|kvm|process   --birth pooled|fresh   --core auto|any|hub|N\n"
 	"  --threads N          lives at once        --queue N    events that may wait\n"
 	"  --idle TIME          a worker without events ends after it (10s)\n"
 	"  --deadline TIME      from an event to its answer\n"

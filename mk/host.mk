@@ -5,7 +5,7 @@ LAYERS_HOST := base wire sys image store monitor hub cli
 MAINS := cli/main.c hub/main.c monitor/worker_main.c
 
 host-object = $(patsubst %,$(B)/host/%.o,$(basename $(1)))
-layer-src = $(sort $(filter-out $(MAINS),$(wildcard $(1)/*.c $(1)/arch/$(ARCH)/*.c \
+layer-src = $(sort $(filter-out $(MAINS),$(wildcard $(1)/*.c $(1)/*/*.c $(1)/arch/$(ARCH)/*.c \
 	$(1)/arch/$(ARCH)/*.S)))
 host-archive = $(if $(call layer-src,$(1)),$(B)/host/$(1).a)
 

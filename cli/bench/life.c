@@ -1,5 +1,5 @@
 /*
- * cli/bench_life.c - the threads that measure; see bench.h.
+ * cli/bench/life.c - the threads that measure; see bench.h.
  *
  * Work goes in blocks: every thread enters bare VMs (the floor), makes raw ones
  * where they are compared with, then lives; then, while all of them wait, the main
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/bench.h"
+#include "cli/bench/bench.h"
 #include "cli/commands.h"
 #include "cli/out.h"
 #include "cli/fault.h"

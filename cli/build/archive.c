@@ -1,7 +1,7 @@
 /*
- * cli/build_archive.c - see cli/build_archive.h.
+ * cli/build/archive.c - see cli/build/archive.h.
  */
-#include "cli/build_archive.h"
+#include "cli/build/archive.h"
 
 #include <ar.h>
 #include <errno.h>

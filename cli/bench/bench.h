@@ -1,13 +1,13 @@
 /*
- * cli/bench.h - the parts of `mayfly bench`: samples, what a birth is compared
+ * cli/bench/bench.h - the parts of `mayfly bench`: samples, what a birth is compared
  * with, and the threads that measure.
  *
  * Threads that run vCPUs can't use the C library's clock (it reads the TSC, which
  * faults there): bench_now asks the kernel, which costs every measured life the
  * price of one such call (reported as clock_ns).
  */
-#ifndef CLI_BENCH_H
-#define CLI_BENCH_H
+#ifndef CLI_BENCH_BENCH_H
+#define CLI_BENCH_BENCH_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,7 +26,7 @@ static inline uint64_t bench_now(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* --- bench_samples.c: durations in ns. A zeroed struct is empty; free `ns`. */
+/* --- samples.c: durations in ns. A zeroed struct is empty; free `ns`. */
 struct samples {
 	uint64_t *ns;
 	size_t count, room;
@@ -36,7 +36,7 @@ void samples_join(struct samples *to, const struct samples *from);
 /* Sorts in place. 0 if there are none. part: 0 ... 1. */
 uint64_t samples_part(struct samples *s, double part);
 
-/* --- bench_peers.c: what a birth is compared with. Each makes one round and returns
+/* --- peers.c: what a birth is compared with. Each makes one round and returns
  * its ns; 0: it didn't work. */
 
 /* A process: posix_spawn of mayfly-spawnee, event in, reply out, gone. */
@@ -59,7 +59,7 @@ uint64_t peer_pipe(const struct peer_pipe *pipe);
  * instruction, destroyed. */
 uint64_t peer_raw_vm(int kvm_fd);
 
-/* --- bench_life.c: the lives */
+/* --- life.c: the lives */
 enum bench_birth { BENCH_POOLED, BENCH_FRESH, BENCH_COLD };
 
 struct bench_plan {

@@ -1,5 +1,5 @@
 /*
- * cli/doctor_walls.c - which walls around a guest this host enforces, tried out: in
+ * cli/doctor/walls.c - which walls around a guest this host enforces, tried out: in
  * a VM, and in a process. Those that keep lives apart from each other and from the
  * host must hold; those that keep lives deterministic are backed up by the builder,
  * which refuses the instructions.
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "abi/guest.h"
-#include "cli/doctor.h"
+#include "cli/doctor/doctor.h"
 
 /* ------------------------------------------------------------------- in a VM */
 

@@ -1,4 +1,4 @@
-/* cli/doctor_kvm.c - the kvm backend: the device, which KVM it is, what it can do. */
+/* cli/doctor/kvm.c - the kvm backend: the device, which KVM it is, what it can do. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/doctor.h"
+#include "cli/doctor/doctor.h"
 
 static void todo_denied(struct doctor_line *line)
 {

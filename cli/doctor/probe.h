@@ -1,5 +1,5 @@
 /*
- * cli/doctor_probe.h - try the walls around a guest on this host's KVM: a small VM
+ * cli/doctor/probe.h - try the walls around a guest on this host's KVM: a small VM
  * runs one forbidden instruction at CPL 3 and is watched. Done in a child process.
  */
 #ifndef CLI_DOCTOR_PROBE_H

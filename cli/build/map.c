@@ -1,5 +1,5 @@
 /*
- * cli/build_map.c - which modules are in an image, how big and why, from the
+ * cli/build/map.c - which modules are in an image, how big and why, from the
  * linker's map: its list "Archive member included to satisfy reference by file
  * (symbol)", and its list of input sections.
  */
@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/build.h"
-#include "cli/build_archive.h"
+#include "cli/build/build.h"
+#include "cli/build/archive.h"
 #include "cli/commands.h"
 #include "cli/out.h"
 

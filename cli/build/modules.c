@@ -1,12 +1,12 @@
 /*
- * cli/build_modules.c - are the modules that a manifest names there?
+ * cli/build/modules.c - are the modules that a manifest names there?
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/build.h"
-#include "cli/build_archive.h"
+#include "cli/build/build.h"
+#include "cli/build/archive.h"
 #include "cli/commands.h"
 #include "cli/out.h"
 #include "image/nearest.h"

@@ -1,9 +1,9 @@
-/* cli/bench_samples.c - see bench.h */
+/* cli/bench/samples.c - see bench.h */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/bench.h"
+#include "cli/bench/bench.h"
 #include "cli/commands.h"
 
 void samples_add(struct samples *s, uint64_t ns)

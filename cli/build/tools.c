@@ -1,5 +1,5 @@
 /*
- * cli/build_tools.c - run compiler, linker and objdump; find the library OS.
+ * cli/build/tools.c - run compiler, linker and objdump; find the library OS.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/build.h"
+#include "cli/build/build.h"
 #include "cli/commands.h"
 #include "cli/out.h"
 

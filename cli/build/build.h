@@ -1,13 +1,13 @@
 /*
- * cli/build.h - what the steps of `mayfly build` pass on: from a directory with
+ * cli/build/build.h - what the steps of `mayfly build` pass on: from a directory with
  * mayfly.yaml and sources to NAME.mfy and NAME.debug.
  *
  * Every step returns an exit status (0, STATUS_...), having said on stderr what is
  * wrong. struct build owns all that it points to; build_free frees it, and
  * removes the directory of objects.
  */
-#ifndef CLI_BUILD_H
-#define CLI_BUILD_H
+#ifndef CLI_BUILD_BUILD_H
+#define CLI_BUILD_BUILD_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,38 +42,38 @@ struct build {
 	struct mfi_module module[BUILD_MODULES];
 };
 
-/* build_sources.c: mayfly.yaml, the list of sources, what each object may hold. */
+/* sources.c: mayfly.yaml, the list of sources, what each object may hold. */
 int build_read_manifest(struct build *b);
 int build_list_sources(struct build *b);
 int build_compile(struct build *b);
 /* temp/main.c.o; malloc'ed */
 char *build_object(const struct build *b, size_t source);
 
-/* build_objects.c: refuses sections that would have no place, or the wrong one. */
+/* objects.c: refuses sections that would have no place, or the wrong one. */
 int build_check_objects(const struct build *b);
 
-/* build_link.c: objects and libmayfly-os.a to b->linked, with a map at temp/map. */
+/* link.c: objects and libmayfly-os.a to b->linked, with a map at temp/map. */
 int build_link(struct build *b);
 uint64_t build_data_address(const struct build *b);
 
-/* build_undefined.c: explains what the linker said, one line a mistake. */
+/* undefined.c: explains what the linker said, one line a mistake. */
 int build_explain_link(const struct build *b, const char *output);
 
-/* build_ban.c: refuses instructions that would tell two equal lives apart. */
+/* ban.c: refuses instructions that would tell two equal lives apart. */
 int build_check_instructions(const struct build *b);
 
-/* build_modules.c: refuses a manifest that names modules which the library OS hasn't. */
+/* modules.c: refuses a manifest that names modules which the library OS hasn't. */
 int build_check_modules(struct build *b);
 
-/* build_map.c: b->module from the linker's map. */
+/* map.c: b->module from the linker's map. */
 int build_modules(struct build *b);
 
-/* build_image.c: segments, note and grants into b->image. */
+/* image.c: segments, note and grants into b->image. */
 int build_describe(struct build *b);
 /* The budget: b->image as bytes of `size`; the last build at b->out may tell what grew. */
 int build_check_budget(const struct build *b, size_t size);
 
-/* build_tools.c: other programs and our own files. */
+/* tools.c: other programs and our own files. */
 struct tool_output {
 	char *text; /* stdout and stderr, zero-terminated; owned by the caller */
 	size_t size;

@@ -1,12 +1,12 @@
 /*
- * cli/build_link.c - objects and the library OS become one linked ELF file.
+ * cli/build/link.c - objects and the library OS become one linked ELF file.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/build.h"
+#include "cli/build/build.h"
 #include "cli/commands.h"
 #include "cli/out.h"
 

@@ -1,4 +1,4 @@
-/* cli/bench_samples.c: percentiles of known samples. */
+/* cli/bench/samples.c: percentiles of known samples. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "cli/bench.h"
+#include "cli/bench/bench.h"
 
 static void none(void **state)
 {

@@ -1,5 +1,5 @@
 /*
- * cli/build_sources.c - read mayfly.yaml, find the sources, compile them.
+ * cli/build/sources.c - read mayfly.yaml, find the sources, compile them.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/build.h"
+#include "cli/build/build.h"
 #include "cli/commands.h"
 #include "cli/out.h"
 

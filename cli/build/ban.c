@@ -1,5 +1,5 @@
 /*
- * cli/build_ban.c - refuse instructions by which two lives of one event could
+ * cli/build/ban.c - refuse instructions by which two lives of one event could
  * differ: clocks, random numbers, the processor's name. Looked for in the linked
  * code, so that assembly and the library OS are covered too. The monitor makes
  * most of them fault as well; this tells the author before.
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/build.h"
+#include "cli/build/build.h"
 #include "cli/commands.h"
 #include "cli/out.h"
 

@@ -1,5 +1,5 @@
 /*
- * cli/build_image.c - from the linked ELF file to the description that
+ * cli/build/image.c - from the linked ELF file to the description that
  * image_write makes an image of: segments, sizes, grants; and what the budget
  * says to the result.
  */
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/build.h"
+#include "cli/build/build.h"
 #include "cli/commands.h"
 #include "cli/out.h"
 #include "image/note.h"

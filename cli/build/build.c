@@ -1,5 +1,5 @@
 /*
- * cli/build.c - `mayfly build`: the order of the steps.
+ * cli/build/build.c - `mayfly build`: the order of the steps.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/build.h"
+#include "cli/build/build.h"
 #include "cli/commands.h"
 #include "cli/out.h"
 #include "image/write.h"

@@ -1,5 +1,5 @@
 /*
- * cli/doctor.c - mayfly doctor: what this machine has, what it lacks, and what to
+ * cli/doctor/doctor.c - mayfly doctor: what this machine has, what it lacks, and what to
  * do about each. Checks stand in doctor_kvm.c, doctor_walls.c and doctor_host.c.
  */
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "cli/doctor.h"
+#include "cli/doctor/doctor.h"
 #include "cli/out.h"
 #include "sys/fd.h"
 

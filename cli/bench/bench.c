@@ -1,5 +1,5 @@
 /*
- * cli/bench.c - mayfly bench: births a second and their price, beside what they are
+ * cli/bench/bench.c - mayfly bench: births a second and their price, beside what they are
  * measured against: a bare entry into a VM, a bare VM, a process.
  */
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/bench.h"
+#include "cli/bench/bench.h"
 #include "cli/commands.h"
 #include "cli/out.h"
 

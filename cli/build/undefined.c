@@ -1,5 +1,5 @@
 /*
- * cli/build_undefined.c - the linker's complaints in our words: which file calls
+ * cli/build/undefined.c - the linker's complaints in our words: which file calls
  * what, and what a service uses instead.
  */
 #include <ctype.h>
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/build.h"
-#include "cli/build_archive.h"
+#include "cli/build/build.h"
+#include "cli/build/archive.h"
 #include "cli/commands.h"
 #include "cli/out.h"
 #include "image/nearest.h"

@@ -1,5 +1,5 @@
 /*
- * cli/build_archive.h - what libmayfly-os.a has: its index of symbols and the
+ * cli/build/archive.h - what libmayfly-os.a has: its index of symbols and the
  * names of its members (GNU ar's format). Damaged archives end the walk.
  */
 #ifndef CLI_BUILD_ARCHIVE_H

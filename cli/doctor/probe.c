@@ -1,4 +1,4 @@
-/* cli/doctor_probe.c - see doctor_probe.h. x86-64 only, like the walls it tries. */
+/* cli/doctor/probe.c - see probe.h. x86-64 only, like the walls it tries. */
 #include <errno.h>
 #include <linux/kvm.h>
 #include <signal.h>
@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/doctor_probe.h"
+#include "cli/doctor/probe.h"
 
 #define ARCH_SET_CPUID 0x1012
 #define PAGE           0x1000u

@@ -1,14 +1,14 @@
 /*
- * cli/doctor.h - the parts of `mayfly doctor`: checks, each of which looks at one
+ * cli/doctor/doctor.h - the parts of `mayfly doctor`: checks, each of which looks at one
  * thing of this machine and fills in one line.
  */
-#ifndef CLI_DOCTOR_H
-#define CLI_DOCTOR_H
+#ifndef CLI_DOCTOR_DOCTOR_H
+#define CLI_DOCTOR_DOCTOR_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "cli/doctor_probe.h"
+#include "cli/doctor/probe.h"
 
 enum doctor_level { DOCTOR_OK, DOCTOR_WARN, DOCTOR_MISSING };
 

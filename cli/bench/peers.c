@@ -1,4 +1,4 @@
-/* cli/bench_peers.c - what a birth is compared with; see bench.h */
+/* cli/bench/peers.c - what a birth is compared with; see bench.h */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "cli/bench.h"
+#include "cli/bench/bench.h"
 #include "sys/fd.h"
 
 /* ---------------------------------------------------------------- a process */

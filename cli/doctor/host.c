@@ -1,4 +1,4 @@
-/* cli/doctor_host.c - kernel, processors, limits; and what `mayfly build` needs. */
+/* cli/doctor/host.c - kernel, processors, limits; and what `mayfly build` needs. */
 #include <dirent.h>
 #include <errno.h>
 #include <linux/landlock.h>
@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/doctor.h"
+#include "cli/doctor/doctor.h"
 
 /* ------------------------------------------------------------------- the host */
 

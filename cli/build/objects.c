@@ -1,5 +1,5 @@
 /*
- * cli/build_objects.c - look at each object before it is linked: what a section
+ * cli/build/objects.c - look at each object before it is linked: what a section
  * wants to be must be something that a guest has. The linker would refuse some
  * of it too, but can't say what to do instead.
  */
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/build.h"
+#include "cli/build/build.h"
 #include "cli/commands.h"
 #include "cli/out.h"
 
