@@ -156,8 +156,11 @@ static int take_core(
 	char path[64], *end;
 	long n;
 
+	s->core = CORE_AUTO;
+	if (!text || strcmp(text, "auto") == 0)
+		return 0;
 	s->core = CORE_ANY;
-	if (!text || strcmp(text, "any") == 0)
+	if (strcmp(text, "any") == 0)
 		return 0;
 	s->core = CORE_HUB;
 	if (strcmp(text, "hub") == 0)
@@ -168,7 +171,8 @@ static int take_core(
 		return 0;
 	snprintf(path, sizeof(path), "services.%u.core", i);
 	return reading_bad(b->r, path,
-		"core: '%.20s' is neither 'any', nor 'hub', nor a core's number from 0 to %ld",
+		"core: '%.20s' is neither 'auto', nor 'any', nor 'hub', nor a core's number from 0 "
+	        "to %ld",
 		text, sysconf(_SC_NPROCESSORS_CONF) - 1);
 }
 

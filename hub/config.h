@@ -15,7 +15,7 @@
 #define CONFIG_FILE_MAX  (1u << 20)
 #define CONFIG_LIST_MAX  64u
 
-enum config_core { CORE_ANY = -1, CORE_HUB = -2 }; /* or a number */
+enum config_core { CORE_ANY = -1, CORE_HUB = -2, CORE_AUTO = -3 }; /* or a number */
 
 /* What one `- image: ...` says. Paths are absolute or relative to the working directory. */
 struct config_service {

@@ -73,7 +73,8 @@ static void put_line(struct report *r, const char *line, size_t n)
 /* Consumes `object`. */
 static void put_json(struct report *r, json_t *object)
 {
-	char *text = r->json && object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+	char *text = r->json && object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6))
+				       : NULL;
 
 	json_decref(object);
 	if (!text)

@@ -225,8 +225,10 @@ static void kick(struct loop_later *later)
 {
 	struct service *s = LOOP_OWNER(later, struct service, kick);
 
-	if (s->link)
-		link_kick(s->link);
+	if (!s->link)
+		return;
+	near_handover(&s->near, link_pid(s->link), s->posted, loop_idle(s->hub->loop));
+	link_kick(s->link);
 }
 
 /* ------------------------------------------------------ from a dead worker */
@@ -384,6 +386,7 @@ void service_init(struct service *service, struct hub *hub)
 	memset(service, 0, sizeof(*service));
 	service->hub = hub;
 	service->image_fd = service->data_fd = service->core = -1;
+	near_reset(&service->near, true);
 	service->timer.fire = tick;
 	service->kick.run = kick;
 	service->crashes.burst = 3;

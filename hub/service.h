@@ -16,6 +16,7 @@
 #include "abi/image.h"
 #include "abi/worker.h"
 #include "hub/link.h"
+#include "hub/near.h"
 #include "hub/task.h"
 #include "image/manifest.h"
 #include "image/symbols.h"
@@ -44,7 +45,7 @@ struct service {
 	struct manifest manifest;
 	int image_fd, data_fd; /* data_fd -1: nothing attached */
 	struct mfw_head head;  /* for its workers */
-	int core;              /* its worker stays there; -1: anywhere */
+	int core;              /* its worker's; or enum config_core */
 	unsigned queue_most;
 	uint64_t idle_ns, deadline_ns;
 	struct symbols *symbols; /* read when something crashes */
@@ -62,13 +63,14 @@ struct service {
 	struct link *link;
 	struct loop_source wake, process, words;
 	struct loop_timer timer; /* the next thing that time brings */
-	struct loop_later kick;  /* tell the worker of what was posted in this round */
-	uint64_t started_ns;     /* when this worker was */
-	uint64_t active_ns;      /* when the last event came or went */
-	uint64_t heard_ns;       /* when the worker last gave a sign of life */
-	uint64_t worker_lives;   /* of this one */
-	uint64_t backoff_until;  /* no new worker before */
-	unsigned failures;       /* workers in a row that did no good */
+	struct near near;
+	struct loop_later kick; /* tell the worker of what was posted in this round */
+	uint64_t started_ns;    /* when this worker was */
+	uint64_t active_ns;     /* when the last event came or went */
+	uint64_t heard_ns;      /* when the worker last gave a sign of life */
+	uint64_t worker_lives;  /* of this one */
+	uint64_t backoff_until; /* no new worker before */
+	unsigned failures;      /* workers in a row that did no good */
 	struct log_rate crashes, logs, says;
 	struct service_counts counts;
 };

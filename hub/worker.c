@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hub/config.h"
 #include "hub/hub.h"
 #include "hub/life.h"
 #include "sys/clock.h"
@@ -225,7 +226,7 @@ bool worker_start(struct service *service)
 		.data_fd = service->data_fd,
 		.kvm_fd = service->head.backend == MFW_BACKEND_KVM ? hub->kvm_fd : -1,
 		.null_fd = hub->null_fd,
-		.cpu = service->core,
+		.cpu = service->core >= 0 ? service->core : -1,
 	};
 	char why[256];
 	int err = link_open(&service->link, &options);
@@ -236,6 +237,8 @@ bool worker_start(struct service *service)
 		return false;
 	}
 	service->worker = WORKER_STARTING;
+	/* with several threads there is no one place for them */
+	near_reset(&service->near, service->core != CORE_AUTO || service->head.threads > 1);
 	service->counts.workers++;
 	service->worker_lives = 0;
 	service->started_ns = service->heard_ns = service->active_ns = clock_mono_ns();

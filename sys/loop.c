@@ -13,6 +13,7 @@ struct loop {
 	int fd;
 	bool stopped;
 	uint64_t now;
+	uint64_t idle_ns, whole_ns; /* of the recent rounds, older ones counting less */
 	struct epoll_event batch[BATCH];
 	int batch_at, batch_count; /* what is still to be dealt with in this round */
 	struct loop_timer **heap;  /* heap[1] is the earliest */
@@ -210,7 +211,7 @@ static void run_later(struct loop *loop)
 
 /* ------------------------------------------------------------------- wait */
 
-static int wait_ms(struct loop *loop, int most_ms)
+static int wait_ms(struct loop *loop, uint64_t now, int most_ms)
 {
 	uint64_t ns, ms;
 
@@ -218,10 +219,9 @@ static int wait_ms(struct loop *loop, int most_ms)
 		return 0;
 	if (loop->timers == 0)
 		return most_ms;
-	loop->now = clock_mono_ns();
-	if (loop->heap[1]->at <= loop->now)
+	if (loop->heap[1]->at <= now)
 		return 0;
-	ns = loop->heap[1]->at - loop->now;
+	ns = loop->heap[1]->at - now;
 	ms = ns / CLOCK_MS + 1; /* rather late than in vain */
 	if (ms > 3600000)
 		ms = 3600000;
@@ -233,13 +233,34 @@ uint64_t loop_now(const struct loop *loop)
 	return loop->now;
 }
 
+/* One round's time at work and asleep. After about MEMORY_NS the past counts half. */
+#define MEMORY_NS (10 * CLOCK_MS)
+static void learn(struct loop *loop, uint64_t work, uint64_t sleep)
+{
+	loop->idle_ns += sleep;
+	loop->whole_ns += sleep + work;
+	if (loop->whole_ns >= 2 * MEMORY_NS) {
+		uint64_t share = loop->whole_ns / MEMORY_NS;
+
+		loop->idle_ns /= share;
+		loop->whole_ns /= share;
+	}
+}
+
+unsigned loop_idle(const struct loop *loop)
+{
+	return loop->whole_ns > 0 ? (unsigned)(loop->idle_ns * 100 / loop->whole_ns) : 100;
+}
+
 int loop_once(struct loop *loop, int most_ms)
 {
-	int n = epoll_wait(loop->fd, loop->batch, BATCH, wait_ms(loop, most_ms));
+	uint64_t began = loop->now, before = clock_mono_ns();
+	int n = epoll_wait(loop->fd, loop->batch, BATCH, wait_ms(loop, before, most_ms));
 
 	if (n < 0 && errno != EINTR)
 		return -errno;
 	loop->now = clock_mono_ns();
+	learn(loop, before - began, loop->now - before);
 	loop->batch_count = n < 0 ? 0 : n;
 	for (loop->batch_at = 0; loop->batch_at < loop->batch_count;) {
 		struct epoll_event *e = &loop->batch[loop->batch_at++];

@@ -50,6 +50,8 @@ void loop_later_cancel(struct loop *loop, struct loop_later *later);
 
 /* The time when this round began: good enough for deadlines, free of charge. */
 uint64_t loop_now(const struct loop *loop);
+/* How much of the time this thread has waited of late, in percent. */
+unsigned loop_idle(const struct loop *loop);
 
 /* Runs until loop_stop; 0 or -errno. */
 int loop_run(struct loop *loop);

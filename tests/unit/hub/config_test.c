@@ -101,7 +101,7 @@ static void test_whole(void **state)
 	assert_string_equal(s->image, "/srv/echo.mfy");
 	assert_int_equal(s->backend, MFW_BACKEND_PROCESS); /* that of the file */
 	assert_false(s->birth_given);
-	assert_int_equal(s->core, CORE_ANY);
+	assert_int_equal(s->core, CORE_AUTO);
 	assert_int_equal(s->idle_ns, 10000000000u);
 	assert_int_equal(s->queue, 0);
 	config_close(&c);
@@ -127,7 +127,7 @@ static const struct {
 	{ONE "    tcp: [127.0.0.1:5, 1.2.3.4]\n", ":4:24:", "'1.2.3.4' is not an address"},
 	{ONE "    backend: vkm\n", ":4:14:", "did you mean 'kvm'?"},
 	{ONE "    birth: twice\n", ":4:12:", "there are pooled, fresh"},
-	{ONE "    core: 99999\n", ":4:11:", "neither 'any'"},
+	{ONE "    core: 99999\n", ":4:11:", "neither 'auto'"},
 	{ONE "    limits: {idle: 5}\n", ":4:20:", "'5' is not a time"},
 	{ONE "    limits: {queue: 0}\n", ":4:21:", "out of bounds"},
 	{ONE "    limits: {threads: many}\n", ":4:23:", "'many' is not a whole number"},
