@@ -202,14 +202,14 @@ def test_banned_instructions(mayfly, service, instruction, hint):
     word = instruction.split()[0]
     text = MAIN % f'__asm__ volatile("{instruction.replace("%", "%%")}" : : : "rax", "rbx", "rcx", "rdx");'
     refused(mayfly("build", service(main_c=text)), 2,
-            f"mf_main (0x2", f") holds the instruction '{word}': ", hint)
+            f"mf_main (0x14", f") holds the instruction '{word}': ", hint)
 
 
 def test_banned_instructions_in_assembly(mayfly, service):
     done = mayfly("build", service(
         main_c=GOOD.replace("(void)ev;", "extern void ticks(void); (void)ev; ticks();"),
         ticks_S=".text\n.globl ticks\nticks:\n\trdtsc\n\tret\n"))
-    refused(done, 2, "ticks (0x2", "'rdtsc'")
+    refused(done, 2, "ticks (0x14", "'rdtsc'")
 
 
 @pytest.mark.parametrize("declaration, words", [
