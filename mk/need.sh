@@ -19,13 +19,11 @@ PACKAGES_TEST=(
 	"libcmocka-dev:unit tests"
 	"python3:end-to-end tests"
 	"python3-pytest:end-to-end tests"
-	"ldnsutils:drill, a second DNS client"
 	"clang-format:checks the layout of the sources"
-	"strace:end-to-end tests see which system calls are made"
 	"qemu-system-x86:a machine with AMD's virtualisation, emulated"
 	"busybox-static:what that machine starts with"
 	"cpio:packs its file system"
-	"xz-utils:unpacks its kernel"
+	"libevent-2.1-7:for nsd, which is only unpacked, see below"
 )
 
 missing_packages() { # prints "name:why" of each that isn't installed
@@ -73,6 +71,16 @@ need() {
 	fi
 	echo "    installing them with apt-get, which takes a minute or two"
 	apt_twice update && apt_twice install -y --no-install-recommends "${names[@]}"
+}
+
+# borrow PACKAGE DIRECTORY: its files, unpacked there and not installed: a package of a server
+# would start it.
+borrow() {
+	[ ! -e "$2/done" ] || return 0
+	echo "== $1: downloaded and unpacked into $2, not installed"
+	rm -rf "$2" && mkdir -p "$2" &&
+		(cd "$2" && { apt-get -q download "$1" || { sleep 5 && apt-get -q download "$1"; }; }) >build/apt.log 2>&1 &&
+		dpkg-deb -x "$2"/*.deb "$2" && touch "$2/done" || echo "    not to be had: $(tail -n 1 build/apt.log)"
 }
 
 # build WHAT...: make, quietly, in parallel; what it printed if it fails
