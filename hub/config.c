@@ -172,7 +172,7 @@ static int take_core(
 	snprintf(path, sizeof(path), "services.%u.core", i);
 	return reading_bad(b->r, path,
 		"core: '%.20s' is neither 'auto', nor 'any', nor 'hub', nor a core's number from 0 "
-	        "to %ld",
+		"to %ld",
 		text, sysconf(_SC_NPROCESSORS_CONF) - 1);
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -66,6 +67,17 @@ static int parse_args(int argc, char **argv, struct args *args)
 		return 0;
 	fputs(usage, stderr);
 	return SETUP_USAGE;
+}
+
+/* A connection is a descriptor, and the usual limit of 1024 is for programs that use select. */
+static void raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* mayfly-worker lies beside this program, or where MAYFLY_WORKER says. */
@@ -149,6 +161,7 @@ int main(int argc, char **argv)
 		log_error("%s", error);
 		return rc == -ENOENT ? SETUP_NOT_FOUND : SETUP_USAGE;
 	}
+	raise_limits();
 	args.hub.worker_program = find_worker();
 	status = hub_open(&hub, &config, &args.hub, error);
 	config_close(&config);

@@ -392,6 +392,7 @@ void service_init(struct service *service, struct hub *hub)
 	service->crashes.burst = 3;
 	service->logs.burst = 20;
 	service->says.burst = 5;
+	service->fails.burst = 5;
 }
 
 void service_close(struct service *service)

@@ -71,7 +71,8 @@ struct service {
 	uint64_t worker_lives;  /* of this one */
 	uint64_t backoff_until; /* no new worker before */
 	unsigned failures;      /* workers in a row that did no good */
-	struct log_rate crashes, logs, says;
+	unsigned empty_wakes;   /* in a row, with nothing in its ring */
+	struct log_rate crashes, logs, says, fails;
 	struct service_counts counts;
 };
 

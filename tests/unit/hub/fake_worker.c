@@ -170,6 +170,8 @@ void fake_worker_if_asked(int argc, char **argv)
 		set_state(MFW_FAILED, "mf_init failed: \"no such zone\"");
 		_exit(1);
 	}
+	while (strcmp(how, "waker") == 0)
+		tell();
 	if (strcmp(how, "talk") == 0)
 		(void)!write(2, "one\ntwo \033[31mred\n", 17);
 	set_state(MFW_READY, "");

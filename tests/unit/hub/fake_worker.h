@@ -31,6 +31,7 @@ void fake_worker_if_asked(int argc, char **argv);
  *	bad-kind    sends a message of no known kind
  *	bad-result  sends a result of no known number
  *	bad-effects leaves nonsense in the effects area
+ *	waker       wakes the hub all the time for nothing
  *	scribble    overwrites all of the shared memory after each life
  *	talk        writes lines with control characters to its standard error
  */

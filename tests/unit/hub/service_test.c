@@ -348,7 +348,7 @@ static void test_failures(void **state)
 static void test_nonsense(void **state)
 {
 	static const char *const liars[] = {"stranger", "twice", "far-tail", "big-effects",
-		"bad-kind", "bad-result", "scribble", "talk"};
+		"bad-kind", "bad-result", "scribble", "talk", "waker"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(liars) / sizeof(liars[0]); i++) {
