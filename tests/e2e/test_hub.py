@@ -2,6 +2,7 @@
 killed, services that fail, and what its operator hears of it."""
 
 import os
+import random
 import re
 import signal
 import socket
@@ -263,6 +264,29 @@ def test_no_descriptor_is_left(tmp_path, echo):
         assert tcp_ask(hub.port("echo", "tcp"), b"x") == b"x"
     finally:
         assert hub.stop() == 0
+
+
+def test_noise(start, echo, dns, root):
+    """Whatever comes, whole, cut or random: the next one is served."""
+    zone = root / "services/dns/example.test.zone"
+    hub = start(service(echo, UDP, TCP),
+                service(dns, UDP, TCP, f"data: {{example.test.zone: {zone}}}"), trace=False)
+    rng = random.Random(5)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        for _ in range(2000):
+            port = hub.port(rng.choice(("echo", "dns")))
+            s.sendto(rng.randbytes(rng.choice((0, 1, 11, 12, 40, 500))), ("127.0.0.1", port))
+    for _ in range(200):
+        with connect(hub.port(rng.choice(("echo", "dns")), "tcp")) as s:
+            s.setblocking(False)
+            try:
+                for _ in range(rng.randrange(5)):
+                    s.send(rng.randbytes(rng.choice((1, 2, 3, 100, 3000))))
+            except OSError:
+                pass
+    assert tcp_ask(hub.port("echo", "tcp"), b"still here", 10) == b"still here"
+    assert udp_ask(hub.port("echo"), b"still here", 10) == b"still here"
+    assert tcp_ask(hub.port("dns", "tcp"), (root / "services/dns/event.bin").read_bytes(), 10)
 
 
 # ------------------------------------------------------------- things go wrong
