@@ -62,9 +62,10 @@ run_tap() {
 	[ "$bad" -gt 0 ] || [ "$skip" -eq 0 ] || reasons "$log"
 }
 
-reasons() { # what a skipped test said just before it was skipped, each reason once
-	awk '/# SKIP/ { if (said != "" && !(said in seen)) print "      skipped: " said; seen[said] = 1; next }
-		{ said = /^(not )?ok |^1\.\./ ? "" : $0 }' "$1"
+reasons() { # what skipped tests said just before they were skipped
+	awk '/# SKIP/ { count[said != "" ? said : "it does not say why"]++ }
+		{ said = /^(not )?ok |^1\.\./ ? "" : $0 }
+		END { for (why in count) print "      skipped " count[why] ": " why }' "$1"
 }
 
 # run_pytest NAME FILE
@@ -81,7 +82,8 @@ run_pytest() {
 	fi
 	[ "$bad" -eq 0 ] || cat "$log"
 	result "$name" "$ok" "$bad" "$skip" $((SECONDS - started))
-	[ "$bad" -gt 0 ] || grep '^SKIPPED' "$log" | sed 's/^SKIPPED/      skipped:/'
+	[ "$bad" -gt 0 ] || awk '/^SKIPPED \[/ { n = substr($2, 2) + 0; $1 = $2 = $3 = ""; count[$0] += n }
+		END { for (why in count) print "      skipped " count[why] ":" substr(why, 3) }' "$log"
 }
 
 number() { # number WORD LINE: the N of "N WORD" in a line of pytest's, 0 if it isn't there

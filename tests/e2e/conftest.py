@@ -26,6 +26,12 @@ def run(*argv, **options):
     return subprocess.run([str(a) for a in argv], **options)
 
 
+def talk(stderr):
+    """The lines that a program said, but for the one that announces the process backend where
+    there is no /dev/kvm."""
+    return [line for line in stderr.splitlines() if HAS_KVM or "/dev/kvm" not in line]
+
+
 @pytest.fixture
 def root():
     return ROOT

@@ -10,7 +10,7 @@ from base64 import b64decode
 
 import nsd
 import pytest
-from conftest import free_port, run, tcp_ask, udp_ask
+from conftest import free_port, run, talk, tcp_ask, udp_ask
 from dns_message import (A, AA, AAAA, ANY, AXFR, BADVERS, FORMERR, HINFO, MX, NOERROR, NOTIMP, NS,
                          NXDOMAIN, QR, REFUSED, SERVFAIL, SOA, TC, TXT, Message, name_wire, query)
 
@@ -71,7 +71,7 @@ def test_an_error_in_a_zone_file_has_line_and_column(mayfly, image, source, tmp_
     assert done.returncode == 1
     assert done.stdout == ""
     assert message in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    assert len(talk(done.stderr)) == 1
 
 
 def test_without_a_zone(mayfly, image, source):

@@ -2,6 +2,8 @@
 
 import pytest
 
+from conftest import talk
+
 
 def test_builds_and_runs_at_once(mayfly, tmp_path):
     made = mayfly("new", "hello", cwd=tmp_path)
@@ -10,7 +12,7 @@ def test_builds_and_runs_at_once(mayfly, tmp_path):
     assert [s[1] for s in steps] == ["build", "run"]
     for step in steps:  # what it says to type next
         done = mayfly(*step[1:], cwd=tmp_path)
-        assert (done.returncode, done.stderr) == (0, ""), step
+        assert (done.returncode, talk(done.stderr)) == (0, []), step
     assert done.stdout == "hello, world\n"
     readme = (tmp_path / "hello/README.md").read_text()
     assert readme.startswith("# hello\n") and "hello.mfy" in readme

@@ -28,8 +28,10 @@ bool emulated(void)
 
 void need_backend(enum mfw_backend backend)
 {
-	if (backend == MFW_BACKEND_KVM && kvm_fd() < 0)
+	if (backend == MFW_BACKEND_KVM && kvm_fd() < 0) {
+		print_message("no usable /dev/kvm\n");
 		skip();
+	}
 }
 
 static int open_image(const char *name)
