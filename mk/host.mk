@@ -33,7 +33,7 @@ $(foreach l,$(LAYERS_HOST),$(if $(call layer-src,$(l)),$(eval $(call archive-rul
 # --- programs: their main file and the layers that LAYERS lets them use
 CLI_LIBS    := $(foreach l,cli monitor image wire sys base,$(call host-archive,$(l)))
 HUB_LIBS    := $(foreach l,hub store image wire sys base,$(call host-archive,$(l)))
-WORKER_LIBS := $(foreach l,monitor image sys base,$(call host-archive,$(l)))
+WORKER_LIBS := $(foreach l,monitor image wire sys base,$(call host-archive,$(l)))
 
 PROGRAMS := $(if $(wildcard cli/main.c),$(B)/mayfly) $(if $(wildcard hub/main.c),$(B)/mayflyd) \
 	$(if $(wildcard monitor/worker_main.c),$(B)/mayfly-worker)

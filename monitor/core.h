@@ -68,7 +68,7 @@ struct shell {
 		struct {
 			int window_fd;
 			int to, from; /* pipes */
-			int pid, cpu;
+			int pid, pidfd, cpu;
 		} process;
 	};
 };

@@ -3,10 +3,13 @@
 #include <linux/kvm.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "sys/sandbox.h"
 
@@ -20,6 +23,9 @@
 		.equal = e                                                                         \
 	}
 #define IOCTL(request, why) ONLY(ioctl, 1, 0xffffffffu, request, why)
+
+#define RULES_MAX 64
+#define OWN_PID   0xfeedfacefeedfaceull /* jail_rules puts the number in its place */
 
 /* Both backends. */
 #define COMMON                                                                                     \
@@ -52,7 +58,7 @@ static const struct sandbox_rule kvm_rules[] = {
 	IOCTL(KVM_SET_SREGS, "system registers"),
 	IOCTL(KVM_SET_XCRS, "vector state that it may use"),
 	IOCTL(KVM_GET_REGS, "where it crashed"),
-	ANY(tgkill, "the watchdog stops a vCPU"),
+	ONLY(tgkill, 0, ~0ull, OWN_PID, "the watchdog stops a vCPU"),
 	ANY(getpid, "part of the same (pthread_kill)"),
 	ANY(rt_sigprocmask, "part of the same (pthread_kill)"),
 	ANY(rt_sigaction, "the handler for it"),
@@ -65,13 +71,12 @@ static const struct sandbox_rule process_rules[] = {
 	ANY(rt_sigprocmask, "the same; fork"),
 	ANY(sigaltstack, "the same"),
 	ONLY(clone, 0, CLONE_VM | CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS, 0, "a gated process"),
-	ANY(set_robust_list, "part of fork"),
 	ANY(pipe2, "its two pipes"),
 	ANY(lseek, "which pages of a large window exist"),
 	IOCTL(FIONREAD, "did a life begin before it ended?"),
 	ANY(clock_getres, "its CPU clock"),
 	ANY(sched_setaffinity, "it runs where its monitor's thread runs"),
-	ANY(kill, "the watchdog ends it"),
+	ANY(pidfd_send_signal, "the watchdog ends it, by the descriptor that clone gave"),
 	ANY(wait4, "it is gone"),
 	ANY(waitid, "what it died of"),
 	/* what one does before its own, much shorter list applies */
@@ -94,14 +99,21 @@ static const struct sandbox_rule process_rules[] = {
 #define JAIL_SKIPPED 0
 #endif
 
+/* The list with this process's own number in its place. */
 const struct sandbox_rule *jail_rules(enum mfw_backend backend, size_t *count)
 {
-	if (backend == MFW_BACKEND_KVM) {
-		*count = sizeof(kvm_rules) / sizeof(kvm_rules[0]);
-		return kvm_rules;
-	}
-	*count = sizeof(process_rules) / sizeof(process_rules[0]);
-	return process_rules;
+	static struct sandbox_rule own[RULES_MAX];
+	const bool kvm = backend == MFW_BACKEND_KVM;
+	const size_t bytes = kvm ? sizeof(kvm_rules) : sizeof(process_rules);
+
+	_Static_assert(sizeof(kvm_rules) <= sizeof(own) && sizeof(process_rules) <= sizeof(own),
+		"RULES_MAX");
+	memcpy(own, kvm ? kvm_rules : process_rules, bytes);
+	*count = bytes / sizeof(own[0]);
+	for (size_t i = 0; i < *count; i++)
+		if (own[i].masked && own[i].equal == OWN_PID)
+			own[i].equal = (uint64_t)getpid();
+	return own;
 }
 
 int jail_enter(enum mfw_backend backend)

@@ -11,7 +11,7 @@
 #include "abi/worker.h"
 #include "sys/sandbox.h"
 
-/* The list, for people and tests. */
+/* The list for this process, for people and tests. Static: the next call writes it again. */
 const struct sandbox_rule *jail_rules(enum mfw_backend backend, size_t *count);
 
 /* All threads must have been started. backend: kvm or process. 0 or -errno. */

@@ -15,6 +15,7 @@
 #include "monitor/arch/arch.h"
 #include "monitor/core.h"
 #include "monitor/kvm.h"
+#include "wire/effects.h"
 
 uint64_t monitor_now(void)
 {
@@ -119,33 +120,35 @@ static const char *const results[MFW_RESULTS] = {
 	[MFW_ERR_BACKEND] = "the machine failed while mf_init ran",
 };
 
+/* The last log is what mf_fail said; it goes to people's screens. */
+static void quote_last_log(const struct life *life, char error[MONITOR_ERROR_MAX])
+{
+	struct effects_reader reader;
+	struct effect effect;
+	uint32_t record;
+
+	if (effects_open(&reader, life->effects, life->bytes, ~0u, &record) != NULL)
+		return;
+	while (effects_next(&reader, &effect))
+		if (effect.kind == MF_EFFECT_LOG)
+			snprintf(error, MONITOR_ERROR_MAX, "%.*s",
+				(int)effect.field[MF_FIELD_BODY].n,
+				(const char *)effect.field[MF_FIELD_BODY].p);
+	for (char *c = error; *c != '\0'; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = ' ';
+}
+
 static void say_why(const struct life *life, char error[MONITOR_ERROR_MAX])
 {
-	const struct mf_effect *last = NULL;
-	uint32_t at = sizeof(struct mf_effects);
-
-	if (life->result == MFW_ERR_CRASHED) {
+	snprintf(error, MONITOR_ERROR_MAX, "%s", results[life->result]);
+	if (life->result == MFW_ERR_CRASHED)
 		snprintf(error, MONITOR_ERROR_MAX,
 			"mf_init crashed: %s %s at 0x%llx, touching 0x%llx",
 			fault_short(life->vector), fault_long(life->vector),
 			(unsigned long long)life->address, (unsigned long long)life->touched);
-		return;
-	}
-	/* the last log is what mf_fail said; sizes are the guest's word, so each is checked */
-	while (life->result == MFW_ERR_FAILED && life->bytes >= at + sizeof(*last)) {
-		const struct mf_effect *e = (const void *)(life->effects + at);
-
-		if (e->size < sizeof(*e) || e->size % 8 != 0 || e->size > life->bytes - at)
-			break;
-		if (e->kind == MF_EFFECT_LOG && e->len[MF_FIELD_BODY] <= e->size - sizeof(*e))
-			last = e;
-		at += e->size;
-	}
-	if (last != NULL)
-		snprintf(error, MONITOR_ERROR_MAX, "%.*s", (int)last->len[MF_FIELD_BODY],
-			(const char *)(last + 1));
-	else
-		snprintf(error, MONITOR_ERROR_MAX, "%s", results[life->result]);
+	else if (life->result == MFW_ERR_FAILED)
+		quote_last_log(life, error);
 }
 
 /* What mf_init leaves becomes the snapshot, without its event, its effects and its stack. */

@@ -37,8 +37,10 @@
 /* Puts back what a guest can change and the host can't or doesn't: x87, SSE, AVX,
  * AVX-512 (by xrstor of a constant image whose XSTATE_BV is 0), the data segment
  * selectors (KVM_SET_SREGS leaves them on some hosts), the FS and GS bases, all
- * general registers but the stack pointer, the flags. Ends at the image's entry. */
+ * general registers but the stack pointer, the flags. Ends at the image's entry.
+ * FNINIT first: some AMD processors leave the x87 pointers out of XRSTOR. */
 	.macro reset_and_enter
+	fninit
 	mov	$XSTATE, %edi
 	mov	$XSTATE_MASK, %eax
 	xor	%edx, %edx

@@ -107,16 +107,15 @@ uint64_t arch_gated_write(void)
 	return in_stub(arch_gated_after_write);
 }
 
-/* What a gated process throws away: all that isn't the guest's. */
+/* What a gated process throws away: everything above its window. Nothing lies below, because
+ * the programs that start one are position independent. */
 static void fill_unmap(struct arch_params *params)
 {
 	/* 47 bits: what Linux gives without being asked for more */
 	const uint64_t task_end = 0x7ffffffff000ull;
 
 	params->unmap[0][0] = MF_ADDR_WINDOW_END;
-	params->unmap[0][1] = MF_ADDR_INPUT - MF_ADDR_WINDOW_END;
-	params->unmap[1][0] = MF_ADDR_OUTPUT_END;
-	params->unmap[1][1] = task_end - MF_ADDR_OUTPUT_END;
+	params->unmap[0][1] = task_end - MF_ADDR_WINDOW_END;
 }
 
 static void fill_params(uint8_t *fixed, const struct layout *layout, enum mfw_backend backend)

@@ -33,9 +33,9 @@ static int try(enum mfw_backend backend, const struct attempt *a)
 	int status;
 	pid_t pid;
 
-	rules = jail_rules(backend, &count);
 	pid = fork();
 	if (pid == 0) {
+		rules = jail_rules(backend, &count);
 		signal(SIGSYS, SIG_DFL);
 		if (sandbox_no_privileges() < 0 || sandbox_enter(rules, count) < 0)
 			syscall(SYS_exit_group, 99);
@@ -49,6 +49,9 @@ static int try(enum mfw_backend backend, const struct attempt *a)
 }
 
 static const struct attempt common[] = {
+	{"kill", SYS_kill, {1, 0}},
+	{"tgkill of another process", SYS_tgkill, {1, 1, 0}},
+	{"pidfd_open", SYS_pidfd_open, {1, 0}},
 	{"open", SYS_open, {(long)"/etc/passwd", O_RDONLY}},
 	{"openat", SYS_openat, {AT_FDCWD, (long)"/etc/passwd", O_RDONLY}},
 	{"openat2", SYS_openat2, {AT_FDCWD, (long)"/etc/passwd"}},
@@ -74,7 +77,6 @@ static const struct attempt common[] = {
 static const struct attempt kvm_only[] = {
 	{"fork", SYS_fork, {0}},
 	{"clone", SYS_clone, {SIGCHLD}},
-	{"kill", SYS_kill, {1, 0}},
 	{"executable memory", SYS_mmap,
 		{0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS}},
 	{"an irqchip", SYS_ioctl, {0, KVM_CREATE_IRQCHIP}},

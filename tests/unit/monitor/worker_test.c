@@ -216,8 +216,8 @@ static void threads_without_a_shell_kvm(void **state)
 static void threads_without_a_shell_process(void **state)
 {
 	(void)state;
-	/* while one is made: memory, four ends of pipes */
-	threads_without_a_shell(MFW_BACKEND_PROCESS, MFW_FD_END + 4);
+	/* while one is made: memory, four ends of pipes, the process */
+	threads_without_a_shell(MFW_BACKEND_PROCESS, MFW_FD_END + 5);
 }
 
 /* A hub that attaches more than the map has room for: the regions behind would lie in it. */
