@@ -159,6 +159,11 @@ int link_close(struct link *link)
 	return how;
 }
 
+int link_ended(const struct link *link)
+{
+	return spawn_ended(link->pidfd);
+}
+
 pid_t link_pid(const struct link *link)
 {
 	return link->pid;

@@ -27,6 +27,8 @@ struct link_options {
 
 /* Makes the memory and starts the process. -errno. */
 int link_open(struct link **link, const struct link_options *options);
+/* How a process that has ended (link_process_fd is readable) did; as spawn_end. */
+int link_ended(const struct link *link);
 /* Kills the process if it lives, reaps it, frees everything. How it ended (spawn_end). */
 int link_close(struct link *link);
 

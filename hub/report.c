@@ -154,14 +154,17 @@ void report_worker_ended(struct report *report, const struct service *service, c
 			"pid", pid, "why", why, "lives", (json_int_t)service->worker_lives));
 }
 
-void report_worker_lost(struct report *report, const struct service *service, const char *wrong)
+void report_worker_lost(struct report *report, struct service *service, const char *wrong)
 {
 	int pid = link_pid(service->link);
+	char lives[64] = "";
+	uint64_t skipped;
 
-	log_warn(
-		"service %s: worker %d %s; it had %u lives of %llu under way, which run again once",
-		service->name, pid, wrong, service->running.count,
-		(unsigned long long)(service->worker_lives + service->running.count));
+	if (service->running.count > 0)
+		snprintf(lives, sizeof(lives), "; its %u lives under way run again, once",
+			service->running.count);
+	if (log_allowed(&service->fails, clock_mono_ns(), &skipped))
+		log_warn("service %s: worker %d %s%s", service->name, pid, wrong, lives);
 	put_json(report,
 		json_pack("{ss ss si ss sI}", "event", "worker_ended", "service", service->name,
 			"pid", pid, "why", wrong, "lives", (json_int_t)service->worker_lives));

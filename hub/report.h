@@ -42,7 +42,7 @@ void report_worker_started(
 	struct report *report, const struct service *service, const struct mfw_status *status);
 void report_worker_ended(struct report *report, const struct service *service, const char *why);
 /* Something was wrong with it. */
-void report_worker_lost(struct report *report, const struct service *service, const char *wrong);
+void report_worker_lost(struct report *report, struct service *service, const char *wrong);
 
 /* A life went wrong; at most a few lines a second and service. */
 void report_failure(struct report *report, struct service *service, const struct task *task,

@@ -118,13 +118,23 @@ int spawn_worker(const struct spawn *spawn, pid_t *pid, int *pidfd)
 	return err;
 }
 
-int spawn_end(int pidfd)
+static int wait_for(int pidfd, int options)
 {
 	siginfo_t info = {0};
 
-	pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
-	while (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED) < 0)
+	while (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | options) < 0)
 		if (errno != EINTR)
 			return -errno;
 	return info.si_code == CLD_EXITED ? -info.si_status : info.si_status;
+}
+
+int spawn_ended(int pidfd)
+{
+	return wait_for(pidfd, WNOWAIT);
+}
+
+int spawn_end(int pidfd)
+{
+	pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+	return wait_for(pidfd, 0);
 }

@@ -20,8 +20,10 @@ struct spawn {
 /* Returns 0 with *pid, and *pidfd that the caller closes; or -errno. */
 int spawn_worker(const struct spawn *spawn, pid_t *pid, int *pidfd);
 
-/* Kills what isn't dead, and reaps it. Returns the status of waitid as a signal number
- * (> 0: killed by it) or minus its exit status. */
+/* Kills what isn't dead, and reaps it. Returns how it ended: the number of the signal that
+ * killed it, or minus its exit status. */
 int spawn_end(int pidfd);
+/* The same for what is dead, without reaping it. */
+int spawn_ended(int pidfd);
 
 #endif

@@ -16,6 +16,7 @@
 #define BACKOFF_NS      (100 * CLOCK_MS)
 #define BACKOFF_MOST_NS (30 * CLOCK_S)
 #define EARLY_NS        (100 * CLOCK_MS)
+#define EARLY_LIVES     8u
 #define EARLY_DEATHS    3u
 
 /* Now and then a waking finds that its message was taken before; in a row that is no accident. */
@@ -42,6 +43,13 @@ static void failed_to_start(struct service *s, const char *why)
 	retry_later(s, s->failures - 1);
 }
 
+/* Has the worker been of no use? */
+static bool is_early(const struct service *s)
+{
+	return s->worker_lives == 0 ||
+		(s->worker_lives < EARLY_LIVES && clock_mono_ns() - s->started_ns < EARLY_NS);
+}
+
 /* It ran and died. Once is bad luck; early and again and again is the service's own doing. */
 static void died(struct service *s, bool early)
 {
@@ -54,21 +62,19 @@ static void died(struct service *s, bool early)
 
 /* ----------------------------------------------------------------- the end */
 
-/* The process ends, what it had is taken back. Returns how it ended (spawn_end). */
-static int forget(struct service *s)
+/* The process ends, what it had is taken back. */
+static void forget(struct service *s)
 {
 	struct loop *loop = s->hub->loop;
-	int how;
 
 	loop_remove(loop, link_wake_fd(s->link), &s->wake);
 	loop_remove(loop, link_process_fd(s->link), &s->process);
 	loop_remove(loop, link_words_fd(s->link), &s->words);
 	s->worker = WORKER_ENDING;
 	service_take_back(s);
-	how = link_close(s->link);
+	link_close(s->link);
 	s->link = NULL;
 	s->worker = WORKER_NONE;
-	return how;
 }
 
 void worker_retire(struct service *service, const char *why)
@@ -76,12 +82,13 @@ void worker_retire(struct service *service, const char *why)
 	if (service->worker == WORKER_NONE)
 		return;
 	report_worker_ended(&service->hub->report, service, why);
+	service->failures = 0;
 	forget(service);
 }
 
 void worker_lost(struct service *service, const char *wrong)
 {
-	bool early = service->worker_lives == 0 || clock_mono_ns() - service->started_ns < EARLY_NS;
+	bool early = is_early(service);
 
 	if (service->worker == WORKER_NONE)
 		return;
@@ -177,30 +184,28 @@ static void on_process(struct loop_source *source, uint32_t events)
 	struct service *s = LOOP_OWNER(source, struct service, process);
 	struct mfw_status status;
 	char how[96], why[sizeof(status.message) + 128];
+	int killed = link_ended(s->link);
 	bool starting, early;
-	int killed;
 
 	(void)events;
 	on_words(&s->words, 0); /* its last */
 	if (!check_started(s) || !drain(s))
 		return;
+	describe(killed, how, sizeof(how));
+	early = is_early(s);
 	starting = s->worker == WORKER_STARTING;
-	early = s->worker_lives == 0 || clock_mono_ns() - s->started_ns < EARLY_NS;
 	if (link_status(s->link, &status) < 0)
 		status.state = MFW_STARTING;
 	if (!starting)
-		report_worker_lost(&s->hub->report, s, "ended by itself");
-	killed = forget(s);
-	describe(killed, how, sizeof(how));
-	if (starting && status.state == MFW_FAILED) {
+		report_worker_lost(&s->hub->report, s, how);
+	forget(s);
+	snprintf(why, sizeof(why), "its worker %s", how);
+	if (starting && status.state == MFW_FAILED)
 		failed_to_start(s, status.message);
-	} else if (starting && killed != SIGKILL) {
-		snprintf(why, sizeof(why), "its worker %s", how);
+	else if (starting && killed != SIGKILL)
 		failed_to_start(s, why);
-	} else {
-		log_warn("service %s: its worker %s", s->name, how);
+	else
 		died(s, early);
-	}
 }
 
 /* ------------------------------------------------------------------- start */

@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import read_exactly, read_message, tcp_ask, udp_ask
+from conftest import SANITIZED, read_exactly, read_message, tcp_ask, udp_ask
 from hubs import Hub, alive, hub_yaml, service
 
 UDP, TCP = "udp: [127.0.0.1:0]", "tcp: [127.0.0.1:0]"
@@ -197,7 +197,7 @@ def test_a_client_that_does_not_read(start, echo):
             except BlockingIOError:
                 time.sleep(0.001)
     assert tcp_ask(port, b"me") == b"me"
-    assert hub.resident_kib() - before < 16 << 10
+    assert hub.resident_kib() - before < (64 if SANITIZED else 16) << 10
     for s in greedy:
         s.close()
 
@@ -313,7 +313,7 @@ def test_a_worker_is_killed_under_load(start, echo, backend):
                 answered += 1
             time.sleep(0.12)
     assert killed >= 10
-    assert f"killed by signal {signal.SIGKILL.value}" in hub.said()
+    assert f"was killed by signal {signal.SIGKILL.value}" in hub.said()
     assert hub.events("life", attempt=1)
 
 
