@@ -81,6 +81,15 @@ static void name_snapshot(struct service *s, const uint8_t *data, size_t size)
 	crypto_hash_sha256(s->snapshot, both, sizeof(both));
 }
 
+static int attach_status(int rc)
+{
+	switch (rc) {
+	case -ENOENT: return SETUP_NOT_FOUND;
+	case -EINVAL: return SETUP_USAGE; /* a name that the manifest doesn't list */
+	default: return SETUP_FAILED;
+	}
+}
+
 static int attach(
 	struct service *s, const struct config_service *config, char error[static HUB_ERROR_MAX])
 {
@@ -97,8 +106,7 @@ static int attach(
 	int rc = attach_make(&s->manifest, &args, &bundle, &size, why);
 
 	if (rc < 0)
-		return bad(
-			config, error, rc == -ENOENT ? SETUP_NOT_FOUND : SETUP_FAILED, "%s", why);
+		return bad(config, error, attach_status(rc), "%s", why);
 	if (size > 0)
 		s->data_fd = fd_memory_sealed("mayfly-data", bundle, size);
 	rc = size > 0 && s->data_fd < 0 ? s->data_fd : 0;

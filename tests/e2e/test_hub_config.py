@@ -82,11 +82,11 @@ def test_data(refused, echo, build, tmp_path):
     refused(hub_yaml(service(build / "services/dns.mfy")), 3, "*.zone", "data:")
     refused(hub_yaml(service(build / "services/dns.mfy", "data: {a.zone: nonesuch}")), 3,
             f"{tmp_path}/nonesuch", "No such file")
-    refused(hub_yaml(service(echo, "data: {a: hub.yaml}")), 1, "takes no data of the name 'a'")
+    refused(hub_yaml(service(echo, "data: {a: hub.yaml}")), 2, "takes no data of the name 'a'")
 
 
 def test_config(refused, build):
-    refused(hub_yaml(service(build / "guest/config.mfy", "config: {greting: hi}")), 1,
+    refused(hub_yaml(service(build / "guest/config.mfy", "config: {greting: hi}")), 2,
             "has no config of the name 'greting'", "greeting")
 
 
