@@ -35,7 +35,7 @@ ifeq ($(SAN),)
 all: layers $(PROGRAMS) $(BENCHES) $(LIB_FILES) $(IMAGES)
 	@:
 else
-all: plain $(PROGRAMS) $(BENCHES) build/san/lib
+all: plain $(PROGRAMS) $(BENCHES) $(SAN_LINKS)
 	@:
 plain:
 	@+$(MAKE) --no-print-directory SAN= all

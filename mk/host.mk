@@ -70,8 +70,9 @@ $(B)/bench/%: $(B)/host/bench/%.o $(CLI_LIBS)
 -include $(BENCHES:$(B)/bench/%=$(B)/host/bench/%.d)
 
 # The sanitizer build finds the library OS and the images where the plain one put them.
-build/san/lib:
-	@mkdir -p $(@D) && ln -sfn ../lib $@
+SAN_LINKS := $(addprefix build/san/,lib services guest)
+$(SAN_LINKS):
+	@mkdir -p $(@D) && ln -sfn ../$(@F) $@
 
 # --- unit tests: tests/unit/wire/dns_test.c -> $(B)/tests/unit/wire/dns_test, with the
 # host's layers at hand (the programs' own only for their own tests); tests of libos/ and services/
