@@ -16,13 +16,13 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/life.h"
 #include "cli/out.h"
 #include "image/attach.h"
 #include "image/image.h"
 #include "image/manifest.h"
 #include "image/note.h"
-
-#define LIST_MAX 64u
+#include "monitor/monitor.h"
 
 static const char usage[] =
 	"usage: mayfly up [-o json] [--trace] IMAGE|DIR [OPTIONS] [IMAGE|DIR [OPTIONS]] ...\n"
@@ -66,7 +66,7 @@ static const struct value {
 #define VALUES (sizeof(values) / sizeof(values[0]))
 
 struct list {
-	const char *item[LIST_MAX];
+	const char *item[LIFE_ATTACH_MAX];
 	unsigned count;
 };
 
@@ -109,9 +109,9 @@ static void complete_options(void)
 
 static int add(struct list *list, const char *item)
 {
-	if (list->count == LIST_MAX)
-		return out_say(
-			"up", STATUS_USAGE, "\"%s\": more than %u of its kind", item, LIST_MAX);
+	if (list->count == LIFE_ATTACH_MAX)
+		return out_say("up", STATUS_USAGE, "\"%s\": more than %u of its kind", item,
+			LIFE_ATTACH_MAX);
 	list->item[list->count++] = item;
 	return STATUS_OK;
 }
@@ -357,6 +357,39 @@ static void listen_by_triggers(struct entry *e, const struct manifest *manifest)
 	}
 }
 
+/* Runs mf_init once, here, so that a mistake in an attached file is said now and not with the
+ * first event. What it leaves is thrown away: workers make their own. */
+static int try_init(const struct entry *e, const char *image)
+{
+	struct life_options life = {.command = "up", .image_path = image, .source = MF_SOURCE_RUN};
+	char error[MONITOR_ERROR_MAX] = "";
+	struct monitor_options how;
+	struct life_setup setup;
+	struct monitor *monitor;
+	int status = STATUS_OK;
+
+	memcpy(life.data, e->data.item, sizeof(life.data));
+	memcpy(life.config, e->config.item, sizeof(life.config));
+	life.data_count = e->data.count;
+	life.config_count = e->config.count;
+	for (unsigned i = 0; i < VALUES && status == STATUS_OK; i++)
+		if (e->value[i] && strcmp(values[i].option, "backend") == 0)
+			status = life_option(&life, LIFE_OPT_BACKEND, e->value[i]);
+	if (status != STATUS_OK)
+		return status;
+	status = life_load(&setup, &life);
+	if (status == STATUS_OK && (setup.image.note.flags & MFI_HAS_INIT)) {
+		how = life_monitor(&setup, &life);
+		if (monitor_open(
+			    &monitor, &setup.image, setup.data, setup.data_size, &how, error) == 0)
+			monitor_close(monitor);
+		else
+			status = out_say("up", STATUS_FAILED, "\"%s\": %s", e->path, error);
+	}
+	life_unload(&setup);
+	return status;
+}
+
 static int put_entry(struct up *up, struct entry *e, const char *image)
 {
 	struct manifest manifest;
@@ -377,6 +410,8 @@ static int put_entry(struct up *up, struct entry *e, const char *image)
 		status = put_data(up->yaml, e, &manifest);
 	if (status == STATUS_OK)
 		status = put_config(up->yaml, e);
+	if (status == STATUS_OK)
+		status = try_init(e, image);
 	manifest_free(&manifest);
 	return status;
 }
