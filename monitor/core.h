@@ -42,6 +42,7 @@ struct monitor {
 	uint8_t *fixed;
 	uint8_t *snapshot; /* the window as every life finds it */
 	uint8_t digest[32];
+	struct shell *spent; /* the one that mf_init ran in; until monitor_settle */
 	uint64_t init_ns;
 	uint8_t *init_effects;
 	uint32_t init_effects_bytes;

@@ -193,7 +193,7 @@ static int run_init(struct monitor *m, char error[MONITOR_ERROR_MAX])
 		}
 	}
 	shell_allow(m);
-	shell_close(shell);
+	m->spent = shell;
 	return rc;
 }
 
@@ -247,8 +247,16 @@ int monitor_open(struct monitor **out, const struct image *image, const uint8_t 
 	return 0;
 }
 
+void monitor_settle(struct monitor *m)
+{
+	if (m->spent != NULL)
+		shell_close(m->spent);
+	m->spent = NULL;
+}
+
 void monitor_close(struct monitor *m)
 {
+	monitor_settle(m);
 	if (m->fixed != NULL)
 		munmap(m->fixed, m->layout.fixed_bytes);
 	if (m->fixed_fd >= 0)

@@ -56,6 +56,8 @@ struct life {
 int monitor_open(struct monitor **monitor, const struct image *image, const uint8_t *data,
 	size_t data_size, const struct monitor_options *options, char error[MONITOR_ERROR_MAX]);
 void monitor_close(struct monitor *monitor); /* close its shells first */
+/* Gives back what only the start needed: for whoever has an event to answer first. */
+void monitor_settle(struct monitor *monitor);
 
 enum mfw_backend monitor_backend(const struct monitor *monitor);
 const uint8_t *monitor_snapshot_digest(const struct monitor *monitor); /* 32 bytes */

@@ -90,7 +90,8 @@ static void serve(struct shell *shell, const struct mfw_message *birth)
 		last_words("the hub's ring", EPROTO);
 }
 
-static void live(struct shell *shell)
+/* first: the thread that made the monitor, which settles it after its first event. */
+static void live(struct shell *shell, bool first)
 {
 	struct mfw_message birth;
 
@@ -99,6 +100,8 @@ static void live(struct shell *shell)
 			last_words("the hub's message", EPROTO);
 		serve(shell, &birth);
 		shell_clean(shell);
+		if (first)
+			monitor_settle(worker.monitor);
 	}
 }
 
@@ -111,7 +114,7 @@ static void *thread(void *unused)
 	pthread_barrier_wait(&worker.up);
 	pthread_barrier_wait(&worker.go);
 	if (shell_open(&shell, worker.monitor, error) == 0)
-		live(shell);
+		live(shell, false);
 	/* the others go on; this one can't even end, which takes system calls of its own */
 	fprintf(stderr, "mayfly-worker: %s\n", error);
 	while (poll(NULL, 0, -1) <= 0)
@@ -215,5 +218,5 @@ int main(void)
 		fail(MFW_ERR_BACKEND, error);
 	report(MFW_READY, MFW_OK, "");
 	pthread_barrier_wait(&worker.go);
-	live(shell);
+	live(shell, true);
 }

@@ -209,15 +209,17 @@ static void threads_without_a_shell(enum mfw_backend backend, rlim_t descriptors
 static void threads_without_a_shell_kvm(void **state)
 {
 	(void)state;
-	/* 0 to 8, fixed memory; a VM and its vCPU. Descriptor 7 isn't there. */
-	threads_without_a_shell(MFW_BACKEND_KVM, MFW_FD_END + 2);
+	/* 0 to 8, fixed memory; two VMs and their vCPUs, one of them mf_init's. Descriptor 7
+	 * isn't there. */
+	threads_without_a_shell(MFW_BACKEND_KVM, MFW_FD_END + 4);
 }
 
 static void threads_without_a_shell_process(void **state)
 {
 	(void)state;
-	/* while one is made: memory, four ends of pipes, the process */
-	threads_without_a_shell(MFW_BACKEND_PROCESS, MFW_FD_END + 5);
+	/* mf_init's: memory, two ends of pipes, the process; while another is made: the same
+	 * with four ends */
+	threads_without_a_shell(MFW_BACKEND_PROCESS, MFW_FD_END + 9);
 }
 
 /* A hub that attaches more than the map has room for: the regions behind would lie in it. */
