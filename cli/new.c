@@ -59,7 +59,7 @@ static const char code[] =
 	"\tif (name.n > 200)\n"
 	"\t\tmf_fail(\"a name of %zu bytes\", name.n);\n"
 	"\tn = mf_format(text, sizeof(text), \"hello, %.*s\\n\", (int)name.n, (const char "
-        "*)name.p);\n"
+	"*)name.p);\n"
 	"\tmf_reply_bytes(text, n);\n"
 	"}\n";
 
