@@ -236,7 +236,8 @@ static void jumps_of(enum mfw_backend backend, const char *page, unsigned bytes,
 
 	need_backend(backend);
 	service_open(&s, "gate-forge", backend);
-	s.shell->watch.cpu_ns = s.shell->watch.wall_ns = 60000000;
+	s.shell->watch.cpu_ns = 60000000;   /* what spins */
+	s.shell->watch.wall_ns = 600000000; /* what waits for ever */
 	for (unsigned i = 0; i < bytes; i += step) {
 		snprintf(payload, sizeof(payload), "%s %u", page, i);
 		service_ask_text(&s, payload);
