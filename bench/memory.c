@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/life.h"
@@ -88,6 +89,21 @@ static int measure(const struct life_setup *s, struct monitor *m, unsigned count
 	return status;
 }
 
+/* A shell holds up to four descriptors, one more while it is made. */
+static unsigned as_many_as_allowed(unsigned wanted)
+{
+	const unsigned each = 5, others = 64;
+	struct rlimit limit;
+	rlim_t most;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return wanted;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	most = limit.rlim_max > others + each ? (limit.rlim_max - others) / each : 1;
+	return wanted < most ? wanted : (unsigned)most;
+}
+
 int main(int argc, char **argv)
 {
 	struct life_options o = {.command = "memory", .source = MF_SOURCE_RUN};
@@ -114,7 +130,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "memory: %s\n", error);
 		return EXIT_FAILURE;
 	}
-	status = measure(&s, m, (unsigned)atoi(argv[2]));
+	status = measure(&s, m, as_many_as_allowed((unsigned)atoi(argv[2])));
 	monitor_close(m);
 	life_unload(&s);
 	return status;
