@@ -21,7 +21,7 @@ static const struct verdict verdicts[MFW_RESULTS] = {
 	[MFW_ERR_CRASHED] = {REFUSED_FAILED, "crashed", "crashed"},
 	[MFW_ERR_CPU] = {REFUSED_LATE, "deadline",
 		"ran longer than limits.cpu or limits.deadline allow"},
-	[MFW_ERR_MEMORY] = {REFUSED_FAILED, "memory",
+	[MFW_ERR_MEMORY] = {REFUSED_MEMORY, "memory",
 		"needs more memory than its manifest's memory.window"},
 	[MFW_ERR_EFFECTS] = {REFUSED_FAILED, "effects", "left effects that are malformed"},
 	[MFW_ERR_EVENT] = {REFUSED_TOO_BIG, "event", "got an event that it can't hold"},

@@ -13,7 +13,9 @@ const char *const refusal_names[REFUSALS] = {
 	[REFUSED_TOO_BIG] = "too big",
 	[REFUSED_LATE] = "late",
 	[REFUSED_FAILED] = "failed",
+	[REFUSED_MEMORY] = "memory",
 	[REFUSED_DENIED] = "denied",
+	[REFUSED_OPEN] = "open",
 };
 
 void task_append(struct task_list *list, struct task *task)

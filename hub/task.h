@@ -31,7 +31,9 @@ enum refusal {
 	REFUSED_TOO_BIG,  /* the event doesn't fit */
 	REFUSED_LATE,     /* waited, or ran, past its deadline */
 	REFUSED_FAILED,   /* the life crashed, failed or broke its limits */
+	REFUSED_MEMORY,   /* it needed more memory than it may have */
 	REFUSED_DENIED,   /* it asked for what it may not have */
+	REFUSED_OPEN,     /* its lives fail again and again: none is tried for a while */
 	REFUSALS
 };
 extern const char *const refusal_names[REFUSALS];

@@ -1,0 +1,33 @@
+/*
+ * hub/in_http.h - an address where HTTP/1.1 (RFC 9110, 9112) is spoken. Several services
+ * share it: a router says who answers which request. Also the admin socket, which is the
+ * same on a Unix socket, with the hub's own pages as routes.
+ */
+#ifndef HUB_IN_HTTP_H
+#define HUB_IN_HTTP_H
+
+#include "hub/http/router.h"
+#include "hub/input.h"
+
+#define HTTP_ERROR_MAX 512
+
+struct http_options {
+	const char *certificate, *key; /* PEM files: TLS is spoken; NULL: it isn't */
+};
+
+/* Binds, listens and routes by `router`, which is the input's from then on. -errno with one
+ * line in error where errno alone doesn't say enough (certificates), else an empty one. */
+int in_http_open(struct input **input, struct hub *hub, const struct net_address *address,
+	const struct http_options *options, struct router *router,
+	char error[static HTTP_ERROR_MAX]);
+/* The same on a listening socket that somebody else made: a Unix socket, or one that was
+ * handed over at the start. The descriptor is the input's from then on, when it succeeds. */
+int in_http_adopt(struct input **input, struct hub *hub, int fd, const struct http_options *options,
+	struct router *router, char error[static HTTP_ERROR_MAX]);
+
+/* Other routes and certificates from the next request and connection on; the old router is
+ * closed. On failure everything stays as it was, and `router` is still the caller's. */
+int in_http_change(struct input *input, const struct http_options *options, struct router *router,
+	char error[static HTTP_ERROR_MAX]);
+
+#endif
