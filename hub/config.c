@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hub/circuit.h"
 #include "hub/config_raw.h"
 #include "image/reading.h"
 #include "sys/clock.h"
@@ -43,6 +44,7 @@ static const struct reading_number service_numbers[] = {
 	LIMIT(idle, READING_TIME, idle_ns, 10 * CLOCK_S, 10 * CLOCK_MS, 24 * HOUR),
 	LIMIT(deadline, READING_TIME, deadline_ns, 0, CLOCK_MS, HOUR),
 	LIMIT(cpu, READING_TIME, cpu_ns, 0, CLOCK_US, HOUR),
+	LIMIT(failures, READING_NUMBER, failures, CIRCUIT_FAILURES, 0, 1000000),
 };
 
 static const struct reading_number config_numbers[] = {

@@ -35,6 +35,7 @@ struct config_service {
 	unsigned threads;
 	uint64_t deadline_ns, cpu_ns;
 	uint64_t idle_ns;
+	unsigned failures; /* lives in a row; 0: any number */
 };
 
 struct config {

@@ -8,7 +8,7 @@
 #include <cyaml/cyaml.h>
 
 struct raw_service_limits {
-	char *queue, *threads, *idle, *deadline, *cpu;
+	char *queue, *threads, *idle, *deadline, *cpu, *failures;
 };
 
 struct raw_service {

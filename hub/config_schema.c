@@ -20,6 +20,7 @@ static const cyaml_schema_field_t service_limits[] = {
 	MAY("idle", struct raw_service_limits, idle),
 	MAY("deadline", struct raw_service_limits, deadline),
 	MAY("cpu", struct raw_service_limits, cpu),
+	MAY("failures", struct raw_service_limits, failures),
 	CYAML_FIELD_END,
 };
 

@@ -170,6 +170,43 @@ void report_worker_lost(struct report *report, struct service *service, const ch
 			"pid", pid, "why", wrong, "lives", (json_int_t)service->worker_lives));
 }
 
+/* What opened the circuit, in words. */
+static void circuit_cause(const struct service *s, char *to, size_t size)
+{
+	const struct circuit *c = &s->circuit;
+
+	if (!c->by_workers)
+		snprintf(to, size, "%u lives in a row failed", c->lives);
+	else if (c->workers < CIRCUIT_WORKERS)
+		snprintf(to, size, "its worker can't start");
+	else
+		snprintf(to, size, "%u workers in a row were of no use", c->workers);
+}
+
+void report_circuit(
+	struct report *report, struct service *service, enum circuit_news news, const char *last)
+{
+	double pause = (double)service->circuit.pause_ns / (double)CLOCK_S;
+	char cause[64];
+
+	if (news == CIRCUIT_NO_NEWS)
+		return;
+	if (news == CIRCUIT_CLOSED_AGAIN) {
+		log_info("service %s: circuit closed: a life went well", service->name);
+		put_json(report,
+			json_pack("{ss ss ss}", "event", "circuit", "service", service->name,
+				"state", "closed"));
+		return;
+	}
+	service->counts.circuits++;
+	circuit_cause(service, cause, sizeof(cause));
+	log_warn("service %s: circuit open: %s; refusing for %g s; last: %s", service->name, cause,
+		pause, last);
+	put_json(report,
+		json_pack("{ss ss ss ss sf ss}", "event", "circuit", "service", service->name,
+			"state", "open", "why", cause, "pause", pause, "last", last));
+}
+
 /* --------------------------------------------------------------------- lives */
 
 /* One line about a life, unless there were too many of late. */

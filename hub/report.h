@@ -13,6 +13,7 @@
 #include "abi/guest.h"
 #include "abi/worker.h"
 #include "base/str.h"
+#include "hub/circuit.h"
 #include "sys/loop.h"
 
 struct hub;
@@ -43,6 +44,10 @@ void report_worker_started(
 void report_worker_ended(struct report *report, const struct service *service, const char *why);
 /* Something was wrong with it. */
 void report_worker_lost(struct report *report, struct service *service, const char *wrong);
+
+/* The circuit opened, or is closed again; `last` is what failed last. */
+void report_circuit(
+	struct report *report, struct service *service, enum circuit_news news, const char *last);
 
 /* A life went wrong; at most a few lines a second and service. */
 void report_failure(struct report *report, struct service *service, const struct task *task,

@@ -51,17 +51,33 @@ static bool place_event(struct service *s, struct task *task, enum mf_source sou
 	return to && event_begin_apart(&task->writer, &task->head, to, room, source);
 }
 
+enum refusal service_open_why(const struct service *service)
+{
+	return service->circuit.by_workers ? REFUSED_DOWN : REFUSED_OPEN;
+}
+
 static bool may_accept(const struct service *s, enum refusal *why)
 {
 	if (s->hub->stopping)
 		*why = REFUSED_STOPPING;
-	else if (s->backoff_until > loop_now(s->hub->loop))
-		*why = REFUSED_DOWN;
+	else if (!circuit_lets_in(&s->circuit, loop_now(s->hub->loop)))
+		*why = service_open_why(s);
 	else if (s->queue.count >= s->queue_most)
 		*why = REFUSED_BUSY;
 	else
 		return true;
 	return false;
+}
+
+uint64_t service_retry_ns(const struct service *service, enum refusal why)
+{
+	uint64_t wait = circuit_wait(&service->circuit, loop_now(service->hub->loop));
+
+	if (why == REFUSED_BUSY) /* until half of what waits has had its turn */
+		wait = service->queue.count * service->life_ns / (2ull * service->head.threads);
+	if (why == REFUSED_STOPPING)
+		wait = CLOCK_S;
+	return wait > CLOCK_MS ? wait : CLOCK_MS;
 }
 
 void service_refused(struct service *service, enum refusal why)
@@ -106,8 +122,10 @@ struct task *service_begin(struct service *service, enum mf_source source, struc
 		return NULL;
 	task->service = service;
 	if (place_event(service, task, source)) {
-		if (write_start(task, type, subject))
+		if (write_start(task, type, subject)) {
+			task->trial = circuit_enter(&service->circuit);
 			return task;
+		}
 		*why = REFUSED_TOO_BIG;
 	}
 	service_cancel(task);
@@ -118,6 +136,8 @@ void service_cancel(struct task *task)
 {
 	struct service *s = task->service;
 
+	if (task->trial)
+		circuit_untried(&s->circuit);
 	if (task->slot >= 0)
 		link_slot_return(s->link, task->slot);
 	task_put(&s->hub->tasks, task);
@@ -281,9 +301,23 @@ void service_take_back(struct service *service)
 
 /* ------------------------------------------------------------------ the end */
 
+/* What the end of a task says about the service. */
+static enum circuit_news judge(struct service *s, const struct task *task, const struct ending *e)
+{
+	enum circuit_news news = CIRCUIT_NO_NEWS;
+
+	if (task->posted && !(e->refused && e->why == REFUSED_STOPPING))
+		news = circuit_life(&s->circuit, !e->refused, task->trial, loop_now(s->hub->loop));
+	else if (task->trial)
+		circuit_untried(&s->circuit);
+	report_circuit(&s->hub->report, s, news, e->result);
+	return news;
+}
+
 void service_end(struct task *task, const struct ending *ending)
 {
 	struct service *s = task->service;
+	enum circuit_news news = judge(s, task, ending);
 
 	task_unlink(task->posted ? &s->running : &s->queue, task);
 	s->reruns -= task->attempt > 0;
@@ -303,6 +337,8 @@ void service_end(struct task *task, const struct ending *ending)
 	task_put(&s->hub->tasks, task);
 	if (s->hub->stopping)
 		loop_later(s->hub->loop, &s->hub->stop_check);
+	if (news == CIRCUIT_OPENED)
+		service_refuse_all(s, REFUSED_OPEN);
 }
 
 void service_refuse(struct task *task, enum refusal why)
@@ -387,6 +423,7 @@ void service_init(struct service *service, struct hub *hub)
 	service->hub = hub;
 	service->image_fd = service->data_fd = service->core = -1;
 	near_reset(&service->near, true);
+	service->circuit.most = CIRCUIT_FAILURES;
 	service->timer.fire = tick;
 	service->kick.run = kick;
 	service->crashes.burst = 3;

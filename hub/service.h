@@ -15,6 +15,7 @@
 
 #include "abi/image.h"
 #include "abi/worker.h"
+#include "hub/circuit.h"
 #include "hub/link.h"
 #include "hub/near.h"
 #include "hub/task.h"
@@ -30,7 +31,8 @@ enum service_worker { WORKER_NONE, WORKER_STARTING, WORKER_READY, WORKER_ENDING 
 struct service_counts {
 	uint64_t accepted, replied, refused[REFUSALS];
 	uint64_t lives, results[MFW_RESULTS], cold, reruns;
-	uint64_t workers; /* started */
+	uint64_t workers;  /* started */
+	uint64_t circuits; /* how often the circuit opened */
 };
 
 struct service {
@@ -57,6 +59,7 @@ struct service {
 	unsigned posted;            /* slots at the worker */
 	unsigned reruns;            /* tasks with an attempt behind them */
 	uint64_t life_ns;           /* of the recent ones, about */
+	struct circuit circuit;     /* closed as long as lives and workers do some good */
 
 	/* Its worker. */
 	enum service_worker worker;
@@ -69,8 +72,6 @@ struct service {
 	uint64_t active_ns;     /* when the last event came or went */
 	uint64_t heard_ns;      /* when the worker last gave a sign of life */
 	uint64_t worker_lives;  /* of this one */
-	uint64_t backoff_until; /* no new worker before */
-	unsigned failures;      /* workers in a row that did no good */
 	unsigned empty_wakes;   /* in a row, with nothing in its ring */
 	struct log_rate crashes, logs, says, fails;
 	struct service_counts counts;
@@ -87,6 +88,8 @@ struct task *service_begin(struct service *service, enum mf_source source, struc
 void service_cancel(struct task *task);
 /* The event is written but for peer, id, times and seed. */
 void service_submit(struct task *task);
+/* After a refusal for this reason: how long until asking again makes sense; never 0. */
+uint64_t service_retry_ns(const struct service *service, enum refusal why);
 /* Counts an event that was refused without becoming a task. */
 void service_refused(struct service *service, enum refusal why);
 
@@ -108,6 +111,8 @@ void service_refuse_all(struct service *service, enum refusal why);
 void service_take_back(struct service *service);
 /* See to it that the timer fires at `at` or before. */
 void service_wake_by(struct service *service, uint64_t at);
+/* Why events are refused while the circuit is open. */
+enum refusal service_open_why(const struct service *service);
 /* Nothing waits and nothing runs. */
 bool service_quiet(const struct service *service);
 

@@ -145,6 +145,7 @@ static void choose_limits(struct service *s, const struct config_service *config
 
 	s->queue_most = config->queue ? config->queue : m->limits.queue;
 	s->idle_ns = config->idle_ns;
+	s->circuit.most = config->failures;
 	s->core = config->core;
 	s->deadline_ns = config->deadline_ns ? config->deadline_ns : s->note.deadline_ns;
 	if (s->deadline_ns == 0 || s->deadline_ns > DEADLINE_MOST_NS)

@@ -72,6 +72,7 @@ struct task *task_get(struct task_pool *pool)
 	task->attempt = 0;
 	task->posted = false;
 	task->cold = false;
+	task->trial = false;
 	task->id[0] = '\0';
 	return task;
 }

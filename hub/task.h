@@ -68,6 +68,7 @@ struct task {
 	unsigned attempt; /* earlier lives that the worker took with it */
 	bool posted;      /* the slot is at the worker */
 	bool cold;        /* a worker had to start for it */
+	bool trial;       /* the circuit is open: this one is let through to see */
 	uint64_t accepted_ns, deadline_ns;
 };
 

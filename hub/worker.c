@@ -12,24 +12,23 @@
 #include "hub/life.h"
 #include "sys/clock.h"
 
-/* After a failure to start, or several early deaths, the next try waits twice as long. */
-#define BACKOFF_NS      (100 * CLOCK_MS)
-#define BACKOFF_MOST_NS (30 * CLOCK_S)
-#define EARLY_NS        (100 * CLOCK_MS)
-#define EARLY_LIVES     8u
-#define EARLY_DEATHS    3u
+/* A worker that ends before it has done so much, in so short a time, was of no use. */
+#define EARLY_NS    (100 * CLOCK_MS)
+#define EARLY_LIVES 8u
 
 /* Now and then a waking finds that its message was taken before; in a row that is no accident. */
 #define EMPTY_WAKES_MOST 1000u
 
-static void retry_later(struct service *s, unsigned doublings)
+/* Tries again at once, or lets nothing in for a while. */
+static void failed(struct service *s, bool never_ran, const char *why)
 {
-	uint64_t wait = BACKOFF_NS << (doublings < 9 ? doublings : 9);
+	enum circuit_news news = circuit_worker_failed(&s->circuit, never_ran, clock_mono_ns());
 
-	if (wait > BACKOFF_MOST_NS)
-		wait = BACKOFF_MOST_NS;
-	s->backoff_until = clock_mono_ns() + wait;
-	service_refuse_all(s, REFUSED_DOWN);
+	report_circuit(&s->hub->report, s, news, why);
+	if (s->circuit.state == CIRCUIT_OPEN)
+		service_refuse_all(s, service_open_why(s));
+	else
+		service_pump(s);
 }
 
 /* It never ran: that will not be better at once. */
@@ -37,10 +36,9 @@ static void failed_to_start(struct service *s, const char *why)
 {
 	uint64_t skipped;
 
-	s->failures++;
 	if (log_allowed(&s->fails, clock_mono_ns(), &skipped))
 		log_error("service %s: can't start: %s", s->name, why);
-	retry_later(s, s->failures - 1);
+	failed(s, true, why);
 }
 
 /* Has the worker been of no use? */
@@ -51,13 +49,14 @@ static bool is_early(const struct service *s)
 }
 
 /* It ran and died. Once is bad luck; early and again and again is the service's own doing. */
-static void died(struct service *s, bool early)
+static void died(struct service *s, bool early, const char *how)
 {
-	s->failures = early ? s->failures + 1 : 0;
-	if (s->failures >= EARLY_DEATHS)
-		retry_later(s, s->failures - EARLY_DEATHS);
-	else
-		service_pump(s);
+	if (early) {
+		failed(s, false, how);
+		return;
+	}
+	circuit_worker_useful(&s->circuit);
+	service_pump(s);
 }
 
 /* ----------------------------------------------------------------- the end */
@@ -82,7 +81,7 @@ void worker_retire(struct service *service, const char *why)
 	if (service->worker == WORKER_NONE)
 		return;
 	report_worker_ended(&service->hub->report, service, why);
-	service->failures = 0;
+	circuit_worker_useful(&service->circuit);
 	forget(service);
 }
 
@@ -94,7 +93,7 @@ void worker_lost(struct service *service, const char *wrong)
 		return;
 	report_worker_lost(&service->hub->report, service, wrong);
 	forget(service);
-	died(service, early);
+	died(service, early, wrong);
 }
 
 /* ------------------------------------------------------------- listening */
@@ -205,7 +204,7 @@ static void on_process(struct loop_source *source, uint32_t events)
 	else if (starting && killed != SIGKILL)
 		failed_to_start(s, why);
 	else
-		died(s, early);
+		died(s, early, how);
 }
 
 /* ------------------------------------------------------------------- start */

@@ -100,7 +100,8 @@ static void live(const char *how, const struct mfw_message *birth)
 		_exit(7);
 	if (strcmp(how, "silent") == 0)
 		return;
-	if (strcmp(how, "crash") == 0) {
+	if (strcmp(how, "crash") == 0 ||
+		(strcmp(how, "crash-q") == 0 && event[ev->payload.off] == 'q')) {
 		death.result = MFW_ERR_CRASHED;
 		death.vector = 14;
 		death.address = 0x20012;

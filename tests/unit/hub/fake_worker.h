@@ -22,6 +22,7 @@ void fake_worker_if_asked(int argc, char **argv);
  *	silent      is ready and answers nothing
  *	never-ready does nothing at all
  *	crash       every life crashes, a page fault
+ *	crash-q     crashes at an event that begins with a q, else as echo
  *	log-fail    every life logs, then gives up
  *	emit        every life asks for an emit
  *	stranger    answers for a slot that it doesn't have

@@ -44,7 +44,8 @@ static void on_refuse(struct task *task, enum refusal why)
 	size_t n = task_payload(task, payload, sizeof(payload));
 
 	/* still there to build an answer from, unless the worker wrote over it */
-	assert_true(n == 0 || payload[0] == 'q' || strcmp(service->name, "scribble") == 0);
+	assert_true(n == 0 || payload[0] == 'q' || payload[0] == 'g' ||
+		strcmp(service->name, "scribble") == 0);
 	seen.refused[why]++;
 }
 
@@ -236,12 +237,13 @@ static void test_fails_to_start(void **state)
 		loop_once(hub.loop, 0);
 		assert_false(ask("question", &why));
 		assert_int_equal(why, REFUSED_DOWN);
-		while (service->backoff_until > loop_now(hub.loop))
+		while (!circuit_lets_in(&service->circuit, loop_now(hub.loop)))
 			loop_once(hub.loop, 10);
 		ask_all(1); /* tried again, and the next wait is longer */
 		run(4, 5000);
 		assert_int_equal(seen.refused[REFUSED_DOWN], 4);
-		assert_true(service->backoff_until > clock_mono_ns() + 120 * CLOCK_MS);
+		assert_int_equal(service->circuit.pause_ns, 200 * CLOCK_MS);
+		assert_true(service_retry_ns(service, REFUSED_DOWN) > 120 * CLOCK_MS);
 		close_hub();
 	}
 }
@@ -345,6 +347,66 @@ static void test_failures(void **state)
 	}
 }
 
+/* What waits and what comes is refused; then one is tried. */
+static void test_circuit(void **state)
+{
+	enum refusal why;
+
+	(void)state;
+	open_hub("crash-q");
+	service->circuit.most = 4;
+	ask_all(3);
+	run(3, 5000);
+	service->life_ns = CLOCK_S; /* so nothing is sent ahead: two lives, the rest waits */
+	ask_all(6);
+	run(9, 5000);
+	assert_int_equal(seen.refused[REFUSED_FAILED], 3 + 2);
+	assert_int_equal(seen.refused[REFUSED_OPEN], 4);
+	assert_int_equal(service->counts.circuits, 1);
+	assert_false(ask("question", &why));
+	assert_int_equal(why, REFUSED_OPEN);
+	assert_true(service_retry_ns(service, why) > 500 * CLOCK_MS);
+	assert_true(service_retry_ns(service, why) <= CLOCK_S);
+	service->circuit.until_ns = loop_now(hub.loop); /* a second later */
+	assert_true(ask("question", &why));
+	assert_false(ask("good", &why)); /* one is enough */
+	assert_int_equal(why, REFUSED_OPEN);
+	run(10, 5000);
+	assert_int_equal(service->circuit.pause_ns, 2 * CLOCK_S);
+	service->circuit.until_ns = loop_now(hub.loop);
+	assert_true(ask("good", &why));
+	run(11, 5000);
+	assert_int_equal(seen.replies, 1);
+	assert_true(ask("good", &why));
+	assert_true(ask("good", &why));
+	run(13, 5000);
+	assert_int_equal(seen.replies, 3);
+	assert_int_equal(service->counts.circuits, 1);
+	close_hub();
+}
+
+/* A trial that its input takes back, or that a stop ends, is no verdict. */
+static void test_trial_taken_back(void **state)
+{
+	struct task *task;
+	enum refusal why;
+
+	(void)state;
+	open_hub("crash-q");
+	service->circuit.most = 1;
+	ask_all(1);
+	run(1, 5000);
+	service->circuit.until_ns = loop_now(hub.loop);
+	task = service_begin(service, MF_SOURCE_UDP, MF_STR("udp.datagram"), MF_STR("here"), &why);
+	assert_non_null(task);
+	assert_false(ask("good", &why));
+	service_cancel(task);
+	assert_true(ask("good", &why));
+	run(2, 5000);
+	assert_int_equal(seen.replies, 1);
+	close_hub();
+}
+
 static void test_nonsense(void **state)
 {
 	static const char *const liars[] = {"stranger", "twice", "far-tail", "big-effects",
@@ -382,6 +444,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_sigkill),
 		cmocka_unit_test(test_hangs),
 		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_circuit),
+		cmocka_unit_test(test_trial_taken_back),
 		cmocka_unit_test(test_nonsense),
 	};
 
