@@ -7,229 +7,213 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#include "hub/circuit.h"
 #include "hub/config_raw.h"
-#include "image/reading.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 
-#define HOUR (3600 * CLOCK_S)
+/* ------------------------------------------------------------------- pieces */
 
-struct building {
-	const struct reading *r;
-	const char *directory; /* relative paths of the file start here; "" is the working one */
-	const char *backend;   /* for all services that don't say */
-};
-
-static int no_memory(const struct reading *r)
+int config_no_memory(const struct reading *r)
 {
 	snprintf(r->error, r->error_size, "%s: no memory", r->where);
 	return -ENOMEM;
 }
 
-/* ------------------------------------------------------------------ numbers */
-
-#define LIMIT(name, kind, member, otherwise, least, most)                                          \
-	{                                                                                          \
-		"limits." #name, kind, offsetof(struct raw_service, limits.name),                  \
-			offsetof(struct config_service, member),                                   \
-			sizeof(((struct config_service *)0)->member), otherwise, least, most, 1    \
-	}
-
-static const struct reading_number service_numbers[] = {
-	LIMIT(queue, READING_NUMBER, queue, 0, 1, 65536),
-	LIMIT(threads, READING_NUMBER, threads, 0, 1, 64),
-	LIMIT(idle, READING_TIME, idle_ns, 10 * CLOCK_S, 10 * CLOCK_MS, 24 * HOUR),
-	LIMIT(deadline, READING_TIME, deadline_ns, 0, CLOCK_MS, HOUR),
-	LIMIT(cpu, READING_TIME, cpu_ns, 0, CLOCK_US, HOUR),
-	LIMIT(failures, READING_NUMBER, failures, CIRCUIT_FAILURES, 0, 1000000),
-};
-
-static const struct reading_number config_numbers[] = {
-	{"limits.connections", READING_NUMBER, offsetof(struct raw_config, limits.connections),
-		offsetof(struct config, connections), sizeof(unsigned), 1024, 1, 1000000, 1},
-};
-
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-
-/* ------------------------------------------------------------------- pieces */
-
-static int take_path(const struct building *b, const char *path, char **out)
+int config_path(const struct building *b, const char *path, char **out)
 {
 	bool as_is = path[0] == '/' || b->directory[0] == '\0';
 
 	if (asprintf(out, "%s%s%s", as_is ? "" : b->directory, as_is ? "" : "/", path) < 0) {
 		*out = NULL;
-		return no_memory(b->r);
+		return config_no_memory(b->r);
 	}
 	return 0;
 }
 
-/* "NAME=VALUE" of one pair; the value of data is a path. */
-static int take_pair(
-	const struct building *b, const struct yaml_pair *pair, bool is_path, char **out)
+int config_text(const struct building *b, const char *text, char **out)
 {
-	char *value = NULL;
-	int rc = is_path ? take_path(b, (const char *)pair->value.p, &value) : 0;
+	*out = text ? strdup(text) : NULL;
+	return text && !*out ? config_no_memory(b->r) : 0;
+}
 
+int config_address(const struct building *b, const char *path, const char *key, const char *text,
+	struct net_address *address)
+{
+	if (net_parse(address, text) == 0)
+		return 0;
+	return reading_bad(b->r, path,
+		"%s: '%.60s' is not an address and a port, as in 127.0.0.1:5353, [::1]:5353 or "
+		"*:5353",
+		key, text);
+}
+
+void config_place(const struct building *b, const char *path, char to[CONFIG_PLACE])
+{
+	struct yaml_place place = yaml_tree_find(b->r->tree, path);
+
+	snprintf(to, CONFIG_PLACE, "%.90s:%zu:%zu", b->r->where, place.line, place.column);
+}
+
+/* ---------------------------------------------------------------- at the top */
+
+#define LIMIT(name, kind, member, otherwise, least, most)                                          \
+	{                                                                                          \
+		"limits." #name, kind, offsetof(struct raw_config, limits.name),                   \
+			offsetof(struct config, member), sizeof(((struct config *)0)->member),     \
+			otherwise, least, most, 1                                                  \
+	}
+#define KIB 1024ull
+#define MIB (1024 * KIB)
+
+static const struct reading_number numbers[] = {
+	LIMIT(connections, READING_NUMBER, connections, 1024, 1, 1000000),
+	LIMIT(memory, READING_SIZE, memory, 32 * MIB, MIB, 65536 * MIB),
+	LIMIT(header, READING_SIZE, limits.header, 16 * KIB, KIB, MIB),
+	LIMIT(request, READING_TIME, limits.request_ns, 30 * CLOCK_S, 10 * CLOCK_MS,
+		3600 * CLOCK_S),
+	LIMIT(keepalive, READING_TIME, limits.keepalive_ns, 60 * CLOCK_S, 10 * CLOCK_MS,
+		3600 * CLOCK_S),
+};
+
+static int take_admin(const struct building *b, const char *text, struct config *config)
+{
+	int rc = 0;
+
+	config->no_admin = text && strcmp(text, "none") == 0;
+	if (text && !config->no_admin)
+		rc = config_path(b, text, &config->admin);
+	if (rc == 0 && config->admin &&
+		strlen(config->admin) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		rc = reading_bad(b->r, "admin",
+			"admin: '%.120s' has %zu bytes, a socket's path at most %zu", config->admin,
+			strlen(config->admin), sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+	return rc;
+}
+
+/* Where the hub is seen and what it writes: all but listeners and services. */
+static int take_places(
+	const struct building *b, const struct raw_config *raw, struct config *config)
+{
+	static const char *const logs[] = {"text", "json", NULL};
+	int rc = take_admin(b, raw->admin, config), choice;
+
+	if (rc == 0 && raw->state)
+		rc = config_path(b, raw->state, &config->state);
+	config_place(b, "metrics", config->metrics.place);
+	if (rc == 0 && raw->metrics)
+		rc = config_address(
+			b, "metrics", "metrics", raw->metrics, &config->metrics.address);
 	if (rc < 0)
 		return rc;
-	rc = asprintf(out, "%.*s=%s", (int)pair->key.n, (const char *)pair->key.p,
-		is_path ? value : (const char *)pair->value.p);
-	free(value);
-	if (rc >= 0)
-		return 0;
-	*out = NULL;
-	return no_memory(b->r);
-}
-
-/* The set of pairs at services.N.<key>. */
-static int take_pairs(const struct building *b, unsigned service, const char *key, bool are_paths,
-	char ***list, unsigned *count)
-{
-	struct yaml_problem problem;
-	struct yaml_pair pair;
-	char path[64];
-	int more;
-
-	snprintf(path, sizeof(path), "services.%u.%s", service, key);
-	*list = calloc(CONFIG_LIST_MAX, sizeof(char *));
-	if (!*list)
-		return no_memory(b->r);
-	while ((more = yaml_tree_pair(b->r->tree, path, *count, &pair, &problem)) > 0) {
-		int rc;
-
-		if (*count == CONFIG_LIST_MAX)
-			return reading_bad(
-				b->r, path, "'%s' has more than %u names", key, CONFIG_LIST_MAX);
-		rc = take_pair(b, &pair, are_paths, &(*list)[*count]);
-		if (rc < 0)
-			return rc;
-		(*count)++;
-	}
-	return more < 0 ? reading_problem(b->r, &problem) : 0;
-}
-
-static int take_addresses(const struct building *b, unsigned service, const char *key,
-	char *const *texts, unsigned count, struct net_address **list)
-{
-	*list = calloc(count + 1, sizeof(struct net_address));
-	if (!*list)
-		return no_memory(b->r);
-	for (unsigned i = 0; i < count; i++) {
-		char path[64];
-
-		snprintf(path, sizeof(path), "services.%u.%s.%u", service, key, i);
-		if (net_parse(&(*list)[i], texts[i]) < 0)
-			return reading_bad(b->r, path,
-				"%s: '%.60s' is not an address and a port, as in 127.0.0.1:5353, "
-				"[::1]:5353 or *:5353",
-				key, texts[i]);
-	}
-	return 0;
-}
-
-static int take_choices(const struct building *b, unsigned i, const struct raw_service *raw,
-	struct config_service *s)
-{
-	static const char *const backends[] = {"auto", "kvm", "process", NULL};
-	static const char *const births[] = {"pooled", "fresh", NULL};
-	const char *backend = raw->backend ? raw->backend : b->backend;
-	char path[64];
-	int choice;
-
-	snprintf(path, sizeof(path), raw->backend ? "services.%u.backend" : "backend", i);
-	choice = backend ? reading_choice(b->r, path, backend, backends) : MFW_BACKEND_AUTO;
-	if (choice < 0)
-		return choice;
-	s->backend = (enum mfw_backend)choice;
-	snprintf(path, sizeof(path), "services.%u.birth", i);
-	s->birth_given = raw->birth != NULL;
-	choice = raw->birth ? reading_choice(b->r, path, raw->birth, births) : MFW_POOLED;
-	s->birth = (enum mfw_birth_mode)choice;
+	choice = raw->log ? reading_choice(b->r, "log", raw->log, logs) : CONFIG_LOG_TEXT;
+	config->log = (enum config_log)choice;
 	return choice < 0 ? choice : 0;
 }
 
-static int take_core(
-	const struct building *b, unsigned i, const char *text, struct config_service *s)
+/* Two listeners on one address can't be; port 0 is another one each time. */
+static int check_listener(const struct building *b, const struct config *config, unsigned i)
 {
-	char path[64], *end;
-	long n;
+	const struct config_listener *l = &config->http[i];
+	char path[64], text[NET_TEXT];
 
-	s->core = CORE_AUTO;
-	if (!text || strcmp(text, "auto") == 0)
+	if (net_port(&l->address) == 0)
 		return 0;
-	s->core = CORE_ANY;
-	if (strcmp(text, "any") == 0)
-		return 0;
-	s->core = CORE_HUB;
-	if (strcmp(text, "hub") == 0)
-		return 0;
-	n = strtol(text, &end, 10);
-	s->core = (int)n;
-	if (*end == '\0' && n >= 0 && n < sysconf(_SC_NPROCESSORS_CONF))
-		return 0;
-	snprintf(path, sizeof(path), "services.%u.core", i);
-	return reading_bad(b->r, path,
-		"core: '%.20s' is neither 'auto', nor 'any', nor 'hub', nor a core's number from 0 "
-		"to %ld",
-		text, sysconf(_SC_NPROCESSORS_CONF) - 1);
+	for (unsigned j = 0; j < i; j++) {
+		if (!net_same(&l->address, &config->http[j].address))
+			continue;
+		net_text(&l->address, text);
+		snprintf(path, sizeof(path), "http.%u.listen", i);
+		return reading_bad(b->r, path, "http: %s stands there already, at %s", text,
+			config->http[j].place);
+	}
+	return 0;
 }
 
-static int take_service(const struct building *b, unsigned i, const struct raw_service *raw,
-	struct config_service *s)
+static int take_listener(
+	const struct building *b, unsigned i, const struct raw_listener *raw, struct config *config)
 {
-	struct yaml_place place;
+	struct config_listener *l = &config->http[i];
 	char path[64];
 	int rc;
 
-	snprintf(path, sizeof(path), "services.%u.", i);
-	place = yaml_tree_find(b->r->tree, path);
-	snprintf(
-		s->place, sizeof(s->place), "%.90s:%zu:%zu", b->r->where, place.line, place.column);
-	s->udp_count = raw->udp_count;
-	s->tcp_count = raw->tcp_count;
-	if (raw->name && !(s->name = strdup(raw->name)))
-		return no_memory(b->r);
-	rc = reading_numbers(b->r, path, service_numbers, COUNT(service_numbers), raw, s);
+	snprintf(path, sizeof(path), "http.%u", i);
+	config_place(b, path, l->place);
+	snprintf(path, sizeof(path), "http.%u.listen", i);
+	rc = config_address(b, path, "http", raw->listen, &l->address);
 	if (rc == 0)
-		rc = take_choices(b, i, raw, s);
-	if (rc == 0)
-		rc = take_core(b, i, raw->core, s);
-	if (rc == 0)
-		rc = take_path(b, raw->image, &s->image);
-	if (rc == 0)
-		rc = take_pairs(b, i, "data", true, &s->data, &s->data_count);
-	if (rc == 0)
-		rc = take_pairs(b, i, "config", false, &s->config, &s->config_count);
-	if (rc == 0)
-		rc = take_addresses(b, i, "udp", raw->udp, raw->udp_count, &s->udp);
-	if (rc == 0)
-		rc = take_addresses(b, i, "tcp", raw->tcp, raw->tcp_count, &s->tcp);
+		rc = check_listener(b, config, i);
+	if (rc == 0 && raw->tls.certificate)
+		rc = config_path(b, raw->tls.certificate, &l->certificate);
+	if (rc == 0 && raw->tls.key)
+		rc = config_path(b, raw->tls.key, &l->key);
 	return rc;
+}
+
+static int take_listeners(
+	const struct building *b, const struct raw_config *raw, struct config *config)
+{
+	int rc = 0;
+
+	config->http = calloc(raw->http_count + 1, sizeof(*config->http));
+	if (!config->http)
+		return config_no_memory(b->r);
+	for (unsigned i = 0; i < raw->http_count && rc == 0; i++) {
+		config->http_count = i + 1;
+		rc = take_listener(b, i, &raw->http[i], config);
+	}
+	return rc;
+}
+
+/* A route that names a listener which isn't there would never be asked. */
+static int check_routes(const struct building *b, const struct config *config, unsigned service)
+{
+	const struct config_service *s = &config->services[service];
+
+	for (unsigned i = 0; i < s->http_count; i++) {
+		bool found = !s->http[i].listen_given;
+		char path[64], text[NET_TEXT];
+
+		for (unsigned j = 0; j < config->http_count && !found; j++)
+			found = net_same(&s->http[i].listen, &config->http[j].address);
+		if (found)
+			continue;
+		net_text(&s->http[i].listen, text);
+		snprintf(path, sizeof(path), "services.%u.http.%u.listen", service, i);
+		return reading_bad(b->r, path,
+			"listen: no entry of 'http' at the top of the file has the address %s",
+			text);
+	}
+	return 0;
 }
 
 static int take_all(const struct building *b, const struct raw_config *raw, struct config *config)
 {
-	int rc = reading_numbers(b->r, "", config_numbers, COUNT(config_numbers), raw, config);
+	int rc = reading_numbers(
+		b->r, "", numbers, sizeof(numbers) / sizeof(numbers[0]), raw, config);
 
 	if (rc < 0)
 		return rc;
 	if (strcmp(raw->mayfly, "1") != 0)
 		return reading_bad(b->r, "mayfly",
 			"mayfly: schema '%.20s' is not known, this mayflyd reads 1", raw->mayfly);
+	rc = take_places(b, raw, config);
+	if (rc == 0)
+		rc = take_listeners(b, raw, config);
+	if (rc < 0)
+		return rc;
 	config->services = calloc(raw->services_count, sizeof(*config->services));
 	if (!config->services)
-		return no_memory(b->r);
-	for (unsigned i = 0; i < raw->services_count; i++) {
+		return config_no_memory(b->r);
+	for (unsigned i = 0; i < raw->services_count && rc == 0; i++) {
 		config->services_count = i + 1;
-		rc = take_service(b, i, &raw->services[i], &config->services[i]);
-		if (rc < 0)
-			return rc;
+		rc = config_service(b, i, &raw->services[i], &config->services[i]);
+		if (rc == 0)
+			rc = check_routes(b, config, i);
 	}
-	return 0;
+	return rc;
 }
 
 /* ------------------------------------------------------------------- public */
@@ -289,6 +273,8 @@ static void tell_origin(struct config *config, const char *as)
 		if (as)
 			snprintf(s->place, sizeof(s->place), "%.120s", s->image);
 	}
+	for (unsigned i = 0; as && i < config->http_count; i++)
+		strcpy(config->http[i].place, "--http");
 }
 
 int config_open(struct config *config, const char *path, const char *as,
@@ -316,25 +302,17 @@ int config_open(struct config *config, const char *path, const char *as,
 	return rc;
 }
 
-static void free_list(char **list, unsigned count)
-{
-	for (unsigned i = 0; list && i < count; i++)
-		free(list[i]);
-	free(list);
-}
-
 void config_close(struct config *config)
 {
-	for (unsigned i = 0; i < config->services_count; i++) {
-		struct config_service *s = &config->services[i];
-
-		free(s->name);
-		free(s->image);
-		free_list(s->data, s->data_count);
-		free_list(s->config, s->config_count);
-		free(s->udp);
-		free(s->tcp);
+	for (unsigned i = 0; i < config->services_count; i++)
+		config_service_free(&config->services[i]);
+	for (unsigned i = 0; i < config->http_count; i++) {
+		free(config->http[i].certificate);
+		free(config->http[i].key);
 	}
 	free(config->services);
+	free(config->http);
+	free(config->state);
+	free(config->admin);
 	memset(config, 0, sizeof(*config));
 }

@@ -5,28 +5,54 @@
 #ifndef HUB_CONFIG_H
 #define HUB_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "abi/worker.h"
+#include "hub/hub.h"
 #include "sys/net.h"
 
 #define CONFIG_ERROR_MAX 1024
 #define CONFIG_FILE_MAX  (1u << 20)
 #define CONFIG_LIST_MAX  64u
 
+#define CONFIG_PLACE 128 /* "hub.yaml:7:5", for messages */
+
 enum config_core { CORE_ANY = -1, CORE_HUB = -2, CORE_AUTO = -3 }; /* or a number */
+enum config_log { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
+/* Who reads a service's UDP sockets. */
+enum config_socket { CONFIG_SOCKET_HUB, CONFIG_SOCKET_WORKER };
+
+/* An address where HTTP is spoken. */
+struct config_listener {
+	char place[CONFIG_PLACE];
+	struct net_address address;
+	char *certificate, *key; /* NULL, both: no TLS */
+};
+
+/* One entry of a service's `http`: what it says takes the place of what a trigger says. */
+struct config_route {
+	char place[CONFIG_PLACE];
+	bool listen_given;
+	struct net_address listen;  /* only on the listeners with this address */
+	char *host, *method, *path; /* NULL: not said */
+};
 
 /* What one `- image: ...` says. Paths are absolute or relative to the working directory. */
 struct config_service {
-	char place[128]; /* "hub.yaml:7:5", for messages */
-	bool from_yaml;  /* a person wrote it, not `mayfly up` */
-	char *name;      /* NULL: the image's own */
+	char place[CONFIG_PLACE];
+	bool from_yaml; /* a person wrote it, not `mayfly up` */
+	char *name;     /* NULL: the image's own */
 	char *image;
 	char **data, **config; /* NAME=FILE, KEY=VALUE, as image/attach.h wants them */
 	unsigned data_count, config_count;
 	struct net_address *udp, *tcp;
 	unsigned udp_count, tcp_count;
+	struct config_route *http;
+	unsigned http_count;
+	bool http_given; /* else its triggers, as they are, on every listener */
+	enum config_socket socket;
 	enum mfw_backend backend;
 	enum mfw_birth_mode birth;
 	bool birth_given;
@@ -35,11 +61,20 @@ struct config_service {
 	unsigned threads;
 	uint64_t deadline_ns, cpu_ns;
 	uint64_t idle_ns;
-	unsigned failures; /* lives in a row; 0: any number */
+	unsigned failures; /* lives that fail in a row before no more are tried; 0: any number */
 };
 
 struct config {
+	char *state; /* directory; NULL: none */
+	char *admin; /* path of the Unix socket; NULL: the usual one */
+	bool no_admin;
+	struct config_listener metrics; /* its address.size 0: none; never TLS */
+	enum config_log log;
 	unsigned connections;
+	uint64_t memory; /* bytes that peers' half messages and untaken replies may hold */
+	struct http_limits limits; /* of http */
+	struct config_listener *http;
+	unsigned http_count;
 	struct config_service *services;
 	unsigned services_count;
 };

@@ -1,34 +1,76 @@
 /*
- * hub/config_raw.h - hub.yaml as libcyaml loads it: all texts. Private to hub/config*.c.
- * `data` and `config` are sets of any keys: they are read from the tree.
+ * hub/config_raw.h - hub.yaml as libcyaml loads it: all texts, and what the files that make
+ * struct config of it share. Private to hub/config*.c. `data` and `config` are sets of any
+ * keys: they are read from the tree.
  */
 #ifndef HUB_CONFIG_RAW_H
 #define HUB_CONFIG_RAW_H
 
 #include <cyaml/cyaml.h>
 
+#include "hub/config.h"
+#include "image/reading.h"
+
 struct raw_service_limits {
 	char *queue, *threads, *idle, *deadline, *cpu, *failures;
 };
 
+struct raw_route {
+	char *listen, *host, *method, *path;
+};
+
 struct raw_service {
-	char *name, *image, *backend, *birth, *core;
+	char *name, *image, *backend, *birth, *core, *socket;
 	char **udp, **tcp;
 	unsigned udp_count, tcp_count;
+	struct raw_route *http;
+	unsigned http_count;
 	struct raw_service_limits limits;
 };
 
+struct raw_tls {
+	char *certificate, *key;
+};
+
+struct raw_listener {
+	char *listen;
+	struct raw_tls tls;
+};
+
 struct raw_config_limits {
-	char *connections;
+	char *connections, *memory, *header, *request, *keepalive;
 };
 
 struct raw_config {
-	char *mayfly, *backend;
+	char *mayfly, *backend, *state, *admin, *metrics, *log;
 	struct raw_config_limits limits;
+	struct raw_listener *http;
+	unsigned http_count;
 	struct raw_service *services;
 	unsigned services_count;
 };
 
 extern const cyaml_schema_value_t config_schema;
+
+struct building {
+	const struct reading *r;
+	const char *directory; /* relative paths of the file start here; "" is the working one */
+	const char *backend;   /* for all services that don't say */
+};
+
+/* All of these return 0 or -errno with a line in b->r->error. */
+int config_no_memory(const struct reading *r);
+int config_path(const struct building *b, const char *path, char **out);
+/* A copy; of NULL, NULL. */
+int config_text(const struct building *b, const char *text, char **out);
+/* `key` stands before the message, `path` is where the text stands in the file. */
+int config_address(const struct building *b, const char *path, const char *key, const char *text,
+	struct net_address *address);
+void config_place(const struct building *b, const char *path, char to[CONFIG_PLACE]);
+
+/* The i-th of `services`. What it took is freed with config_service_free, failed or not. */
+int config_service(const struct building *b, unsigned i, const struct raw_service *raw,
+	struct config_service *service);
+void config_service_free(struct config_service *service);
 
 #endif

@@ -24,6 +24,16 @@ static const cyaml_schema_field_t service_limits[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t route_fields[] = {
+	MAY("listen", struct raw_route, listen),
+	MAY("host", struct raw_route, host),
+	MAY("method", struct raw_route, method),
+	MAY("path", struct raw_route, path),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t route = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_route, route_fields)};
+
 static const cyaml_schema_field_t service_fields[] = {
 	MAY("name", struct raw_service, name),
 	TEXT("image", struct raw_service, image, 0),
@@ -31,6 +41,9 @@ static const cyaml_schema_field_t service_fields[] = {
 	CYAML_FIELD_IGNORE("config", CYAML_FLAG_OPTIONAL),
 	LIST("udp", udp),
 	LIST("tcp", tcp),
+	CYAML_FIELD_SEQUENCE(
+		"http", OPTIONAL, struct raw_service, http, &route, 0, CONFIG_LIST_MAX),
+	MAY("socket", struct raw_service, socket),
 	MAY("backend", struct raw_service, backend),
 	MAY("birth", struct raw_service, birth),
 	MAY("core", struct raw_service, core),
@@ -43,14 +56,37 @@ static const cyaml_schema_value_t service = {
 
 static const cyaml_schema_field_t config_limits[] = {
 	MAY("connections", struct raw_config_limits, connections),
+	MAY("memory", struct raw_config_limits, memory),
+	MAY("header", struct raw_config_limits, header),
+	MAY("request", struct raw_config_limits, request),
+	MAY("keepalive", struct raw_config_limits, keepalive),
 	CYAML_FIELD_END,
 };
+
+static const cyaml_schema_field_t tls[] = {
+	TEXT("certificate", struct raw_tls, certificate, 0),
+	TEXT("key", struct raw_tls, key, 0),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t listener_fields[] = {
+	TEXT("listen", struct raw_listener, listen, 0),
+	CYAML_FIELD_MAPPING("tls", CYAML_FLAG_OPTIONAL, struct raw_listener, tls, tls),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t listener = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_listener, listener_fields)};
 
 static const cyaml_schema_field_t fields[] = {
 	TEXT("mayfly", struct raw_config, mayfly, 0),
 	MAY("backend", struct raw_config, backend),
+	MAY("state", struct raw_config, state),
+	MAY("admin", struct raw_config, admin),
+	MAY("metrics", struct raw_config, metrics),
+	MAY("log", struct raw_config, log),
 	CYAML_FIELD_MAPPING(
 		"limits", CYAML_FLAG_OPTIONAL, struct raw_config, limits, config_limits),
+	CYAML_FIELD_SEQUENCE(
+		"http", OPTIONAL, struct raw_config, http, &listener, 0, CONFIG_LIST_MAX),
 	CYAML_FIELD_SEQUENCE(
 		"services", CYAML_FLAG_POINTER, struct raw_config, services, &service, 1, SERVICES),
 	CYAML_FIELD_END,

@@ -15,9 +15,6 @@
 #include "sys/clock.h"
 #include "sys/fd.h"
 
-/* What peers' half messages and untaken replies may hold, all together. */
-#define HELD_MOST (32u << 20)
-
 /* Who doesn't take a reply in this time after we were asked to stop does without. */
 #define STOP_NS (2 * CLOCK_S)
 
@@ -215,7 +212,6 @@ void hub_init(struct hub *hub)
 {
 	memset(hub, 0, sizeof(*hub));
 	hub->kvm_fd = hub->null_fd = -1;
-	hub->held.most = HELD_MOST;
 	hub->stop_timer.fire = stop_now;
 	hub->stop_check.run = stop_check;
 }
@@ -228,6 +224,8 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 	hub_init(hub);
 	hub->options = *options;
 	hub->connections_most = config->connections;
+	hub->held.most = config->memory;
+	hub->http = config->limits;
 	status = open_shared(hub, error);
 	if (status == 0)
 		status = open_services(hub, config, error);

@@ -27,6 +27,13 @@ struct hub_options {
 	bool trace;                 /* a JSON line a life */
 };
 
+/* What HTTP's clients may take, all services alike. */
+struct http_limits {
+	size_t header;         /* bytes of a request's first line and headers */
+	uint64_t request_ns;   /* from its first byte to its last */
+	uint64_t keepalive_ns; /* a connection without a request */
+};
+
 struct hub {
 	struct loop *loop;
 	struct hub_options options;
@@ -38,6 +45,7 @@ struct hub {
 	size_t scratch_size;
 	unsigned connections, connections_most; /* of all TCP inputs */
 	struct bytes_total held;                /* by those connections */
+	struct http_limits http;
 	int kvm_fd, kvm_error, null_fd;         /* kvm_fd -1: none, kvm_error says why */
 	bool stopping;
 	struct loop_timer stop_timer;

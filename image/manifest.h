@@ -34,15 +34,19 @@ enum manifest_birth { BIRTH_POOLED, BIRTH_FRESH };
 /* One trigger; what a type doesn't use is NULL or 0. Strings as the author wrote them. */
 struct manifest_trigger {
 	enum manifest_trigger_type type;
-	const char *method, *path, *host; /* http, coap */
-	const char *topic;                /* mqtt */
-	unsigned qos;                     /* mqtt: 0, 1 */
-	const char *every, *cron;         /* timer */
-	const char *missed;               /* timer: skip, once, all */
-	const char *framing;              /* tcp: length16 (the default), length32 */
-	const char *name;                 /* timer */
+	const char *method, *path, *host; /* http, coap; path is a pattern, as in pattern.h */
+	char *const *headers;             /* http: names of request headers that the event has */
+	unsigned headers_count;
+	const char *topic;        /* mqtt */
+	unsigned qos;             /* mqtt: 0, 1 */
+	const char *every, *cron; /* timer */
+	const char *missed;       /* timer: skip, once, all */
+	const char *framing;      /* tcp: length16 (the default), length32 */
+	const char *name;         /* timer */
 	const char *protocol; /* udp, tcp: what is spoken, so that refusals are in its words: dns */
-	const char *example;  /* udp, tcp: what to try: a payload; with dns a name to ask for */
+	/* What to try. udp, tcp: a payload, with dns a name to ask for; http: a path or a query,
+	 * which begin with '/' and '?', or a body. */
+	const char *example;
 };
 
 struct manifest_pair {
@@ -69,7 +73,7 @@ struct manifest {
 	uint64_t budget; /* bytes of the image file, default 65536 */
 	struct manifest_trigger *triggers;
 	unsigned triggers_count;
-	char *key; /* pattern; events of one key run in order */
+	char *key; /* checked words, as in key.h; NULL: not said */
 	enum manifest_durability durability;
 	char **reads;
 	unsigned reads_count;

@@ -7,9 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "abi/image.h"
+#include "image/key.h"
 #include "image/manifest_raw.h"
+#include "image/pattern.h"
 #include "image/units.h"
 
 #define LETTERS  "abcdefghijklmnopqrstuvwxyz"
@@ -54,7 +57,8 @@ static const struct trigger_key trigger_keys[] = {
 	KEY(framing, ON(TCP), 0),
 	KEY(name, ON(TIMER), ON(TIMER)),
 	KEY(protocol, ON(UDP) | ON(TCP), 0),
-	KEY(example, ON(UDP) | ON(TCP), 0),
+	KEY(example, ON(UDP) | ON(TCP) | ON(HTTP), 0),
+	KEY(headers, ON(HTTP), 0),
 };
 
 static const char *path_of(unsigned i, const char *key, char to[static 48])
@@ -135,12 +139,34 @@ static int check_request(const struct reading *r, unsigned i, const struct manif
 {
 	char path[48];
 
-	if (t->path[0] != '/')
-		return reading_bad(r, path_of(i, "path", path),
-			"path: '%.60s' doesn't begin with '/'", t->path);
-	if (t->method && t->method[strspn(t->method, CAPITALS)] != '\0')
+	const char *wrong = pattern_wrong(t->path);
+
+	if (wrong)
+		return reading_bad(r, path_of(i, "path", path), "path: '%.60s' %s", t->path, wrong);
+	if (t->method && !pattern_is_method(t->method))
 		return reading_bad(r, path_of(i, "method", path),
 			"method: '%.60s' is not written in capitals, as in GET", t->method);
+	if (t->host && !pattern_is_host(t->host))
+		return reading_bad(r, path_of(i, "host", path),
+			"host: '%.60s' is not a host's name, as in example.org", t->host);
+	return 0;
+}
+
+static int check_headers(const struct reading *r, unsigned i, const struct manifest_trigger *t)
+{
+	char path[48];
+
+	for (unsigned k = 0; k < t->headers_count; k++) {
+		snprintf(path, sizeof(path), "triggers.%u.headers.%u", i, k);
+		if (!pattern_is_header(t->headers[k]))
+			return reading_bad(r, path,
+				"headers: '%.60s' is not a header's name, as in User-Agent",
+				t->headers[k]);
+		for (unsigned j = 0; j < k; j++)
+			if (strcasecmp(t->headers[j], t->headers[k]) == 0)
+				return reading_bad(r, path, "headers: '%.60s' stands there twice",
+					t->headers[k]);
+	}
 	return 0;
 }
 
@@ -180,6 +206,8 @@ static int check_trigger(const struct reading *r, unsigned i, const struct raw_t
 		t->qos = choice < 0 ? 0 : (unsigned)choice;
 		return choice < 0 ? choice : 0;
 	case TRIGGER_HTTP:
+		choice = check_request(r, i, t);
+		return choice < 0 ? choice : check_headers(r, i, t);
 	case TRIGGER_COAP: return check_request(r, i, t);
 	case TRIGGER_TIMER: return check_timer(r, i, t);
 	default: return 0;
@@ -216,6 +244,8 @@ int manifest_triggers(
 			.name = from->name,
 			.protocol = from->protocol,
 			.example = from->example,
+			.headers = from->headers,
+			.headers_count = from->headers_count,
 		};
 		rc = check_keys(r, i, from, (enum manifest_trigger_type)type);
 		if (rc == 0)
@@ -350,6 +380,14 @@ static int check_window(const struct reading *r, const struct manifest *m)
 		units_show_size(m->memory.window, window, sizeof(window)));
 }
 
+static int check_key(const struct reading *r, const struct manifest *m)
+{
+	struct key key;
+	const char *wrong = key_parse(&key, m->key);
+
+	return wrong ? reading_bad(r, "key", "key: '%.60s' %s", m->key, wrong) : 0;
+}
+
 /* A unit alone says what is metered; money needs a currency. */
 static int check_price(const struct reading *r, const struct manifest *m)
 {
@@ -385,7 +423,9 @@ int manifest_check(const struct reading *r, const struct manifest *m)
 		return reading_bad(r, "limits.cpu",
 			"limits: 'cpu' is more than 'deadline', the time from the event to its "
 			"answer");
-	rc = check_window(r, m);
+	rc = check_key(r, m);
+	if (rc == 0)
+		rc = check_window(r, m);
 	if (rc == 0)
 		rc = check_lists(r, m);
 	if (rc == 0)

@@ -13,6 +13,8 @@
 struct raw_trigger {
 	char *type, *method, *path, *host, *topic, *qos, *every, *cron, *missed, *framing, *name,
 		*protocol, *example;
+	char **headers;
+	unsigned headers_count;
 };
 
 struct raw_memory {

@@ -64,6 +64,8 @@ static const cyaml_schema_field_t trigger_fields[] = {
 	MEMBER("name", trigger, name),
 	MEMBER("protocol", trigger, protocol),
 	MEMBER("example", trigger, example),
+	CYAML_FIELD_SEQUENCE(
+		"headers", OPTIONAL, struct raw_trigger, headers, &text, 0, MANIFEST_LIST_MAX),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t trigger = {

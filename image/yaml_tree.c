@@ -286,9 +286,12 @@ static yaml_node_t *walk(struct yaml_tree *tree, const char *path, bool *whole)
 	return n;
 }
 
-bool yaml_tree_has(struct yaml_tree *tree, const char *key)
+bool yaml_tree_has(struct yaml_tree *tree, const char *path)
 {
-	return step(tree, yaml_document_get_root_node(&tree->document), key) != NULL;
+	bool whole;
+
+	walk(tree, path, &whole);
+	return whole;
 }
 
 struct yaml_place yaml_tree_find(struct yaml_tree *tree, const char *path)

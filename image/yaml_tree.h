@@ -41,8 +41,8 @@ int yaml_tree_check(
  * it isn't there. */
 struct yaml_place yaml_tree_find(struct yaml_tree *tree, const char *path);
 
-/* Does this key stand at the top, be it with an empty value? */
-bool yaml_tree_has(struct yaml_tree *tree, const char *key);
+/* Does something stand at this path, be it an empty value? */
+bool yaml_tree_has(struct yaml_tree *tree, const char *path);
 
 /* A set of keys that no schema lists, at `path`: the i-th, from 0. 1; 0: there are no more, or
  * no such set; -EINVAL with *problem: one is not a text. */

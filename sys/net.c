@@ -135,6 +135,16 @@ bool net_is_wildcard(const struct net_address *address)
 	return address->v4.sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
+bool net_same(const struct net_address *a, const struct net_address *b)
+{
+	if (a->any.sa_family != b->any.sa_family || net_port(a) != net_port(b))
+		return false;
+	if (!is_v6(a))
+		return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+	return IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr) &&
+		a->v6.sin6_scope_id == b->v6.sin6_scope_id;
+}
+
 static int set(int fd, int level, int name, int value)
 {
 	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;

@@ -32,6 +32,8 @@ unsigned net_host(const struct net_address *address, char to[NET_TEXT]);
 uint16_t net_port(const struct net_address *address);
 void net_set_port(struct net_address *address, uint16_t port);
 bool net_is_wildcard(const struct net_address *address);
+/* The same family, host and port. */
+bool net_same(const struct net_address *a, const struct net_address *b);
 
 /* A non-blocking socket bound to *address, which becomes the one that it got; a stream
  * socket also listens. -errno. */

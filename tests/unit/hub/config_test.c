@@ -44,6 +44,72 @@ static int open_text(struct config *config, const char *text, const char *as)
 	return config_open(config, file, as, error);
 }
 
+static void assert_path(const char *is, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	assert_string_equal(is, path);
+}
+
+static void check_top(const struct config *c)
+{
+	assert_path(c->state, "var");
+	assert_string_equal(c->admin, "/run/x.sock");
+	assert_false(c->no_admin);
+	assert_int_equal(net_port(&c->metrics.address), 9100);
+	assert_int_equal(c->log, CONFIG_LOG_JSON);
+	assert_int_equal(c->connections, 77);
+	assert_int_equal(c->memory, 2 << 20);
+	assert_int_equal(c->limits.header, 4096);
+	assert_int_equal(c->limits.request_ns, 1000000000u);
+	assert_int_equal(c->limits.keepalive_ns, 2000000000u);
+	assert_int_equal(c->http_count, 2);
+	assert_int_equal(net_port(&c->http[0].address), 8080);
+	assert_null(c->http[0].certificate);
+	assert_path(c->http[1].certificate, "tls/a.pem");
+	assert_string_equal(c->http[1].key, "/etc/a.key");
+	assert_non_null(strstr(c->http[1].place, "hub.yaml:11:5"));
+}
+
+static void check_routes(const struct config_service *s)
+{
+	assert_true(s->http_given);
+	assert_int_equal(s->http_count, 2);
+	assert_true(s->http[0].listen_given);
+	assert_int_equal(net_port(&s->http[0].listen), 8080);
+	assert_string_equal(s->http[0].host, "a.example");
+	assert_string_equal(s->http[0].method, "POST");
+	assert_null(s->http[0].path);
+	assert_false(s->http[1].listen_given);
+	assert_string_equal(s->http[1].path, "/a/+/#");
+	assert_non_null(strstr(s->http[1].place, "hub.yaml:24:9"));
+}
+
+static void test_defaults(void **state)
+{
+	struct config c;
+
+	(void)state;
+	assert_int_equal(open_text(&c,
+				 "mayfly: 1\nadmin: none\nservices:\n  - image: /x\n"
+				 "    http: []\n",
+				 NULL),
+		0);
+	assert_null(c.state);
+	assert_null(c.admin);
+	assert_true(c.no_admin);
+	assert_int_equal(c.metrics.address.size, 0);
+	assert_int_equal(c.log, CONFIG_LOG_TEXT);
+	assert_int_equal(c.connections, 1024);
+	assert_int_equal(c.memory, 32 << 20);
+	assert_int_equal(c.limits.header, 16384);
+	assert_int_equal(c.http_count, 0);
+	assert_true(c.services[0].http_given);
+	assert_int_equal(c.services[0].http_count, 0);
+	config_close(&c);
+}
+
 static void test_whole(void **state)
 {
 	struct config c;
@@ -55,7 +121,16 @@ static void test_whole(void **state)
 		open_text(&c,
 			"mayfly: 1\n"
 			"backend: process\n"
-			"limits: {connections: 77}\n"
+			"state: var\n"
+			"admin: /run/x.sock\n"
+			"metrics: 127.0.0.1:9100\n"
+			"log: json\n"
+			"limits: {connections: 77, memory: 2MiB, header: 4KiB, request: 1s,\n"
+			"  keepalive: 2s}\n"
+			"http:\n"
+			"  - listen: 127.0.0.1:8080\n"
+			"  - listen: 127.0.0.1:8443\n"
+			"    tls: {certificate: tls/a.pem, key: /etc/a.key}\n"
 			"services:\n"
 			"  - image: dns.mfy\n"
 			"    name: names\n"
@@ -65,14 +140,19 @@ static void test_whole(void **state)
 			"    config: {ttl: 60, empty: \"\"}\n"
 			"    udp: [127.0.0.1:53, \"[::1]:53\"]\n"
 			"    tcp: [\"*:53\"]\n"
+			"    http:\n"
+			"      - {listen: 127.0.0.1:8080, host: a.example, method: POST}\n"
+			"      - {path: /a/+/#}\n"
+			"    socket: worker\n"
 			"    backend: kvm\n"
 			"    birth: fresh\n"
 			"    core: 0\n"
-			"    limits: {queue: 5, threads: 2, idle: 3s, deadline: 200ms, cpu: 10ms}\n"
+			"    limits: {queue: 5, threads: 2, idle: 3s, deadline: 200ms, cpu: 10ms,\n"
+			"      failures: 0}\n"
 			"  - image: /srv/echo.mfy\n",
 			NULL),
 		0);
-	assert_int_equal(c.connections, 77);
+	check_top(&c);
 	assert_int_equal(c.services_count, 2);
 	s = &c.services[0];
 	assert_string_equal(s->name, "names");
@@ -88,6 +168,7 @@ static void test_whole(void **state)
 	assert_int_equal(s->udp_count, 2);
 	assert_int_equal(net_port(&s->udp[1]), 53);
 	assert_int_equal(s->tcp_count, 1);
+	check_routes(s);
 	assert_int_equal(s->backend, MFW_BACKEND_KVM);
 	assert_int_equal(s->birth, MFW_FRESH);
 	assert_int_equal(s->core, 0);
@@ -96,18 +177,24 @@ static void test_whole(void **state)
 	assert_int_equal(s->idle_ns, 3000000000u);
 	assert_int_equal(s->deadline_ns, 200000000u);
 	assert_int_equal(s->cpu_ns, 10000000u);
+	assert_int_equal(s->failures, 0);
+	assert_int_equal(s->socket, CONFIG_SOCKET_WORKER);
 	s = &c.services[1];
 	assert_null(s->name);
 	assert_string_equal(s->image, "/srv/echo.mfy");
 	assert_int_equal(s->backend, MFW_BACKEND_PROCESS); /* that of the file */
 	assert_false(s->birth_given);
+	assert_false(s->http_given);
+	assert_int_equal(s->failures, 10);
+	assert_int_equal(s->socket, CONFIG_SOCKET_HUB);
 	assert_int_equal(s->core, CORE_AUTO);
 	assert_int_equal(s->idle_ns, 10000000000u);
 	assert_int_equal(s->queue, 0);
 	config_close(&c);
 }
 
-#define ONE "mayfly: 1\nservices:\n  - image: x.mfy\n"
+#define TOP(lines) "mayfly: 1\n" lines "services:\n  - image: x.mfy\n"
+#define ONE        "mayfly: 1\nservices:\n  - image: x.mfy\n"
 
 static const struct {
 	const char *text, *place, *words;
@@ -134,6 +221,30 @@ static const struct {
 	{ONE "    data: [a, b]\n", ":4:11:", "lines 'name: value'"},
 	{ONE "    data: {a: [b]}\n", ":4:15:", "'a' should be a text"},
 	{ONE "    config: {[a]: b}\n", ":4:14:", "must be a word"},
+	{ONE "    limits: {failures: 1x}\n", ":4:24:", "'1x' is not a whole number"},
+	{ONE "    socket: wroker\n", ":4:13:", "did you mean 'worker'?"},
+	{ONE "    http: {path: /a}\n", ":4:11:", "should be a list"},
+	{ONE "    http: [/a]\n", ":4:12:", "should be a set of keys"},
+	{ONE "    http: [{paht: /a}]\n", ":4:13:", "did you mean 'path'?"},
+	{ONE "    http: [{path: a}]\n", ":4:19:", "path: 'a' doesn't begin with '/'"},
+	{ONE "    http: [{path: /a/#/b}]\n", ":4:19:", "has '#' before its end"},
+	{ONE "    http: [{method: get}]\n", ":4:21:", "not written in capitals"},
+	{ONE "    http: [{host: 'a:80'}]\n", ":4:19:", "'a:80' is not a host's name"},
+	{ONE "    http: [{listen: 8080}]\n", ":4:21:", "'8080' is not an address"},
+	{ONE "    http: [{listen: 127.0.0.1:80}]\n", ":4:21:", "no entry of 'http' at the top"},
+	{TOP("http: [{listen: localhost:80}]\n"), ":2:17:", "'localhost:80' is not an address"},
+	{TOP("http: [{tls: {certificate: a, key: b}}]\n"), ":2:8:", "'listen' is missing"},
+	{TOP("http: [{listen: 127.0.0.1:80, tls: {key: b}}]\n"),
+		":2:36:", "'certificate' is missing"},
+	{TOP("http: [{listen: 127.0.0.1:80}, {listen: 127.0.0.1:80}]\n"), ":2:41:", "hub.yaml:2:8"},
+	{TOP("metrics: 9100\n"), ":2:10:", "metrics: '9100' is not an address"},
+	{TOP("log: jsn\n"), ":2:6:", "did you mean 'json'?"},
+	{TOP("limits: {header: 100}\n"), ":2:18:", "out of bounds: from 1 KiB to 1 MiB"},
+	{TOP("limits: {request: 30}\n"), ":2:19:", "'30' is not a time"},
+	{TOP("statte: x\n"), ":2:1:", "did you mean 'state'?"},
+	{TOP("admin: /0123456789012345678901234567890123456789012345678901234567890123456789"
+	     "01234567890123456789012345678901234567890123456789\n"),
+		":2:8:", "a socket's path at most 107"},
 	{"mayfly: 1\nlimits: {connections: 0}\nservices:\n  - image: x\n",
 		":2:23:", "out of bounds"},
 	{"mayfly: 1\nbackend: kvn\nservices:\n  - image: x\n", ":2:10:", "did you mean 'kvm'?"},
@@ -159,7 +270,9 @@ static void test_cut(void **state)
 {
 	static const char text[] =
 		"mayfly: 1\nservices:\n  - image: x.mfy\n    data: {a: b, c: d}\n"
-		"    udp: [127.0.0.1:53]\n    limits: {idle: 3s}\n";
+		"    udp: [127.0.0.1:53]\n    limits: {idle: 3s}\n"
+		"    http: [{listen: 127.0.0.1:80, host: a, path: /b}]\n"
+		"http:\n  - {listen: 127.0.0.1:80, tls: {certificate: c, key: k}}\n";
 
 	(void)state;
 	for (size_t n = 0; n < sizeof(text); n++) {
@@ -228,7 +341,7 @@ static void check_fields(const char *page, const cyaml_schema_field_t *field, co
 static void test_manual(void **state)
 {
 	FILE *f = fopen("man/hub.yaml.5", "r");
-	char page[16384];
+	static char page[65536];
 	size_t n;
 
 	(void)state;
@@ -244,6 +357,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_as),

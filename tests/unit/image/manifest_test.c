@@ -72,7 +72,7 @@ static const char everything[] =
 	"  - type: udp\n"
 	"  - type: tcp\n"
 	"  - {type: tcp, framing: length32}\n"
-	"  - {type: http, method: GET, path: /x, host: example.org}\n"
+	"  - {type: http, method: GET, path: /x, host: example.org, headers: [Accept, X-Id]}\n"
 	"  - {type: mqtt, topic: a/+/b}\n"
 	"  - {type: mqtt, topic: '#', qos: 0}\n"
 	"  - {type: coap, path: /c}\n"
@@ -219,6 +219,17 @@ static const struct {
 		"x.yaml:4:23: a trigger of type 'udp' has no"},
 	{HEAD "triggers:\n  - type: http\n", "x.yaml:4:5: a trigger of type 'http' needs 'path'"},
 	{HEAD "triggers:\n  - {type: http, path: x}\n", "path: 'x' doesn't begin with '/'"},
+	{HEAD "triggers:\n  - {type: http, path: /a/#/b}\n",
+		"path: '/a/#/b' has '#' before its end"},
+	{HEAD "triggers:\n  - {type: http, path: /a+}\n",
+		"x.yaml:4:24: path: '/a+' has '+' or '#' be"},
+	{HEAD "triggers:\n  - {type: http, path: /a b}\n", "holds a character that no path"},
+	{HEAD "triggers:\n  - {type: http, path: /, host: a/b}\n", "host: 'a/b' is not a host"},
+	{HEAD "triggers:\n  - {type: http, path: /, headers: [A, a]}\n",
+		"x.yaml:4:40: headers: 'a' stands there twice"},
+	{HEAD "triggers:\n  - {type: http, path: /, headers: ['A B']}\n", "'A B' is not a header"},
+	{HEAD "triggers:\n  - {type: udp, headers: [A]}\n", "type 'udp' has no 'headers'"},
+	{HEAD "key: pear\n", "x.yaml:3:6: key: 'pear' is neither 'none' nor words of path"},
 	{HEAD "triggers:\n  - {type: http, path: /, method: get}\n",
 		"method: 'get' is not written"},
 	{HEAD "triggers:\n  - {type: mqtt, topic: a+/b}\n", "topic: 'a+/b' has '+' or '#'"},
