@@ -69,12 +69,12 @@ void config_place(const struct building *b, const char *path, char to[CONFIG_PLA
 #define MIB (1024 * KIB)
 
 static const struct reading_number numbers[] = {
-	LIMIT(connections, READING_NUMBER, connections, 1024, 1, 1000000),
-	LIMIT(memory, READING_SIZE, memory, 32 * MIB, MIB, 65536 * MIB),
-	LIMIT(header, READING_SIZE, limits.header, 16 * KIB, KIB, MIB),
-	LIMIT(request, READING_TIME, limits.request_ns, 30 * CLOCK_S, 10 * CLOCK_MS,
+	LIMIT(connections, READING_NUMBER, connections, HUB_CONNECTIONS, 1, 1000000),
+	LIMIT(memory, READING_SIZE, memory, HUB_MEMORY, MIB, 65536 * MIB),
+	LIMIT(header, READING_SIZE, limits.header, HUB_HTTP_HEADER, KIB, MIB),
+	LIMIT(request, READING_TIME, limits.request_ns, HUB_HTTP_REQUEST, 10 * CLOCK_MS,
 		3600 * CLOCK_S),
-	LIMIT(keepalive, READING_TIME, limits.keepalive_ns, 60 * CLOCK_S, 10 * CLOCK_MS,
+	LIMIT(keepalive, READING_TIME, limits.keepalive_ns, HUB_HTTP_KEEPALIVE, 10 * CLOCK_MS,
 		3600 * CLOCK_S),
 };
 

@@ -212,6 +212,9 @@ void hub_init(struct hub *hub)
 {
 	memset(hub, 0, sizeof(*hub));
 	hub->kvm_fd = hub->null_fd = -1;
+	hub->connections_most = HUB_CONNECTIONS;
+	hub->held.most = HUB_MEMORY;
+	hub->http = (struct http_limits){HUB_HTTP_HEADER, HUB_HTTP_REQUEST, HUB_HTTP_KEEPALIVE};
 	hub->stop_timer.fire = stop_now;
 	hub->stop_check.run = stop_check;
 }

@@ -15,6 +15,7 @@
 #include "hub/report.h"
 #include "hub/service.h"
 #include "hub/task.h"
+#include "sys/clock.h"
 #include "sys/loop.h"
 
 #define HUB_ERROR_MAX 1024
@@ -26,6 +27,13 @@ struct hub_options {
 	bool json;                  /* start-up lines as JSON on standard output */
 	bool trace;                 /* a JSON line a life */
 };
+
+/* Limits where hub.yaml says nothing. */
+#define HUB_CONNECTIONS    1024u
+#define HUB_MEMORY         (32u << 20)
+#define HUB_HTTP_HEADER    (16u << 10)
+#define HUB_HTTP_REQUEST   (30 * CLOCK_S)
+#define HUB_HTTP_KEEPALIVE (60 * CLOCK_S)
 
 /* What HTTP's clients may take, all services alike. */
 struct http_limits {
@@ -46,13 +54,13 @@ struct hub {
 	unsigned connections, connections_most; /* of all TCP inputs */
 	struct bytes_total held;                /* by those connections */
 	struct http_limits http;
-	int kvm_fd, kvm_error, null_fd;         /* kvm_fd -1: none, kvm_error says why */
+	int kvm_fd, kvm_error, null_fd; /* kvm_fd -1: none, kvm_error says why */
 	bool stopping;
 	struct loop_timer stop_timer;
 	struct loop_later stop_check;
 };
 
-/* A hub without loop, services and inputs: hub_open starts with it, and so do tests. */
+/* A hub without loop, services and inputs, with the limits above: hub_open starts with it, and so do tests. */
 void hub_init(struct hub *hub);
 /* Makes all that `config` asks for and listens. 0, or an exit status with one line in error;
  * hub_close in both cases. */
