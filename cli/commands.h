@@ -8,8 +8,6 @@
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
-#define MAYFLY_VERSION "0.1.0"
-
 /* Exit statuses of every command, as in mayfly(1). */
 enum exit_status {
 	STATUS_OK = 0,

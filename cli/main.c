@@ -6,6 +6,7 @@
 
 #include "abi/guest.h"
 #include "abi/image.h"
+#include "base/version.h"
 #include "cli/commands.h"
 #include "cli/out.h"
 #include "image/nearest.h"

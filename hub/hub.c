@@ -215,6 +215,7 @@ void hub_init(struct hub *hub)
 	hub->connections_most = HUB_CONNECTIONS;
 	hub->held.most = HUB_MEMORY;
 	hub->http = (struct http_limits){HUB_HTTP_HEADER, HUB_HTTP_REQUEST, HUB_HTTP_KEEPALIVE};
+	hub->started_ns = clock_wall_ns();
 	hub->stop_timer.fire = stop_now;
 	hub->stop_check.run = stop_check;
 }

@@ -20,12 +20,22 @@
 
 #define HUB_ERROR_MAX 1024
 
+struct admin;
 struct config;
+struct journal;
 
 struct hub_options {
 	const char *worker_program; /* mayfly-worker */
 	bool json;                  /* start-up lines as JSON on standard output */
 	bool trace;                 /* a JSON line a life */
+	struct journal *journal;    /* what the hub said of late; NULL: isn't kept */
+	const char *config;         /* the file, absolute; NULL: none, or nobody ever saw it */
+};
+
+/* How often the configuration was read again, by SIGHUP or `mayfly reload`. */
+struct hub_reloads {
+	uint64_t done, failed;
+	int64_t last_ns; /* wall, of the last that was done; 0: none */
 };
 
 /* Limits where hub.yaml says nothing. */
@@ -56,6 +66,9 @@ struct hub {
 	struct http_limits http;
 	int kvm_fd, kvm_error, null_fd; /* kvm_fd -1: none, kvm_error says why */
 	bool stopping;
+	int64_t started_ns; /* wall */
+	struct hub_reloads reloads;
+	struct admin *admin; /* NULL: none */
 	struct loop_timer stop_timer;
 	struct loop_later stop_check;
 };

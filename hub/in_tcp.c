@@ -92,6 +92,7 @@ static void conn_close(struct conn *c)
 	bytes_free(&c->out, &hub->held);
 	list_remove(c);
 	hub->connections--;
+	c->tcp->input.counts.open--;
 	if (hub->stopping)
 		loop_later(hub->loop, &hub->stop_check);
 }
@@ -408,6 +409,7 @@ static int conn_open(struct in_tcp *t, int fd, const struct net_address *peer)
 	list_append(c);
 	hub->connections++;
 	t->input.counts.connections++;
+	t->input.counts.open++;
 	if (t->timer.place == 0)
 		(void)loop_timer_set(hub->loop, &t->timer, c->since_ns + IDLE_NS);
 	return 0;

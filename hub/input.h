@@ -29,13 +29,17 @@ struct input_counts {
 	uint64_t replies, bytes_out;
 	uint64_t unsent; /* replies that the socket didn't take, or whose client was gone */
 	uint64_t connections, dropped;
+	unsigned open;     /* connections at this moment */
+	uint64_t requests; /* HTTP: answered, whatever the answer was */
+	uint64_t bad;      /* what came but was no event: malformed, too big, for nobody */
 };
 
 struct input {
 	const struct input_ops *ops;
 	struct input *next;
 	struct hub *hub;
-	struct service *service;
+	struct service *service;    /* NULL: several, or none */
+	bool own;                   /* only the hub's own pages: the admin socket, metrics */
 	struct net_address address; /* as bound */
 	char text[NET_TEXT];        /* the same, for people and for mf_event.subject */
 	unsigned text_n;

@@ -34,6 +34,11 @@ static const struct verdict verdicts[MFW_RESULTS] = {
 		"replied or logged more than its manifest's memory.effects holds"},
 };
 
+const char *life_result_name(enum mfw_result result)
+{
+	return verdicts[result].name;
+}
+
 /* ------------------------------------------------------------ doing effects */
 
 struct doing {
@@ -140,6 +145,7 @@ static void end_denied(struct doing *d, const struct mfw_message *m, const char 
 		.run_ns = bounded(m->run_ns),
 	};
 
+	d->service->counts.denied++;
 	report_denied(&d->service->hub->report, d->service, d->task, what);
 	service_end(d->task, &ending);
 }

@@ -11,6 +11,9 @@
 
 struct service;
 
+/* "ok", "crashed", "deadline" ... */
+const char *life_result_name(enum mfw_result result);
+
 /* The worker sent a message about one of its slots. False: it makes no sense. */
 bool life_ended(struct service *service, const struct mfw_message *message);
 

@@ -12,6 +12,7 @@
 
 #include "hub/config.h"
 #include "hub/hub.h"
+#include "hub/journal.h"
 #include "hub/setup.h"
 
 struct args {
@@ -145,6 +146,7 @@ static int serve(struct hub *hub)
 int main(int argc, char **argv)
 {
 	static struct hub hub;
+	static struct journal journal;
 	struct args args = {0};
 	struct config config;
 	char error[HUB_ERROR_MAX];
@@ -156,6 +158,8 @@ int main(int argc, char **argv)
 		return status;
 	if (args.as)
 		log_setup(args.as, LOG_INFO);
+	journal_open(&journal, false);
+	args.hub.journal = &journal;
 	rc = config_open(&config, args.config, args.as, error);
 	if (rc < 0) {
 		log_error("%s", error);
@@ -170,5 +174,6 @@ int main(int argc, char **argv)
 	else if (!args.check)
 		status = serve(&hub);
 	hub_close(&hub);
+	journal_close(&journal);
 	return status;
 }

@@ -23,6 +23,11 @@ static const char *const backend_names[] = {
 	[MFW_BACKEND_PROCESS] = "process",
 };
 
+const char *report_backend(unsigned backend)
+{
+	return backend_names[backend];
+}
+
 /* ------------------------------------------------------------------- stdout */
 
 static void flush(struct report *r)
@@ -93,8 +98,8 @@ void report_listening(struct report *report, const struct input *input)
 
 	net_host(&input->address, host);
 	example_command(input, command);
-	log_info("%s listens on %s %s; try: %s", input->service->name, input->ops->name,
-		input->text, command);
+	log_about(LOG_INFO, input->service->name, NULL, "listens on %s %s; try: %s",
+		input->ops->name, input->text, command);
 	put_json(report,
 		json_pack("{ss ss ss ss si ss}", "event", "listening", "service",
 			input->service->name, "transport", input->ops->name, "address", host,
@@ -135,8 +140,9 @@ void report_worker_started(
 	const char *backend = backend_names[status->backend];
 	int pid = link_pid(service->link);
 
-	log_info("%s: worker %d started in %.1f ms (mf_init %.1f ms), backend %s", service->name,
-		pid, took, init, backend);
+	log_about(LOG_INFO, service->name, NULL,
+		"worker %d started in %.1f ms (mf_init %.1f ms), backend %s", pid, took, init,
+		backend);
 	put_json(report,
 		json_pack("{ss ss si ss sf sf}", "event", "worker_started", "service",
 			service->name, "pid", pid, "backend", backend, "start_ms", took, "init_ms",
@@ -147,7 +153,7 @@ void report_worker_ended(struct report *report, const struct service *service, c
 {
 	int pid = link_pid(service->link);
 
-	log_info("%s: worker %d ended, %s, after %llu lives", service->name, pid, why,
+	log_about(LOG_INFO, service->name, NULL, "worker %d ended, %s, after %llu lives", pid, why,
 		(unsigned long long)service->worker_lives);
 	put_json(report,
 		json_pack("{ss ss si ss sI}", "event", "worker_ended", "service", service->name,
@@ -164,7 +170,7 @@ void report_worker_lost(struct report *report, struct service *service, const ch
 		snprintf(lives, sizeof(lives), "; its %u lives under way run again, once",
 			service->running.count);
 	if (log_allowed(&service->fails, clock_mono_ns(), &skipped))
-		log_warn("service %s: worker %d %s%s", service->name, pid, wrong, lives);
+		log_about(LOG_WARN, service->name, NULL, "worker %d %s%s", pid, wrong, lives);
 	put_json(report,
 		json_pack("{ss ss si ss sI}", "event", "worker_ended", "service", service->name,
 			"pid", pid, "why", wrong, "lives", (json_int_t)service->worker_lives));
@@ -192,7 +198,7 @@ void report_circuit(
 	if (news == CIRCUIT_NO_NEWS)
 		return;
 	if (news == CIRCUIT_CLOSED_AGAIN) {
-		log_info("service %s: circuit closed: a life went well", service->name);
+		log_about(LOG_INFO, service->name, NULL, "circuit closed: a life went well");
 		put_json(report,
 			json_pack("{ss ss ss}", "event", "circuit", "service", service->name,
 				"state", "closed"));
@@ -200,8 +206,8 @@ void report_circuit(
 	}
 	service->counts.circuits++;
 	circuit_cause(service, cause, sizeof(cause));
-	log_warn("service %s: circuit open: %s; refusing for %g s; last: %s", service->name, cause,
-		pause, last);
+	log_about(LOG_WARN, service->name, NULL, "circuit open: %s; refusing for %g s; last: %s",
+		cause, pause, last);
 	put_json(report,
 		json_pack("{ss ss ss ss sf ss}", "event", "circuit", "service", service->name,
 			"state", "open", "why", cause, "pause", pause, "last", last));
@@ -225,7 +231,7 @@ static void __attribute__((format(printf, 4, 5))) about_life(
 	if (skipped > 0)
 		snprintf(more, sizeof(more), " (%llu lines like this were left out)",
 			(unsigned long long)skipped);
-	log_warn("service %s: life of event %s %s%s", s->name, task->id, text, more);
+	log_about(LOG_WARN, s->name, task->id, "its life %s%s", text, more);
 }
 
 static void crashed(struct service *s, const struct task *task, const struct mfw_message *m)
@@ -284,8 +290,8 @@ void report_log(struct report *report, struct service *service, const struct tas
 	(void)report;
 	if (!log_allowed(&service->logs, loop_now(service->hub->loop), &skipped))
 		return;
-	log_line(levels[level], "%s: [%.8s] %.*s", service->name, task->id, (int)text.n,
-		(const char *)text.p);
+	log_about(
+		levels[level], service->name, task->id, "%.*s", (int)text.n, (const char *)text.p);
 }
 
 static double us(uint64_t ns)

@@ -35,6 +35,8 @@ struct report {
 int report_open(struct report *report, struct loop *loop, bool json, bool trace);
 void report_close(struct report *report); /* writes what is left */
 
+const char *report_backend(unsigned backend); /* enum mfw_backend: "kvm" */
+
 void report_listening(struct report *report, const struct input *input);
 void report_ready(struct report *report, const struct hub *hub);
 void report_stopped(struct report *report, const struct hub *hub);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hub/hub.h"
+#include "hub/metrics.h"
 #include "hub/worker.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
@@ -329,6 +330,7 @@ void service_end(struct task *task, const struct ending *ending)
 		s->counts.replied += ending->reply != NULL;
 		task->origin->reply(task, ending->reply);
 	}
+	metrics_life(s, task, ending);
 	report_life(&s->hub->report, task, ending);
 	if (task->posted)
 		s->at[task->slot] = NULL; /* the slot comes back with the worker's message */
@@ -446,6 +448,7 @@ void service_close(struct service *service)
 	manifest_free(&service->manifest);
 	fd_close(&service->image_fd);
 	fd_close(&service->data_fd);
+	free(service->times);
 	free(service->name);
 	free(service->image_path);
 	free(service);

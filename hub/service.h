@@ -15,6 +15,7 @@
 
 #include "abi/image.h"
 #include "abi/worker.h"
+#include "base/histogram.h"
 #include "hub/circuit.h"
 #include "hub/link.h"
 #include "hub/near.h"
@@ -30,9 +31,18 @@ enum service_worker { WORKER_NONE, WORKER_STARTING, WORKER_READY, WORKER_ENDING 
 
 struct service_counts {
 	uint64_t accepted, replied, refused[REFUSALS];
-	uint64_t lives, results[MFW_RESULTS], cold, reruns;
-	uint64_t workers;  /* started */
-	uint64_t circuits; /* how often the circuit opened */
+	uint64_t lives, results[MFW_RESULTS], denied, cold, reruns;
+	uint64_t workers;   /* started */
+	uint64_t unstarted; /* of those: that didn't come to run lives */
+	uint64_t lost;      /* of those: that died, were killed or ended for a fault */
+	uint64_t circuits;  /* how often the circuit opened */
+};
+
+/* How long its events took; there once one has ended. */
+struct service_times {
+	struct histogram queue; /* from acceptance to the life, a worker's start included */
+	struct histogram birth, run;
+	struct histogram total; /* from acceptance to the end, refusals included */
 };
 
 struct service {
@@ -75,6 +85,7 @@ struct service {
 	unsigned empty_wakes;   /* in a row, with nothing in its ring */
 	struct log_rate crashes, logs, says, fails;
 	struct service_counts counts;
+	struct service_times *times; /* NULL: no event has ended */
 };
 
 void service_init(struct service *service, struct hub *hub);

@@ -133,8 +133,9 @@ static int choose_backend(
 		return 0;
 	s->head.backend = hub->kvm_fd >= 0 ? MFW_BACKEND_KVM : MFW_BACKEND_PROCESS;
 	if (hub->kvm_fd < 0)
-		log_warn("%s: backend process instead of kvm: /dev/kvm can't be opened: %s",
-			s->name, strerror(hub->kvm_error));
+		log_about(LOG_WARN, s->name, NULL,
+			"backend process instead of kvm: /dev/kvm can't be opened: %s",
+			strerror(hub->kvm_error));
 	return 0;
 }
 

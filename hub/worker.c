@@ -36,8 +36,9 @@ static void failed_to_start(struct service *s, const char *why)
 {
 	uint64_t skipped;
 
+	s->counts.unstarted++;
 	if (log_allowed(&s->fails, clock_mono_ns(), &skipped))
-		log_error("service %s: can't start: %s", s->name, why);
+		log_about(LOG_ERROR, s->name, NULL, "can't start: %s", why);
 	failed(s, true, why);
 }
 
@@ -91,6 +92,7 @@ void worker_lost(struct service *service, const char *wrong)
 
 	if (service->worker == WORKER_NONE)
 		return;
+	service->counts.lost++;
 	report_worker_lost(&service->hub->report, service, wrong);
 	forget(service);
 	died(service, early, wrong);
@@ -165,7 +167,8 @@ static void on_words(struct loop_source *source, uint32_t events)
 		size_t length = strcspn(line, "\n");
 
 		if (length > 0 && log_allowed(&s->says, loop_now(s->hub->loop), &skipped))
-			log_warn("service %s: its worker says: %.*s", s->name, (int)length, line);
+			log_about(LOG_WARN, s->name, NULL, "its worker says: %.*s", (int)length,
+				line);
 		line += length + (line[length] == '\n');
 	}
 }
@@ -195,8 +198,10 @@ static void on_process(struct loop_source *source, uint32_t events)
 	starting = s->worker == WORKER_STARTING;
 	if (link_status(s->link, &status) < 0)
 		status.state = MFW_STARTING;
-	if (!starting)
+	if (!starting) {
+		s->counts.lost++;
 		report_worker_lost(&s->hub->report, s, how);
+	}
 	forget(s);
 	snprintf(why, sizeof(why), "its worker %s", how);
 	if (starting && status.state == MFW_FAILED)

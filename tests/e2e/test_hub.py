@@ -344,7 +344,7 @@ def test_the_hub_is_killed(start, echo):
 def test_mf_init_fails(start, build, echo):
     hub = start(service(guest(build, "init-fail"), UDP), service(echo, UDP))
     silent(hub.port("init-fail"))
-    assert 'service init-fail: can\'t start: ' in hub.said()
+    assert 'init-fail: can\'t start: ' in hub.said()
     assert 'zone.txt:7: no such thing as "AAAAA"' in hub.said()
     assert udp_ask(hub.port("echo"), b"x") == b"x"  # others are served
     assert hub.events("life", service="init-fail")[0]["result"] == "down"
@@ -371,7 +371,7 @@ def test_a_life_crashes(start, build):
     assert udp_ask(port, b"no such word") == b"unknown"
     crashed = hub.events("life", result="crashed")
     assert len(crashed) == 1
-    assert re.search(rf"service trap: life of event {crashed[0]['id']} crashed: .* at \S+\+0x",
+    assert re.search(rf"trap: \[{crashed[0]['id']}\] its life crashed: .* at \S+\+0x",
                      hub.said())
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         for _ in range(100):

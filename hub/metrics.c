@@ -1,0 +1,450 @@
+/* hub/metrics.c - the page for Prometheus: a family is a name, a type and its samples. */
+#include "hub/metrics.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "abi/guest.h"
+#include "abi/image.h"
+#include "base/version.h"
+#include "hub/hub.h"
+#include "hub/journal.h"
+#include "hub/life.h"
+#include "sys/clock.h"
+#include "sys/usage.h"
+
+/* ------------------------------------------------------------------- times */
+
+void metrics_life(struct service *service, const struct task *task, const struct ending *ending)
+{
+	uint64_t total = clock_mono_ns() - task->accepted_ns;
+	uint64_t ran = ending->birth_ns + ending->run_ns;
+	struct service_times *times = service->times;
+
+	if (!times)
+		times = service->times = calloc(1, sizeof(*times));
+	if (!times) /* no memory: not noted */
+		return;
+	histogram_add(&times->total, total);
+	histogram_add(&times->queue, total > ran ? total - ran : 0);
+	if (ran == 0) /* there was no life */
+		return;
+	histogram_add(&times->birth, ending->birth_ns);
+	histogram_add(&times->run, ending->run_ns);
+}
+
+/* ------------------------------------------------------------------- samples */
+
+struct page {
+	FILE *to;
+	const struct hub *hub;
+	struct usage usage;
+};
+
+static void family(struct page *p, const char *name, const char *type, const char *help)
+{
+	fprintf(p->to, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* ,KEY="VALUE" or, as the first, {KEY="VALUE" */
+static void label(struct page *p, char before, const char *key, const char *value)
+{
+	fprintf(p->to, "%c%s=\"", before, key);
+	for (; *value; value++) {
+		if (*value == '"' || *value == '\\')
+			putc('\\', p->to);
+		if (*value == '\n')
+			fputs("\\n", p->to);
+		else
+			putc(*value, p->to);
+	}
+	putc('"', p->to);
+}
+
+static void number(struct page *p, uint64_t value)
+{
+	fprintf(p->to, "} %" PRIu64 "\n", value);
+}
+
+static void seconds(struct page *p, const char *before, uint64_t ns)
+{
+	fprintf(p->to, "%s%" PRIu64 ".%09u\n", before, (uint64_t)(ns / CLOCK_S),
+		(unsigned)(ns % CLOCK_S));
+}
+
+static void plain(
+	struct page *p, const char *name, const char *type, const char *help, uint64_t value)
+{
+	family(p, name, type, help);
+	fprintf(p->to, "%s %" PRIu64 "\n", name, value);
+}
+
+static void plain_time(
+	struct page *p, const char *name, const char *type, const char *help, uint64_t ns)
+{
+	family(p, name, type, help);
+	fputs(name, p->to);
+	seconds(p, " ", ns);
+}
+
+static void begin(struct page *p, const char *name, const struct service *s)
+{
+	fputs(name, p->to);
+	label(p, '{', "service", s->name);
+}
+
+/* ------------------------------------------------------------------ services */
+
+static void write_info(struct page *p)
+{
+	static const char name[] = "mayfly_service_info";
+	char digest[65];
+
+	family(p, name, "gauge", "The services there are; always 1.");
+	for (const struct service *s = p->hub->services; s; s = s->next) {
+		for (unsigned i = 0; i < 32; i++)
+			sprintf(digest + 2 * i, "%02x", s->digest[i]);
+		begin(p, name, s);
+		label(p, ',', "version", s->manifest.version ? s->manifest.version : "");
+		label(p, ',', "image", digest);
+		label(p, ',', "backend", report_backend(s->head.backend));
+		number(p, 1);
+	}
+}
+
+static void write_lives(struct page *p)
+{
+	static const char name[] = "mayfly_lives_total";
+
+	family(p, name, "counter", "Lives that ended, by how they did.");
+	for (const struct service *s = p->hub->services; s; s = s->next) {
+		uint64_t known = s->counts.denied;
+
+		for (unsigned i = 0; i < MFW_RESULTS; i++) {
+			begin(p, name, s);
+			label(p, ',', "result", life_result_name(i));
+			number(p, s->counts.results[i]);
+			known += s->counts.results[i];
+		}
+		begin(p, name, s);
+		label(p, ',', "result", "denied");
+		number(p, s->counts.denied);
+		begin(p, name, s);
+		label(p, ',', "result", "late"); /* its event had been refused before */
+		number(p, s->counts.lives - known);
+	}
+}
+
+static void write_refusals(struct page *p)
+{
+	static const char name[] = "mayfly_refusals_total";
+
+	family(p, name, "counter", "Events that were refused, by why.");
+	for (const struct service *s = p->hub->services; s; s = s->next)
+		for (unsigned i = 0; i < REFUSALS; i++) {
+			begin(p, name, s);
+			label(p, ',', "reason", refusal_names[i]);
+			number(p, s->counts.refused[i]);
+		}
+}
+
+static void write_states(struct page *p)
+{
+	static const char name[] = "mayfly_worker_state";
+	static const struct {
+		enum service_worker state;
+		const char *name;
+	} states[] = {
+		{WORKER_NONE, "idle"}, {WORKER_STARTING, "starting"}, {WORKER_READY, "ready"}};
+
+	family(p, name, "gauge", "1 for the state in which the worker is; idle: there is none.");
+	for (const struct service *s = p->hub->services; s; s = s->next)
+		for (unsigned i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+			begin(p, name, s);
+			label(p, ',', "state", states[i].name);
+			number(p, s->worker == states[i].state);
+		}
+}
+
+static uint64_t accepted(const struct service *s)
+{
+	return s->counts.accepted;
+}
+static uint64_t replied(const struct service *s)
+{
+	return s->counts.replied;
+}
+static uint64_t reruns(const struct service *s)
+{
+	return s->counts.reruns;
+}
+static uint64_t cold(const struct service *s)
+{
+	return s->counts.cold;
+}
+static uint64_t queued(const struct service *s)
+{
+	return s->queue.count;
+}
+static uint64_t queue_most(const struct service *s)
+{
+	return s->queue_most;
+}
+static uint64_t running(const struct service *s)
+{
+	return s->running.count;
+}
+static uint64_t workers(const struct service *s)
+{
+	return s->counts.workers;
+}
+static uint64_t unstarted(const struct service *s)
+{
+	return s->counts.unstarted;
+}
+static uint64_t lost(const struct service *s)
+{
+	return s->counts.lost;
+}
+static uint64_t worker_resident(const struct service *s)
+{
+	return s->link ? usage_resident(link_pid(s->link)) : 0;
+}
+static uint64_t circuit_open(const struct service *s)
+{
+	return s->circuit.state != CIRCUIT_CLOSED;
+}
+static uint64_t circuits(const struct service *s)
+{
+	return s->counts.circuits;
+}
+
+static const struct {
+	const char *name, *type, *help;
+	uint64_t (*value)(const struct service *service);
+} of_service[] = {
+	{"mayfly_events_accepted_total", "counter", "Events that were taken.", accepted},
+	{"mayfly_events_replied_total", "counter", "Events that were answered by their life.",
+		replied},
+	{"mayfly_events_rerun_total", "counter",
+		"Events that ran again, since their worker was lost.", reruns},
+	{"mayfly_events_cold_total", "counter", "Events for which a worker had to start.", cold},
+	{"mayfly_events_queued", "gauge", "Events that wait for the worker.", queued},
+	{"mayfly_events_queued_limit", "gauge", "How many may wait.", queue_most},
+	{"mayfly_events_running", "gauge", "Events that the worker has.", running},
+	{"mayfly_worker_starts_total", "counter", "Workers that were started.", workers},
+	{"mayfly_worker_failed_starts_total", "counter", "Those that didn't come to run lives.",
+		unstarted},
+	{"mayfly_worker_losses_total", "counter", "Those that died, or were ended for a fault.",
+		lost},
+	{"mayfly_worker_resident_bytes", "gauge", "Memory of the worker.", worker_resident},
+	{"mayfly_circuit_open", "gauge",
+		"1 if events are refused since lives or workers fail in a row.", circuit_open},
+	{"mayfly_circuit_openings_total", "counter", "How often that began.", circuits},
+};
+
+static void write_numbers(struct page *p)
+{
+	for (unsigned i = 0; i < sizeof(of_service) / sizeof(of_service[0]); i++) {
+		family(p, of_service[i].name, of_service[i].type, of_service[i].help);
+		for (const struct service *s = p->hub->services; s; s = s->next) {
+			begin(p, of_service[i].name, s);
+			number(p, of_service[i].value(s));
+		}
+	}
+}
+
+static const struct {
+	const char *name, *help;
+	size_t offset;
+} of_times[] = {
+	{"mayfly_event_queue_seconds", "From acceptance to the life, a worker's start included.",
+		offsetof(struct service_times, queue)},
+	{"mayfly_life_birth_seconds", "Putting the machine back to the snapshot.",
+		offsetof(struct service_times, birth)},
+	{"mayfly_life_run_seconds", "In the guest.", offsetof(struct service_times, run)},
+	{"mayfly_event_duration_seconds", "From acceptance to the reply or refusal.",
+		offsetof(struct service_times, total)},
+};
+
+static void write_histogram(
+	struct page *p, const char *name, const struct service *s, const struct histogram *h)
+{
+	uint64_t below = 0;
+	char bound[32];
+
+	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+		below += h->bucket[i];
+		snprintf(bound, sizeof(bound), "%g", (double)histogram_bound(i) / 1e9);
+		fprintf(p->to, "%s_bucket", name);
+		begin(p, "", s);
+		label(p, ',', "le", bound);
+		number(p, below);
+	}
+	below += h->bucket[HISTOGRAM_BUCKETS];
+	fprintf(p->to, "%s_bucket", name);
+	begin(p, "", s);
+	label(p, ',', "le", "+Inf");
+	number(p, below);
+	fprintf(p->to, "%s_sum", name);
+	begin(p, "", s);
+	seconds(p, "} ", h->sum_ns);
+	fprintf(p->to, "%s_count", name);
+	begin(p, "", s);
+	number(p, below);
+}
+
+static void write_times(struct page *p)
+{
+	for (unsigned i = 0; i < sizeof(of_times) / sizeof(of_times[0]); i++) {
+		family(p, of_times[i].name, "histogram", of_times[i].help);
+		for (const struct service *s = p->hub->services; s; s = s->next)
+			if (s->times)
+				write_histogram(p, of_times[i].name, s,
+					(const struct histogram *)(const void *)((const char *)
+											 s->times +
+						of_times[i].offset));
+	}
+}
+
+/* ----------------------------------------------------------------- listeners */
+
+#define COUNT(member) offsetof(struct input_counts, member)
+
+static const struct {
+	const char *name, *help;
+	size_t offset;
+} of_input[] = {
+	{"mayfly_listener_events_total", "Events that came in.", COUNT(events)},
+	{"mayfly_listener_requests_total", "Requests that were answered.", COUNT(requests)},
+	{"mayfly_listener_bad_total", "What came in but was no event.", COUNT(bad)},
+	{"mayfly_listener_replies_total", "Replies that went out.", COUNT(replies)},
+	{"mayfly_listener_unsent_total", "Replies that nobody took.", COUNT(unsent)},
+	{"mayfly_listener_dropped_total",
+		"Events that were refused without a word, connections that were turned away.",
+		COUNT(dropped)},
+	{"mayfly_listener_received_bytes_total", "Of events.", COUNT(bytes_in)},
+	{"mayfly_listener_sent_bytes_total", "Of replies.", COUNT(bytes_out)},
+	{"mayfly_listener_connections_total", "Connections that were accepted.",
+		COUNT(connections)},
+};
+
+static void begin_input(struct page *p, const char *name, const struct input *in)
+{
+	fputs(name, p->to);
+	label(p, '{', "transport", in->ops->name);
+	label(p, ',', "address", in->text);
+	if (in->service)
+		label(p, ',', "service", in->service->name);
+}
+
+static void write_inputs(struct page *p)
+{
+	static const char open[] = "mayfly_listener_connections";
+
+	for (unsigned i = 0; i < sizeof(of_input) / sizeof(of_input[0]); i++) {
+		family(p, of_input[i].name, "counter", of_input[i].help);
+		for (const struct input *in = p->hub->inputs; in; in = in->next) {
+			begin_input(p, of_input[i].name, in);
+			number(p,
+				*(const uint64_t *)(const void *)((const char *)&in->counts +
+					of_input[i].offset));
+		}
+	}
+	family(p, open, "gauge", "Connections that are open.");
+	for (const struct input *in = p->hub->inputs; in; in = in->next) {
+		begin_input(p, open, in);
+		number(p, in->counts.open);
+	}
+}
+
+/* ------------------------------------------------------------------- the hub */
+
+static void write_build(struct page *p)
+{
+	family(p, "mayfly_build_info", "gauge", "What runs; always 1.");
+	fprintf(p->to,
+		"mayfly_build_info{version=\"" MAYFLY_VERSION
+		"\",guest_abi=\"%u\",image_format=\"%u\",worker_abi=\"%u\"} 1\n",
+		MF_ABI_VERSION, MFI_VERSION, MFW_VERSION);
+}
+
+static void write_reloads(struct page *p)
+{
+	static const char name[] = "mayfly_config_reloads_total";
+	const struct hub_reloads *r = &p->hub->reloads;
+
+	family(p, name, "counter", "How often the configuration was read again.");
+	fprintf(p->to, "%s{result=\"ok\"} %" PRIu64 "\n%s{result=\"failed\"} %" PRIu64 "\n", name,
+		r->done, name, r->failed);
+	plain_time(p, "mayfly_config_last_reload_timestamp_seconds", "gauge",
+		"When the configuration was last taken, at the start or by a reload.",
+		(uint64_t)(r->last_ns ? r->last_ns : p->hub->started_ns));
+}
+
+static void write_lines(struct page *p)
+{
+	static const char name[] = "mayfly_log_lines_total";
+	const struct journal *j = p->hub->options.journal;
+
+	if (!j)
+		return;
+	family(p, name, "counter", "Lines that the hub said.");
+	for (unsigned i = LOG_INFO; i < LOG_LEVELS; i++)
+		fprintf(p->to, "%s{level=\"%s\"} %" PRIu64 "\n", name, log_level_names[i],
+			j->lines[i]);
+}
+
+static void write_hub(struct page *p)
+{
+	const struct hub *hub = p->hub;
+
+	write_build(p);
+	plain_time(p, "mayfly_start_time_seconds", "gauge", "When the hub started.",
+		(uint64_t)hub->started_ns);
+	write_reloads(p);
+	write_lines(p);
+	plain(p, "mayfly_connections_limit", "gauge", "How many connections may be open.",
+		hub->connections_most);
+	plain(p, "mayfly_held_bytes", "gauge",
+		"Half messages and replies not taken, of all connections.", hub->held.held);
+	plain(p, "mayfly_held_limit_bytes", "gauge", "How much that may be.", hub->held.most);
+}
+
+/* The names that all programs give these. */
+static void write_process(struct page *p)
+{
+	const struct usage *u = &p->usage;
+
+	plain_time(p, "process_cpu_seconds_total", "counter",
+		"Processor time of the hub, without its workers.", u->cpu_ns);
+	plain(p, "process_resident_memory_bytes", "gauge",
+		"Memory of the hub, without its workers.", u->resident_bytes);
+	plain(p, "process_virtual_memory_bytes", "gauge", "Address space of the hub.",
+		u->virtual_bytes);
+	plain(p, "process_open_fds", "gauge", "Descriptors that are open.", u->descriptors);
+	plain(p, "process_max_fds", "gauge", "How many may be.", u->descriptors_most);
+}
+
+void metrics_write(const struct hub *hub, FILE *to)
+{
+	struct page page = {.to = to, .hub = hub};
+
+	usage_self(&page.usage);
+	write_hub(&page);
+	write_process(&page);
+	write_info(&page);
+	write_numbers(&page);
+	write_lives(&page);
+	write_refusals(&page);
+	write_states(&page);
+	write_times(&page);
+	write_inputs(&page);
+}
+
+void metrics_page(struct hub *hub, const struct page_request *request, struct page_reply *reply)
+{
+	(void)request;
+	reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
+	metrics_write(hub, reply->body);
+}
