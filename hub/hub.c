@@ -14,6 +14,7 @@
 #include "hub/worker.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
+#include "sys/random.h"
 
 /* Who doesn't take a reply in this time after we were asked to stop does without. */
 #define STOP_NS (2 * CLOCK_S)
@@ -211,6 +212,7 @@ static int open_inputs(
 void hub_init(struct hub *hub)
 {
 	memset(hub, 0, sizeof(*hub));
+	random_bytes(hub->order_seed, sizeof(hub->order_seed));
 	hub->kvm_fd = hub->null_fd = -1;
 	hub->connections_most = HUB_CONNECTIONS;
 	hub->held.most = HUB_MEMORY;

@@ -59,6 +59,7 @@ struct hub {
 	struct service *services; /* list */
 	struct input *inputs;     /* list */
 	struct task_pool tasks;
+	uint8_t order_seed[ORDER_SEED]; /* of the hashes of keys */
 	uint8_t *scratch; /* the effects of the life at hand, out of the worker's reach */
 	size_t scratch_size;
 	unsigned connections, connections_most; /* of all TCP inputs */

@@ -31,7 +31,7 @@ static bool place_in_slot(struct service *s, struct task *task)
 {
 	if (s->worker != WORKER_STARTING && s->worker != WORKER_READY)
 		return false;
-	if (s->queue.first) /* what already waits has the first claim */
+	if (order_next(&s->order)) /* what already waits has the first claim */
 		return false;
 	task->slot = link_slot_take(s->link);
 	return task->slot >= 0;
@@ -118,6 +118,8 @@ struct task *service_begin(struct service *service, enum mf_source source, struc
 	if (!may_accept(service, why))
 		return NULL;
 	*why = REFUSED_BUSY;
+	if (service->ordered && !order_keyed(&service->order, service->queue_most))
+		return NULL;
 	task = task_get(&service->hub->tasks);
 	if (!task)
 		return NULL;
@@ -156,6 +158,61 @@ static void shrink(struct task *task)
 		task->bytes = task->writer.base = less;
 }
 
+/* The event as it was, but for what the worker may have written into its payload: that
+ * can fool nobody but this service. */
+static bool move_from_slot(struct task *task)
+{
+	uint8_t *bytes = malloc(task->head.bytes);
+
+	if (!bytes)
+		return false;
+	memcpy(bytes, task->writer.base, task->head.bytes);
+	memcpy(bytes, &task->head, sizeof(task->head));
+	task->bytes = task->writer.base = bytes;
+	task->slot = -1;
+	return true;
+}
+
+/* The address without its port. */
+static struct mf_str host_of(struct mf_str peer)
+{
+	size_t n = peer.n;
+
+	while (n > 0 && peer.p[n - 1] != ':')
+		n--;
+	return mf_str_of(peer.p, n > 0 ? n - 1 : peer.n);
+}
+
+static struct mf_str text_of(const struct task *task, struct mf_span span)
+{
+	return mf_str_of(task->writer.base + span.off, span.len);
+}
+
+/* Datagrams and messages have no path: their key is what the manifest says, or none. */
+static uint64_t key_of(const struct service *s, const struct task *task)
+{
+	const struct key_event event = {
+		.subject = text_of(task, task->head.subject),
+		.peer = host_of(text_of(task, task->head.peer)),
+	};
+	bool no_path = task->head.source == MF_SOURCE_UDP || task->head.source == MF_SOURCE_TCP;
+
+	if (!s->ordered || (no_path && !s->key.given))
+		return 0;
+	return order_hash(s->hub->order_seed, &s->key, &event);
+}
+
+/* Into its order; one that stands behind another of its key needs no slot before its turn. */
+static void put_in_order(struct service *s, struct task *task)
+{
+	int slot = task->slot;
+
+	task_append(&s->queue, task);
+	order_add(&s->order, task, key_of(s, task));
+	if (task->order.state == ORDER_BEHIND && slot >= 0 && move_from_slot(task))
+		link_slot_return(s->link, slot);
+}
+
 void service_submit(struct task *task)
 {
 	struct service *s = task->service;
@@ -172,7 +229,7 @@ void service_submit(struct task *task)
 	s->counts.cold += task->cold;
 	s->active_ns = task->accepted_ns;
 	service_wake_by(s, task->deadline_ns);
-	task_append(&s->queue, task);
+	put_in_order(s, task);
 	service_pump(s);
 }
 
@@ -214,6 +271,7 @@ static bool post(struct service *s, struct task *task, uint64_t now)
 	memcpy(task->writer.base, &task->head, sizeof(task->head));
 	task_unlink(&s->queue, task);
 	task_append(&s->running, task);
+	order_post(&s->order, task);
 	task->posted = true;
 	s->at[task->slot] = task;
 	if (s->posted++ == 0) {
@@ -229,11 +287,11 @@ void service_pump(struct service *service)
 	uint64_t now = loop_now(service->hub->loop);
 	struct task *task;
 
-	if (!service->queue.first || service->worker == WORKER_ENDING)
+	if (!order_next(&service->order) || service->worker == WORKER_ENDING)
 		return;
 	if (service->worker == WORKER_NONE && !worker_start(service))
 		return;
-	while ((task = service->queue.first) && service->posted < ahead(service)) {
+	while ((task = order_next(&service->order)) && service->posted < ahead(service)) {
 		if (task->deadline_ns <= now)
 			service_refuse(task, REFUSED_LATE);
 		else if (!post(service, task, now))
@@ -254,21 +312,6 @@ static void kick(struct loop_later *later)
 
 /* ------------------------------------------------------ from a dead worker */
 
-/* The event as it was, but for what the worker may have written into its payload: that
- * can fool nobody but this service. */
-static bool move_from_slot(struct task *task)
-{
-	uint8_t *bytes = malloc(task->head.bytes);
-
-	if (!bytes)
-		return false;
-	memcpy(bytes, task->writer.base, task->head.bytes);
-	memcpy(bytes, &task->head, sizeof(task->head));
-	task->bytes = task->writer.base = bytes;
-	task->slot = -1;
-	return true;
-}
-
 static void take_back(struct service *s, struct task *task)
 {
 	if (task->attempt > 0 || !move_from_slot(task)) {
@@ -281,6 +324,7 @@ static void take_back(struct service *s, struct task *task)
 	task->head.attempt++;
 	task->head.flags |= MF_EVENT_RETRY;
 	task_prepend(&s->queue, task);
+	order_back(&s->order, task);
 	s->reruns++;
 	s->counts.reruns++;
 }
@@ -321,6 +365,7 @@ void service_end(struct task *task, const struct ending *ending)
 	enum circuit_news news = judge(s, task, ending);
 
 	task_unlink(task->posted ? &s->running : &s->queue, task);
+	order_end(&s->order, task);
 	s->reruns -= task->attempt > 0;
 	s->active_ns = loop_now(s->hub->loop);
 	if (ending->refused) {
@@ -401,6 +446,7 @@ static void tick(struct loop_timer *timer)
 	const char *wrong;
 
 	expire(s, now);
+	service_pump(s); /* an event that is gone may have held up others of its key */
 	if (s->worker != WORKER_NONE && patience(s, &wrong) <= now) {
 		if (wrong)
 			worker_lost(s, wrong);
@@ -442,6 +488,7 @@ void service_close(struct service *service)
 		service_refuse(service->running.first, REFUSED_STOPPING);
 	service_refuse_all(service, REFUSED_STOPPING);
 	worker_retire(service, "the hub ends");
+	order_rest(&service->order);
 	loop_timer_clear(hub->loop, &service->timer);
 	loop_later_cancel(hub->loop, &service->kick);
 	symbols_close(service->symbols);

@@ -19,7 +19,9 @@
 #include "hub/circuit.h"
 #include "hub/link.h"
 #include "hub/near.h"
+#include "hub/order.h"
 #include "hub/task.h"
+#include "image/key.h"
 #include "image/manifest.h"
 #include "image/symbols.h"
 #include "sys/log.h"
@@ -59,17 +61,20 @@ struct service {
 	struct mfw_head head;  /* for its workers */
 	int core;              /* its worker's; or enum config_core */
 	unsigned queue_most;
+	struct key key; /* of its events */
+	bool ordered;   /* events of one key never run at once: there are several threads */
 	uint64_t idle_ns, deadline_ns;
 	struct symbols *symbols; /* read when something crashes */
 	bool symbols_read;
 
 	/* Its events: those that wait, and those that the worker has. */
-	struct task_list queue, running;
-	struct task *at[MFW_SLOTS]; /* by slot; NULL: none, or given up */
-	unsigned posted;            /* slots at the worker */
-	unsigned reruns;            /* tasks with an attempt behind them */
-	uint64_t life_ns;           /* of the recent ones, about */
-	struct circuit circuit;     /* closed as long as lives and workers do some good */
+	struct task_list queue, running; /* each as they arrived */
+	struct order order;              /* which of the queue may go */
+	struct task *at[MFW_SLOTS];      /* by slot; NULL: none, or given up */
+	unsigned posted;                 /* slots at the worker */
+	unsigned reruns;                 /* tasks with an attempt behind them */
+	uint64_t life_ns;                /* of the recent ones, about */
+	struct circuit circuit;          /* closed as long as lives and workers do some good */
 
 	/* Its worker. */
 	enum service_worker worker;

@@ -164,6 +164,25 @@ static void choose_limits(struct service *s, const struct config_service *config
 	s->head.idle_ns = m->idle_ns;
 }
 
+/* A life that can only reply does nothing that another could come before or after. */
+static bool only_replies(const struct service *s)
+{
+	uint32_t harmless =
+		MFI_GRANT(MF_EFFECT_REPLY) | MFI_GRANT(MF_EFFECT_LOG) | MFI_GRANT(MF_EFFECT_METER);
+
+	return (s->note.grants & ~harmless) == 0 && s->manifest.reads_count == 0;
+}
+
+/* Which events wait for each other. A single thread takes all as they come anyway. */
+static void choose_order(struct service *s)
+{
+	const char *text = s->manifest.key;
+
+	(void)key_parse(&s->key, text ? text : "path"); /* the manifest's was checked */
+	s->key.given = text != NULL;
+	s->ordered = s->head.threads > 1 && s->key.count > 0 && (text || !only_replies(s));
+}
+
 static int choose_name(
 	struct service *s, const struct config_service *config, char error[static HUB_ERROR_MAX])
 {
@@ -203,8 +222,10 @@ int setup_service(struct hub *hub, const struct config_service *config, struct s
 		status = attach(s, config, error);
 	if (status == 0)
 		status = choose_backend(s, config, error);
-	if (status == 0)
-		choose_limits(s, config);
+	if (status != 0)
+		return status;
+	choose_limits(s, config);
+	choose_order(s);
 	return status;
 }
 

@@ -15,6 +15,7 @@
 
 #include "abi/guest.h"
 #include "base/str.h"
+#include "hub/order.h"
 #include "sys/net.h"
 #include "wire/event.h"
 
@@ -65,6 +66,7 @@ struct task {
 	int slot;       /* of the service's link; -1: the event lies in `bytes` */
 	uint8_t *bytes; /* owned */
 	/* its way: */
+	struct order_place order;
 	unsigned attempt; /* earlier lives that the worker took with it */
 	bool posted;      /* the slot is at the worker */
 	bool cold;        /* a worker had to start for it */

@@ -84,6 +84,8 @@ void worker_retire(struct service *service, const char *why)
 	report_worker_ended(&service->hub->report, service, why);
 	circuit_worker_useful(&service->circuit);
 	forget(service);
+	if (service_quiet(service))
+		order_rest(&service->order);
 }
 
 void worker_lost(struct service *service, const char *wrong)

@@ -155,6 +155,27 @@ static void start(void)
 	out = (void *)(shared + MFW_AT_TO_HUB);
 }
 
+/* The first byte of its payload. */
+static uint8_t payload_byte(const struct mfw_message *birth)
+{
+	const uint8_t *event = shared + MFW_AT_SLOTS +
+		birth->slot * ((uint64_t)head.event_area + head.effects_area);
+
+	return event[((const struct mf_event *)event)->payload.off];
+}
+
+static void live_backwards(void)
+{
+	struct mfw_message kept[MFW_SLOTS];
+	unsigned n = 0;
+
+	do
+		kept[n++] = take();
+	while (payload_byte(&kept[n - 1]) != 'z');
+	while (n > 0)
+		live("echo", &kept[--n]);
+}
+
 void fake_worker_if_asked(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "";
@@ -176,6 +197,8 @@ void fake_worker_if_asked(int argc, char **argv)
 	if (strcmp(how, "talk") == 0)
 		(void)!write(2, "one\ntwo \033[31mred\n", 17);
 	set_state(MFW_READY, "");
+	if (strcmp(how, "backwards") == 0)
+		live_backwards();
 	for (;;) {
 		struct mfw_message birth = take();
 

@@ -19,6 +19,8 @@ void fake_worker_if_asked(int argc, char **argv);
  *	die-early   exits before it is ready
  *	die-once    exits at its first life, unless the event is a retry
  *	die-always  exits at every life
+ *	backwards   keeps what comes until an event begins with a z, then answers the last first;
+ *	            from then on as echo
  *	silent      is ready and answers nothing
  *	never-ready does nothing at all
  *	crash       every life crashes, a page fault

@@ -24,6 +24,7 @@ static struct service *service;
 static struct {
 	unsigned replies, silent, refused[REFUSALS];
 	char last[64];
+	char firsts[64]; /* the first letters of all replies */
 } seen;
 
 static void on_reply(struct task *task, const struct reply *reply)
@@ -33,6 +34,7 @@ static void on_reply(struct task *task, const struct reply *reply)
 		seen.silent++;
 		return;
 	}
+	seen.firsts[seen.replies % 63] = (char)reply->body.p[0];
 	seen.replies++;
 	memcpy(seen.last, reply->body.p, reply->body.n < 63 ? reply->body.n : 63);
 	seen.last[reply->body.n < 63 ? reply->body.n : 63] = '\0';
@@ -85,10 +87,10 @@ static void close_hub(void)
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
-static bool ask(const char *payload, enum refusal *why)
+static bool ask_about(const char *subject, const char *payload, enum refusal *why)
 {
-	struct task *task =
-		service_begin(service, MF_SOURCE_UDP, MF_STR("udp.datagram"), MF_STR("here"), why);
+	struct task *task = service_begin(service, MF_SOURCE_HTTP, MF_STR("http.request"),
+		mf_str_of(subject, strlen(subject)), why);
 
 	if (!task)
 		return false;
@@ -97,6 +99,11 @@ static bool ask(const char *payload, enum refusal *why)
 	task->origin = &origin;
 	service_submit(task);
 	return true;
+}
+
+static bool ask(const char *payload, enum refusal *why)
+{
+	return ask_about("here", payload, why);
 }
 
 static void ask_all(unsigned n)
@@ -196,6 +203,78 @@ static void test_stopping(void **state)
 	assert_int_equal(why, REFUSED_STOPPING);
 	run(3, 5000);
 	assert_int_equal(seen.replies, 3);
+	close_hub();
+}
+
+/* Several threads: those of one key one after another, others in between. */
+static void open_ordered(const char *how)
+{
+	open_hub(how);
+	service->queue_most = 64;
+	service->head.threads = 4;
+	assert_null(key_parse(&service->key, "path"));
+	service->ordered = true;
+}
+
+static void test_order(void **state)
+{
+	static const char *const asked[][2] = {{"/a", "1"}, {"/a", "2"}, {"/b", "3"}, {"/a", "4"},
+		{"/b", "5"}, {"/c", "6"}, {"/z", "z"}};
+	enum refusal why;
+
+	(void)state;
+	open_ordered("backwards");
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
+		assert_true(ask_about(asked[i][0], asked[i][1], &why));
+	assert_int_equal(service->running.count, 4); /* /a, /b, /c, /z */
+	assert_int_equal(service->queue.count, 3);
+	for (const struct task *t = service->queue.first; t; t = t->next)
+		assert_int_equal(t->slot, -1); /* they hold no slot while they wait */
+	run(7, 5000);
+	/* the worker answers backwards; when 5 and 2 could go is up to the ring, 2 before 4 */
+	assert_memory_equal(seen.firsts, "z631", 4);
+	assert_true(strchr(seen.firsts, '2') < strchr(seen.firsts, '4'));
+	assert_non_null(strchr(seen.firsts, '5'));
+	assert_true(service_quiet(service));
+	close_hub();
+}
+
+/* One key for all: strictly in order, whatever happens to workers. */
+static void test_order_survives_workers(void **state)
+{
+	enum refusal why;
+
+	(void)state;
+	open_ordered("echo");
+	service->deadline_ns = 5 * CLOCK_S;
+	for (unsigned i = 0; i < 40; i++) {
+		char payload[2] = {(char)('A' + i), 0};
+
+		assert_true(ask_about("/same", payload, &why));
+		if (i % 8 != 7)
+			continue;
+		usleep(110000); /* or it would pass for an early death */
+		kill(link_pid(service->link), SIGKILL);
+	}
+	run(40, 20000);
+	assert_int_equal(seen.replies, 40);
+	for (unsigned i = 0; i < 40; i++)
+		assert_int_equal(seen.firsts[i], 'A' + i);
+	close_hub();
+}
+
+static void test_order_deadlines(void **state)
+{
+	enum refusal why;
+
+	(void)state;
+	open_ordered("silent");
+	service->deadline_ns = 100 * CLOCK_MS;
+	for (unsigned i = 0; i < 10; i++)
+		assert_true(ask_about("/same", "question", &why));
+	run(10, 3000);
+	assert_int_equal(seen.refused[REFUSED_LATE], 10);
+	assert_true(service_quiet(service));
 	close_hub();
 }
 
@@ -435,6 +514,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_stopping),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_order_survives_workers),
+		cmocka_unit_test(test_order_deadlines),
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_never_ready),
 		cmocka_unit_test(test_fails_to_start),
