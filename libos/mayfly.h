@@ -53,6 +53,12 @@ void mf_reply_header(const char *name, const char *value); /* before the reply *
  * Returns the room that there is (*n is lowered to it). No other effect in between. */
 uint8_t *mf_reply_room(size_t *n);
 void mf_reply_sent(uint32_t status, const char *content_type, size_t n);
+/* What is wrong with a request: problem details as JSON (RFC 9457), with the event's id.
+ * Title: the status in words; detail: a sentence about this case. */
+void mf_reply_problem(uint32_t status, const char *title, const char *detail);
+/* How many bytes the body of a reply may have (memory.effects) beside a content type and headers
+ * of up to 512 bytes; for mf_init too. */
+size_t mf_reply_most(void);
 
 void mf_emit(const char *topic, const char *text);
 void mf_emit_bytes(const char *topic, const void *body, size_t n, uint32_t qos, bool retain);

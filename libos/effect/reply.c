@@ -8,6 +8,9 @@
 
 /* What mf_reply_room keeps free for a content type that mf_reply_sent may name. */
 #define TYPE_ROOM 64u
+/* What mf_reply_most leaves: twice the bytes that mayfly.h speaks of, for headers wait at the end
+ * of the area until they are copied into the reply. */
+#define HEADERS_ROOM 1024u
 
 static struct mf_str waiting_headers(void)
 {
@@ -58,6 +61,12 @@ void mf_reply_header(const char *name, const char *value)
 	for (size_t i = 0; i < 4; i++)
 		to = effect_put(to, part[i]);
 	effect_headers += (uint32_t)n;
+}
+
+size_t mf_reply_most(void)
+{
+	return place_info()->effects_bytes - sizeof(struct mf_effects) - sizeof(struct mf_effect) -
+		HEADERS_ROOM;
 }
 
 uint8_t *mf_reply_room(size_t *n)

@@ -335,6 +335,81 @@ static void in_init(void **state)
 	guest_only_failed_with("no zone \"example.test\"");
 }
 
+/* ------------------------------------------------------------- problems */
+
+static const char *detail;
+
+static void do_problem(void)
+{
+	mf_reply_header("Allow", "POST");
+	mf_reply_problem(405, "Method Not Allowed", detail);
+}
+
+static enum mf_outcome live_problem(const char *id)
+{
+	struct event_writer w = guest_fresh(MF_SOURCE_HTTP);
+	enum mf_outcome outcome;
+
+	assert_true(event_span(&w, &w.event->id, mf_str_of(id, strlen(id))));
+	outcome = guest_live(do_problem);
+	guest_open(&reader);
+	return outcome;
+}
+
+static void problem(void **state)
+{
+	struct effect e;
+
+	(void)state;
+	detail = "expected \"POST\", not \\ \n\x7f\xc3\xa9";
+	assert_int_equal(live_problem("http-1\""), MF_OUTCOME_OK);
+	e = guest_effect(&reader, MF_EFFECT_REPLY);
+	assert_int_equal(e.status, 405);
+	assert_str(e.field[MF_FIELD_TYPE], "application/problem+json");
+	assert_str(e.field[MF_FIELD_META], "Allow: POST\r\n");
+	assert_str(e.field[MF_FIELD_BODY],
+		"{\"type\":\"about:blank\",\"title\":\"Method Not Allowed\",\"status\":405,"
+		"\"detail\":\"expected \\\"POST\\\", not \\\\ ????\",\"id\":\"http-1\\\"\"}\n");
+	guest_no_more(&reader);
+}
+
+static void problem_too_long(void **state)
+{
+	static char text[GUEST_EFFECTS_BYTES];
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	detail = text;
+	assert_int_equal(live_problem("http-1"), MF_OUTCOME_FULL);
+}
+
+static size_t most;
+
+static void do_most(void)
+{
+	char value[512 - sizeof("x: \r\n") + 1 - sizeof("text/plain") + 1 + 1];
+
+	memset(value, 'v', sizeof(value));
+	value[sizeof(value) - 1] = '\0';
+	mf_reply_header("x", value);
+	mf_reply(200, "text/plain", (const void *)MF_ADDR_WINDOW, most);
+}
+
+static void do_ask_most(void)
+{
+	most = mf_reply_most();
+}
+
+static void reply_most(void **state)
+{
+	(void)state;
+	guest_fresh(MF_SOURCE_INIT);
+	assert_int_equal(guest_live(do_ask_most), MF_OUTCOME_OK);
+	assert_int_equal(live(do_most), MF_OUTCOME_OK);
+	most = GUEST_EFFECTS_BYTES - 1024;
+	assert_int_equal(live(do_most), MF_OUTCOME_FULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +423,9 @@ int main(void)
 		cmocka_unit_test(exact_fit),
 		cmocka_unit_test(failing),
 		cmocka_unit_test(in_init),
+		cmocka_unit_test(problem),
+		cmocka_unit_test(problem_too_long),
+		cmocka_unit_test(reply_most),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
