@@ -108,6 +108,23 @@ static int take_time(struct life_options *o, const char *value)
 	return 0;
 }
 
+static int take_request(struct life_options *o, const char *value)
+{
+	const char *wrong = http_event_line(&o->http, value);
+
+	if (wrong)
+		return out_say(o->command, STATUS_USAGE, "--http \"%s\": %s", value, wrong);
+	o->http_line = value;
+	return 0;
+}
+
+static int take_header(struct life_options *o, const char *value)
+{
+	const char *wrong = http_event_header(&o->http, value);
+
+	return wrong ? out_say(o->command, STATUS_USAGE, "-H \"%s\": %s", value, wrong) : 0;
+}
+
 static int take_attachment(
 	struct life_options *o, const char **list, unsigned *count, const char *value)
 {
@@ -139,6 +156,8 @@ int life_option(struct life_options *o, int code, const char *value)
 	case LIFE_OPT_CONFIG: return take_attachment(o, o->config, &o->config_count, value);
 	case LIFE_OPT_SEED: return take_seed(o, value);
 	case LIFE_OPT_TIME: return take_time(o, value);
+	case LIFE_OPT_HTTP: return take_request(o, value);
+	case 'H': return take_header(o, value);
 	case LIFE_OPT_BACKEND:
 		status = choose(o, "--backend", backends, value, &v);
 		o->backend = (enum mfw_backend)v;
@@ -161,6 +180,13 @@ int life_operand(struct life_options *o, int argc, char **argv)
 		return out_say(
 			o->command, STATUS_USAGE, "\"%s\": one image only", argv[optind + 1]);
 	o->image_path = argv[optind];
+	if (o->http_line && o->source != MF_SOURCE_RUN)
+		return out_say(o->command, STATUS_USAGE,
+			"--http \"%s\" and --source: give one of them", o->http_line);
+	if (!o->http_line && (o->http.headers > 0 || o->http.content_type.p))
+		return out_say(o->command, STATUS_USAGE, "-H: only with --http 'GET /path'");
+	if (o->http_line)
+		o->source = MF_SOURCE_HTTP;
 	return 0;
 }
 
@@ -231,7 +257,8 @@ static bool write_event(struct event_writer *w, struct life_setup *s, const stru
 {
 	static const char *const types[] = {[MF_SOURCE_RUN] = "run",
 		[MF_SOURCE_UDP] = "udp.datagram",
-		[MF_SOURCE_TCP] = "tcp.message"};
+		[MF_SOURCE_TCP] = "tcp.message",
+		[MF_SOURCE_HTTP] = "http.request"};
 	size_t room = s->image.note.event_bytes;
 	uint64_t number;
 	char id[32] = "run-0";
@@ -245,7 +272,23 @@ static bool write_event(struct event_writer *w, struct life_setup *s, const stru
 		event_span(w, &s->event->type, text(types[o->source])) &&
 		(o->source == MF_SOURCE_RUN ||
 			event_span(w, &s->event->peer, MF_STR("127.0.0.1:0"))) &&
+		(!o->http_line || http_event_write(&o->http, &s->manifest, w)) &&
 		event_span(w, &s->event->payload, payload);
+}
+
+/* As the hub: the event has only the headers that the manifest asks for. */
+static void say_what_is_left_out(const struct life_setup *s, const struct life_options *o)
+{
+	for (unsigned i = 0; i < o->http.headers; i++) {
+		struct mf_str name = o->http.header[i].name;
+
+		if (!http_event_passed(&s->manifest, name))
+			out_say(o->command, 0,
+				"%s doesn't get the header \"%.*s\": no http trigger in its "
+				"mayfly.yaml "
+				"names it under 'headers'",
+				s->image.note.name, (int)name.n, (const char *)name.p);
+	}
 }
 
 static int load_event(struct life_setup *s, const struct life_options *o)
@@ -256,6 +299,7 @@ static int load_event(struct life_setup *s, const struct life_options *o)
 	size_t n = 0;
 	int status = 0;
 
+	say_what_is_left_out(s, o);
 	if (o->event_path != NULL) {
 		int rc = attach_read(o->event_path, MFI_FILE_MAX, &bytes, &n);
 
@@ -268,9 +312,11 @@ static int load_event(struct life_setup *s, const struct life_options *o)
 		status = out_say(o->command, STATUS_FAILED, "not enough memory for the event");
 	else if (!write_event(&w, s, o, mf_str_of(bytes, n)))
 		status = out_say(o->command, STATUS_USAGE,
-			"--event \"%s\": %zu bytes don't fit the event area of %s, %u bytes: "
+			"--event \"%s\": %zu bytes%s don't fit the event area of %s, %u bytes: "
 			"raise memory.event in its mayfly.yaml",
-			o->event_path, n, note->name, note->event_bytes);
+			o->event_path ? o->event_path : "", n,
+			o->http_line ? " and the request's head" : "", note->name,
+			note->event_bytes);
 	else
 		fill_event(s->event, o, note->deadline_ns);
 	if (status == 0) {

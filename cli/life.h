@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "abi/guest.h"
+#include "cli/http_event.h"
 #include "image/image.h"
 #include "image/manifest.h"
 #include "monitor/monitor.h"
@@ -25,6 +26,8 @@ struct life_options {
 	const char *command; /* "run", "bench": in front of every message */
 	const char *image_path;
 	const char *event_path; /* NULL: an empty event; "-": stdin */
+	const char *http_line;  /* NULL: not a request */
+	struct http_event http;
 	const char *data[LIFE_ATTACH_MAX];
 	unsigned data_count;
 	const char *config[LIFE_ATTACH_MAX];
@@ -50,6 +53,7 @@ enum life_option_code {
 	LIFE_OPT_SOURCE,
 	LIFE_OPT_SEED,
 	LIFE_OPT_TIME,
+	LIFE_OPT_HTTP,
 	LIFE_OPT_OWN, /* a command's own options start here */
 };
 /* clang-format off */
@@ -61,6 +65,8 @@ enum life_option_code {
 	{"source", required_argument, NULL, LIFE_OPT_SOURCE},      \
 	{"seed", required_argument, NULL, LIFE_OPT_SEED},          \
 	{"time", required_argument, NULL, LIFE_OPT_TIME},          \
+	{"http", required_argument, NULL, LIFE_OPT_HTTP},          \
+	{"header", required_argument, NULL, 'H'},                  \
 	{"output", required_argument, NULL, 'o'}
 /* clang-format on */
 
@@ -68,7 +74,7 @@ enum life_option_code {
 int life_option(struct life_options *options, int code, const char *value);
 /* "pooled" or "fresh" into options->birth; false: it is another word. */
 bool life_birth(struct life_options *options, const char *word);
-/* The one operand that stands behind the options: the image. */
+/* What stands behind the options: the image. And whether the options go together. */
 int life_operand(struct life_options *options, int argc, char **argv);
 
 struct life_setup {

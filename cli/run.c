@@ -15,6 +15,7 @@
 #include "cli/out.h"
 #include "cli/outcome.h"
 #include "cli/run_json.h"
+#include "sys/log.h"
 
 static const char usage[] =
 	"usage: mayfly run IMAGE [options]\n"
@@ -24,6 +25,8 @@ static const char usage[] =
 	"  --backend auto|kvm|process\n"
 	"  --birth pooled|fresh    (default: what the manifest says)\n"
 	"  --source run|udp|tcp    what the event pretends to be\n"
+	"  --http 'METHOD /PATH'   the event is this request, its body --event's\n"
+	"  -H 'Name: value'        a header of it; status and headers go to stderr\n"
 	"  --seed HEX, --time NS   the same seed and clock give the same life\n"
 	"  -o text|json\n"
 	"The reply's body goes to stdout. Exit status: 0 ok, 1 the service failed,\n"
@@ -40,7 +43,7 @@ static int parse(struct life_options *o, int argc, char **argv)
 
 	optind = 0;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "o:h", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "o:H:h", long_options, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(usage, stdout);
 			return STATUS_OK + 1;
@@ -137,8 +140,30 @@ static int run_life(const struct life_options *o, const struct life_setup *s, st
 	return 0;
 }
 
-static int write_reply(const struct life_options *o, const struct mf_str *body)
+/* Of a request: what stands before the body. Header lines were checked by nobody yet. */
+static void tell_head(const struct life_options *o, const char *name, const struct effect *reply)
 {
+	struct mf_str type = reply->field[MF_FIELD_TYPE], lines = reply->field[MF_FIELD_META];
+	char clean[256];
+
+	out_say(o->command, 0, "%s: %u %s", name, reply->status,
+		log_clean(clean, sizeof(clean), type.p, type.n));
+	while (lines.n > 0) {
+		const uint8_t *end = memmem(lines.p, lines.n, "\r\n", 2);
+		size_t n = end ? (size_t)(end - lines.p) : lines.n;
+
+		fprintf(stderr, "  %s\n", log_clean(clean, sizeof(clean), lines.p, n));
+		n += end ? 2 : 0;
+		lines = mf_str_of(lines.p + n, lines.n - n);
+	}
+}
+
+static int write_reply(const struct life_options *o, const char *name, const struct effect *reply)
+{
+	const struct mf_str *body = &reply->field[MF_FIELD_BODY];
+
+	if (o->http_line)
+		tell_head(o, name, reply);
 	fwrite(body->p, 1, body->n, stdout);
 	return out_end(o->command, STATUS_OK);
 }
@@ -162,7 +187,7 @@ static int tell(const struct life_options *o, const struct life_setup *s,
 		out_say(o->command, 0, "%s ended without a reply", name);
 		return STATUS_OK;
 	}
-	return write_reply(o, &out->reply.field[MF_FIELD_BODY]);
+	return write_reply(o, name, &out->reply);
 }
 
 int cmd_run(int argc, char **argv)

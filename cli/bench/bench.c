@@ -82,7 +82,7 @@ static int parse(struct bench_plan *plan, int argc, char **argv)
 
 	optind = 0;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "n:o:h", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "n:o:H:h", long_options, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(usage, stdout);
 			return STATUS_OK + 1;
