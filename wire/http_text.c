@@ -3,6 +3,9 @@
 
 #include "base/num.h"
 
+/* A life runs each of these once or twice, on a few bytes: small code is fast code here. */
+#pragma GCC optimize("Os")
+
 /* ------------------------------------------------------ paths and queries */
 
 static int hex_digit(uint8_t c)

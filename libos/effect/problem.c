@@ -5,12 +5,15 @@
 #include "libos/mayfly.h"
 #include "libos/place.h"
 
+/* No life is in a hurry to say this: compiled for size. */
+#define SMALL __attribute__((cold))
+
 struct text {
 	uint8_t *p;
 	size_t n, room;
 };
 
-static void put(struct text *t, struct mf_str s)
+SMALL static void put(struct text *t, struct mf_str s)
 {
 	if (s.n > t->room - t->n)
 		life_end(MF_OUTCOME_FULL);
@@ -19,7 +22,7 @@ static void put(struct text *t, struct mf_str s)
 
 /* Between the quotes of a JSON string. What is no printable ASCII becomes '?': a detail may quote
  * bytes that somebody sent. */
-static void put_string(struct text *t, struct mf_str s)
+SMALL static void put_string(struct text *t, struct mf_str s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		uint8_t c = s.p[i] >= ' ' && s.p[i] <= '~' ? s.p[i] : '?';
@@ -30,7 +33,7 @@ static void put_string(struct text *t, struct mf_str s)
 	}
 }
 
-void mf_reply_problem(uint32_t status, const char *title, const char *detail)
+SMALL void mf_reply_problem(uint32_t status, const char *title, const char *detail)
 {
 	struct text t = {.room = SIZE_MAX};
 	uint8_t digits[] = {(uint8_t)('0' + status / 100 % 10), (uint8_t)('0' + status / 10 % 10),
