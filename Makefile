@@ -62,6 +62,7 @@ check-format:
 PREFIX  ?= /usr/local
 DESTDIR ?=
 INSTALL_TO = $(DESTDIR)$(PREFIX)
+UNITS      := mayflyd.service mayflyd.socket
 install: all
 	install -d $(INSTALL_TO)/bin $(INSTALL_TO)/lib/mayfly
 	install -m 755 $(PROGRAMS) $(INSTALL_TO)/bin/
@@ -69,6 +70,12 @@ install: all
 	chmod 755 $(INSTALL_TO)/lib/mayfly/mayfly-spawnee
 	for page in $(wildcard man/*.[1-8]); do \
 		install -D -m 644 $$page $(INSTALL_TO)/share/man/man$${page##*.}/$${page##*/}; done
+	install -d $(INSTALL_TO)/lib/systemd/system
+	for unit in $(UNITS); do sed 's,/usr/local/,$(PREFIX)/,' packaging/$$unit \
+		>$(INSTALL_TO)/lib/systemd/system/$$unit; done
+	chmod 644 $(UNITS:%=$(INSTALL_TO)/lib/systemd/system/%)
+	install -D -m 644 packaging/mayfly.sysusers $(INSTALL_TO)/lib/sysusers.d/mayfly.conf
+	install -D -m 644 packaging/hub.yaml $(INSTALL_TO)/share/doc/mayfly/hub.yaml
 
 clean:
 	rm -rf build

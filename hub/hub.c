@@ -15,6 +15,7 @@
 #include "sys/clock.h"
 #include "sys/fd.h"
 #include "sys/random.h"
+#include "sys/systemd.h"
 
 /* Who doesn't take a reply in this time after we were asked to stop does without. */
 #define STOP_NS (2 * CLOCK_S)
@@ -78,6 +79,8 @@ static uint64_t last_deadline(const struct hub *hub)
 
 void hub_stop(struct hub *hub)
 {
+	uint64_t most;
+
 	if (hub->stopping) {
 		loop_stop(hub->loop);
 		return;
@@ -85,7 +88,9 @@ void hub_stop(struct hub *hub)
 	hub->stopping = true;
 	for (struct input *i = hub->inputs; i; i = i->next)
 		i->ops->stop(i);
-	(void)loop_timer_set(hub->loop, &hub->stop_timer, last_deadline(hub) + STOP_NS);
+	most = last_deadline(hub) + STOP_NS;
+	(void)loop_timer_set(hub->loop, &hub->stop_timer, most);
+	systemd_stopping(most - loop_now(hub->loop));
 	loop_later(hub->loop, &hub->stop_check);
 }
 
@@ -209,6 +214,20 @@ static int open_inputs(
 	return 0;
 }
 
+/* A socket that nobody serves would take connections and never answer. */
+static int check_handed_over(char error[static HUB_ERROR_MAX])
+{
+	char what[SYSTEMD_ERROR_MAX];
+
+	if (!systemd_unused(what))
+		return 0;
+	snprintf(error, HUB_ERROR_MAX,
+		"a socket was handed over for %s, and nothing here listens there: say so in the "
+		"configuration, or take it out of the socket unit",
+		what);
+	return SETUP_USAGE;
+}
+
 void hub_init(struct hub *hub)
 {
 	memset(hub, 0, sizeof(*hub));
@@ -239,6 +258,8 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 		status = make_scratch(hub, error);
 	if (status == 0)
 		status = open_inputs(hub, config, error);
+	if (status == 0)
+		status = check_handed_over(error);
 	if (status != 0)
 		return status;
 	for (const struct input *i = hub->inputs; i; i = i->next)

@@ -14,6 +14,7 @@
 #include "hub/hub.h"
 #include "hub/journal.h"
 #include "hub/setup.h"
+#include "sys/systemd.h"
 
 struct args {
 	const char *config;
@@ -125,13 +126,48 @@ static int take_signals(struct signals *s)
 	return s->fd < 0 ? -errno : loop_add(s->hub->loop, s->fd, EPOLLIN, &s->source);
 }
 
+/* ---------------------------------------------------------- service manager */
+
+struct watchdog {
+	struct loop_timer timer;
+	struct hub *hub;
+};
+
+/* From the loop's own thread: who hears it knows that the loop goes round. Twice as often as
+ * asked for, as sd_watchdog_enabled(3) advises. */
+static void on_watchdog(struct loop_timer *timer)
+{
+	struct watchdog *w = LOOP_OWNER(timer, struct watchdog, timer);
+
+	systemd_alive();
+	(void)loop_timer_set(
+		w->hub->loop, timer, loop_now(w->hub->loop) + systemd_watchdog_ns() / 2);
+}
+
+static void tell_ready(struct watchdog *watchdog)
+{
+	char status[64];
+	unsigned n = 0;
+
+	for (const struct service *s = watchdog->hub->services; s; s = s->next)
+		n++;
+	snprintf(status, sizeof(status), "%u service%s", n, n == 1 ? "" : "s");
+	systemd_ready(status);
+	watchdog->timer.fire = on_watchdog;
+	if (systemd_watchdog_ns() > 0)
+		on_watchdog(&watchdog->timer);
+}
+
 /* --------------------------------------------------------------------- main */
 
 static int serve(struct hub *hub)
 {
+	struct watchdog watchdog = {.hub = hub};
 	struct signals signals = {.hub = hub};
 	int err = take_signals(&signals);
 
+	if (err == 0)
+		tell_ready(&watchdog);
 	if (err == 0)
 		err = loop_run(hub->loop);
 	if (err < 0) {
@@ -160,6 +196,10 @@ int main(int argc, char **argv)
 		log_setup(args.as, LOG_INFO);
 	journal_open(&journal, false);
 	args.hub.journal = &journal;
+	if (systemd_open(error) < 0) {
+		log_error("%s", error);
+		return SETUP_USAGE;
+	}
 	rc = config_open(&config, args.config, args.as, error);
 	if (rc < 0) {
 		log_error("%s", error);

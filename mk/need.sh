@@ -19,6 +19,7 @@ PACKAGES_TEST=(
 	"libcmocka-dev:unit tests"
 	"python3:end-to-end tests"
 	"python3-pytest:end-to-end tests"
+	"systemd:checks its units, and runs them in namespaces of its own"
 	"clang-format:checks the layout of the sources"
 	"qemu-system-x86:a machine with AMD's virtualisation, emulated"
 	"busybox-static:what that machine starts with"

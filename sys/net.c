@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "sys/systemd.h"
 
 #define BACKLOG 1024
 
@@ -170,9 +171,11 @@ static int bind_socket(int fd, struct net_address *a, int type)
 
 int net_bind(struct net_address *address, int type)
 {
-	int fd = socket(address->any.sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int err;
+	int fd = systemd_socket(address, type), err;
 
+	if (fd != -ENOENT)
+		return fd;
+	fd = socket(address->any.sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
 	err = bind_socket(fd, address, type);

@@ -36,7 +36,8 @@ bool net_is_wildcard(const struct net_address *address);
 bool net_same(const struct net_address *a, const struct net_address *b);
 
 /* A non-blocking socket bound to *address, which becomes the one that it got; a stream
- * socket also listens. -errno. */
+ * socket also listens. One that the service manager made for this address (sys/systemd.h) is
+ * taken instead. -errno. */
 int net_bind(struct net_address *address, int type);
 
 #endif

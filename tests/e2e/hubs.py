@@ -1,5 +1,6 @@
 """A mayflyd for one test: its hub.yaml, its ports, its children, what it says."""
 
+import contextlib
 import json
 import os
 import signal
@@ -63,6 +64,14 @@ class Hub:
     def resident_kib(self):
         with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+    @contextlib.contextmanager
+    def stopping(self):
+        """For `with`: it is ended, and in good order, whatever happens."""
+        try:
+            yield self
+        finally:
+            assert self.stop() == 0, self.said()
 
     def stop(self, how=signal.SIGINT, seconds=15):
         if self.process.poll() is None:
