@@ -1,0 +1,19 @@
+/*
+ * wire/base64.h - read base64 (RFC 4648 4). Pure and freestanding.
+ */
+#ifndef WIRE_BASE64_H
+#define WIRE_BASE64_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+#define BASE64_ROOM(n) (((n) + 3) / 4 * 3) /* bytes that n characters may become */
+
+/* Into `to`, which has BASE64_ROOM(text.n) bytes; *n is how many there are. False: it isn't
+ * base64 with its padding, or bits behind the last byte are set. */
+bool base64_read(struct mf_str text, uint8_t *to, size_t *n);
+
+#endif
