@@ -82,8 +82,10 @@ TESTS := $(TEST_SRC:%.c=$(B)/%)
 test-libs = $(foreach l,$(filter cli hub,$(word 3,$(subst /, ,$(1)))) store monitor image wire sys base,\
 	$(call host-archive,$(l)))
 TEST_OBJ := $(TEST_SRC:%.c=$(B)/host/%.o)
-# helpers that several tests share: any other .c file in a directory of tests
-TEST_HELPERS = $(call host-object,$(filter-out %_test.c,$(wildcard $(dir $(1))*.c)))
+# helpers that several tests share: any other .c file in a directory of tests, and those of other
+# directories that a test names: /* with: tests/unit/libos/guest.c */
+test-with = $(shell sed -n 's,^/\* with: \(.*\) \*/$$,\1,p' $(1))
+TEST_HELPERS = $(call host-object,$(filter-out %_test.c,$(wildcard $(dir $(1))*.c)) $(call test-with,$(1)))
 
 GUEST_SRC := $(sort $(wildcard libos/*/*.c services/*/*.c))
 GUEST_HOST_OBJ := $(call host-object,$(GUEST_SRC))

@@ -78,6 +78,7 @@ INIT_ONLY void hook_load(struct hook *hook)
 		hook->tolerance_s > TOLERANCE_MAX)
 		mf_fail("config tolerance: \"%.*s\": expected seconds, 1 to %u", (int)tolerance.n,
 			(const char *)tolerance.p, TOLERANCE_MAX);
+	hook->keys = 0;
 	while (next_line(&secret, &line))
 		add_key(hook, line, ++number);
 	if (hook->keys == 0)

@@ -17,7 +17,7 @@
 #define GUEST_EVENT_BYTES   16384u
 #define GUEST_EFFECTS_BYTES 8192u
 #define GUEST_HEAP_BYTES    8192u
-#define GUEST_INIT_BYTES    4096u
+#define GUEST_INIT_BYTES    65536u
 
 /* Fresh memory, all zero but the info page, and an empty event from `source`. */
 struct event_writer guest_fresh(enum mf_source source);
