@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <sodium/crypto_hash_sha256.h>
+#include "wire/sha256.h"
 
 #define IMAGE_GRANTS (((1u << MF_EFFECT_KINDS) - 1) & ~1u)
 #define IMAGE_FLAGS  ((uint32_t)MFI_HAS_INIT)
@@ -454,7 +454,7 @@ int image_parse(struct image *image, const uint8_t *bytes, size_t size, char err
 	if (rc == 0)
 		rc = parse_segments(&p, phnum - 1);
 	if (rc == 0)
-		crypto_hash_sha256(image->digest, bytes, p.size);
+		sha256(bytes, p.size, image->digest);
 	return rc;
 }
 

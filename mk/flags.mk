@@ -19,6 +19,7 @@ HOST_LDFLAGS := -Wl,--as-needed $(LDFLAGS)
 ifeq ($(SAN),)
 B := build
 WORKER_LDFLAGS := -static-pie
+MUSL := $(shell command -v musl-gcc)
 else
 B := build/san
 HOST_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -26,11 +27,18 @@ HOST_LDFLAGS += -fsanitize=address,undefined
 WORKER_LDFLAGS :=
 endif
 
+ifneq ($(MUSL),)
+MUSL_LIB := $(patsubst %/,%,$(dir $(filter %/Scrt1.o,$(shell $(MUSL) -o /dev/null '-###' -x c /dev/null 2>&1))))
+# its specs know nothing of -static-pie
+MUSL_LDFLAGS := -Wl,-static,-pie,--no-dynamic-linker,-z,text,-z,relro,-z,now
+# its ioctl takes an int; the kernel's headers lie among those of glibc: after all others
+MUSL_CFLAGS := -fPIE -Wno-sign-conversion \
+	-idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+endif
+
 GUEST_CFLAGS := @libos/cflags $(WARN) $(HERE) -iquote . -Ilibos
 
 LIBS_CLI    := -lcyaml -lyaml -lsodium -ljansson
 LIBS_HUB    := -lcyaml -lyaml -lsodium -ljansson -lseccomp
-# Only what is used of a static library ends up in the worker; cyaml never does.
-LIBS_WORKER := -lseccomp -lsodium
 LIBS_TEST   := -lcmocka -lcyaml -lyaml -lsodium -ljansson -lseccomp
 LIBS_BENCH  := $(LIBS_CLI) -lseccomp

@@ -49,8 +49,31 @@ $(B)/mayfly: $(B)/host/cli/main.o $(CLI_LIBS)
 	$(call link,$^,$(LIBS_CLI) -lseccomp)
 $(B)/mayflyd: $(B)/host/hub/main.o $(HUB_LIBS)
 	$(call link,$^,$(LIBS_HUB))
+
+# The worker is linked with musl where there is one: glibc asks the processor some sixty times about
+# its caches before main, and in a virtual machine each CPUID is a way out: a millisecond of every
+# first event (docs/decisions/015). So it uses no library but the C library.
+WORKER_SRC := monitor/worker_main.c $(foreach l,base wire monitor,$(call layer-src,$(l))) \
+	$(addprefix image/,image.c elf.c fault.c) $(addprefix sys/,sandbox.c fd.c)
+ifneq ($(MUSL),)
+WORKER_OBJ := $(patsubst %,$(B)/musl/%.o,$(basename $(WORKER_SRC)))
+$(B)/musl/%.o: %.c mk/flags.mk
+	@mkdir -p $(@D)
+	$(call say,cc musl,$<)
+	$(Q)$(MUSL) $(HOST_CFLAGS) $(MUSL_CFLAGS) -MMD -MP -c $< -o $@
+$(B)/musl/%.o: %.S mk/flags.mk
+	@mkdir -p $(@D)
+	$(call say,cc musl,$<)
+	$(Q)$(MUSL) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+-include $(WORKER_OBJ:.o=.d)
+$(B)/mayfly-worker: $(WORKER_OBJ)
+	$(call say,link musl,$@)
+	$(Q)$(MUSL) $(CFLAGS) -nostartfiles $(LDFLAGS) $(MUSL_LDFLAGS) -o $@ \
+		$(MUSL_LIB)/rcrt1.o $(MUSL_LIB)/crti.o $^ $(MUSL_LIB)/crtn.o
+else
 $(B)/mayfly-worker: $(B)/host/monitor/worker_main.o $(WORKER_LIBS)
-	$(call link,$^,$(LIBS_WORKER),$(WORKER_LDFLAGS))
+	$(call link,$^,,$(WORKER_LDFLAGS))
+endif
 
 # What `mayfly bench` compares a birth with: the smallest process there is, no libc.
 ifneq ($(wildcard bench/spawnee.c),)
@@ -125,5 +148,5 @@ build/svm/tss.so: tests/svm/tss.c mk/flags.mk
 	$(Q)$(CC) $(HOST_CFLAGS) -shared -fPIC -o $@ $<
 build/svm/mayfly-worker: build/host/monitor/worker_main.o $(WORKER_LIBS)
 	@mkdir -p $(@D)
-	$(call link,$^,$(LIBS_WORKER))
+	$(call link,$^)
 svm: all $(addprefix build/svm/,probe tss.so mayfly-worker) $(patsubst %.c,build/%,$(wildcard tests/unit/monitor/*_test.c))

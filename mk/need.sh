@@ -10,7 +10,8 @@ PACKAGES_BUILD=(
 	"libcyaml-dev:reads mayfly.yaml by its schema"
 	"libsodium-dev:SHA-256 and signatures"
 	"libjansson-dev:-o json"
-	"libseccomp-dev:what the worker may ask of the kernel"
+	"libseccomp-dev:tests hold our seccomp programs against its own"
+	"musl-tools:the worker's C library, which starts fast"
 )
 PACKAGES_RUN=(
 	"bind9-dnsutils:dig, which asks the dns service"

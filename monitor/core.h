@@ -62,7 +62,7 @@ struct shell {
 	union {
 		struct {
 			int vm, vcpu;
-			pthread_t thread;
+			int thread; /* that runs it, for tgkill */
 			struct kvm_run *run;
 			struct kvm_sregs sregs; /* as every life finds them */
 		} kvm;

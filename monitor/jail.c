@@ -24,7 +24,7 @@
 	}
 #define IOCTL(request, why) ONLY(ioctl, 1, 0xffffffffu, request, why)
 
-#define RULES_MAX 64
+#define RULES_MAX SANDBOX_RULES_MOST
 #define OWN_PID   0xfeedfacefeedfaceull /* jail_rules puts the number in its place */
 
 /* Both backends. */
@@ -59,8 +59,8 @@ static const struct sandbox_rule kvm_rules[] = {
 	IOCTL(KVM_SET_XCRS, "vector state that it may use"),
 	IOCTL(KVM_GET_REGS, "where it crashed"),
 	ONLY(tgkill, 0, ~0ull, OWN_PID, "the watchdog stops a vCPU"),
-	ANY(getpid, "part of the same (pthread_kill)"),
-	ANY(rt_sigprocmask, "part of the same (pthread_kill)"),
+	ANY(getpid, "part of the same"),
+	ANY(gettid, "part of the same"),
 	ANY(rt_sigaction, "the handler for it"),
 };
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "monitor/arch/arch.h"
@@ -180,13 +181,14 @@ static int kvm_open(struct shell *shell, bool init, char error[MONITOR_ERROR_MAX
 	if (pthread_getcpuclockid(pthread_self(), &clock) != 0)
 		clock = CLOCK_MONOTONIC;
 	shell->watch.clock = clock;
-	shell->kvm.thread = pthread_self();
+	shell->kvm.thread = (int)syscall(SYS_gettid);
 	return 0;
 }
 
 static void kvm_kill(struct shell *shell)
 {
-	pthread_kill(shell->kvm.thread, STOP_SIGNAL);
+	/* not pthread_kill: musl's takes no process, and could be allowed for all or none */
+	syscall(SYS_tgkill, getpid(), shell->kvm.thread, STOP_SIGNAL);
 }
 
 /* ------------------------------------------------------------------ a life */

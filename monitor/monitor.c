@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "monitor/core.h"
 #include "monitor/kvm.h"
 #include "wire/effects.h"
+#include "wire/sha256.h"
 
 uint64_t monitor_now(void)
 {
@@ -58,11 +58,11 @@ static void fill_info(struct monitor *m, size_t data_size)
 
 	memcpy(info.image_digest, image->digest, 32);
 	/* of the copy: whoever attached it may still write to it */
-	crypto_hash_sha256(info.data_digest, m->fixed + m->layout.data_at, data_size);
+	sha256(m->fixed + m->layout.data_at, data_size, info.data_digest);
 	memcpy(m->fixed + (MF_ADDR_INFO - MF_ADDR_GATE), &info, sizeof(info));
 	memcpy(both, info.image_digest, 32);
 	memcpy(both + 32, info.data_digest, 32);
-	crypto_hash_sha256(m->digest, both, sizeof(both));
+	sha256(both, sizeof(both), m->digest);
 }
 
 static int make_fixed(struct monitor *m, const uint8_t *data, size_t data_size)

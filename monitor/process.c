@@ -4,7 +4,6 @@
  * begins. Its window is shared with the monitor, which puts it back in between. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/rseq.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -15,11 +14,14 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#if defined(__GLIBC__)
+#include <sys/rseq.h>
+#endif
 
 #include "monitor/arch/arch.h"
 #include "monitor/core.h"
@@ -92,13 +94,15 @@ static void child_rights(void)
 	setrlimit(RLIMIT_CORE, &none);
 }
 
-/* glibc registered an rseq area in memory that goes away */
+/* glibc registered an rseq area in memory that goes away; musl has none. */
 static void child_forget_rseq(void)
 {
+#if defined(__GLIBC__)
 	char *thread = __builtin_thread_pointer();
 
 	if (__rseq_size != 0)
 		syscall(SYS_rseq, thread + __rseq_offset, 32, 1 /* UNREGISTER */, RSEQ_SIG);
+#endif
 }
 
 _Noreturn static void child(const struct shell *shell, int in, int out)

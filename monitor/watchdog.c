@@ -5,7 +5,7 @@
 #include <signal.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t wake; /* by a clock that nobody sets */
 static struct watch *watches;
 static bool started, runs;
 static pthread_cond_t running = PTHREAD_COND_INITIALIZER;
@@ -63,14 +63,13 @@ static void wait_tick(void)
 {
 	struct timespec until;
 
-	/* a clock that nobody sets: a step back would put every limit off by as much */
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += (long)WATCHDOG_TICK_NS;
 	if (until.tv_nsec >= 1000000000) {
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000;
 	}
-	pthread_cond_clockwait(&wake, &lock, CLOCK_MONOTONIC, &until);
+	pthread_cond_timedwait(&wake, &lock, &until);
 }
 
 static void *watchdog(void *unused)
@@ -96,6 +95,17 @@ static void *watchdog(void *unused)
 	return NULL;
 }
 
+/* CLOCK_MONOTONIC: a step back of the wall's clock would put every limit off by as much. */
+static void make_wake(void)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&wake, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
 int watchdog_start(void)
 {
 	pthread_t thread;
@@ -104,6 +114,7 @@ int watchdog_start(void)
 
 	pthread_mutex_lock(&lock);
 	if (!started) {
+		make_wake();
 		sigfillset(&all);
 		pthread_sigmask(SIG_SETMASK, &all, &old);
 		rc = -pthread_create(&thread, NULL, watchdog, NULL);
