@@ -41,4 +41,4 @@ GUEST_CFLAGS := @libos/cflags $(WARN) $(HERE) -iquote . -Ilibos
 LIBS_CLI    := -lcyaml -lyaml -lsodium -ljansson
 LIBS_HUB    := -lcyaml -lyaml -lsodium -ljansson -lseccomp
 LIBS_TEST   := -lcmocka -lcyaml -lyaml -lsodium -ljansson -lseccomp
-LIBS_BENCH  := $(LIBS_CLI) -lseccomp
+LIBS_BENCH  := $(LIBS_HUB)

@@ -75,22 +75,25 @@ $(B)/mayfly-worker: $(B)/host/monitor/worker_main.o $(WORKER_LIBS)
 	$(call link,$^,,$(WORKER_LDFLAGS))
 endif
 
-# What `mayfly bench` compares a birth with: the smallest process there is, no libc.
-ifneq ($(wildcard bench/spawnee.c),)
+# What a birth is compared with: the smallest processes there are, no libc. `mayfly bench` has the one,
+# bench/hub the other.
+BARE := bench/spawnee.c bench/press_cgi.c
 LIB_FILES += build/lib/mayfly-spawnee
-build/lib/mayfly-spawnee: bench/spawnee.c mk/flags.mk
+build/lib/mayfly-spawnee build/bench/press_cgi: mk/flags.mk
 	@mkdir -p $(@D)
-	$(call say,cc no libc,$<)
+	$(call say,cc no libc,$(filter %.c,$^))
 	$(Q)$(CC) -std=gnu11 -O2 $(WARN) $(HERE) -ffreestanding -fno-stack-protector -static -nostdlib \
-		-no-pie -s -Wl,--build-id=none -o $@ $<
-endif
+		-no-pie -s -Wl,--build-id=none -o $@ $(filter %.c,$^)
+build/lib/mayfly-spawnee: bench/spawnee.c
+build/bench/press_cgi: bench/press_cgi.c
 
-# bench/X.c -> $(B)/bench/X, a program with all that the command line has
-BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(filter-out bench/spawnee.c,$(wildcard bench/*.c)))
-$(B)/bench/%: $(B)/host/bench/%.o $(CLI_LIBS)
+# bench/X.c -> $(B)/bench/X, a program with all that the command line and the hub have
+BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(filter-out $(BARE),$(wildcard bench/*.c)))
+$(B)/bench/%: $(B)/host/bench/%.o $(CLI_LIBS) $(call host-archive,hub)
 	@mkdir -p $(@D)
 	$(call link,$^,$(LIBS_BENCH))
 -include $(BENCHES:$(B)/bench/%=$(B)/host/bench/%.d)
+BENCHES += build/bench/press_cgi
 
 # The sanitizer build finds the library OS and the images where the plain one put them.
 SAN_LINKS := $(addprefix build/san/,lib services guest)

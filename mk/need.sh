@@ -27,6 +27,21 @@ PACKAGES_TEST=(
 	"cpio:packs its file system"
 	"libevent-2.1-7:for nsd, which is only unpacked, see below"
 )
+# bench/hub: what it measures with; what it measures beside is only unpacked, see need_bench.
+PACKAGES_BENCH=(
+	"python3:runs it"
+	"dnsperf:asks name servers"
+	"wrk:asks web servers"
+	"openssl:a certificate for the hub"
+	"libknot13:for knot"
+	"libzscanner4:for knot"
+	"libdnssec9:for knot"
+	"liburcu8:for knot"
+	"libcap-ng0:for knot"
+	"libevent-2.1-7:for nsd"
+	"libfcgi0ldbl:for fcgiwrap"
+	"libpcre2-8-0:for nginx"
+)
 
 missing_packages() { # prints "name:why" of each that isn't installed
 	local each
@@ -83,6 +98,16 @@ borrow() {
 	rm -rf "$2" && mkdir -p "$2" &&
 		(cd "$2" && { apt-get -q download "$1" || { sleep 5 && apt-get -q download "$1"; }; }) >build/apt.log 2>&1 &&
 		dpkg-deb -x "$2"/*.deb "$2" && touch "$2/done" || echo "    not to be had: $(tail -n 1 build/apt.log)"
+}
+
+# What bench/hub needs; its neighbours unpacked into build/, for their packages would start them.
+need_bench() {
+	need "${PACKAGES_BENCH[@]}" || return
+	mkdir -p build
+	command -v knotd >/dev/null || borrow knot build/knot
+	command -v nsd >/dev/null || borrow nsd build/nsd
+	command -v nginx >/dev/null || borrow nginx build/nginx
+	command -v fcgiwrap >/dev/null || borrow fcgiwrap build/fcgiwrap
 }
 
 # build WHAT...: make, quietly, in parallel; what it printed if it fails
