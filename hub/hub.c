@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hub/config.h"
+#include "hub/plan.h"
 #include "hub/setup.h"
 #include "hub/worker.h"
 #include "sys/clock.h"
@@ -22,53 +23,98 @@
 
 /* -------------------------------------------------------------------- stop */
 
-static void end_all(struct hub *hub)
+static void end_all(struct service *s)
 {
-	for (struct service *s = hub->services; s; s = s->next) {
+	for (; s; s = s->next) {
 		while (s->running.first)
 			service_refuse(s->running.first, REFUSED_STOPPING);
 		service_refuse_all(s, REFUSED_STOPPING);
 	}
 }
 
-static bool has_work(const struct hub *hub)
+static bool have_work(const struct service *s)
 {
-	for (const struct service *s = hub->services; s; s = s->next)
+	for (; s; s = s->next)
 		if (!service_quiet(s))
 			return true;
 	return false;
 }
 
-static bool has_replies(const struct hub *hub)
+static bool have_replies(const struct input *i)
 {
-	for (const struct input *i = hub->inputs; i; i = i->next)
+	for (; i; i = i->next)
 		if (i->ops->busy(i))
 			return true;
 	return false;
 }
 
-static void stop_check(struct loop_later *later)
+/* Its figures live on in the service that took its place. */
+static void forget(struct hub *hub, struct service *service)
 {
-	struct hub *hub = LOOP_OWNER(later, struct hub, stop_check);
+	struct service *heir = hub->services;
 
-	if (!has_work(hub) && !has_replies(hub))
+	while (heir && strcmp(heir->name, service->name) != 0)
+		heir = heir->next;
+	if (heir)
+		service_inherit(heir, service);
+	worker_retire(service, heir ? "its service was replaced" : "its service was removed");
+	service_close(service);
+}
+
+/* What a reload took away is gone when it has done what it accepted. */
+static void part(struct hub *hub)
+{
+	for (struct service **at = &hub->leaving; *at;) {
+		struct service *s = *at;
+
+		if (!service_quiet(s)) {
+			at = &s->next;
+			continue;
+		}
+		*at = s->next;
+		forget(hub, s);
+	}
+	for (struct input **at = &hub->leaving_inputs; *at;) {
+		struct input *i = *at;
+
+		if (i->ops->busy(i)) {
+			at = &i->next;
+			continue;
+		}
+		*at = i->next;
+		i->ops->close(i);
+	}
+}
+
+static void on_ended(struct loop_later *later)
+{
+	struct hub *hub = LOOP_OWNER(later, struct hub, ended);
+
+	part(hub);
+	if (hub->stopping && !have_work(hub->services) && !have_work(hub->leaving) &&
+		!have_replies(hub->inputs) && !have_replies(hub->leaving_inputs))
 		loop_stop(hub->loop);
+}
+
+void hub_ended(struct hub *hub)
+{
+	if (hub->stopping || hub->leaving || hub->leaving_inputs)
+		loop_later(hub->loop, &hub->ended);
 }
 
 static void stop_now(struct loop_timer *timer)
 {
 	struct hub *hub = LOOP_OWNER(timer, struct hub, stop_timer);
 
-	end_all(hub);
+	end_all(hub->services);
+	end_all(hub->leaving);
 	loop_stop(hub->loop);
 }
 
 /* All that was accepted has a deadline; the last of them, and a little for slow peers. */
-static uint64_t last_deadline(const struct hub *hub)
+static uint64_t last_deadline(const struct service *s, uint64_t last)
 {
-	uint64_t last = loop_now(hub->loop);
-
-	for (const struct service *s = hub->services; s; s = s->next) {
+	for (; s; s = s->next) {
 		if (s->queue.last && s->queue.last->deadline_ns > last)
 			last = s->queue.last->deadline_ns;
 		if (s->running.last && s->running.last->deadline_ns > last)
@@ -79,7 +125,7 @@ static uint64_t last_deadline(const struct hub *hub)
 
 void hub_stop(struct hub *hub)
 {
-	uint64_t most;
+	uint64_t last = loop_now(hub->loop);
 
 	if (hub->stopping) {
 		loop_stop(hub->loop);
@@ -88,35 +134,47 @@ void hub_stop(struct hub *hub)
 	hub->stopping = true;
 	for (struct input *i = hub->inputs; i; i = i->next)
 		i->ops->stop(i);
-	most = last_deadline(hub) + STOP_NS;
-	(void)loop_timer_set(hub->loop, &hub->stop_timer, most);
-	systemd_stopping(most - loop_now(hub->loop));
-	loop_later(hub->loop, &hub->stop_check);
+	last = last_deadline(hub->leaving, last_deadline(hub->services, last));
+	(void)loop_timer_set(hub->loop, &hub->stop_timer, last + STOP_NS);
+	systemd_stopping(last + STOP_NS - loop_now(hub->loop));
+	hub_ended(hub);
 }
 
 void hub_end_workers(struct hub *hub)
 {
-	end_all(hub);
+	end_all(hub->services);
+	end_all(hub->leaving);
+	part(hub);
 	for (struct service *s = hub->services; s; s = s->next)
 		worker_retire(s, "the hub ends");
 }
 
-void hub_close(struct hub *hub)
+static void close_inputs(struct input *i)
 {
-	if (hub->loop)
-		end_all(hub);
-	while (hub->inputs) {
-		struct input *i = hub->inputs;
-
-		hub->inputs = i->next;
+	for (struct input *next; i; i = next) {
+		next = i->next;
 		i->ops->close(i);
 	}
-	while (hub->services) {
-		struct service *s = hub->services;
+}
 
-		hub->services = s->next;
+static void close_services(struct service *s)
+{
+	for (struct service *next; s; s = next) {
+		next = s->next;
 		service_close(s);
 	}
+}
+
+void hub_close(struct hub *hub)
+{
+	end_all(hub->services);
+	end_all(hub->leaving);
+	close_inputs(hub->inputs);
+	close_inputs(hub->leaving_inputs);
+	close_services(hub->services);
+	close_services(hub->leaving);
+	hub->inputs = hub->leaving_inputs = NULL;
+	hub->services = hub->leaving = NULL;
 	task_pool_close(&hub->tasks);
 	report_close(&hub->report);
 	free(hub->scratch);
@@ -151,19 +209,6 @@ static int open_shared(struct hub *hub, char error[static HUB_ERROR_MAX])
 	return 0;
 }
 
-/* Effects are copied here before they are believed. */
-static int make_scratch(struct hub *hub, char error[static HUB_ERROR_MAX])
-{
-	for (const struct service *s = hub->services; s; s = s->next)
-		if (MFW_ROUND(s->note.effects_bytes) > hub->scratch_size)
-			hub->scratch_size = MFW_ROUND(s->note.effects_bytes);
-	hub->scratch = malloc(hub->scratch_size);
-	if (hub->scratch)
-		return 0;
-	snprintf(error, HUB_ERROR_MAX, "can't start: no memory");
-	return SETUP_FAILED;
-}
-
 /* `core: hub`: workers are to stay where the hub is, so it has to stay too. */
 static void stay_here(struct hub *hub)
 {
@@ -174,44 +219,15 @@ static void stay_here(struct hub *hub)
 	if (core < 0)
 		return;
 	CPU_SET((size_t)core, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) < 0)
-		return;
-	for (struct service *s = hub->services; s; s = s->next)
-		if (s->core == CORE_HUB)
-			s->core = core;
+	if (sched_setaffinity(0, sizeof(set), &set) == 0)
+		hub->core = core;
 }
 
-static int open_services(
-	struct hub *hub, const struct config *config, char error[static HUB_ERROR_MAX])
+int hub_core(struct hub *hub)
 {
-	struct service **end = &hub->services;
-	bool stay = false;
-
-	for (unsigned i = 0; i < config->services_count; i++) {
-		int status = setup_service(hub, &config->services[i], end, error);
-
-		if (status != 0)
-			return status;
-		stay |= (*end)->core == CORE_HUB;
-		end = &(*end)->next;
-	}
-	if (stay)
+	if (hub->core < 0)
 		stay_here(hub);
-	return 0;
-}
-
-static int open_inputs(
-	struct hub *hub, const struct config *config, char error[static HUB_ERROR_MAX])
-{
-	struct service *s = hub->services;
-
-	for (unsigned i = 0; i < config->services_count; i++, s = s->next) {
-		int status = setup_inputs(s, &config->services[i], error);
-
-		if (status != 0)
-			return status;
-	}
-	return 0;
+	return hub->core;
 }
 
 /* A socket that nobody serves would take connections and never answer. */
@@ -228,42 +244,49 @@ static int check_handed_over(char error[static HUB_ERROR_MAX])
 	return SETUP_USAGE;
 }
 
+void hub_tell_ready(const struct hub *hub)
+{
+	char status[64];
+	unsigned n = 0;
+
+	for (const struct service *s = hub->services; s; s = s->next)
+		n++;
+	snprintf(status, sizeof(status), "%u service%s", n, n == 1 ? "" : "s");
+	systemd_ready(status);
+}
+
 void hub_init(struct hub *hub)
 {
 	memset(hub, 0, sizeof(*hub));
 	random_bytes(hub->order_seed, sizeof(hub->order_seed));
-	hub->kvm_fd = hub->null_fd = -1;
+	hub->kvm_fd = hub->null_fd = hub->core = -1;
 	hub->connections_most = HUB_CONNECTIONS;
 	hub->held.most = HUB_MEMORY;
 	hub->http = (struct http_limits){HUB_HTTP_HEADER, HUB_HTTP_REQUEST, HUB_HTTP_KEEPALIVE};
 	hub->started_ns = clock_wall_ns();
 	hub->stop_timer.fire = stop_now;
-	hub->stop_check.run = stop_check;
+	hub->ended.run = on_ended;
 }
 
 int hub_open(struct hub *hub, const struct config *config, const struct hub_options *options,
 	char error[static HUB_ERROR_MAX])
 {
+	struct plan plan;
 	int status;
 
 	hub_init(hub);
 	hub->options = *options;
-	hub->connections_most = config->connections;
-	hub->held.most = config->memory;
-	hub->http = config->limits;
 	status = open_shared(hub, error);
-	if (status == 0)
-		status = open_services(hub, config, error);
-	if (status == 0)
-		status = make_scratch(hub, error);
-	if (status == 0)
-		status = open_inputs(hub, config, error);
-	if (status == 0)
-		status = check_handed_over(error);
 	if (status != 0)
 		return status;
-	for (const struct input *i = hub->inputs; i; i = i->next)
-		report_listening(&hub->report, i);
+	status = plan_make(&plan, hub, config, error);
+	if (status == 0)
+		status = check_handed_over(error);
+	if (status != 0 || options->check) {
+		plan_drop(&plan);
+		return status;
+	}
+	plan_commit(&plan);
 	report_ready(&hub->report, hub);
 	return 0;
 }

@@ -28,6 +28,8 @@ struct hub_options {
 	const char *worker_program; /* mayfly-worker */
 	bool json;                  /* start-up lines as JSON on standard output */
 	bool trace;                 /* a JSON line a life */
+	const char *file, *as;      /* its configuration, as config_open wants them */
+	bool check;                 /* only look whether the configuration can be used */
 	struct journal *journal;    /* what the hub said of late; NULL: isn't kept */
 	const char *config;         /* the file, absolute; NULL: none, or nobody ever saw it */
 };
@@ -58,6 +60,9 @@ struct hub {
 	struct report report;
 	struct service *services; /* list */
 	struct input *inputs;     /* list */
+	/* Taken away by a reload: they finish what they accepted, and are in no other list. */
+	struct service *leaving;
+	struct input *leaving_inputs;
 	struct task_pool tasks;
 	uint8_t order_seed[ORDER_SEED]; /* of the hashes of keys */
 	uint8_t *scratch; /* the effects of the life at hand, out of the worker's reach */
@@ -66,23 +71,31 @@ struct hub {
 	struct bytes_total held;                /* by those connections */
 	struct http_limits http;
 	int kvm_fd, kvm_error, null_fd; /* kvm_fd -1: none, kvm_error says why */
+	int core;                       /* where the hub stays; -1: anywhere */
 	bool stopping;
 	int64_t started_ns; /* wall */
 	struct hub_reloads reloads;
 	struct admin *admin; /* NULL: none */
 	struct loop_timer stop_timer;
-	struct loop_later stop_check;
+	struct loop_later ended;
 };
 
 /* A hub without loop, services and inputs, with the limits above: hub_open starts with it, and so do tests. */
 void hub_init(struct hub *hub);
-/* Makes all that `config` asks for and listens. 0, or an exit status with one line in error;
+/* Makes all that `config` asks for and listens (with options.check: throws it away). 0, or an exit status with one line in error;
  * hub_close in both cases. */
 int hub_open(struct hub *hub, const struct config *config, const struct hub_options *options,
 	char error[static HUB_ERROR_MAX]);
 void hub_close(struct hub *hub);
 /* Ends all workers; nothing may be running. */
 void hub_end_workers(struct hub *hub);
+
+/* Tells the service manager that all that was asked for is there. */
+void hub_tell_ready(const struct hub *hub);
+/* An event, or a connection, ended: something that waited for it may be over. */
+void hub_ended(struct hub *hub);
+/* The core of `core: hub`, on which the hub stays from now on. */
+int hub_core(struct hub *hub);
 
 /* Accepts nothing more, finishes what it has, then stops the loop. A second call doesn't wait. */
 void hub_stop(struct hub *hub);

@@ -93,8 +93,7 @@ static void conn_close(struct conn *c)
 	list_remove(c);
 	hub->connections--;
 	c->tcp->input.counts.open--;
-	if (hub->stopping)
-		loop_later(hub->loop, &hub->stop_check);
+	hub_ended(hub);
 }
 
 /* The length of the first message with what is before it; 0: not known yet. */

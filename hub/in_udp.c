@@ -23,6 +23,7 @@ struct in_udp {
 	struct input input;
 	struct loop_source readable;
 	int fd;
+	unsigned pending; /* tasks: their replies need the socket */
 	uint64_t last_ns; /* when something came before */
 	bool wildcard;    /* then each reply must name the address that it is from */
 };
@@ -100,8 +101,11 @@ static void send_to(struct in_udp *u, struct task *task, const void *bytes, size
 
 static void on_reply(struct task *task, const struct reply *reply)
 {
+	struct in_udp *u = task->context;
+
 	if (reply)
-		send_to(task->context, task, reply->body.p, reply->body.n);
+		send_to(u, task, reply->body.p, reply->body.n);
+	u->pending--;
 }
 
 /* `event` may be cut short: enough is left for any protocol's refusal. */
@@ -119,10 +123,12 @@ static void refuse_bytes(
 
 static void on_refuse(struct task *task, enum refusal why)
 {
+	struct in_udp *u = task->context;
 	uint8_t event[WORDS_MOST];
 	size_t n = task_payload(task, event, sizeof(event));
 
-	refuse_bytes(task->context, task, why, event, n);
+	refuse_bytes(u, task, why, event, n);
+	u->pending--;
 }
 
 static const struct origin_ops origin = {"udp", on_reply, on_refuse};
@@ -204,6 +210,7 @@ static bool take_one(struct in_udp *u)
 	}
 	event_payload_set(&task->writer, (size_t)n);
 	event_span(&task->writer, &task->head.peer, mf_str_of(peer, net_text(&task->peer, peer)));
+	u->pending++;
 	service_submit(task);
 	return true;
 }
@@ -234,8 +241,7 @@ static void udp_stop(struct input *input)
 
 static bool udp_busy(const struct input *input)
 {
-	(void)input;
-	return false;
+	return LOOP_OWNER(input, struct in_udp, input)->pending > 0;
 }
 
 static void udp_close(struct input *input)

@@ -13,13 +13,11 @@
 #include "hub/config.h"
 #include "hub/hub.h"
 #include "hub/journal.h"
+#include "hub/reload.h"
 #include "hub/setup.h"
 #include "sys/systemd.h"
 
 struct args {
-	const char *config;
-	const char *as; /* who speaks, instead of mayflyd */
-	bool check;
 	struct hub_options hub;
 };
 
@@ -51,7 +49,7 @@ static int parse_args(int argc, char **argv, struct args *args)
 
 	while ((c = getopt_long(argc, argv, "c:o:h", options, NULL)) != -1) {
 		switch (c) {
-		case 'c': args->config = optarg; break;
+		case 'c': args->hub.file = optarg; break;
 		case 'o':
 			args->hub.json = strcmp(optarg, "json") == 0;
 			if (args->hub.json || strcmp(optarg, "text") == 0)
@@ -59,13 +57,13 @@ static int parse_args(int argc, char **argv, struct args *args)
 			log_error("-o: \"%s\": it is either text or json", optarg);
 			return SETUP_USAGE;
 		case 't': args->hub.trace = true; break;
-		case 'k': args->check = true; break;
-		case 'a': args->as = optarg; break;
+		case 'k': args->hub.check = true; break;
+		case 'a': args->hub.as = optarg; break;
 		case 'h': fputs(usage, stdout); exit(0);
 		default: fputs(usage, stderr); return SETUP_USAGE;
 		}
 	}
-	if (args->config && optind == argc)
+	if (args->hub.file && optind == argc)
 		return 0;
 	fputs(usage, stderr);
 	return SETUP_USAGE;
@@ -105,24 +103,32 @@ static void on_signal(struct loop_source *source, uint32_t events)
 {
 	struct signals *s = LOOP_OWNER(source, struct signals, source);
 	struct signalfd_siginfo info;
+	char error[HUB_ERROR_MAX];
 
 	(void)events;
-	if (read(s->fd, &info, sizeof(info)) == sizeof(info))
+	if (read(s->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		(void)hub_reload(s->hub, error); /* which says what is wrong */
+	else
 		hub_stop(s->hub);
 }
 
-/* Blocked here, read there: a signal is an event like others. */
-static int take_signals(struct signals *s)
+/* Blocked from the start, read on the loop: a signal is an event like others. */
+static void block_signals(sigset_t *set)
 {
-	sigset_t set;
-
 	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigprocmask(SIG_BLOCK, set, NULL);
+}
+
+static int take_signals(struct signals *s, const sigset_t *set)
+{
 	s->source.ready = on_signal;
-	s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	s->fd = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return s->fd < 0 ? -errno : loop_add(s->hub->loop, s->fd, EPOLLIN, &s->source);
 }
 
@@ -146,13 +152,7 @@ static void on_watchdog(struct loop_timer *timer)
 
 static void tell_ready(struct watchdog *watchdog)
 {
-	char status[64];
-	unsigned n = 0;
-
-	for (const struct service *s = watchdog->hub->services; s; s = s->next)
-		n++;
-	snprintf(status, sizeof(status), "%u service%s", n, n == 1 ? "" : "s");
-	systemd_ready(status);
+	hub_tell_ready(watchdog->hub);
 	watchdog->timer.fire = on_watchdog;
 	if (systemd_watchdog_ns() > 0)
 		on_watchdog(&watchdog->timer);
@@ -160,11 +160,11 @@ static void tell_ready(struct watchdog *watchdog)
 
 /* --------------------------------------------------------------------- main */
 
-static int serve(struct hub *hub)
+static int serve(struct hub *hub, const sigset_t *set)
 {
 	struct watchdog watchdog = {.hub = hub};
 	struct signals signals = {.hub = hub};
-	int err = take_signals(&signals);
+	int err = take_signals(&signals, set);
 
 	if (err == 0)
 		tell_ready(&watchdog);
@@ -185,6 +185,7 @@ int main(int argc, char **argv)
 	static struct journal journal;
 	struct args args = {0};
 	struct config config;
+	sigset_t set;
 	char error[HUB_ERROR_MAX];
 	int status, rc;
 
@@ -192,15 +193,16 @@ int main(int argc, char **argv)
 	status = parse_args(argc, argv, &args);
 	if (status != 0)
 		return status;
-	if (args.as)
-		log_setup(args.as, LOG_INFO);
+	if (args.hub.as)
+		log_setup(args.hub.as, LOG_INFO);
+	block_signals(&set);
 	journal_open(&journal, false);
 	args.hub.journal = &journal;
 	if (systemd_open(error) < 0) {
 		log_error("%s", error);
 		return SETUP_USAGE;
 	}
-	rc = config_open(&config, args.config, args.as, error);
+	rc = config_open(&config, args.hub.file, args.hub.as, error);
 	if (rc < 0) {
 		log_error("%s", error);
 		return rc == -ENOENT ? SETUP_NOT_FOUND : SETUP_USAGE;
@@ -211,8 +213,10 @@ int main(int argc, char **argv)
 	config_close(&config);
 	if (status != 0)
 		log_error("%s", error);
-	else if (!args.check)
-		status = serve(&hub);
+	else if (args.hub.check)
+		log_info("\"%s\" can be used", args.hub.file);
+	else
+		status = serve(&hub, &set);
 	hub_close(&hub);
 	journal_close(&journal);
 	return status;

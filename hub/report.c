@@ -11,6 +11,7 @@
 
 #include "hub/example.h"
 #include "hub/hub.h"
+#include "hub/plan.h"
 #include "image/fault.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
@@ -118,6 +119,25 @@ void report_ready(struct report *report, const struct hub *hub)
 		json_pack("{ss si so}", "event", "ready", "pid", (int)getpid(), "services",
 			services));
 	log_info("ready; Ctrl-C ends it");
+}
+
+static void put_reload(struct report *r, const struct plan_counts *n)
+{
+	log_info("reloaded: %u services as they were, %u changed, %u new, %u gone", n->kept,
+		n->changed, n->added, n->removed);
+	put_json(r,
+		json_pack("{ss si si si si}", "event", "reloaded", "kept", (int)n->kept, "changed",
+			(int)n->changed, "added", (int)n->added, "removed", (int)n->removed));
+}
+
+void report_reload(struct report *report, const struct plan_counts *counts, const char *wrong)
+{
+	if (!wrong) {
+		put_reload(report, counts);
+		return;
+	}
+	log_error("not reloaded, all goes on as it was: %s", wrong);
+	put_json(report, json_pack("{ss ss}", "event", "not_reloaded", "why", wrong));
 }
 
 void report_stopped(struct report *report, const struct hub *hub)

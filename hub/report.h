@@ -18,6 +18,7 @@
 
 struct hub;
 struct input;
+struct plan_counts;
 struct service;
 struct task;
 struct ending;
@@ -39,6 +40,8 @@ const char *report_backend(unsigned backend); /* enum mfw_backend: "kvm" */
 
 void report_listening(struct report *report, const struct input *input);
 void report_ready(struct report *report, const struct hub *hub);
+/* The configuration was read again; `wrong` NULL: and taken. */
+void report_reload(struct report *report, const struct plan_counts *counts, const char *wrong);
 void report_stopped(struct report *report, const struct hub *hub);
 
 void report_worker_started(

@@ -382,8 +382,7 @@ void service_end(struct task *task, const struct ending *ending)
 	else if (task->slot >= 0)
 		link_slot_return(s->link, task->slot);
 	task_put(&s->hub->tasks, task);
-	if (s->hub->stopping)
-		loop_later(s->hub->loop, &s->hub->stop_check);
+	hub_ended(s->hub);
 	if (news == CIRCUIT_OPENED)
 		service_refuse_all(s, REFUSED_OPEN);
 }
@@ -478,6 +477,27 @@ void service_init(struct service *service, struct hub *hub)
 	service->logs.burst = 20;
 	service->says.burst = 5;
 	service->fails.burst = 5;
+}
+
+void service_inherit(struct service *service, struct service *from)
+{
+	uint64_t *to = (uint64_t *)&service->counts;
+	const uint64_t *more = (const uint64_t *)&from->counts;
+
+	for (size_t i = 0; i < sizeof(service->counts) / sizeof(*to); i++)
+		to[i] += more[i];
+	memset(&from->counts, 0, sizeof(from->counts));
+	if (!service->times) {
+		service->times = from->times;
+		from->times = NULL;
+	}
+	if (!from->times)
+		return;
+	histogram_merge(&service->times->queue, &from->times->queue);
+	histogram_merge(&service->times->birth, &from->times->birth);
+	histogram_merge(&service->times->run, &from->times->run);
+	histogram_merge(&service->times->total, &from->times->total);
+	memset(from->times, 0, sizeof(*from->times));
 }
 
 void service_close(struct service *service)

@@ -50,6 +50,7 @@ struct service_times {
 struct service {
 	struct service *next;
 	struct hub *hub;
+	bool kept; /* by the plan at hand (hub/plan.h) */
 	char *name;
 	char *image_path;
 	/* What it is, fixed when the hub's configuration is read. */
@@ -95,6 +96,8 @@ struct service {
 
 void service_init(struct service *service, struct hub *hub);
 void service_close(struct service *service);
+/* The figures of `from`, which are zero then, are added. */
+void service_inherit(struct service *service, struct service *from);
 
 /* A task to write an event of this source into (task->writer, type and subject already set),
  * or NULL with why. */

@@ -1,4 +1,4 @@
-/* hub/setup.c - one service, from its lines in hub.yaml to its listening sockets. */
+/* hub/setup.c - one service, from its lines in hub.yaml to what its first event needs. */
 #include "hub/setup.h"
 
 #include <errno.h>
@@ -21,13 +21,10 @@
 #define DEADLINE_NS      CLOCK_S
 #define DEADLINE_MOST_NS (3600 * CLOCK_S)
 
-/* Port 0 for UDP and TCP should come to the same number; how often to try for it. */
-#define PAIR_TRIES 16
-
-static int __attribute__((format(printf, 4, 5))) bad(const struct config_service *config,
-	char error[static HUB_ERROR_MAX], int status, const char *format, ...)
+int setup_bad(
+	const char *place, char error[static HUB_ERROR_MAX], int status, const char *format, ...)
 {
-	int n = snprintf(error, HUB_ERROR_MAX, "%s: ", config->place);
+	int n = snprintf(error, HUB_ERROR_MAX, "%s: ", place);
 	va_list args;
 
 	va_start(args, format);
@@ -46,7 +43,7 @@ static int take_image(struct service *s, const struct config_service *config,
 	s->note = image->note;
 	memcpy(s->digest, image->digest, sizeof(s->digest));
 	if (note_manifest(&s->manifest, image, config->image, why) < 0)
-		return bad(config, error, SETUP_FAILED, "its manifest: %s", why);
+		return setup_bad(config->place, error, SETUP_FAILED, "its manifest: %s", why);
 	return 0;
 }
 
@@ -59,13 +56,14 @@ static int load_image(
 
 	s->image_fd = open(config->image, O_RDONLY | O_CLOEXEC);
 	if (s->image_fd < 0)
-		return bad(config, error, errno == ENOENT ? SETUP_NOT_FOUND : SETUP_FAILED,
+		return setup_bad(config->place, error,
+			errno == ENOENT ? SETUP_NOT_FOUND : SETUP_FAILED,
 			"image: \"%s\": %s: build it with mayfly build", config->image,
 			strerror(errno));
 	rc = image_open(&image, s->image_fd, why);
 	if (rc < 0)
-		return bad(config, error, SETUP_FAILED, "image: \"%s\": %s", config->image,
-			why[0] ? why : strerror(-rc));
+		return setup_bad(config->place, error, SETUP_FAILED, "image: \"%s\": %s",
+			config->image, why[0] ? why : strerror(-rc));
 	rc = take_image(s, config, &image, error);
 	image_close(&image);
 	return rc;
@@ -106,14 +104,15 @@ static int attach(
 	int rc = attach_make(&s->manifest, &args, &bundle, &size, why);
 
 	if (rc < 0)
-		return bad(config, error, attach_status(rc), "%s", why);
+		return setup_bad(config->place, error, attach_status(rc), "%s", why);
 	if (size > 0)
 		s->data_fd = fd_memory_sealed("mayfly-data", bundle, size);
 	rc = size > 0 && s->data_fd < 0 ? s->data_fd : 0;
 	name_snapshot(s, bundle, size);
 	free(bundle);
 	if (rc < 0)
-		return bad(config, error, SETUP_FAILED, "attached data: %s", strerror(-rc));
+		return setup_bad(
+			config->place, error, SETUP_FAILED, "attached data: %s", strerror(-rc));
 	return 0;
 }
 
@@ -126,16 +125,12 @@ static int choose_backend(
 
 	s->head.backend = config->backend;
 	if (config->backend == MFW_BACKEND_KVM && hub->kvm_fd < 0)
-		return bad(config, error, SETUP_FAILED,
+		return setup_bad(config->place, error, SETUP_FAILED,
 			"backend: 'kvm', but /dev/kvm can't be opened: %s: mayfly doctor says more",
 			strerror(hub->kvm_error));
 	if (config->backend != MFW_BACKEND_AUTO)
 		return 0;
 	s->head.backend = hub->kvm_fd >= 0 ? MFW_BACKEND_KVM : MFW_BACKEND_PROCESS;
-	if (hub->kvm_fd < 0)
-		log_about(LOG_WARN, s->name, NULL,
-			"backend process instead of kvm: /dev/kvm can't be opened: %s",
-			strerror(hub->kvm_error));
 	return 0;
 }
 
@@ -191,18 +186,14 @@ static int choose_name(
 
 	if (name[0] < 'a' || name[0] > 'z' || name[strspn(name, letters)] != '\0' ||
 		strlen(name) > MFI_NAME_MAX)
-		return bad(config, error, SETUP_USAGE,
+		return setup_bad(config->place, error, SETUP_USAGE,
 			"name: '%.80s' is not a small letter, then small letters, digits and '-'",
 			name);
-	for (const struct service *other = s->hub->services; other; other = other->next)
-		if (other != s && other->name && strcmp(other->name, name) == 0)
-			return bad(config, error, SETUP_USAGE,
-				"name: '%s' is taken by another service: give this one a name of "
-				"its own",
-				name);
 	s->name = strdup(name);
 	s->image_path = strdup(config->image);
-	return s->name && s->image_path ? 0 : bad(config, error, SETUP_FAILED, "no memory");
+	return s->name && s->image_path
+		? 0
+		: setup_bad(config->place, error, SETUP_FAILED, "no memory");
 }
 
 int setup_service(struct hub *hub, const struct config_service *config, struct service **service,
@@ -212,9 +203,8 @@ int setup_service(struct hub *hub, const struct config_service *config, struct s
 	int status;
 
 	if (!s)
-		return bad(config, error, SETUP_FAILED, "no memory");
+		return setup_bad(config->place, error, SETUP_FAILED, "no memory");
 	service_init(s, hub);
-	*service = s; /* in the hub's list, which frees it */
 	status = load_image(s, config, error);
 	if (status == 0)
 		status = choose_name(s, config, error);
@@ -222,145 +212,21 @@ int setup_service(struct hub *hub, const struct config_service *config, struct s
 		status = attach(s, config, error);
 	if (status == 0)
 		status = choose_backend(s, config, error);
-	if (status != 0)
+	if (status != 0) {
+		service_close(s);
 		return status;
+	}
 	choose_limits(s, config);
 	choose_order(s);
-	return status;
-}
-
-/* ------------------------------------------------------------------- inputs */
-
-static const struct manifest_trigger *trigger_of(
-	const struct service *s, enum manifest_trigger_type type)
-{
-	for (unsigned i = 0; i < s->manifest.triggers_count; i++)
-		if (s->manifest.triggers[i].type == type)
-			return &s->manifest.triggers[i];
-	return NULL;
-}
-
-static int check_trigger(const struct service *s, const struct config_service *config,
-	enum manifest_trigger_type type, const char *name, char error[static HUB_ERROR_MAX])
-{
-	if (trigger_of(s, type))
-		return 0;
-	return bad(config, error, SETUP_USAGE,
-		"%s: %s has no trigger of that type: its mayfly.yaml would need 'triggers: [{type: "
-		"%s}]'",
-		name, s->name, name);
-}
-
-static int open_udp(struct service *s, const struct net_address *address, struct input **input)
-{
-	const struct manifest_trigger *t = trigger_of(s, TRIGGER_UDP);
-	int err = in_udp_open(input, s, address, words_named(t->protocol));
-
-	if (err == 0)
-		(*input)->example = t->example;
-	return err;
-}
-
-static int open_tcp(struct service *s, const struct net_address *address, struct input **input)
-{
-	const struct manifest_trigger *t = trigger_of(s, TRIGGER_TCP);
-	unsigned framing = t->framing && strcmp(t->framing, "length32") == 0 ? 4 : 2;
-	int err = in_tcp_open(input, s, address, words_named(t->protocol), framing);
-
-	if (err == 0)
-		(*input)->example = t->example;
-	return err;
-}
-
-static void keep(struct input *input)
-{
-	struct input **end = &input->hub->inputs;
-
-	while (*end)
-		end = &(*end)->next;
-	*end = input;
-}
-
-static int cant_listen(const struct config_service *config, const char *name,
-	const struct net_address *address, int err, char error[static HUB_ERROR_MAX])
-{
-	char text[NET_TEXT];
-
-	net_text(address, text);
-	return bad(config, error, SETUP_FAILED, "%s: can't listen on %s: %s%s", name, text,
-		strerror(-err),
-		err == -EADDRINUSE       ? ": choose another port, or end the program that has it"
-			: err == -EACCES ? ": ports below 1024 need a privilege"
-					 : "");
-}
-
-/* UDP and TCP on one port that is free for both. */
-static int open_pair(struct service *s, const struct config_service *config, unsigned i,
-	char error[static HUB_ERROR_MAX])
-{
-	struct input *udp = NULL, *tcp = NULL;
-	struct net_address address;
-	int err = 0;
-
-	for (unsigned n = 0; n < PAIR_TRIES; n++) {
-		err = open_udp(s, &config->udp[i], &udp);
-		if (err < 0)
-			return cant_listen(config, "udp", &config->udp[i], err, error);
-		address = udp->address;
-		err = open_tcp(s, &address, &tcp);
-		if (err == 0) {
-			keep(udp);
-			keep(tcp);
-			return 0;
-		}
-		udp->ops->close(udp);
-	}
-	return cant_listen(config, "tcp", &address, err, error);
-}
-
-static bool is_pair(const struct config_service *config, unsigned i)
-{
-	char udp[NET_TEXT], tcp[NET_TEXT];
-
-	if (i >= config->udp_count || i >= config->tcp_count)
-		return false;
-	net_text(&config->udp[i], udp);
-	net_text(&config->tcp[i], tcp);
-	return net_port(&config->udp[i]) == 0 && strcmp(udp, tcp) == 0;
-}
-
-static int open_single(struct service *s, const struct config_service *config, unsigned i,
-	char error[static HUB_ERROR_MAX])
-{
-	struct input *input;
-	int err;
-
-	if (i < config->udp_count) {
-		err = open_udp(s, &config->udp[i], &input);
-		if (err < 0)
-			return cant_listen(config, "udp", &config->udp[i], err, error);
-		keep(input);
-	}
-	if (i < config->tcp_count) {
-		err = open_tcp(s, &config->tcp[i], &input);
-		if (err < 0)
-			return cant_listen(config, "tcp", &config->tcp[i], err, error);
-		keep(input);
-	}
+	*service = s;
 	return 0;
 }
 
-int setup_inputs(struct service *service, const struct config_service *config,
-	char error[static HUB_ERROR_MAX])
+bool setup_same(const struct service *a, const struct service *b)
 {
-	int status = 0;
-
-	if (config->udp_count > 0)
-		status = check_trigger(service, config, TRIGGER_UDP, "udp", error);
-	if (status == 0 && config->tcp_count > 0)
-		status = check_trigger(service, config, TRIGGER_TCP, "tcp", error);
-	for (unsigned i = 0; status == 0 && (i < config->udp_count || i < config->tcp_count); i++)
-		status = is_pair(config, i) ? open_pair(service, config, i, error)
-					    : open_single(service, config, i, error);
-	return status;
+	return memcmp(a->digest, b->digest, sizeof(a->digest)) == 0 &&
+		memcmp(a->snapshot, b->snapshot, sizeof(a->snapshot)) == 0 &&
+		memcmp(&a->head, &b->head, sizeof(a->head)) == 0 && a->core == b->core &&
+		a->queue_most == b->queue_most && a->idle_ns == b->idle_ns &&
+		a->deadline_ns == b->deadline_ns && a->circuit.most == b->circuit.most;
 }

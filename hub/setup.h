@@ -1,6 +1,6 @@
 /*
  * hub/setup.h - from what hub.yaml says about a service to a service that is ready for its
- * first event: image, manifest, attached data, limits, listening sockets.
+ * first event: image, manifest, attached data, limits.
  *
  * Functions return 0 or the exit status that mayflyd ends with, having written one line.
  */
@@ -18,10 +18,13 @@ enum setup_status {
 	SETUP_DENIED = 4,
 };
 
+/* The caller's, who ends it with service_close; it is in no list. */
 int setup_service(struct hub *hub, const struct config_service *config, struct service **service,
 	char error[static HUB_ERROR_MAX]);
-/* Opens what it listens to, appending to hub->inputs. */
-int setup_inputs(struct service *service, const struct config_service *config,
-	char error[static HUB_ERROR_MAX]);
+/* Would a worker of one do for the other: the same image, data, settings and limits? */
+bool setup_same(const struct service *a, const struct service *b);
+/* Writes "place: ..." and returns status. */
+int setup_bad(const char *place, char error[static HUB_ERROR_MAX], int status, const char *format,
+	...) __attribute__((format(printf, 4, 5)));
 
 #endif

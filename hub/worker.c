@@ -113,7 +113,7 @@ static bool check_started(struct service *s)
 		return true; /* a worker that failed ends, and is read then */
 	if (memcmp(status.snapshot, s->snapshot, sizeof(s->snapshot)) != 0) {
 		forget(s);
-		failed_to_start(s, "its image changed on disk: start the hub again to use it");
+		failed_to_start(s, "its image changed on disk: reload the hub to use it");
 		return false;
 	}
 	s->worker = WORKER_READY;
@@ -243,7 +243,9 @@ bool worker_start(struct service *service)
 		.data_fd = service->data_fd,
 		.kvm_fd = service->head.backend == MFW_BACKEND_KVM ? hub->kvm_fd : -1,
 		.null_fd = hub->null_fd,
-		.cpu = service->core >= 0 ? service->core : -1,
+		.cpu = service->core == CORE_HUB ? hub_core(hub)
+			: service->core >= 0     ? service->core
+						 : -1,
 	};
 	char why[256];
 	int err = link_open(&service->link, &options);

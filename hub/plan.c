@@ -1,0 +1,179 @@
+/* hub/plan.c - see plan.h */
+#include "hub/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/setup.h"
+
+/* ----------------------------------------------------------------- services */
+
+static int check_name(const struct plan *plan, unsigned n, char error[static HUB_ERROR_MAX])
+{
+	for (unsigned i = 0; i < n; i++)
+		if (strcmp(plan->services[i]->name, plan->services[n]->name) == 0)
+			return setup_bad(plan->config->services[n].place, error, SETUP_USAGE,
+				"name: '%s' is taken by another service: give this one a name of "
+				"its own",
+				plan->services[n]->name);
+	return 0;
+}
+
+static struct service *named(struct service *list, const char *name)
+{
+	while (list && strcmp(list->name, name) != 0)
+		list = list->next;
+	return list;
+}
+
+/* A service that is the same as the one of its name which is there isn't needed. */
+static void find_there(struct plan *plan, unsigned i, struct service **cursor)
+{
+	struct service *made = plan->services[i], *there;
+
+	there = named(*cursor, made->name); /* mostly the next one in the order of before */
+	if (!there)
+		there = named(plan->hub->services, made->name);
+	if (there)
+		*cursor = there->next;
+	if (!there) {
+		plan->counts.added++;
+	} else if (setup_same(made, there)) {
+		plan->counts.kept++;
+		there->kept = true;
+		plan->services[i] = there;
+		service_close(made);
+	} else {
+		plan->counts.changed++;
+	}
+}
+
+static int make_services(struct plan *plan, char error[static HUB_ERROR_MAX])
+{
+	const struct config *config = plan->config;
+	struct service *cursor = plan->hub->services;
+	int status = 0;
+
+	for (struct service *s = plan->hub->services; s; s = s->next) {
+		s->kept = false;
+		plan->counts.removed++;
+	}
+	plan->services = calloc(config->services_count + 1, sizeof(struct service *));
+	if (!plan->services) {
+		snprintf(error, HUB_ERROR_MAX, "no memory");
+		return SETUP_FAILED;
+	}
+	for (unsigned i = 0; i < config->services_count && status == 0; i++) {
+		status = setup_service(plan->hub, &config->services[i], &plan->services[i], error);
+		if (status == 0)
+			status = check_name(plan, i, error);
+		if (status == 0)
+			find_there(plan, i, &cursor);
+	}
+	plan->counts.removed -= plan->counts.kept + plan->counts.changed;
+	return status;
+}
+
+/* Effects are copied there before they are believed. */
+static int make_scratch(struct plan *plan, char error[static HUB_ERROR_MAX])
+{
+	size_t most = 1;
+
+	for (unsigned i = 0; i < plan->config->services_count; i++)
+		if (MFW_ROUND(plan->services[i]->note.effects_bytes) > most)
+			most = MFW_ROUND(plan->services[i]->note.effects_bytes);
+	if (most <= plan->hub->scratch_size)
+		return 0;
+	plan->scratch = malloc(most);
+	plan->scratch_size = most;
+	if (plan->scratch)
+		return 0;
+	snprintf(error, HUB_ERROR_MAX, "no memory");
+	return SETUP_FAILED;
+}
+
+int plan_make(struct plan *plan, struct hub *hub, const struct config *config,
+	char error[static HUB_ERROR_MAX])
+{
+	int status;
+
+	*plan = (struct plan){.hub = hub, .config = config};
+	status = make_services(plan, error);
+	if (status == 0)
+		status = make_scratch(plan, error);
+	if (status == 0)
+		status = wants_make(plan, error);
+	return status;
+}
+
+/* ------------------------------------------------------------- take its place */
+
+static void announce(const struct service *s, const struct config_service *config)
+{
+	if (config->backend == MFW_BACKEND_AUTO && s->hub->kvm_fd < 0)
+		log_about(LOG_WARN, s->name, NULL,
+			"backend process instead of kvm: /dev/kvm can't be opened: %s",
+			strerror(s->hub->kvm_error));
+}
+
+static void take_services(struct plan *plan)
+{
+	struct hub *hub = plan->hub;
+	struct service *before = hub->services, *next, **end = &hub->services;
+
+	for (unsigned i = 0; i < plan->config->services_count; i++) {
+		struct service *s = plan->services[i], *old;
+
+		if (!s->kept)
+			announce(s, &plan->config->services[i]);
+		old = s->kept ? NULL : named(before, s->name);
+		if (old)
+			service_inherit(s, old);
+	}
+	for (struct service *s = before; s; s = next) {
+		next = s->next;
+		if (s->kept)
+			continue;
+		s->next = hub->leaving;
+		hub->leaving = s;
+	}
+	for (unsigned i = 0; i < plan->config->services_count; i++) {
+		*end = plan->services[i];
+		end = &plan->services[i]->next;
+	}
+	*end = NULL;
+}
+
+static void take_scratch(struct plan *plan)
+{
+	if (!plan->scratch)
+		return;
+	free(plan->hub->scratch);
+	plan->hub->scratch = plan->scratch;
+	plan->hub->scratch_size = plan->scratch_size;
+}
+
+void plan_commit(struct plan *plan)
+{
+	struct hub *hub = plan->hub;
+
+	wants_commit(plan);
+	take_services(plan);
+	take_scratch(plan);
+	hub->connections_most = plan->config->connections;
+	hub->held.most = plan->config->memory;
+	hub->http = plan->config->limits;
+	free(plan->services);
+	hub_ended(hub);
+}
+
+void plan_drop(struct plan *plan)
+{
+	wants_drop(plan);
+	for (unsigned i = 0; plan->services && i < plan->config->services_count; i++)
+		if (plan->services[i] && !plan->services[i]->kept)
+			service_close(plan->services[i]);
+	free(plan->services);
+	free(plan->scratch);
+}

@@ -1,0 +1,60 @@
+/*
+ * hub/plan.h - a configuration on its way to be the hub's. All that can fail is done beside
+ * what runs: services are loaded, addresses bound, routes and certificates read. Then the
+ * plan takes the place of what was there, which can't fail, or is dropped and nothing changed.
+ * The hub's start is the same with nothing there yet.
+ *
+ *	plan.c    the whole of it, and services
+ *	wants.c   addresses: which inputs stay, which are opened
+ *	routes.c  who answers which requests of HTTP
+ */
+#ifndef HUB_PLAN_H
+#define HUB_PLAN_H
+
+#include "hub/config.h"
+#include "hub/hub.h"
+
+struct service;
+
+enum want_kind { WANT_UDP, WANT_TCP };
+
+/* An input that the configuration asks for. */
+struct want {
+	enum want_kind kind;
+	const struct config_service *config;
+	struct service *service;
+	const struct net_address *address; /* as written */
+	bool pair;           /* tcp: port 0, to be the same as that of the want before */
+	struct input *input; /* NULL: not there yet */
+	bool opened;         /* for this plan: it wasn't there before */
+};
+
+/* What a plan changes, for people. */
+struct plan_counts {
+	unsigned kept, changed, added, removed;
+};
+
+struct plan {
+	struct hub *hub;
+	const struct config *config;
+	struct service **services; /* in the order of the file; NULL: not made yet */
+	struct want *wants;
+	unsigned wants_count;
+	uint8_t *scratch; /* for the hub, if it needs a larger one */
+	size_t scratch_size;
+	struct plan_counts counts;
+};
+
+/* 0, or an exit status with one line in error. plan_commit or plan_drop in both cases. */
+int plan_make(struct plan *plan, struct hub *hub, const struct config *config,
+	char error[static HUB_ERROR_MAX]);
+/* Only what plan_make made without fault. */
+void plan_commit(struct plan *plan);
+void plan_drop(struct plan *plan);
+
+/* wants.c */
+int wants_make(struct plan *plan, char error[static HUB_ERROR_MAX]);
+void wants_commit(struct plan *plan);
+void wants_drop(struct plan *plan);
+
+#endif

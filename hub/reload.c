@@ -1,0 +1,62 @@
+/* hub/reload.c - see reload.h; plan.c does the work. */
+#include "hub/reload.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hub/config.h"
+#include "hub/plan.h"
+#include "hub/setup.h"
+#include "sys/clock.h"
+#include "sys/systemd.h"
+
+static int take(struct hub *hub, const struct config *config, struct plan_counts *counts,
+	char error[static HUB_ERROR_MAX])
+{
+	struct plan plan;
+	int status = plan_make(&plan, hub, config, error);
+
+	*counts = plan.counts;
+	if (status == 0)
+		plan_commit(&plan);
+	else
+		plan_drop(&plan);
+	return status;
+}
+
+static int reload(struct hub *hub, struct plan_counts *counts, char error[static HUB_ERROR_MAX])
+{
+	struct config config;
+	int rc, status;
+
+	if (hub->stopping) {
+		snprintf(error, HUB_ERROR_MAX, "the hub is stopping");
+		return SETUP_FAILED;
+	}
+	rc = config_open(&config, hub->options.file, hub->options.as, error);
+	if (rc < 0)
+		return rc == -ENOENT ? SETUP_NOT_FOUND : SETUP_USAGE;
+	status = take(hub, &config, counts, error);
+	config_close(&config);
+	return status;
+}
+
+int hub_reload(struct hub *hub, char error[static HUB_ERROR_MAX])
+{
+	struct plan_counts counts = {0};
+	int status;
+
+	systemd_reloading();
+	status = reload(hub, &counts, error);
+	hub_tell_ready(hub);
+
+	if (status == 0) {
+		hub->reloads.done++;
+		hub->reloads.last_ns = (int64_t)clock_wall_ns();
+	} else {
+		hub->reloads.failed++;
+	}
+	report_reload(&hub->report, &counts, status == 0 ? NULL : error);
+	return status;
+}

@@ -1,0 +1,259 @@
+/* hub/wants.c - the addresses of a configuration: some are there, some are opened. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/plan.h"
+#include "hub/setup.h"
+
+/* Port 0 for UDP and TCP should come to the same number; how often to try for it. */
+#define PAIR_TRIES 16
+
+static const struct {
+	const char *name;
+	enum manifest_trigger_type trigger;
+} kinds[] = {
+	[WANT_UDP] = {"udp", TRIGGER_UDP},
+	[WANT_TCP] = {"tcp", TRIGGER_TCP},
+};
+
+/* ------------------------------------------------------------ what is wanted */
+
+static const struct manifest_trigger *trigger_of(const struct want *w)
+{
+	const struct manifest *m = &w->service->manifest;
+
+	for (unsigned i = 0; i < m->triggers_count; i++)
+		if (m->triggers[i].type == kinds[w->kind].trigger)
+			return &m->triggers[i];
+	return NULL;
+}
+
+static int check_trigger(const struct want *w, char error[static HUB_ERROR_MAX])
+{
+	const char *name = kinds[w->kind].name;
+
+	if (trigger_of(w))
+		return 0;
+	return setup_bad(w->config->place, error, SETUP_USAGE,
+		"%s: %s has no trigger of that type: its mayfly.yaml would need 'triggers: [{type: "
+		"%s}]'",
+		name, w->service->name, name);
+}
+
+static bool is_pair(const struct config_service *config, unsigned i)
+{
+	char udp[NET_TEXT], tcp[NET_TEXT];
+
+	if (i >= config->udp_count || i >= config->tcp_count)
+		return false;
+	net_text(&config->udp[i], udp);
+	net_text(&config->tcp[i], tcp);
+	return net_port(&config->udp[i]) == 0 && strcmp(udp, tcp) == 0;
+}
+
+static void list_service(struct plan *plan, unsigned service)
+{
+	const struct config_service *config = &plan->config->services[service];
+	struct want want = {.config = config, .service = plan->services[service]};
+
+	for (unsigned i = 0; i < config->udp_count || i < config->tcp_count; i++) {
+		if (i < config->udp_count) {
+			want.kind = WANT_UDP;
+			want.address = &config->udp[i];
+			plan->wants[plan->wants_count++] = want;
+		}
+		if (i < config->tcp_count) {
+			want.kind = WANT_TCP;
+			want.address = &config->tcp[i];
+			want.pair = is_pair(config, i);
+			plan->wants[plan->wants_count++] = want;
+		}
+	}
+}
+
+static int list_all(struct plan *plan, char error[static HUB_ERROR_MAX])
+{
+	const struct config *config = plan->config;
+	size_t most = 1;
+
+	for (unsigned i = 0; i < config->services_count; i++)
+		most += config->services[i].udp_count + config->services[i].tcp_count;
+	plan->wants = calloc(most, sizeof(*plan->wants));
+	if (!plan->wants) {
+		snprintf(error, HUB_ERROR_MAX, "no memory");
+		return SETUP_FAILED;
+	}
+	for (unsigned i = 0; i < config->services_count; i++)
+		list_service(plan, i);
+	return 0;
+}
+
+/* ------------------------------------------------------------ what is there */
+
+/* A free port stays with the service that got it. */
+static bool serves(const struct input *input, const struct want *w)
+{
+	return strcmp(input->ops->name, kinds[w->kind].name) == 0 &&
+		net_same(&input->asked, w->address) &&
+		(net_port(w->address) != 0 || strcmp(input->service->name, w->service->name) == 0);
+}
+
+static void find_there(struct plan *plan)
+{
+	for (struct input *i = plan->hub->inputs; i; i = i->next)
+		i->kept = false;
+	for (struct want *w = plan->wants; w < plan->wants + plan->wants_count; w++) {
+		struct input *i = plan->hub->inputs;
+
+		while (i && (i->kept || !serves(i, w)))
+			i = i->next;
+		w->input = i;
+		if (i)
+			i->kept = true;
+	}
+}
+
+/* --------------------------------------------------------------------- open */
+
+static int cant_listen(
+	const struct plan *plan, const struct want *w, int err, char error[static HUB_ERROR_MAX])
+{
+	const char *help = "";
+	char text[NET_TEXT];
+
+	net_text(w->address, text);
+	if (err == -EADDRINUSE)
+		help = ": choose another port, or end the program that has it";
+	if (err == -EACCES)
+		help = ": ports below 1024 need a privilege";
+	for (const struct input *i = plan->hub->inputs; i && err == -EADDRINUSE; i = i->next)
+		if (!i->kept && net_port(&i->address) == net_port(w->address))
+			help = ": this hub has it until it is started again";
+	return setup_bad(w->config->place, error, SETUP_FAILED, "%s: can't listen on %s: %s%s",
+		kinds[w->kind].name, text, strerror(-err), help);
+}
+
+static int open_at(struct want *w, const struct net_address *address)
+{
+	const struct manifest_trigger *t = trigger_of(w);
+	enum words words = words_named(t->protocol);
+	int err;
+
+	if (w->kind == WANT_UDP)
+		err = in_udp_open(&w->input, w->service, address, words);
+	else
+		err = in_tcp_open(&w->input, w->service, address, words,
+			t->framing && strcmp(t->framing, "length32") == 0 ? 4 : 2);
+	if (err < 0)
+		return err;
+	w->opened = true;
+	w->input->asked = *w->address;
+	w->input->example = t->example;
+	return 0;
+}
+
+static void close_again(struct want *w)
+{
+	w->input->ops->close(w->input);
+	w->input = NULL;
+	w->opened = false;
+}
+
+/* TCP on the port that UDP got; if that isn't free another one is taken for both. */
+static int open_pair(struct want *udp, struct want *tcp)
+{
+	int err = -EADDRINUSE;
+
+	for (unsigned n = 0; n < PAIR_TRIES && err == -EADDRINUSE; n++) {
+		if (udp->opened)
+			close_again(udp);
+		err = open_at(udp, udp->address);
+		if (err == 0)
+			err = open_at(tcp, &udp->input->address);
+	}
+	return err;
+}
+
+static int open_one(struct plan *plan, struct want *w, char error[static HUB_ERROR_MAX])
+{
+	int err;
+
+	if (w->input)
+		return 0;
+	err = open_at(w, w->pair && w[-1].input ? &w[-1].input->address : w->address);
+	if (err == -EADDRINUSE && w->pair)
+		err = w[-1].opened ? open_pair(w - 1, w) : open_at(w, w->address);
+	if (err == -EADDRINUSE && plan->hub->options.check) {
+		cant_listen(plan, w, err, error);
+		log_warn("%s; fine if that is a hub which will be told to reload", error);
+		return 0;
+	}
+	return err < 0 ? cant_listen(plan, w, err, error) : 0;
+}
+
+int wants_make(struct plan *plan, char error[static HUB_ERROR_MAX])
+{
+	int status = list_all(plan, error);
+
+	for (unsigned i = 0; status == 0 && i < plan->wants_count; i++)
+		status = check_trigger(&plan->wants[i], error);
+	if (status == 0)
+		find_there(plan);
+	for (unsigned i = 0; status == 0 && i < plan->wants_count; i++)
+		status = open_one(plan, &plan->wants[i], error);
+	return status;
+}
+
+/* --------------------------------------------------------------- take, leave */
+
+/* From the next event on. */
+static void point(struct want *w)
+{
+	const struct manifest_trigger *t = trigger_of(w);
+
+	w->input->service = w->service;
+	w->input->words = words_named(t->protocol);
+	w->input->example = t->example;
+	if (w->kind == WANT_TCP)
+		w->input->framing = t->framing && strcmp(t->framing, "length32") == 0 ? 4 : 2;
+}
+
+static void let_go(struct hub *hub, struct input *input)
+{
+	input->ops->stop(input);
+	input->next = hub->leaving_inputs;
+	hub->leaving_inputs = input;
+}
+
+void wants_commit(struct plan *plan)
+{
+	struct hub *hub = plan->hub;
+	struct input *next, **end = &hub->inputs;
+
+	for (struct input *i = hub->inputs; i; i = next) {
+		next = i->next;
+		if (!i->kept)
+			let_go(hub, i);
+	}
+	for (struct want *w = plan->wants; w < plan->wants + plan->wants_count; w++) {
+		if (!w->opened)
+			point(w);
+		*end = w->input;
+		end = &w->input->next;
+	}
+	*end = NULL;
+	for (struct want *w = plan->wants; w < plan->wants + plan->wants_count; w++)
+		if (w->opened)
+			report_listening(&hub->report, w->input);
+	free(plan->wants);
+}
+
+void wants_drop(struct plan *plan)
+{
+	for (unsigned i = 0; i < plan->wants_count; i++)
+		if (plan->wants[i].opened)
+			close_again(&plan->wants[i]);
+	free(plan->wants);
+}
