@@ -44,6 +44,18 @@ class Hub:
     def port(self, service, transport="udp"):
         return self.events("listening", service=service, transport=transport)[0]["port"]
 
+    def reload(self, text=None):
+        """SIGHUP, with another hub.yaml if one is given; what the hub says of it."""
+        def said():
+            return [e for e in self.lines() if e["event"] in ("reloaded", "not_reloaded")]
+
+        if text is not None:
+            self.config.write_text(text)
+        before = len(said())
+        self.process.send_signal(signal.SIGHUP)
+        self.until(lambda: len(said()) > before)
+        return said()[before]
+
     def until(self, condition, seconds=15):
         end = time.monotonic() + seconds
         while not (result := condition()):

@@ -74,8 +74,8 @@ def test_bad_name(refused, echo):
 
 
 def test_no_such_trigger(refused, build):
-    refused(hub_yaml(service(build / "guest/config.mfy", "tcp: [127.0.0.1:0]")), 2,
-            "config has no trigger of that type")
+    refused(hub_yaml(service(build / "guest/loop.mfy", "tcp: [127.0.0.1:0]")), 2,
+            "loop has no trigger of that type")
 
 
 def test_data(refused, echo, build, tmp_path):

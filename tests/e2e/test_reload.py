@@ -1,0 +1,315 @@
+"""SIGHUP: another configuration in the place of the one that runs. What was accepted is answered,
+what is the same stays as it is, a bad file changes nothing."""
+
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+
+import pytest
+from conftest import free_port, read_message, tcp_ask, udp_ask
+from hubs import Hub, alive, hub_yaml, service
+
+UDP, TCP = "udp: [127.0.0.1:0]", "tcp: [127.0.0.1:0]"
+
+
+@pytest.fixture
+def start(tmp_path):
+    """start(TEXT) -> Hub"""
+    hubs = []
+
+    def make(text, **options):
+        hubs.append(Hub(tmp_path / f"hub{len(hubs)}", text, **options))
+        return hubs[-1]
+
+    yield make
+    for hub in hubs:
+        hub.stop()
+
+
+@pytest.fixture
+def echo(build):
+    return build / "services/echo.mfy"
+
+
+@pytest.fixture
+def greeter(build):
+    """greeter(WORD, lines...): a service that answers WORD."""
+    return lambda word, *lines: service(build / "guest/config.mfy", "name: greeter",
+                                        f"config: {{greeting: {word}}}", *(lines or (UDP, TCP)))
+
+
+def refused(port):
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 5).close()
+
+
+# ------------------------------------------------------------------- services
+
+
+def test_what_is_the_same_stays(start, echo, greeter):
+    """Its port, its worker, and its connections."""
+    text = hub_yaml(service(echo, UDP, TCP), greeter("one"))
+    hub = start(text)
+    port = hub.port("echo")
+    with socket.create_connection(("127.0.0.1", port), 5) as s:
+        s.sendall(b"\0\1a")
+        assert read_message(s) == b"a"
+        workers = hub.workers()
+        assert hub.reload() == {"event": "reloaded", "kept": 2, "changed": 0, "added": 0,
+                                "removed": 0}
+        s.sendall(b"\0\1b")
+        assert read_message(s) == b"b"
+    assert udp_ask(port, b"c") == b"c"
+    assert hub.workers() == workers and len(workers) == 1
+    assert len(hub.events("listening")) == 4
+
+
+def test_another_order_is_the_same(start, echo, greeter):
+    hub = start(hub_yaml(service(echo, UDP), greeter("one")))
+    assert hub.reload(hub_yaml(greeter("one"), service(echo, UDP)))["kept"] == 2
+    assert udp_ask(hub.port("echo"), b"c") == b"c"
+    assert udp_ask(hub.port("greeter"), b"") == b"one"
+
+
+@pytest.mark.parametrize("line", ["limits: {queue: 7}", "limits: {deadline: 2s}",
+                                  "limits: {threads: 2}", "limits: {idle: 1m}",
+                                  "limits: {failures: 3}", "birth: fresh", "core: any"])
+def test_what_is_not_the_same(start, echo, line):
+    hub = start(hub_yaml(service(echo, UDP)))
+    assert udp_ask(hub.port("echo"), b"c") == b"c"
+    worker = hub.workers()
+    assert hub.reload(hub_yaml(service(echo, UDP, line)))["changed"] == 1
+    hub.until(lambda: not alive(worker[0]))
+    assert udp_ask(hub.port("echo"), b"c") == b"c"
+    assert hub.events("worker_ended")[0]["why"] == "its service was replaced"
+
+
+def test_a_changed_service_takes_over(start, greeter):
+    hub = start(hub_yaml(greeter("one")))
+    port = hub.port("greeter")
+    with socket.create_connection(("127.0.0.1", port), 5) as s:
+        s.sendall(b"\0\0")
+        assert read_message(s) == b"one"
+        assert udp_ask(port, b"") == b"one"
+        assert hub.reload(hub_yaml(greeter("two")))["changed"] == 1
+        assert udp_ask(port, b"") == b"two"
+        s.sendall(b"\0\0")
+        assert read_message(s) == b"two"
+    assert len(hub.workers()) == 1
+    assert len(hub.events("listening")) == 2
+
+
+def test_services_come_and_go(start, echo, greeter):
+    hub = start(hub_yaml(service(echo, UDP, TCP)))
+    port = hub.port("echo", "tcp")
+    assert tcp_ask(port, b"x") == b"x"
+    worker = hub.workers()[0]
+    assert hub.reload(hub_yaml(greeter("one"))) == {
+        "event": "reloaded", "kept": 0, "changed": 0, "added": 1, "removed": 1}
+    assert tcp_ask(hub.port("greeter", "tcp"), b"") == b"one"
+    refused(port)
+    hub.until(lambda: not alive(worker))
+    assert hub.events("worker_ended")[0]["why"] == "its service was removed"
+    assert hub.reload(hub_yaml(greeter("one"), service(echo, TCP)))["added"] == 1
+    assert tcp_ask(hub.events("listening", service="echo")[-1]["port"], b"y") == b"y"
+
+
+def test_another_service_on_the_same_port(start, echo, greeter, port):
+    at = (f"udp: [127.0.0.1:{port}]", f"tcp: [127.0.0.1:{port}]")
+    hub = start(hub_yaml(service(echo, *at)))
+    with socket.create_connection(("127.0.0.1", port), 5) as s:
+        s.sendall(b"\0\1a")
+        assert read_message(s) == b"a"
+        hub.reload(hub_yaml(greeter("one", *at)))
+        s.sendall(b"\0\1a")
+        assert read_message(s) == b"one"
+    assert udp_ask(port, b"a") == b"one"
+
+
+def test_a_listener_moves(start, echo):
+    old, new = free_port(), free_port()
+    hub = start(hub_yaml(service(echo, f"udp: [127.0.0.1:{old}]", f"tcp: [127.0.0.1:{old}]")))
+    assert tcp_ask(old, b"x") == b"x"
+    worker = hub.workers()
+    assert hub.reload(hub_yaml(service(echo, f"udp: [127.0.0.1:{new}]",
+                                       f"tcp: [127.0.0.1:{new}]")))["kept"] == 1
+    assert udp_ask(new, b"y") == b"y"
+    assert tcp_ask(new, b"y") == b"y"
+    refused(old)
+    assert hub.workers() == worker
+    assert hub.events("listening")[-1]["port"] == new
+
+
+def test_another_image_under_the_same_name(start, build, echo, tmp_path):
+    """As `mayfly build` does it: another file takes the place of the old one."""
+    image = tmp_path / "service.mfy"
+    shutil.copy(echo, image)
+    hub = start(hub_yaml(service(image, "name: service", UDP, "limits: {idle: 50ms}")))
+    port = hub.port("service")
+    assert udp_ask(port, b"x") == b"x"
+    shutil.copy(build / "guest/config.mfy", tmp_path / "new.mfy")
+    os.replace(tmp_path / "new.mfy", image)
+    assert udp_ask(port, b"x") == b"x"  # until it is told
+    assert hub.reload()["changed"] == 1
+    assert udp_ask(port, b"x") == b"hello"
+
+
+def test_an_image_overwritten_in_its_place(start, build, echo, tmp_path):
+    image = tmp_path / "service.mfy"
+    shutil.copy(echo, image)
+    hub = start(hub_yaml(service(image, "name: service", UDP, "limits: {idle: 50ms}")))
+    port = hub.port("service")
+    assert udp_ask(port, b"x") == b"x"
+    hub.until(lambda: not hub.workers())
+    image.write_bytes((build / "guest/config.mfy").read_bytes())
+    with pytest.raises(TimeoutError):
+        udp_ask(port, b"x", 1)
+    assert "its image changed on disk: reload the hub to use it" in hub.said()
+    assert hub.reload()["changed"] == 1
+    assert udp_ask(port, b"x") == b"hello"
+
+
+def test_changed_data(start, build, tmp_path):
+    zone = tmp_path / "a.zone"
+    text = "$ORIGIN a.test.\n@ 60 IN SOA ns.a.test. me.a.test. 1 60 60 60 60\n@ 60 IN NS ns\n"
+    zone.write_text(text + "x 60 IN A 192.0.2.1\n")
+    hub = start(hub_yaml(service(build / "services/dns.mfy", UDP, f"data: {{a.zone: {zone}}}")))
+    query = bytes.fromhex("123401000001000000000000") + b"\1x\1a\4test\0\0\1\0\1"
+    assert udp_ask(hub.port("dns"), query).endswith(bytes([192, 0, 2, 1]))
+    zone.write_text(text + "x 60 IN A 192.0.2.2\n")
+    assert hub.reload()["changed"] == 1
+    assert udp_ask(hub.port("dns"), query).endswith(bytes([192, 0, 2, 2]))
+
+
+# ------------------------------------------------------------------ bad files
+
+
+def test_a_bad_file_changes_nothing(start, echo, greeter, tmp_path):
+    text = hub_yaml(service(echo, UDP, TCP), greeter("one"))
+    hub = start(text)
+    assert udp_ask(hub.port("echo"), b"x") == b"x"
+    workers, descriptors = hub.workers(), hub.descriptors()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        taken = s.getsockname()[1]
+        for bad, words in [
+                ("mayfly: [", "hub.yaml:2:1: "),
+                (text + "    udq: []\n", "unknown key 'udq'; did you mean 'udp'?"),
+                (text + service("nonesuch.mfy"), "hub.yaml:11:5: image: "),
+                (text + service(echo), "'echo' is taken"),
+                (text + service(echo, "name: b", "data: {a: b}"), "takes no data"),
+                (hub_yaml(service(echo, UDP), greeter("two"),
+                          service(echo, "name: b", TCP, f"udp: [127.0.0.1:{taken}]")),
+                 f"can't listen on 127.0.0.1:{taken}: Address already in use"),
+        ]:
+            said = hub.reload(bad)
+            assert said["event"] == "not_reloaded" and words in said["why"], said
+            assert f"not reloaded, all goes on as it was: {said['why']}" in hub.said()
+            assert udp_ask(hub.port("echo"), b"x") == b"x"
+            assert tcp_ask(hub.port("echo"), b"x") == b"x"
+            assert hub.workers() == workers
+    assert hub.descriptors() == descriptors
+    assert udp_ask(hub.port("greeter"), b"") == b"one"
+    hub.config.unlink()
+    hub.process.send_signal(signal.SIGHUP)
+    hub.until(lambda: "can't read it: No such file" in hub.said())
+    assert hub.reload(text)["kept"] == 2
+
+
+def test_a_port_that_this_hub_has_in_another_way(start, echo):
+    port = free_port()
+    hub = start(hub_yaml(service(echo, f"tcp: [127.0.0.1:{port}]")))
+    why = hub.reload(hub_yaml(service(echo, f"tcp: ['*:{port}']")))["why"]
+    assert "this hub has it until it is started again" in why
+    assert tcp_ask(port, b"x") == b"x"
+
+
+# ----------------------------------------------------------------------- load
+
+
+class Client(threading.Thread):
+    """Asks one question after another until told to stop; keeps what went wrong."""
+
+    def __init__(self, ask):
+        super().__init__(daemon=True)
+        self.ask, self.done, self.answers, self.wrong = ask, False, 0, []
+
+    def run(self):
+        try:
+            while not self.done:
+                answer = self.ask()
+                self.answers += 1
+                if answer not in (b"one", b"two"):
+                    self.wrong.append(answer)
+        except Exception as e:  # pylint: disable=broad-except
+            self.wrong.append(repr(e))
+
+
+def on_one_connection(port):
+    """A function that asks on a connection which stays."""
+    s = socket.create_connection(("127.0.0.1", port), 10)
+
+    def ask():
+        s.sendall(b"\0\0")
+        return read_message(s)
+
+    return ask
+
+
+def hammer(hub, texts, asks, seconds=4):
+    """All clients at once while the configuration changes ten times a second."""
+    clients = [Client(ask) for ask in asks]
+    for client in clients:
+        client.start()
+    end, reloads = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        assert hub.reload(texts[reloads % len(texts)])["event"] == "reloaded"
+        reloads += 1
+        time.sleep(0.1)
+    for client in clients:
+        client.done = True
+    for client in clients:
+        client.join(30)
+    assert not any(client.wrong for client in clients), [c.wrong for c in clients]
+    assert all(client.answers > 0 for client in clients)
+    return reloads
+
+
+def test_under_load(start, echo, greeter):
+    """Nothing that was accepted is lost, whatever changes around it."""
+    texts = [
+        hub_yaml(greeter("two"), service(echo, UDP)),
+        hub_yaml(service(echo, UDP), greeter("two")),
+        hub_yaml(greeter("one", UDP, TCP, "limits: {threads: 2}")),
+        hub_yaml(greeter("one"), service(echo, UDP)),
+    ]
+    hub = start(texts[3])
+    port = hub.port("greeter")
+    udp_ask(port, b"")
+    descriptors = hub.descriptors()
+    reloads = hammer(hub, texts, [lambda: udp_ask(port, b"", 10), lambda: udp_ask(port, b"", 10),
+                                  on_one_connection(port), lambda: tcp_ask(port, b"", 10)])
+    assert hub.reload(texts[3])["event"] == "reloaded"
+    assert udp_ask(port, b"") == b"one"
+    hub.until(lambda: len(hub.workers()) == 1)
+    assert hub.descriptors() <= descriptors + 1  # one that a client just closed
+    lives = hub.events("life", service="greeter")
+    assert all(life["result"] == "ok" for life in lives)
+    assert reloads >= 5
+
+
+def test_the_end_while_services_leave(start, build, greeter):
+    """A service that was taken away and still has work is waited for, within its deadline."""
+    hub = start(hub_yaml(service(build / "guest/loop.mfy", UDP,
+                                 "limits: {deadline: 1s, cpu: 1s}")))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.sendto(b"x", ("127.0.0.1", hub.port("loop")))
+        hub.until(lambda: hub.events("worker_started"))
+        assert hub.reload(hub_yaml(greeter("one")))["removed"] == 1
+        assert udp_ask(hub.port("greeter"), b"") == b"one"
+        assert hub.stop() == 0
+    assert hub.events("life", service="loop")[0]["result"] in ("deadline", "late")
+    assert not hub.workers()
