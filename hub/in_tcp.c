@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "hub/accept.h"
 #include "hub/bytes.h"
 #include "hub/hub.h"
 #include "sys/clock.h"
@@ -18,13 +19,10 @@
 /* Without a whole message or a byte of a reply taken for so long, a connection is closed;
  * RFC 7766, 6.2.3 suggests "of the order of a few seconds". */
 #define IDLE_NS (10 * CLOCK_S)
-/* When no descriptor is left, how long to wait for one. */
-#define PAUSE_NS (100 * CLOCK_MS)
 
 #define READ_MOST    65536u /* bytes a round, of one connection */
 #define PENDING_MOST 32u    /* messages of one connection that are out */
 #define UNSENT_MOST  65536u /* bytes that a peer hasn't taken, before no more is read of it */
-#define ACCEPT_MOST  16u    /* connections a round */
 #define VICTIMS      64u    /* of the oldest, how many are looked at to make room */
 
 /* Room behind the payload for event.peer, and its padding. */
@@ -49,10 +47,9 @@ struct conn {
 
 struct in_tcp {
 	struct input input;
-	struct loop_source acceptable;
+	struct acceptor acceptor;
 	struct loop_timer timer;
-	int fd;
-	bool stopping, paused;
+	bool stopping;
 	struct conn *first, *last;
 };
 
@@ -91,9 +88,7 @@ static void conn_close(struct conn *c)
 	bytes_free(&c->in, &hub->held);
 	bytes_free(&c->out, &hub->held);
 	list_remove(c);
-	hub->connections--;
-	c->tcp->input.counts.open--;
-	hub_ended(hub);
+	accept_uncount(&c->tcp->input);
 }
 
 /* The length of the first message with what is before it; 0: not known yet. */
@@ -369,24 +364,36 @@ static void on_conn(struct loop_source *source, uint32_t events)
 
 /* ----------------------------------------------------------------- accepting */
 
-/* Closes the connection that has been idle for longest. False: none is. */
-static bool make_room(struct in_tcp *t)
+/* The one that has been idle for longest; NULL: none is. */
+static struct conn *idlest(const struct in_tcp *t)
 {
 	struct conn *c = t->first;
 
-	for (unsigned i = 0; i < VICTIMS && c; i++, c = c->next) {
-		if (!conn_idle(c))
-			continue;
-		conn_close(c);
-		settle(c);
-		return true;
-	}
-	return false;
+	for (unsigned i = 0; i < VICTIMS && c; i++, c = c->next)
+		if (conn_idle(c))
+			return c;
+	return NULL;
 }
 
-static int conn_open(struct in_tcp *t, int fd, const struct net_address *peer)
+static uint64_t tcp_idle_since(const struct input *input)
 {
-	struct hub *hub = t->input.hub;
+	const struct conn *c = idlest(LOOP_OWNER(input, struct in_tcp, input));
+
+	return c ? c->since_ns : UINT64_MAX;
+}
+
+static void tcp_make_room(struct input *input)
+{
+	struct conn *c = idlest(LOOP_OWNER(input, struct in_tcp, input));
+
+	conn_close(c);
+	settle(c);
+}
+
+static int conn_open(struct input *input, int fd, const struct net_address *peer)
+{
+	struct in_tcp *t = LOOP_OWNER(input, struct in_tcp, input);
+	struct hub *hub = input->hub;
 	struct conn *c = calloc(1, sizeof(*c));
 	int on = 1, err;
 
@@ -406,53 +413,10 @@ static int conn_open(struct in_tcp *t, int fd, const struct net_address *peer)
 	}
 	c->since_ns = loop_now(hub->loop);
 	list_append(c);
-	hub->connections++;
-	t->input.counts.connections++;
-	t->input.counts.open++;
+	accept_count(input);
 	if (t->timer.place == 0)
 		(void)loop_timer_set(hub->loop, &t->timer, c->since_ns + IDLE_NS);
 	return 0;
-}
-
-/* No descriptor is left, so the listening socket would be ready for ever. */
-static void pause_accepting(struct in_tcp *t)
-{
-	struct loop *loop = t->input.hub->loop;
-
-	if (make_room(t))
-		return;
-	loop_change(loop, t->fd, 0, &t->acceptable);
-	t->paused = true;
-	(void)loop_timer_set(loop, &t->timer, loop_now(loop) + PAUSE_NS);
-}
-
-/* False: nobody else waits. */
-static bool accept_one(struct in_tcp *t)
-{
-	struct hub *hub = t->input.hub;
-	struct net_address peer = {.size = sizeof(peer.v6)};
-	int fd = accept4(t->fd, &peer.any, &peer.size, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-			pause_accepting(t);
-		return false;
-	}
-	if ((hub->connections >= hub->connections_most && !make_room(t)) ||
-		conn_open(t, fd, &peer) < 0) {
-		t->input.counts.dropped++;
-		close(fd);
-	}
-	return true;
-}
-
-static void on_acceptable(struct loop_source *source, uint32_t events)
-{
-	struct in_tcp *t = LOOP_OWNER(source, struct in_tcp, acceptable);
-
-	(void)events;
-	for (unsigned i = 0; i < ACCEPT_MOST && accept_one(t); i++)
-		;
 }
 
 static void on_timer(struct loop_timer *timer)
@@ -461,9 +425,6 @@ static void on_timer(struct loop_timer *timer)
 	struct loop *loop = t->input.hub->loop;
 	uint64_t now = loop_now(loop);
 
-	if (t->paused && !t->stopping)
-		loop_change(loop, t->fd, EPOLLIN, &t->acceptable);
-	t->paused = false;
 	while (t->first && t->first->since_ns + IDLE_NS <= now) {
 		struct conn *c = t->first;
 
@@ -485,8 +446,7 @@ static void tcp_stop(struct input *input)
 	struct in_tcp *t = LOOP_OWNER(input, struct in_tcp, input);
 	struct conn *next;
 
-	loop_remove(input->hub->loop, t->fd, &t->acceptable);
-	fd_close(&t->fd);
+	acceptor_close(&t->acceptor);
 	t->stopping = true;
 	for (struct conn *c = t->first; c; c = next) {
 		next = c->next;
@@ -510,19 +470,22 @@ static void tcp_close(struct input *input)
 		settle(c);
 	}
 	loop_timer_clear(input->hub->loop, &t->timer);
-	if (t->fd >= 0)
-		loop_remove(input->hub->loop, t->fd, &t->acceptable);
-	fd_close(&t->fd);
+	acceptor_close(&t->acceptor);
 	free(t);
 }
 
-static const struct input_ops tcp_ops = {"tcp", tcp_stop, tcp_busy, tcp_close};
+static const struct input_ops tcp_ops = {.name = "tcp",
+	.stop = tcp_stop,
+	.busy = tcp_busy,
+	.close = tcp_close,
+	.idle_since = tcp_idle_since,
+	.make_room = tcp_make_room};
 
 int in_tcp_open(struct input **input, struct service *service, const struct net_address *address,
 	enum words words, unsigned framing)
 {
 	struct in_tcp *t = calloc(1, sizeof(*t));
-	int err;
+	int fd, err;
 
 	if (!t)
 		return -ENOMEM;
@@ -534,12 +497,12 @@ int in_tcp_open(struct input **input, struct service *service, const struct net_
 		.words = words,
 		.framing = framing,
 	};
-	t->acceptable.ready = on_acceptable;
+	t->acceptor.take = conn_open;
 	t->timer.fire = on_timer;
-	t->fd = net_bind(&t->input.address, SOCK_STREAM);
-	err = t->fd < 0 ? t->fd : loop_add(service->hub->loop, t->fd, EPOLLIN, &t->acceptable);
+	fd = net_bind(&t->input.address, SOCK_STREAM);
+	err = fd < 0 ? fd : acceptor_open(&t->acceptor, &t->input, fd);
 	if (err < 0) {
-		fd_close(&t->fd);
+		fd_close(&fd);
 		free(t);
 		return err;
 	}

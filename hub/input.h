@@ -1,7 +1,8 @@
 /*
- * hub/input.h - where events come from. An input belongs to one service, owns its sockets,
- * makes tasks of what arrives and turns their outcomes into its protocol's words. Another
- * kind of input is another file in_*.c that fills in struct input_ops.
+ * hub/input.h - where events come from. An input belongs to one service, or is shared by
+ * several (in_http.c), owns its sockets, makes tasks of what arrives and turns their outcomes
+ * into its protocol's words. Another kind of input is another file in_*.c that fills in struct
+ * input_ops.
  */
 #ifndef HUB_INPUT_H
 #define HUB_INPUT_H
@@ -21,6 +22,10 @@ struct input_ops {
 	void (*stop)(struct input *input);       /* accept nothing more */
 	bool (*busy)(const struct input *input); /* has it still something to send? */
 	void (*close)(struct input *input);      /* frees it */
+	/* Inputs with connections: since when the idlest has been idle, UINT64_MAX if none is; and
+	 * close that one, which is there. NULL, both: there are no connections. */
+	uint64_t (*idle_since)(const struct input *input);
+	void (*make_room)(struct input *input);
 };
 
 /* What an input counts; refusals by enum refusal are counted by the service. */

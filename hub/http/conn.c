@@ -1,0 +1,376 @@
+/* hub/http/conn.c - phases of a connection, time, reading, closing. */
+#include "hub/http/conn.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/http/chunked.h"
+#include "hub/http/tls.h"
+#include "hub/hub.h"
+#include "sys/clock.h"
+#include "sys/fd.h"
+
+#define READ_MOST 65536u /* bytes a round, of one connection */
+/* Bytes that may wait while a request is at work, before the socket is left to wait too. */
+#define AHEAD_MOST 16384u
+/* A client must take at least so much of an answer in this time. */
+#define SEND_NS    (10 * CLOCK_S)
+#define SEND_LEAST 10240u
+/* And has so long to read the last answer before the connection is closed. */
+#define LINGER_NS (2 * CLOCK_S)
+
+static uint8_t read_buffer[READ_MOST]; /* one thread, one connection at a time */
+
+/* -------------------------------------------------------------------- phases */
+
+/* A request has its time as a whole, so head and body share a list. */
+static struct conn_list *list_of(const struct conn *c)
+{
+	return &c->http->phases[c->phase == CONN_BODY ? CONN_HEAD : c->phase];
+}
+
+static void list_remove(struct conn *c)
+{
+	struct conn_list *list = list_of(c);
+
+	*(c->prev ? &c->prev->next : &list->first) = c->next;
+	*(c->next ? &c->next->prev : &list->last) = c->prev;
+}
+
+static void list_append(struct conn *c)
+{
+	struct conn_list *list = list_of(c);
+
+	c->next = NULL;
+	c->prev = list->last;
+	*(c->prev ? &c->prev->next : &list->first) = c;
+	list->last = c;
+}
+
+/* How long a connection may be in a phase; 0: for ever. */
+static uint64_t patience(const struct in_http *http, enum conn_phase phase)
+{
+	switch (phase) {
+	case CONN_HANDSHAKE:
+	case CONN_HEAD: return http->input.hub->http.request_ns;
+	case CONN_IDLE: return http->input.hub->http.keepalive_ns;
+	case CONN_SEND: return SEND_NS;
+	case CONN_LINGER: return LINGER_NS;
+	default: return 0; /* a task has a deadline of its own */
+	}
+}
+
+static void wake_by(struct in_http *http, uint64_t at)
+{
+	if (http->timer.place == 0 || http->timer.at > at)
+		(void)loop_timer_set(http->input.hub->loop, &http->timer, at);
+}
+
+static void start_phase(struct conn *c, enum conn_phase phase)
+{
+	uint64_t most = patience(c->http, phase == CONN_BODY ? CONN_HEAD : phase);
+
+	c->phase = (uint8_t)phase;
+	c->since_ns = loop_now(c->http->input.hub->loop);
+	c->moved = 0;
+	list_append(c);
+	if (most > 0)
+		wake_by(c->http, c->since_ns + most);
+}
+
+void conn_enter(struct conn *c, enum conn_phase phase)
+{
+	if (c->fd < 0 || c->phase == phase)
+		return;
+	if (c->phase == CONN_HEAD && phase == CONN_BODY) {
+		c->phase = CONN_BODY;
+		return;
+	}
+	list_remove(c);
+	start_phase(c, phase);
+}
+
+/* ------------------------------------------------------------ what is waited for */
+
+void conn_close(struct conn *c)
+{
+	struct hub *hub = c->http->input.hub;
+
+	if (c->fd < 0)
+		return;
+	if (c->tls)
+		tls_close(c->tls);
+	c->tls = NULL;
+	loop_remove(hub->loop, c->fd, &c->source);
+	loop_later_cancel(hub->loop, &c->resume);
+	fd_close(&c->fd);
+	bytes_free(&c->in, &hub->held);
+	bytes_free(&c->out, &hub->held);
+	free(c->chunked);
+	c->chunked = NULL;
+	list_remove(c);
+	accept_uncount(&c->http->input);
+}
+
+static bool may_read(const struct conn *c)
+{
+	if (c->ended)
+		return false;
+	return c->phase == CONN_BODY || c->phase == CONN_HEAD || c->phase == CONN_LINGER ||
+		bytes_left(&c->in) < AHEAD_MOST;
+}
+
+static uint32_t wanted(const struct conn *c)
+{
+	if (c->phase == CONN_HANDSHAKE)
+		return tls_wants_write(c->tls) ? EPOLLOUT : EPOLLIN;
+	return (may_read(c) ? EPOLLIN : 0) | (bytes_left(&c->out) > 0 ? EPOLLOUT : 0);
+}
+
+void conn_settle(struct conn *c)
+{
+	/* The client sends no more, so a request that isn't whole never will be. */
+	if (c->fd >= 0 && c->ended && c->phase != CONN_WORK && c->phase != CONN_SEND &&
+		!c->resume.queued)
+		conn_close(c);
+	if (c->fd < 0) {
+		if (c->holds == 0)
+			free(c);
+		return;
+	}
+	if (wanted(c) != c->events &&
+		loop_change(c->http->input.hub->loop, c->fd, wanted(c), &c->source) == 0)
+		c->events = wanted(c);
+}
+
+/* ------------------------------------------------------------------- reading */
+
+static ssize_t read_some(struct conn *c)
+{
+	/* while a request is at work no more than may wait */
+	size_t most = may_read(c) && c->phase != CONN_WORK && c->phase != CONN_SEND ? READ_MOST
+										    : AHEAD_MOST;
+	ssize_t n;
+
+	if (c->tls)
+		return tls_read(c->tls, read_buffer, most);
+	n = recv(c->fd, read_buffer, most, MSG_DONTWAIT);
+	return n < 0 ? -errno : n;
+}
+
+static void take(struct conn *c, size_t n)
+{
+	c->http->input.counts.bytes_in += n;
+	c->moved += n;
+	if (c->phase == CONN_LINGER)
+		return;
+	intake_bytes(c, read_buffer, n);
+}
+
+static void receive(struct conn *c)
+{
+	bool more = true;
+
+	while (more) {
+		ssize_t n = read_some(c);
+
+		if (n > 0)
+			take(c, (size_t)n);
+		else if (n == 0)
+			c->ended = true;
+		else if (n != -EAGAIN && n != -EINTR)
+			conn_close(c);
+		/* What OpenSSL holds already, no event will tell of. */
+		more = n > 0 && c->fd >= 0 && c->tls && tls_pending(c->tls) && may_read(c);
+	}
+}
+
+static void shake_hands(struct conn *c)
+{
+	int err = tls_handshake(c->tls);
+
+	if (err == 0)
+		conn_enter(c, CONN_IDLE);
+	else if (err != -EAGAIN)
+		conn_close(c);
+}
+
+static void on_conn(struct loop_source *source, uint32_t events)
+{
+	struct conn *c = LOOP_OWNER(source, struct conn, source);
+
+	c->holds++;
+	if (events & (EPOLLERR | EPOLLHUP))
+		conn_close(c);
+	else if (c->phase == CONN_HANDSHAKE)
+		shake_hands(c);
+	if (c->fd >= 0 && (events & EPOLLOUT) && bytes_left(&c->out) > 0)
+		send_more(c);
+	if (c->fd >= 0 && (events & EPOLLIN) && c->phase != CONN_HANDSHAKE)
+		receive(c);
+	c->holds--;
+	conn_settle(c);
+}
+
+static void on_resume(struct loop_later *later)
+{
+	struct conn *c = LOOP_OWNER(later, struct conn, resume);
+
+	c->holds++;
+	intake(c);
+	if (c->fd >= 0 && c->tls && tls_pending(c->tls) && may_read(c))
+		receive(c);
+	c->holds--;
+	conn_settle(c);
+}
+
+int conn_open(struct input *input, int fd, const struct net_address *peer)
+{
+	struct in_http *http = LOOP_OWNER(input, struct in_http, input);
+	struct conn *c = calloc(1, sizeof(*c));
+	int on = 1, err;
+
+	if (!c)
+		return -ENOMEM;
+	c->http = http;
+	c->fd = fd;
+	c->source.ready = on_conn;
+	c->resume.run = on_resume;
+	c->events = EPOLLIN;
+	if (peer->any.sa_family == AF_UNIX) {
+		c->peer_n = 4;
+		memcpy(c->peer, "unix", 4);
+	} else {
+		c->peer_n = net_text(peer, c->peer);
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	}
+	err = http->tls ? tls_open(&c->tls, http->tls, fd) : 0;
+	if (err == 0)
+		err = loop_add(input->hub->loop, fd, c->events, &c->source);
+	if (err < 0) {
+		if (c->tls)
+			tls_close(c->tls);
+		free(c);
+		return err;
+	}
+	accept_count(input);
+	start_phase(c, c->tls ? CONN_HANDSHAKE : CONN_IDLE);
+	return 0;
+}
+
+/* ---------------------------------------------------------------------- room */
+
+/* Whoever has been waited for longest, with no request at work and no answer to take. */
+static struct conn *idlest(const struct in_http *http)
+{
+	static const enum conn_phase waiting[] = {
+		CONN_IDLE, CONN_HEAD, CONN_HANDSHAKE, CONN_LINGER};
+	struct conn *found = NULL;
+
+	for (int i = 0; i < 4; i++) {
+		struct conn *c = http->phases[waiting[i]].first;
+
+		if (c && !c->resume.queued && c->holds == 0 &&
+			(!found || c->since_ns < found->since_ns))
+			found = c;
+	}
+	return found;
+}
+
+uint64_t conn_idle_since(const struct input *input)
+{
+	const struct conn *c = idlest(LOOP_OWNER(input, struct in_http, input));
+
+	return c ? c->since_ns : UINT64_MAX;
+}
+
+void conn_make_room(struct input *input)
+{
+	struct conn *c = idlest(LOOP_OWNER(input, struct in_http, input));
+
+	conn_close(c);
+	conn_settle(c);
+}
+
+/* ---------------------------------------------------------------------- time */
+
+static void too_late(struct conn *c)
+{
+	c->holds++;
+	switch ((enum conn_phase)c->phase) {
+	case CONN_HEAD: exchange_refuse(c, 408, "the head of the request took too long"); break;
+	case CONN_BODY: exchange_refuse(c, 408, "the body of the request took too long"); break;
+	case CONN_SEND: c->http->input.counts.unsent++; conn_close(c); break;
+	default: conn_close(c);
+	}
+	c->holds--;
+	conn_settle(c);
+}
+
+/* A large answer may take its time as long as it moves. */
+static bool moves(const struct conn *c)
+{
+	return c->phase == CONN_SEND && c->moved >= SEND_LEAST;
+}
+
+void conn_on_timer(struct loop_timer *timer)
+{
+	struct in_http *http = LOOP_OWNER(timer, struct in_http, timer);
+	uint64_t now = loop_now(http->input.hub->loop);
+
+	for (int i = 0; i < CONN_PHASES; i++) {
+		struct conn_list *list = &http->phases[i];
+		uint64_t most = patience(http, (enum conn_phase)i);
+
+		if (most == 0)
+			continue;
+		while (list->first && list->first->since_ns + most <= now) {
+			struct conn *c = list->first;
+
+			if (moves(c)) {
+				list_remove(c);
+				start_phase(c, CONN_SEND);
+			} else {
+				too_late(c);
+			}
+		}
+		if (list->first)
+			wake_by(http, list->first->since_ns + most);
+	}
+}
+
+/* ----------------------------------------------------------------------- end */
+
+void conn_stop_all(struct in_http *http)
+{
+	static const enum conn_phase waiting[] = {CONN_HANDSHAKE, CONN_IDLE, CONN_HEAD};
+
+	for (int i = 0; i < 3; i++) {
+		struct conn *next;
+
+		for (struct conn *c = http->phases[waiting[i]].first; c; c = next) {
+			next = c->next;
+			c->holds++;
+			if (waiting[i] == CONN_HEAD)
+				exchange_refuse(c, 503, "the hub is stopping");
+			else
+				conn_close(c);
+			c->holds--;
+			conn_settle(c);
+		}
+	}
+}
+
+void conn_close_all(struct in_http *http)
+{
+	for (int i = 0; i < CONN_PHASES; i++) {
+		while (http->phases[i].first) {
+			struct conn *c = http->phases[i].first;
+
+			conn_close(c);
+			conn_settle(c);
+		}
+	}
+}

@@ -1,0 +1,117 @@
+/*
+ * hub/http/conn.h - one connection of an HTTP listener, and what its parts share.
+ *
+ *	conn.c       phases, time, reading, closing
+ *	intake.c     bytes become a request
+ *	exchange.c   a request becomes a page or an event, and gets its answer
+ *	send.c       the answer goes out
+ *
+ * A connection has one request at work at a time; what the client sends meanwhile waits in
+ * `in` up to a bound, then in the socket. An idle connection holds no memory but its struct.
+ * It is freed when it is closed and nobody holds it (`holds`): its task, or whoever is
+ * busy with it.
+ */
+#ifndef HUB_HTTP_CONN_H
+#define HUB_HTTP_CONN_H
+
+#include "hub/accept.h"
+#include "hub/bytes.h"
+#include "hub/http/request.h"
+#include "hub/http/response.h"
+#include "hub/in_http.h"
+#include "sys/loop.h"
+
+enum conn_phase {
+	CONN_HANDSHAKE, /* of TLS */
+	CONN_IDLE,      /* between requests */
+	CONN_HEAD,      /* a part of a head came */
+	CONN_BODY,      /* a part of a body is still to come */
+	CONN_WORK,      /* a task is out */
+	CONN_SEND,      /* a part of the answer is still to go */
+	CONN_LINGER,    /* closed to the client, which is left to read: RFC 9112, 9.6 */
+	CONN_PHASES
+};
+
+struct chunked;
+struct in_http;
+struct tls;
+
+struct conn {
+	struct conn *next, *prev; /* of its phase, in the order in which they entered it */
+	struct in_http *http;
+	struct loop_source source;
+	struct loop_later resume; /* bytes wait in `in`, and can be taken */
+	int fd;                   /* -1: closed, and here only for its task */
+	uint32_t events;
+	uint8_t phase, minor, holds;
+	bool ended;      /* the client sends no more */
+	bool keep_alive; /* after the answer at hand */
+	bool unread;     /* of the request at hand something was not read */
+	bool bodiless;   /* it is HEAD */
+	bool expects;    /* the client waits for 100 Continue */
+	uint64_t since_ns; /* in this phase */
+	size_t moved;      /* bytes, since then */
+	struct bytes in, out;
+	size_t seen; /* request_head: bytes of `in` that were looked at */
+	size_t taken; /* CONN_WORK: bytes of `in` that are the request at work */
+	size_t head; /* CONN_BODY: bytes of the head, at the front of `in` */
+	size_t need; /* CONN_BODY: bytes with the body, where a length was given */
+	size_t most; /* CONN_BODY: that the body may have */
+	struct chunked *chunked; /* CONN_BODY: the body comes in chunks */
+	struct tls *tls;         /* NULL: it is plain */
+	unsigned peer_n;
+	char peer[NET_TEXT];
+};
+
+struct conn_list {
+	struct conn *first, *last;
+};
+
+struct tls_context;
+
+struct in_http {
+	struct input input;
+	struct acceptor acceptor;
+	struct router *router;
+	struct tls_context *tls; /* NULL: plain */
+	struct conn_list phases[CONN_PHASES];
+	struct loop_timer timer;
+	bool stopping;
+};
+
+/* conn.c */
+int conn_open(struct input *input, int fd, const struct net_address *peer);
+void conn_close(struct conn *conn);
+/* What is waited for follows from how the connection stands. It may be gone afterwards. */
+void conn_settle(struct conn *conn);
+void conn_enter(struct conn *conn, enum conn_phase phase);
+/* Ends those of a listener that do nothing; the others end with their answers. */
+void conn_stop_all(struct in_http *http);
+void conn_close_all(struct in_http *http);
+void conn_on_timer(struct loop_timer *timer);
+/* struct input_ops's. */
+uint64_t conn_idle_since(const struct input *input);
+void conn_make_room(struct input *input);
+
+/* intake.c: takes the next request from `in`, when it is whole and its turn. */
+void intake(struct conn *conn);
+/* n bytes came, in memory that may be written to. */
+void intake_bytes(struct conn *conn, uint8_t *p, size_t n);
+
+/* exchange.c */
+/* May this request go on to its body? False: it was answered. *most: what its body may have. */
+bool exchange_admit(struct conn *conn, const struct request *request, size_t *most);
+void exchange_run(struct conn *conn, const struct request *request, struct mf_str body);
+/* The hub's own answer. */
+void exchange_refuse(struct conn *conn, unsigned status, const char *detail);
+
+/* send.c */
+/* `lines` of the service, and a body; the rest of *response is the caller's to fill in but for
+ * what the connection knows. */
+void send_answer(
+	struct conn *conn, struct response *response, struct mf_str lines, struct mf_str body);
+void send_continue(struct conn *conn);
+/* The socket takes more. */
+void send_more(struct conn *conn);
+
+#endif

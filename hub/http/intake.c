@@ -1,0 +1,230 @@
+/* hub/http/intake.c - bytes become a request. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/http/chunked.h"
+#include "hub/http/conn.h"
+#include "hub/hub.h"
+
+#define LINE_MOST 8192u /* RFC 9112, 3: at least 8000 */
+
+/* What is kept of a request while its body comes is its head, as bytes: it is read again when
+ * all is there. That costs a microsecond for requests that come in pieces, and nothing has to
+ * be kept in step with a buffer that moves, nor with routes that change meanwhile. */
+static struct request request; /* one thread, one request at a time */
+
+static struct bytes_total *held_of(const struct conn *c)
+{
+	return &c->http->input.hub->held;
+}
+
+static bool keep(struct conn *c, const void *p, size_t n)
+{
+	if (bytes_add(&c->in, held_of(c), p, n))
+		return true;
+	if (c->phase == CONN_WORK || c->phase == CONN_SEND)
+		conn_close(c);
+	else
+		exchange_refuse(c, 503, "the hub holds as much for its clients as it may");
+	return false;
+}
+
+/* What was taken is copied to where it is needed. If the connection was closed or lingers, its
+ * bytes are gone already. */
+static void drop_taken(struct conn *c)
+{
+	if (bytes_left(&c->in) >= c->taken && c->taken > 0)
+		bytes_use(&c->in, held_of(c), c->taken);
+	c->taken = 0;
+}
+
+/* The request of the first n bytes in `in` is whole, with a body behind its head. */
+static void run(struct conn *c, size_t head, size_t body)
+{
+	const uint8_t *p = c->in.p + c->in.at;
+
+	conn_enter(c, CONN_WORK);
+	c->taken = head + body;
+	exchange_run(c, &request, mf_str_of(p + head, body));
+	drop_taken(c);
+}
+
+/* The same after a body that came in pieces. */
+static void run_again(struct conn *c, size_t body)
+{
+	struct request_wrong wrong;
+
+	free(c->chunked);
+	c->chunked = NULL;
+	if (request_parse(&request, c->in.p + c->in.at, c->head, &wrong))
+		run(c, c->head, body);
+	else
+		exchange_refuse(c, wrong.status, wrong.detail);
+}
+
+/* ---------------------------------------------------------------- bodies */
+
+/* All of `in` behind the head is body, so what comes is added to it. */
+static void take_chunks(struct conn *c, uint8_t *p, size_t n)
+{
+	struct chunked *d = c->chunked;
+	size_t body, used = chunked_take(d, p, n, &body);
+
+	if (d->state == CHUNKED_WRONG) {
+		exchange_refuse(c, 400, d->wrong);
+		return;
+	}
+	if (bytes_left(&c->in) - c->head + body > c->most) {
+		exchange_refuse(c, 413, "the body is larger than the service takes");
+		return;
+	}
+	if (!keep(c, p, body))
+		return;
+	if (d->state == CHUNKED_DONE) {
+		body = bytes_left(&c->in) - c->head;
+		if (keep(c, p + used, n - used))
+			run_again(c, body);
+	} else if (c->expects) {
+		c->expects = false;
+		send_continue(c);
+	}
+}
+
+/* The head is whole, and the body comes in chunks; some may be there already. */
+static void begin_chunks(struct conn *c, size_t head)
+{
+	size_t rest = bytes_left(&c->in) - head;
+	uint8_t *copy = malloc(rest > 0 ? rest : 1);
+
+	c->chunked = malloc(sizeof(*c->chunked));
+	if (!c->chunked || !copy) {
+		free(copy);
+		exchange_refuse(c, 503, "the hub has no memory");
+		return;
+	}
+	chunked_open(c->chunked);
+	memcpy(copy, c->in.p + c->in.at + head, rest);
+	c->in.n -= rest;
+	c->head = head;
+	conn_enter(c, CONN_BODY);
+	take_chunks(c, copy, rest);
+	free(copy);
+}
+
+static void begin_length(struct conn *c, size_t head, size_t length)
+{
+	if (bytes_left(&c->in) >= head + length) {
+		run(c, head, length);
+		return;
+	}
+	c->head = head;
+	c->need = head + length;
+	conn_enter(c, CONN_BODY);
+	if (c->expects)
+		send_continue(c);
+	c->expects = false;
+}
+
+/* ------------------------------------------------------------------ heads */
+
+/* Empty lines before a request are let pass (RFC 9112, 2.2). */
+static void skip_empty_lines(struct conn *c)
+{
+	size_t n = 0;
+
+	while (bytes_left(&c->in) >= n + 2 && memcmp(c->in.p + c->in.at + n, "\r\n", 2) == 0)
+		n += 2;
+	if (n > 0)
+		bytes_use(&c->in, held_of(c), n);
+}
+
+/* Of the n bytes that are a head or its beginning. False: it was answered. */
+static bool check_size(struct conn *c, size_t n)
+{
+	const uint8_t *p = c->in.p + c->in.at, *feed = memchr(p, '\n', n);
+	size_t line = feed ? (size_t)(feed - p) : n, most = c->http->input.hub->http.header;
+
+	if (line > LINE_MOST || line > most)
+		exchange_refuse(c, 414, "the first line of the request is too long");
+	else if (n > most)
+		exchange_refuse(c, 431, "the head of the request is too long");
+	else
+		return true;
+	return false;
+}
+
+/* A bad byte is answered as soon as its line is whole, not only when all lines are. */
+static const char *early(const uint8_t *p, size_t n, size_t seen)
+{
+	const uint8_t *end = memrchr(p + seen, '\n', n - seen);
+
+	return end ? request_check_lines(p, (size_t)(end - p) + 1) : NULL;
+}
+
+/* `seen` bytes had come before. */
+static void await_head(struct conn *c, size_t seen)
+{
+	const char *wrong = early(c->in.p + c->in.at, bytes_left(&c->in), seen);
+
+	if (wrong)
+		exchange_refuse(c, 400, wrong);
+	else if (check_size(c, bytes_left(&c->in)))
+		conn_enter(c, CONN_HEAD);
+}
+
+static void take_head(struct conn *c, size_t head)
+{
+	struct request_wrong wrong;
+
+	if (!check_size(c, head))
+		return;
+	if (!request_parse(&request, c->in.p + c->in.at, head, &wrong)) {
+		exchange_refuse(c, wrong.status, wrong.detail);
+		return;
+	}
+	c->minor = (uint8_t)request.minor;
+	c->keep_alive = request.keep_alive;
+	c->bodiless = mf_str_is(request.method, "HEAD");
+	c->expects = request.expects;
+	c->unread = request.chunked || bytes_left(&c->in) - head < request.length;
+	c->taken = c->unread ? 0 : head + (size_t)request.length;
+	if (!exchange_admit(c, &request, &c->most)) {
+		drop_taken(c);
+		return;
+	}
+	c->taken = 0;
+	c->unread = false;
+	if (request.chunked)
+		begin_chunks(c, head);
+	else
+		begin_length(c, head, (size_t)request.length);
+}
+
+void intake(struct conn *c)
+{
+	size_t head, seen = c->seen;
+
+	if (c->phase == CONN_BODY && !c->chunked && bytes_left(&c->in) >= c->need)
+		run_again(c, c->need - c->head);
+	if (c->phase != CONN_IDLE && c->phase != CONN_HEAD)
+		return;
+	skip_empty_lines(c);
+	if (bytes_left(&c->in) == 0)
+		return;
+	c->bodiless = false;
+	head = request_head(c->in.p + c->in.at, bytes_left(&c->in), &c->seen);
+	if (head > 0) {
+		c->seen = 0;
+		take_head(c, head);
+	} else {
+		await_head(c, seen);
+	}
+}
+
+void intake_bytes(struct conn *c, uint8_t *p, size_t n)
+{
+	if (c->phase == CONN_BODY && c->chunked)
+		take_chunks(c, p, n);
+	else if (keep(c, p, n))
+		intake(c);
+}

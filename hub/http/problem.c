@@ -1,0 +1,33 @@
+/* hub/http/problem.c - problem details. */
+#include "hub/http/problem.h"
+
+#include <stdio.h>
+
+#include "hub/http/response.h"
+
+static const struct problem problems[REFUSALS] = {
+	[REFUSED_BUSY] = {503, 1, "the service has more to do than it may queue"},
+	[REFUSED_DOWN] = {503, 5, "the service can't be started at the moment"},
+	[REFUSED_STOPPING] = {503, 5, "the hub is stopping"},
+	[REFUSED_TOO_BIG] = {413, 0, "the request is larger than the service takes"},
+	[REFUSED_LATE] = {504, 0, "the service didn't answer in time"},
+	[REFUSED_FAILED] = {502, 0, "the service failed at this request"},
+	[REFUSED_MEMORY] = {507, 0, "the service needed more memory than it may have"},
+	[REFUSED_DENIED] = {403, 0, "the service asked for what it may not have"},
+	[REFUSED_OPEN] = {503, 10, "the service fails again and again, and isn't tried for a while"},
+};
+
+const struct problem *problem_of(enum refusal why)
+{
+	return &problems[why];
+}
+
+size_t problem_write(const struct problem *problem, const char *event, char to[static PROBLEM_MOST])
+{
+	int n = snprintf(to, PROBLEM_MOST,
+		"{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\","
+		"\"id\":\"%s\"}\n",
+		response_reason(problem->status), problem->status, problem->detail, event);
+
+	return n < 0 ? 0 : (size_t)n < PROBLEM_MOST ? (size_t)n : PROBLEM_MOST - 1;
+}

@@ -1,0 +1,259 @@
+/* hub/http/response.c - heads of answers. */
+#include "hub/http/response.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "hub/http/token.h"
+#include "sys/log.h"
+
+/* --------------------------------------------------------------------- names */
+
+static const struct {
+	unsigned status;
+	const char *reason;
+} reasons[] = {
+	{200, "OK"},
+	{201, "Created"},
+	{202, "Accepted"},
+	{203, "Non-Authoritative Information"},
+	{204, "No Content"},
+	{205, "Reset Content"},
+	{206, "Partial Content"},
+	{300, "Multiple Choices"},
+	{301, "Moved Permanently"},
+	{302, "Found"},
+	{303, "See Other"},
+	{304, "Not Modified"},
+	{307, "Temporary Redirect"},
+	{308, "Permanent Redirect"},
+	{400, "Bad Request"},
+	{401, "Unauthorized"},
+	{402, "Payment Required"},
+	{403, "Forbidden"},
+	{404, "Not Found"},
+	{405, "Method Not Allowed"},
+	{406, "Not Acceptable"},
+	{408, "Request Timeout"},
+	{409, "Conflict"},
+	{410, "Gone"},
+	{411, "Length Required"},
+	{412, "Precondition Failed"},
+	{413, "Content Too Large"},
+	{414, "URI Too Long"},
+	{415, "Unsupported Media Type"},
+	{416, "Range Not Satisfiable"},
+	{417, "Expectation Failed"},
+	{421, "Misdirected Request"},
+	{422, "Unprocessable Content"},
+	{425, "Too Early"},
+	{426, "Upgrade Required"},
+	{428, "Precondition Required"},
+	{429, "Too Many Requests"},
+	{431, "Request Header Fields Too Large"},
+	{451, "Unavailable For Legal Reasons"},
+	{500, "Internal Server Error"},
+	{501, "Not Implemented"},
+	{502, "Bad Gateway"},
+	{503, "Service Unavailable"},
+	{504, "Gateway Timeout"},
+	{505, "HTTP Version Not Supported"},
+	{507, "Insufficient Storage"},
+};
+
+const char *response_reason(unsigned status)
+{
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (reasons[i].status == status)
+			return reasons[i].reason;
+	return "";
+}
+
+bool response_has_body(unsigned status)
+{
+	return status != 204 && status != 304;
+}
+
+/* ---------------------------------------------------------------------- head */
+
+struct text {
+	char *p;
+	size_t n, room;
+};
+
+/* What doesn't fit is left out whole; all that the hub itself says does (see the unit test). */
+static void put(struct text *t, const void *p, size_t n)
+{
+	if (n > t->room - t->n)
+		return;
+	memcpy(t->p + t->n, p, n);
+	t->n += n;
+}
+
+static void put_text(struct text *t, const char *s)
+{
+	put(t, s, strlen(s));
+}
+
+/* Digits by hand: this runs for every answer. */
+static void put_number(struct text *t, uint64_t value)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + value % 10);
+	while ((value /= 10) > 0);
+	put(t, digits + at, sizeof(digits) - at);
+}
+
+static void put_line(struct text *t, const char *name, struct mf_str value)
+{
+	put_text(t, name);
+	put(t, value.p, value.n);
+	put_text(t, "\r\n");
+}
+
+static void put_words(struct text *t, const char *name, const char *value)
+{
+	if (value)
+		put_line(t, name, mf_str_of(value, strlen(value)));
+}
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7), made once a second. */
+static const char *date(int64_t now)
+{
+	static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+	static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug",
+		"Sep", "Oct", "Nov", "Dec"};
+	static int64_t made;
+	static char text[40];
+	time_t seconds = (time_t)now;
+	struct tm t;
+
+	if (now == made && text[0])
+		return text;
+	gmtime_r(&seconds, &t);
+	snprintf(text, sizeof(text), "%s, %02d %s %04d %02d:%02d:%02d GMT", days[t.tm_wday],
+		t.tm_mday, months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+	made = now;
+	return text;
+}
+
+size_t response_head(const struct response *r, char to[static RESPONSE_HEAD_MOST])
+{
+	struct text t = {.p = to, .room = RESPONSE_HEAD_MOST};
+
+	put_text(&t, "HTTP/1.1 ");
+	put_number(&t, r->status);
+	put_words(&t, " ", response_reason(r->status));
+	put_words(&t, "Date: ", date(r->now));
+	put_words(&t, "Mayfly-Event: ", r->event);
+	if (r->content_type.n > 0)
+		put_line(&t, "Content-Type: ", r->content_type);
+	if (response_has_body(r->status)) {
+		put_text(&t, "Content-Length: ");
+		put_number(&t, r->length);
+		put_text(&t, "\r\n");
+	}
+	put_words(&t, "Allow: ", r->allow);
+	put_words(&t, "Accept-Encoding: ", r->coding);
+	if (r->retry_after > 0) {
+		put_text(&t, "Retry-After: ");
+		put_number(&t, r->retry_after);
+		put_text(&t, "\r\n");
+	}
+	if (!r->keep_alive)
+		put_text(&t, "Connection: close\r\n");
+	else if (r->minor == 0)
+		put_text(&t, "Connection: keep-alive\r\n");
+	return t.n;
+}
+
+/* ------------------------------------------------------- what a service may say */
+
+/* Lines that are the hub's: they frame the answer, or name it. */
+static const char *const own[] = {"connection", "content-length", "content-type", "date",
+	"keep-alive", "mayfly-event", "proxy-connection", "te", "trailer", "transfer-encoding",
+	"upgrade"};
+
+#define TYPE_MOST 256u
+
+/* RFC 9110, 5.5: visible bytes, space, tab; also those past ASCII. */
+static bool is_value(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((p[i] < ' ' && p[i] != '\t') || p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static bool is_own(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (token_is(mf_str_of(p, n), own[i]))
+			return true;
+	return false;
+}
+
+/* NULL, or what is wrong with one line, its end not included. */
+static const char *check_line(const uint8_t *p, size_t n)
+{
+	const uint8_t *colon = n > 0 ? memchr(p, ':', n) : NULL;
+	size_t name = colon ? (size_t)(colon - p) : 0;
+
+	if (name == 0)
+		return "it has no name and colon";
+	for (size_t i = 0; i < name; i++)
+		if (!token_has(p[i]))
+			return "its name has a byte that may not stand in one";
+	if (is_own(p, name))
+		return "that is for the hub to say";
+	if (!is_value(colon + 1, n - name - 1))
+		return "its value has a control byte";
+	return NULL;
+}
+
+static bool check_lines(struct mf_str lines, char why[static RESPONSE_WHY_MOST])
+{
+	unsigned number = 1;
+	size_t at = 0;
+
+	for (; at < lines.n; number++) {
+		const uint8_t *p = lines.p + at;
+		const uint8_t *end = memmem(p, lines.n - at, "\r\n", 2);
+		size_t n = end ? (size_t)(end - p) : lines.n - at;
+		const char *wrong = end ? check_line(p, n) : "it doesn't end in CR LF";
+		char text[81];
+
+		if (wrong) {
+			snprintf(why, RESPONSE_WHY_MOST, "its reply's header line %u (\"%s\"): %s",
+				number, log_clean(text, sizeof(text), p, n), wrong);
+			return false;
+		}
+		at += n + 2;
+	}
+	return true;
+}
+
+bool response_allowed(uint32_t status, struct mf_str content_type, struct mf_str lines,
+	size_t body_size, char why[static RESPONSE_WHY_MOST])
+{
+	if (status < 200 || status > 599) {
+		snprintf(why, RESPONSE_WHY_MOST, "its reply's status %u is none from 200 to 599",
+			status);
+		return false;
+	}
+	if ((!response_has_body(status) || status == 205) && body_size > 0) {
+		snprintf(why, RESPONSE_WHY_MOST,
+			"its reply has a body, which status %u doesn't allow", status);
+		return false;
+	}
+	if (content_type.n > TYPE_MOST || !is_value(content_type.p, content_type.n)) {
+		snprintf(why, RESPONSE_WHY_MOST,
+			"its reply's content type is too long or has a control byte");
+		return false;
+	}
+	return check_lines(lines, why);
+}

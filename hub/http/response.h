@@ -1,0 +1,44 @@
+/*
+ * hub/http/response.h - the head of an answer, and what a service may say in one. Pure.
+ */
+#ifndef HUB_HTTP_RESPONSE_H
+#define HUB_HTTP_RESPONSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+#define RESPONSE_HEAD_MOST 1024u /* without the service's own header lines */
+#define RESPONSE_WHY_MOST  256u
+
+struct response {
+	unsigned status;
+	struct mf_str content_type; /* empty: not said */
+	size_t length;              /* of the body, also where HEAD leaves it out */
+	const char *event;          /* for Mayfly-Event */
+	const char *allow;          /* NULL: not said */
+	const char *coding;         /* for Accept-Encoding; NULL: not said */
+	unsigned retry_after;       /* seconds; 0: not said */
+	unsigned minor;             /* of the client's HTTP/1.x */
+	bool keep_alive;
+	int64_t now; /* seconds since 1970 */
+};
+
+/* Writes status line and header lines, but not the empty line that ends them: the service's
+ * own lines go in between. How many bytes. */
+size_t response_head(const struct response *response, char to[static RESPONSE_HEAD_MOST]);
+
+/* Has an answer with this status a body at all? RFC 9110, 6.4.1 */
+bool response_has_body(unsigned status);
+
+/* May a service answer so? `lines` are "Name: value\r\n" each. False: why says what is
+ * wrong, and with which line. */
+bool response_allowed(uint32_t status, struct mf_str content_type, struct mf_str lines,
+	size_t body_size, char why[static RESPONSE_WHY_MOST]);
+
+/* "Not Found"; "" for a status that has no name here. */
+const char *response_reason(unsigned status);
+
+#endif

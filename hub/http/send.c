@@ -1,0 +1,123 @@
+/* hub/http/send.c - answers go out. */
+#include <errno.h>
+#include <sys/uio.h>
+
+#include "hub/http/conn.h"
+#include "hub/http/tls.h"
+#include "hub/hub.h"
+#include "sys/clock.h"
+
+#define PARTS 4
+
+static ssize_t put_plain(struct conn *c, struct iovec *iov, int count)
+{
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = (size_t)count};
+	ssize_t n = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	return n < 0 ? -errno : n;
+}
+
+/* How many bytes the client's side took, 0 too; -errno: it is gone. */
+static ssize_t put(struct conn *c, struct iovec *iov, int count)
+{
+	ssize_t n = c->tls ? tls_write(c->tls, iov, count) : put_plain(c, iov, count);
+
+	return n == -EAGAIN || n == -EINTR ? 0 : n;
+}
+
+/* What isn't taken at once waits in `out`. False: the connection is closed. */
+static bool put_or_keep(struct conn *c, struct iovec *iov, int count)
+{
+	struct bytes_total *held = &c->http->input.hub->held;
+	ssize_t sent = bytes_left(&c->out) == 0 ? put(c, iov, count) : 0;
+	bool kept = sent >= 0;
+
+	for (int i = 0; i < count && kept; i++) {
+		size_t skip = (size_t)sent < iov[i].iov_len ? (size_t)sent : iov[i].iov_len;
+
+		sent -= (ssize_t)skip;
+		if (skip < iov[i].iov_len)
+			kept = bytes_add(&c->out, held, (uint8_t *)iov[i].iov_base + skip,
+				iov[i].iov_len - skip);
+	}
+	if (!kept)
+		conn_close(c);
+	return kept;
+}
+
+/* The answer is out. */
+static void finished(struct conn *c)
+{
+	if (c->keep_alive) {
+		conn_enter(c, CONN_IDLE);
+		if (bytes_left(&c->in) > c->taken || (c->tls && tls_pending(c->tls)))
+			loop_later(c->http->input.hub->loop, &c->resume);
+		return;
+	}
+	/* Closing now with something unread would reset the connection, and take the answer from
+	 * a client that is still sending. */
+	if (!c->unread || c->ended) {
+		conn_close(c);
+		return;
+	}
+	bytes_free(&c->in, &c->http->input.hub->held);
+	shutdown(c->fd, SHUT_WR);
+	conn_enter(c, CONN_LINGER);
+}
+
+void send_answer(struct conn *c, struct response *r, struct mf_str lines, struct mf_str body)
+{
+	struct input *in = &c->http->input;
+	char head[RESPONSE_HEAD_MOST];
+	bool has_body = response_has_body(r->status) && !c->bodiless;
+	struct iovec iov[PARTS];
+
+	if (c->http->stopping || (c->ended && bytes_left(&c->in) <= c->taken))
+		c->keep_alive = false;
+	r->minor = c->minor;
+	r->keep_alive = c->keep_alive;
+	r->length = body.n;
+	r->now = clock_wall_ns() / (int64_t)CLOCK_S;
+	iov[0] = (struct iovec){head, response_head(r, head)};
+	iov[1] = (struct iovec){(void *)(uintptr_t)lines.p, lines.n};
+	iov[2] = (struct iovec){(void *)(uintptr_t) "\r\n", 2};
+	iov[3] = (struct iovec){(void *)(uintptr_t)body.p, has_body ? body.n : 0};
+	c->expects = false;
+	if (!c->keep_alive)
+		c->unread |= bytes_left(&c->in) > c->taken;
+	if (!put_or_keep(c, iov, PARTS)) {
+		in->counts.unsent++;
+		return;
+	}
+	in->counts.replies++;
+	in->counts.bytes_out += has_body ? body.n : 0;
+	in->counts.requests++;
+	if (bytes_left(&c->out) > 0)
+		conn_enter(c, CONN_SEND);
+	else
+		finished(c);
+}
+
+void send_continue(struct conn *c)
+{
+	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct iovec iov = {(void *)(uintptr_t)text, sizeof(text) - 1};
+
+	put_or_keep(c, &iov, 1);
+}
+
+void send_more(struct conn *c)
+{
+	struct iovec iov = {c->out.p + c->out.at, bytes_left(&c->out)};
+	ssize_t n = put(c, &iov, 1);
+
+	if (n < 0) {
+		c->http->input.counts.unsent++;
+		conn_close(c);
+		return;
+	}
+	c->moved += (size_t)n;
+	bytes_use(&c->out, &c->http->input.hub->held, (size_t)n);
+	if (bytes_left(&c->out) == 0 && c->phase == CONN_SEND)
+		finished(c);
+}
