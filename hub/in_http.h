@@ -30,4 +30,7 @@ int in_http_adopt(struct input **input, struct hub *hub, int fd, const struct ht
 int in_http_change(struct input *input, const struct http_options *options, struct router *router,
 	char error[static HTTP_ERROR_MAX]);
 
+/* By what its requests are routed now. */
+const struct router *in_http_router(const struct input *input);
+
 #endif

@@ -238,7 +238,7 @@ static void on_reply(struct task *task, const struct reply *reply)
 	settle(c);
 }
 
-static const struct origin_ops origin = {"tcp", on_reply, on_refuse};
+static const struct origin_ops origin = {.source = "tcp", .reply = on_reply, .refuse = on_refuse};
 
 /* -------------------------------------------------------------------- events */
 

@@ -131,7 +131,7 @@ static void on_refuse(struct task *task, enum refusal why)
 	u->pending--;
 }
 
-static const struct origin_ops origin = {"udp", on_reply, on_refuse};
+static const struct origin_ops origin = {.source = "udp", .reply = on_reply, .refuse = on_refuse};
 
 /* ------------------------------------------------------------------- events */
 
@@ -253,7 +253,8 @@ static void udp_close(struct input *input)
 	free(u);
 }
 
-static const struct input_ops udp_ops = {"udp", udp_stop, udp_busy, udp_close};
+static const struct input_ops udp_ops = {
+	.name = "udp", .stop = udp_stop, .busy = udp_busy, .close = udp_close};
 
 static int tune(struct in_udp *u)
 {

@@ -86,25 +86,12 @@ void service_refused(struct service *service, enum refusal why)
 	service->counts.refused[why]++;
 }
 
-static void make_id(char id[static TASK_ID + 1])
-{
-	static const char digits[] = "0123456789abcdef";
-	uint8_t raw[TASK_ID / 2];
-
-	random_bytes(raw, sizeof(raw));
-	for (size_t i = 0; i < sizeof(raw); i++) {
-		id[2 * i] = digits[raw[i] >> 4];
-		id[2 * i + 1] = digits[raw[i] & 15];
-	}
-	id[TASK_ID] = '\0';
-}
-
 /* What all events have and what comes before the payload. */
 static bool write_start(struct task *task, struct mf_str type, struct mf_str subject)
 {
 	struct event_writer *w = &task->writer;
 
-	make_id(task->id);
+	task_make_id(task->id);
 	return event_span(w, &task->head.id, mf_str_of(task->id, TASK_ID)) &&
 		event_span(w, &task->head.type, type) &&
 		event_span(w, &task->head.subject, subject);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sys/random.h"
+
 #define SPARE_MOST 512u
 
 const char *const refusal_names[REFUSALS] = {
@@ -99,6 +101,19 @@ void task_pool_close(struct task_pool *pool)
 		free(task);
 	}
 	pool->count = 0;
+}
+
+void task_make_id(char id[static TASK_ID + 1])
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t raw[TASK_ID / 2];
+
+	random_bytes(raw, sizeof(raw));
+	for (size_t i = 0; i < sizeof(raw); i++) {
+		id[2 * i] = digits[raw[i] >> 4];
+		id[2 * i + 1] = digits[raw[i] & 15];
+	}
+	id[TASK_ID] = '\0';
 }
 
 size_t task_payload(const struct task *task, void *to, size_t size)

@@ -44,8 +44,13 @@ struct reply {
 	struct mf_str content_type, headers, body;
 };
 
+#define ORIGIN_WHY_MAX 256
+
 struct origin_ops {
 	const char *source; /* "udp" */
+	/* Can this be said in the origin's protocol? False: why says what not, and the life is refused
+	 * whole, before anything is done. NULL: anything can. */
+	bool (*check)(const struct reply *reply, char why[static ORIGIN_WHY_MAX]);
 	/* The life went well; reply is NULL if it gave none. What it points to is gone on return. */
 	void (*reply)(struct task *task, const struct reply *reply);
 	void (*refuse)(struct task *task, enum refusal why);
@@ -90,6 +95,9 @@ struct task_pool {
 struct task *task_get(struct task_pool *pool); /* NULL: no memory */
 void task_put(struct task_pool *pool, struct task *task);
 void task_pool_close(struct task_pool *pool);
+
+/* A random id: of a task, or of an answer that has none. */
+void task_make_id(char id[static TASK_ID + 1]);
 
 /* Copies up to `size` bytes of the payload, from wherever the event lies; how many. */
 size_t task_payload(const struct task *task, void *to, size_t size);

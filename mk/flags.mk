@@ -38,6 +38,18 @@ endif
 
 GUEST_CFLAGS := @libos/cflags $(WARN) $(HERE) -iquote . -Ilibos
 
+# HTTP's parser: C sources of a Debian package that is installed, or unpacked by mk/need.sh
+LLHTTP := $(firstword $(patsubst %/llhttp/api.c,%,$(wildcard /usr/share/llhttp/api.c \
+	build/need/llhttp/usr/share/llhttp/api.c)))
+ifeq ($(LLHTTP),)
+ifneq ($(filter-out clean help format check-format check-layers,$(or $(MAKECMDGOALS),all)),)
+$(error llhttp is missing. ./run and ./test unpack it into build/ without installing it; or type: \
+	sudo apt-get install --no-install-recommends node-llhttp)
+endif
+endif
+LLHTTP_FLAGS := -isystem $(LLHTTP)/include -DLLHTTP_STRICT_MODE=1
+HOST_CFLAGS += $(LLHTTP_FLAGS)
+
 LIBS_CLI    := -lcyaml -lyaml -lsodium -ljansson
 LIBS_HUB    := -lcyaml -lyaml -lsodium -ljansson -lseccomp
 LIBS_TEST   := -lcmocka -lcyaml -lyaml -lsodium -ljansson -lseccomp

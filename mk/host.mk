@@ -30,9 +30,20 @@ endef
 $(foreach l,$(LAYERS_HOST),$(if $(call layer-src,$(l)),$(eval $(call archive-rule,$(l),$(call layer-src,$(l))))))
 -include $(patsubst %.o,%.d,$(call host-object,$(HOST_SRC)))
 
+# llhttp, which the hub is linked with: generated code, compiled as it is
+LLHTTP_OBJ := $(B)/host/llhttp/llhttp.o $(B)/host/llhttp/api.o $(B)/host/llhttp/http.o
+$(B)/host/llhttp/%.o: $(LLHTTP)/llhttp/%.c mk/flags.mk
+	@mkdir -p $(@D)
+	$(call say,cc,llhttp/$*.c)
+	$(Q)$(CC) -std=gnu11 $(CFLAGS) $(LLHTTP_FLAGS) -I$(LLHTTP)/include/llhttp -w -c $< -o $@
+$(eval $(call list-rule,$(B)/host/llhttp.objects,$(LLHTTP)))
+$(B)/host/llhttp.a: $(LLHTTP_OBJ) $(B)/host/llhttp.objects
+	$(call say,ar,$@)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $(LLHTTP_OBJ)
+
 # --- programs: their main file and the layers that LAYERS lets them use
 CLI_LIBS    := $(foreach l,cli monitor image wire sys base,$(call host-archive,$(l)))
-HUB_LIBS    := $(foreach l,hub store image wire sys base,$(call host-archive,$(l)))
+HUB_LIBS    := $(foreach l,hub store image wire sys base,$(call host-archive,$(l))) $(B)/host/llhttp.a
 WORKER_LIBS := $(foreach l,monitor image wire sys base,$(call host-archive,$(l)))
 
 PROGRAMS := $(if $(wildcard cli/main.c),$(B)/mayfly) $(if $(wildcard hub/main.c),$(B)/mayflyd) \
@@ -106,7 +117,7 @@ $(SAN_LINKS):
 TEST_SRC := $(sort $(shell [ ! -d tests/unit ] || find tests/unit -name '*_test.c'))
 TESTS := $(TEST_SRC:%.c=$(B)/%)
 test-libs = $(foreach l,$(filter cli hub,$(word 3,$(subst /, ,$(1)))) store monitor image wire sys base,\
-	$(call host-archive,$(l)))
+	$(call host-archive,$(l))) $(B)/host/llhttp.a
 TEST_OBJ := $(TEST_SRC:%.c=$(B)/host/%.o)
 # helpers that several tests share: any other .c file in a directory of tests, and those of other
 # directories that a test names: /* with: tests/unit/libos/guest.c */

@@ -12,6 +12,7 @@ PACKAGES_BUILD=(
 	"libjansson-dev:-o json"
 	"libseccomp-dev:tests hold our seccomp programs against its own"
 	"musl-tools:the worker's C library, which starts fast"
+	"libssl-dev:TLS"
 )
 PACKAGES_RUN=(
 	"bind9-dnsutils:dig, which asks the dns service"
@@ -118,4 +119,9 @@ build() {
 	make -j"$(nproc)" "$@" >"$log" 2>&1 && return
 	grep -v '^  ' "$log" | tail -n 60 >&2
 	return 1
+}
+
+# llhttp, HTTP's parser, is three C files in a package that would bring all of nodejs along.
+borrow_llhttp() {
+	[ -e /usr/share/llhttp/api.c ] || { mkdir -p build && borrow node-llhttp build/need/llhttp; }
 }

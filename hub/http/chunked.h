@@ -6,6 +6,7 @@
 #define HUB_HTTP_CHUNKED_H
 
 #include <llhttp/llhttp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -302,7 +302,10 @@ static void too_late(struct conn *c)
 	switch ((enum conn_phase)c->phase) {
 	case CONN_HEAD: exchange_refuse(c, 408, "the head of the request took too long"); break;
 	case CONN_BODY: exchange_refuse(c, 408, "the body of the request took too long"); break;
-	case CONN_SEND: c->http->input.counts.unsent++; conn_close(c); break;
+	case CONN_SEND:
+		c->http->input.counts.unsent++;
+		conn_close(c);
+		break;
 	default: conn_close(c);
 	}
 	c->holds--;

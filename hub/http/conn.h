@@ -44,19 +44,19 @@ struct conn {
 	int fd;                   /* -1: closed, and here only for its task */
 	uint32_t events;
 	uint8_t phase, minor, holds;
-	bool ended;      /* the client sends no more */
-	bool keep_alive; /* after the answer at hand */
-	bool unread;     /* of the request at hand something was not read */
-	bool bodiless;   /* it is HEAD */
-	bool expects;    /* the client waits for 100 Continue */
+	bool ended;        /* the client sends no more */
+	bool keep_alive;   /* after the answer at hand */
+	bool unread;       /* of the request at hand something was not read */
+	bool bodiless;     /* it is HEAD */
+	bool expects;      /* the client waits for 100 Continue */
 	uint64_t since_ns; /* in this phase */
 	size_t moved;      /* bytes, since then */
 	struct bytes in, out;
-	size_t seen; /* request_head: bytes of `in` that were looked at */
-	size_t taken; /* CONN_WORK: bytes of `in` that are the request at work */
-	size_t head; /* CONN_BODY: bytes of the head, at the front of `in` */
-	size_t need; /* CONN_BODY: bytes with the body, where a length was given */
-	size_t most; /* CONN_BODY: that the body may have */
+	size_t seen;             /* request_head: bytes of `in` that were looked at */
+	size_t taken;            /* CONN_WORK: bytes of `in` that are the request at work */
+	size_t head;             /* CONN_BODY: bytes of the head, at the front of `in` */
+	size_t need;             /* CONN_BODY: bytes with the body, where a length was given */
+	size_t most;             /* CONN_BODY: that the body may have */
 	struct chunked *chunked; /* CONN_BODY: the body comes in chunks */
 	struct tls *tls;         /* NULL: it is plain */
 	unsigned peer_n;

@@ -14,7 +14,8 @@ static const struct problem problems[REFUSALS] = {
 	[REFUSED_FAILED] = {502, 0, "the service failed at this request"},
 	[REFUSED_MEMORY] = {507, 0, "the service needed more memory than it may have"},
 	[REFUSED_DENIED] = {403, 0, "the service asked for what it may not have"},
-	[REFUSED_OPEN] = {503, 10, "the service fails again and again, and isn't tried for a while"},
+	[REFUSED_OPEN] = {503, 10,
+		"the service fails again and again, and isn't tried for a while"},
 };
 
 const struct problem *problem_of(enum refusal why)

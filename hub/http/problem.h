@@ -19,7 +19,8 @@ struct problem {
 };
 
 /* How many bytes. */
-size_t problem_write(const struct problem *problem, const char *event, char to[static PROBLEM_MOST]);
+size_t problem_write(
+	const struct problem *problem, const char *event, char to[static PROBLEM_MOST]);
 
 /* Why a service didn't answer, in HTTP's words. */
 const struct problem *problem_of(enum refusal why);

@@ -41,6 +41,8 @@ const char *request_check_lines(const uint8_t *p, size_t n)
 			return "a line of the head doesn't end in CR LF";
 		if (!first && (*line == ' ' || *line == '\t'))
 			return "a header line is folded, or begins with space";
+		if (!first && *line != '\r' && !token_has(*line))
+			return "a header line has no name";
 		wrong = check_line(line, (size_t)(feed - 1 - line));
 		if (wrong)
 			return wrong;
@@ -90,8 +92,7 @@ static bool take_first_line(
 	const char *what;
 
 	if (!two)
-		return refuse(
-			wrong, 400, "the first line isn't a method, a target and a version");
+		return refuse(wrong, 400, "the first line isn't a method, a target and a version");
 	r->method = mf_str_of(p, (size_t)(one - p));
 	if (!check_version(r, mf_str_of(two + 1, (size_t)(end - two - 1)), wrong) ||
 		!check_method(r, wrong))
@@ -171,14 +172,14 @@ static const struct {
 	{HPE_INVALID_CONSTANT, {501, "this method is not known here"}},
 	{HPE_INVALID_HEADER_TOKEN, {400, "a header line has a byte that may not stand there"}},
 	{HPE_UNEXPECTED_CONTENT_LENGTH,
-		{400, "there is more than one length: Content-Length twice, or with "
-		      "Transfer-Encoding"}},
+		{400,
+			"there is more than one length: Content-Length twice, or with "
+			"Transfer-Encoding"}},
 	{HPE_INVALID_CONTENT_LENGTH, {400, "Content-Length isn't a number, or is too large"}},
 	{HPE_INVALID_TRANSFER_ENCODING, {501, "the only Transfer-Encoding known here is chunked"}},
 };
 
-static bool run_parser(
-	struct request *r, const uint8_t *p, size_t n, struct request_wrong *wrong)
+static bool run_parser(struct request *r, const uint8_t *p, size_t n, struct request_wrong *wrong)
 {
 	struct parse s = {.request = r};
 	llhttp_errno_t error;
@@ -283,8 +284,7 @@ static bool take_content(struct request *r, struct request_wrong *wrong)
 	return true;
 }
 
-bool request_parse(
-	struct request *request, const uint8_t *p, size_t n, struct request_wrong *wrong)
+bool request_parse(struct request *request, const uint8_t *p, size_t n, struct request_wrong *wrong)
 {
 	const char *what = request_check_lines(p, n);
 

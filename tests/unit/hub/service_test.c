@@ -51,7 +51,7 @@ static void on_refuse(struct task *task, enum refusal why)
 	seen.refused[why]++;
 }
 
-static const struct origin_ops origin = {"test", on_reply, on_refuse};
+static const struct origin_ops origin = {.source = "test", .reply = on_reply, .refuse = on_refuse};
 
 static void open_hub(const char *how)
 {

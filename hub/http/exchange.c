@@ -1,0 +1,294 @@
+/* hub/http/exchange.c - a request becomes a page or an event, and gets its answer. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/http/conn.h"
+#include "hub/http/problem.h"
+#include "hub/http/router.h"
+#include "hub/http/token.h"
+#include "hub/hub.h"
+#include "sys/clock.h"
+
+#define PAGE_BODY_MOST 65536u
+#define VALUE_MOST     8192u /* of a header that a guest gets */
+
+/* What OPTIONS * says; what a path allows, its routes say. */
+#define METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+/* ------------------------------------------------------------------- answers */
+
+static const struct mf_str nothing = {NULL, 0};
+
+/* Sends `r` with problem details as its body. */
+static void answer_problem(struct conn *c, const struct problem *p, struct response *r)
+{
+	char text[PROBLEM_MOST], id[TASK_ID + 1];
+
+	if (!r->event) {
+		task_make_id(id);
+		r->event = id;
+	}
+	r->status = p->status;
+	r->retry_after = p->retry_after;
+	r->content_type = MF_STR(PROBLEM_TYPE);
+	send_answer(c, r, nothing, mf_str_of(text, problem_write(p, r->event, text)));
+	r->event = NULL;
+}
+
+/* What makes the request impossible, and all that comes behind it on this connection. */
+void exchange_refuse(struct conn *c, unsigned status, const char *detail)
+{
+	const struct problem p = {.status = status, .detail = detail};
+	struct response r = {0};
+
+	c->keep_alive = false;
+	c->unread = true;
+	c->http->input.counts.bad++;
+	answer_problem(c, &p, &r);
+}
+
+/* What is wrong with this request only. */
+static bool turn_away(
+	struct conn *c, unsigned status, const char *detail, const char *allow, const char *coding)
+{
+	const struct problem p = {.status = status, .detail = detail};
+	struct response r = {.allow = allow, .coding = coding};
+
+	if (c->unread) /* its body isn't waited for */
+		c->keep_alive = false;
+	c->http->input.counts.bad++;
+	answer_problem(c, &p, &r);
+	return false;
+}
+
+static bool answer_options(struct conn *c, const char *allow)
+{
+	struct response r = {.status = 204, .allow = allow};
+	char id[TASK_ID + 1];
+
+	if (c->unread)
+		c->keep_alive = false;
+	task_make_id(id);
+	r.event = id;
+	send_answer(c, &r, nothing, nothing);
+	return false;
+}
+
+/* -------------------------------------------------------------------- routes */
+
+/* NULL: the request was answered. */
+static const struct route *find(struct conn *c, const struct request *request)
+{
+	char allow[ROUTER_ALLOW_MAX] = "";
+	const struct route *route;
+	enum router_result found;
+
+	if (request->path.p[0] == '*') {
+		answer_options(c, METHODS);
+		return NULL;
+	}
+	found = router_find(
+		c->http->router, request->host, request->method, request->path, &route, allow);
+	if (found == ROUTER_FOUND)
+		return route;
+	if (found == ROUTER_NO_PATH)
+		turn_away(c, 404, "nothing is here", NULL, NULL);
+	else if (mf_str_is(request->method, "OPTIONS"))
+		answer_options(c, allow);
+	else
+		turn_away(c, 405, "this path has other methods", allow, NULL);
+	return NULL;
+}
+
+static bool names_header(const struct route *route, const char *lower)
+{
+	for (unsigned i = 0; i < route->headers_count; i++)
+		if (token_is(mf_str_of(route->headers[i], strlen(route->headers[i])), lower))
+			return true;
+	return false;
+}
+
+bool exchange_admit(struct conn *c, const struct request *request, size_t *most)
+{
+	const struct route *route = find(c, request);
+
+	if (!route)
+		return false;
+	*most = route->service ? route->service->note.event_bytes : PAGE_BODY_MOST;
+	if (request->length > *most) {
+		if (route->service)
+			service_refused(route->service, REFUSED_TOO_BIG);
+		return turn_away(c, 413, "the body is larger than the service takes", NULL, NULL);
+	}
+	/* Nobody here decodes a body; who gets it as it is must be able to see that. */
+	if (request->content_encoding.p && !token_is(request->content_encoding, "identity") &&
+		!names_header(route, "content-encoding"))
+		return turn_away(c, 415, "the service takes no Content-Encoding", NULL, "identity");
+	return true;
+}
+
+/* -------------------------------------------------------------------- pages */
+
+static void answer_page(struct conn *c, const struct route *route, const struct request *request,
+	struct mf_str body)
+{
+	const struct page_request asked = {request->method, request->path, request->query, body};
+	struct page_reply reply = {.status = 200, .content_type = "text/plain"};
+	char *text = NULL, id[TASK_ID + 1];
+	size_t n = 0;
+	struct response r = {.event = id};
+	bool written;
+
+	reply.body = open_memstream(&text, &n);
+	if (!reply.body) {
+		turn_away(c, 500, "the hub has no memory", NULL, NULL);
+		return;
+	}
+	route->page(c->http->input.hub, &asked, &reply);
+	written = !ferror(reply.body);
+	if (fclose(reply.body) != 0 || !written) {
+		turn_away(c, 500, "the page could not be written", NULL, NULL);
+	} else {
+		task_make_id(id);
+		r.status = reply.status;
+		r.content_type = mf_str_of(reply.content_type, strlen(reply.content_type));
+		send_answer(c, &r, nothing, mf_str_of(text, n));
+	}
+	free(text);
+}
+
+/* ------------------------------------------------------------------- events */
+
+static void on_reply(struct task *task, const struct reply *reply)
+{
+	struct conn *c = task->context;
+	struct response r = {.status = 204, .event = task->id};
+
+	if (reply) {
+		r.status = reply->status;
+		r.content_type = reply->content_type;
+	}
+	if (c->fd < 0)
+		c->http->input.counts.unsent++;
+	else
+		send_answer(c, &r, reply ? reply->headers : nothing, reply ? reply->body : nothing);
+	c->holds--;
+	conn_settle(c);
+}
+
+static void on_refuse(struct task *task, enum refusal why)
+{
+	struct conn *c = task->context;
+	struct response r = {.event = task->id};
+
+	if (c->fd < 0)
+		c->http->input.counts.unsent++;
+	else
+		answer_problem(c, problem_of(why), &r);
+	c->holds--;
+	conn_settle(c);
+}
+
+static bool on_check(const struct reply *reply, char why[static ORIGIN_WHY_MAX])
+{
+	_Static_assert(ORIGIN_WHY_MAX >= RESPONSE_WHY_MOST, "room for why");
+	return response_allowed(
+		reply->status, reply->content_type, reply->headers, reply->body.n, why);
+}
+
+static const struct origin_ops origin = {
+	.source = "http", .reply = on_reply, .refuse = on_refuse, .check = on_check};
+
+/* Several headers of one name are one, with commas (RFC 9110, 5.3), or semicolons for Cookie
+ * (RFC 6265, 5.4). False: it doesn't fit. */
+static bool write_attribute(struct task *task, const struct request *request, const char *name)
+{
+	static uint8_t joined[VALUE_MOST];
+	char lower[64];
+	size_t n = strlen(name), used = 0;
+	unsigned next = 0;
+	struct mf_str value, more;
+
+	if (n >= sizeof(lower))
+		return false;
+	for (size_t i = 0; i <= n; i++)
+		lower[i] = (char)mf_lower((uint8_t)name[i]);
+	value = request_header(request, lower, &next);
+	if (!value.p)
+		return true;
+	while ((more = request_header(request, lower, &next)).p) {
+		const char *separator = strcmp(lower, "cookie") == 0 ? "; " : ", ";
+
+		if (value.n + 2 + more.n > sizeof(joined))
+			return false;
+		if (used == 0)
+			memcpy(joined, value.p, value.n);
+		memcpy(joined + value.n, separator, 2);
+		memcpy(joined + value.n + 2, more.p, more.n);
+		used = value.n + 2 + more.n;
+		value = mf_str_of(joined, used);
+	}
+	return event_attribute(&task->writer, mf_str_of(name, n), value);
+}
+
+/* False: it doesn't fit. */
+static bool write_event(struct task *task, struct conn *c, const struct route *route,
+	const struct request *request, struct mf_str body)
+{
+	struct event_writer *w = &task->writer;
+	uint8_t *to;
+	size_t room;
+
+	if (!event_span(w, &task->head.method, request->method) ||
+		!event_span(w, &task->head.query, request->query) ||
+		!event_span(w, &task->head.peer, mf_str_of(c->peer, c->peer_n)) ||
+		!event_span(w, &task->head.content_type, request->content_type))
+		return false;
+	for (unsigned i = 0; i < route->headers_count; i++)
+		if (!write_attribute(task, request, route->headers[i]))
+			return false;
+	to = event_payload_room(w, &room);
+	if (body.n > room)
+		return false;
+	if (body.n > 0)
+		memcpy(to, body.p, body.n);
+	event_payload_set(w, body.n);
+	return true;
+}
+
+static void make_event(struct conn *c, const struct route *route, const struct request *request,
+	struct mf_str body)
+{
+	struct response r = {0};
+	enum refusal why;
+	struct task *task = service_begin(
+		route->service, MF_SOURCE_HTTP, MF_STR("http.request"), request->path, &why);
+
+	c->http->input.counts.events++;
+	if (task && !write_event(task, c, route, request, body)) {
+		service_cancel(task);
+		task = NULL;
+		why = REFUSED_TOO_BIG;
+	}
+	if (!task) {
+		service_refused(route->service, why);
+		answer_problem(c, problem_of(why), &r);
+		return;
+	}
+	task->origin = &origin;
+	task->context = c;
+	c->holds++;
+	service_submit(task);
+}
+
+void exchange_run(struct conn *c, const struct request *request, struct mf_str body)
+{
+	const struct route *route = find(c, request); /* again: routes may have changed */
+
+	if (!route)
+		return;
+	if (route->service)
+		make_event(c, route, request, body);
+	else
+		answer_page(c, route, request, body);
+}
