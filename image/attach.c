@@ -11,6 +11,7 @@
 #include "abi/guest.h"
 #include "image/attach.h"
 #include "image/bundle.h"
+#include "image/directory.h"
 #include "sys/fd.h"
 
 #define ATTACH_BYTES_MAX ((size_t)(MF_ADDR_DATA_END - MF_ADDR_DATA))
@@ -18,10 +19,14 @@
 struct packing {
 	const char *data_word, *config_word; /* how they are asked for, for messages */
 	struct bundle_item *items;
-	size_t count;
+	struct owned *owned; /* as many */
+	size_t count, room;
 	bool from_yaml;
-	char **names;     /* owned by item */
-	uint8_t **values; /* owned by item, NULL where borrowed */
+};
+
+struct owned {
+	char *name;
+	uint8_t *value; /* NULL where it is borrowed */
 };
 
 int attach_read(const char *path, size_t max, uint8_t **out, size_t *out_size)
@@ -66,6 +71,27 @@ static bool satisfied(const struct packing *p, const char *entry)
 	return false;
 }
 
+/* Room for one more item. */
+static bool grow(struct packing *p)
+{
+	size_t room = p->room > 0 ? p->room * 2 : 16;
+	struct bundle_item *items;
+	struct owned *owned;
+
+	if (p->count < p->room)
+		return true;
+	items = reallocarray(p->items, room, sizeof *items);
+	if (items != NULL)
+		p->items = items;
+	owned = reallocarray(p->owned, room, sizeof *owned);
+	if (owned != NULL)
+		p->owned = owned;
+	if (items == NULL || owned == NULL)
+		return false;
+	p->room = room;
+	return true;
+}
+
 static int add(struct packing *p, enum mf_data_kind kind, const char *name, uint8_t *owned,
 	const void *value, size_t n, char error[ATTACH_ERROR_MAX])
 {
@@ -76,13 +102,12 @@ static int add(struct packing *p, enum mf_data_kind kind, const char *name, uint
 		free(owned);
 		return -EINVAL;
 	}
-	copy = strdup(name);
+	copy = grow(p) ? strdup(name) : NULL;
 	if (copy == NULL) {
 		free(owned);
 		return -ENOMEM;
 	}
-	p->names[p->count] = copy;
-	p->values[p->count] = owned;
+	p->owned[p->count] = (struct owned){copy, owned};
 	p->items[p->count++] = (struct bundle_item){kind, copy, value, n};
 	return 0;
 }
@@ -96,6 +121,10 @@ const char *attach_name(const struct manifest *m, const char *arg, char to[stati
 		snprintf(to, 256, "%.*s", (int)(equals - arg), arg);
 		return equals + 1;
 	}
+	if (directory_is(arg)) {
+		snprintf(to, 256, ".");
+		return arg;
+	}
 	snprintf(path, sizeof path, "%s", arg);
 	snprintf(to, 256, "%s", basename(path));
 	if (!listed(m->data, m->data_count, to) && m->data_count == 1 && !strchr(m->data[0], '*'))
@@ -103,15 +132,85 @@ const char *attach_name(const struct manifest *m, const char *arg, char to[stati
 	return arg;
 }
 
+static int add_file(struct packing *p, const char *arg, const char *name, const char *path,
+	char error[ATTACH_ERROR_MAX])
+{
+	uint8_t *bytes;
+	size_t n;
+	int rc = attach_read(path, ATTACH_BYTES_MAX, &bytes, &n);
+
+	if (rc < 0) {
+		snprintf(error, ATTACH_ERROR_MAX, "%s \"%s\": can't read \"%s\": %s", p->data_word,
+			arg, path, strerror(-rc));
+		return rc;
+	}
+	return add(p, MF_DATA_FILE, name, bytes, bytes, n, error);
+}
+
+struct directory {
+	struct packing *packing;
+	const struct manifest *manifest;
+	const char *arg, *prefix; /* before the names of its files; "." for none */
+	size_t taken;
+	char *error;
+};
+
+static int add_found(void *context, const char *below, const char *path)
+{
+	struct directory *d = context;
+	bool bare = strcmp(d->prefix, ".") == 0;
+	char name[256];
+
+	if (snprintf(name, sizeof name, "%s%s%s", bare ? "" : d->prefix, bare ? "" : "/", below) >=
+			(int)sizeof name ||
+		!manifest_data_name(name)) {
+		snprintf(d->error, ATTACH_ERROR_MAX,
+			"%s \"%s\": \"%s\": a file can't be attached under this name",
+			d->packing->data_word, d->arg, path);
+		return -EINVAL;
+	}
+	if (!listed(d->manifest->data, d->manifest->data_count, name))
+		return 0;
+	d->taken++;
+	return add_file(d->packing, d->arg, name, path, d->error);
+}
+
+static const char *walk_error(int rc)
+{
+	return rc == -EINVAL   ? "neither a file nor a directory"
+		: rc == -ELOOP ? "a link to a directory: attach that directory by itself"
+			       : strerror(-rc);
+}
+
+/* All files below it that the manifest lists. */
+static int add_directory(struct packing *p, const struct manifest *m, const char *arg,
+	const char *prefix, const char *path, char error[ATTACH_ERROR_MAX])
+{
+	struct directory d = {p, m, arg, prefix, 0, error};
+	char where[256] = "";
+	int rc;
+
+	error[0] = '\0';
+	rc = directory_walk(path, add_found, &d, where);
+	if (rc < 0 && error[0] == '\0')
+		snprintf(error, ATTACH_ERROR_MAX, "%s \"%s\": \"%s\": %s", p->data_word, arg, where,
+			walk_error(rc));
+	if (rc == 0 && d.taken == 0) {
+		snprintf(error, ATTACH_ERROR_MAX, "%s \"%s\": it holds no file that %s takes",
+			p->data_word, arg, m->name);
+		rc = -EINVAL;
+	}
+	return rc;
+}
+
 static int add_data(
 	struct packing *p, const struct manifest *m, const char *arg, char error[ATTACH_ERROR_MAX])
 {
 	char name[256];
 	const char *path = attach_name(m, arg, name);
-	uint8_t *bytes;
-	size_t n;
-	int rc;
 
+	if (directory_is(path))
+		return add_directory(p, m, arg, name, path, error);
 	if (!listed(m->data, m->data_count, name)) {
 		snprintf(error, ATTACH_ERROR_MAX,
 			"%s \"%s\": %s takes no data of the name '%s': %s%s", p->data_word, arg,
@@ -120,13 +219,7 @@ static int add_data(
 			m->data_count == 0 ? "" : m->data[0]);
 		return -EINVAL;
 	}
-	rc = attach_read(path, ATTACH_BYTES_MAX, &bytes, &n);
-	if (rc < 0) {
-		snprintf(error, ATTACH_ERROR_MAX, "%s \"%s\": can't read \"%s\": %s", p->data_word,
-			arg, path, strerror(-rc));
-		return rc;
-	}
-	return add(p, MF_DATA_FILE, name, bytes, bytes, n, error);
+	return add_file(p, arg, name, path, error);
 }
 
 static int add_config(
@@ -183,18 +276,13 @@ static int add_defaults(struct packing *p, const struct manifest *m, char error[
 int attach_make(const struct manifest *manifest, const struct attach_args *args, uint8_t **out,
 	size_t *out_size, char error[ATTACH_ERROR_MAX])
 {
-	size_t most = (size_t)args->data_count + args->config_count + manifest->config_count + 1;
 	struct packing p = {.data_word = args->from_yaml ? "data:" : "--data",
 		.config_word = args->from_yaml ? "config:" : "--config",
-		.from_yaml = args->from_yaml,
-		.items = calloc(most, sizeof *p.items),
-		.names = calloc(most, sizeof *p.names),
-		.values = calloc(most, sizeof *p.values)};
-	int rc = p.items == NULL || p.names == NULL || p.values == NULL ? -ENOMEM : 0;
+		.from_yaml = args->from_yaml};
+	int rc = 0;
 
 	*out = NULL;
 	*out_size = 0;
-	snprintf(error, ATTACH_ERROR_MAX, "not enough memory");
 	for (unsigned i = 0; rc == 0 && i < args->data_count; i++)
 		rc = add_data(&p, manifest, args->data[i], error);
 	for (unsigned i = 0; rc == 0 && i < args->config_count; i++)
@@ -208,12 +296,13 @@ int attach_make(const struct manifest *manifest, const struct attach_args *args,
 				"attached data is over %zu MiB: attach less",
 				ATTACH_BYTES_MAX >> 20);
 	}
+	if (rc == -ENOMEM)
+		snprintf(error, ATTACH_ERROR_MAX, "not enough memory");
 	for (size_t i = 0; i < p.count; i++) {
-		free(p.names[i]);
-		free(p.values[i]);
+		free(p.owned[i].name);
+		free(p.owned[i].value);
 	}
 	free(p.items);
-	free(p.names);
-	free(p.values);
+	free(p.owned);
 	return rc;
 }

@@ -15,7 +15,9 @@
 #define ATTACH_ERROR_MAX 512
 
 struct attach_args {
-	const char *const *data; /* NAME=FILE, or FILE, whose name is its basename */
+	/* NAME=FILE, or FILE, whose name is its basename. NAME=DIRECTORY: every file below it that
+	 * the manifest lists, as NAME/css/site.css; DIRECTORY, or .=DIRECTORY: without NAME. */
+	const char *const *data;
 	unsigned data_count;
 	const char *const *config; /* KEY=VALUE */
 	unsigned config_count;
@@ -30,7 +32,8 @@ struct attach_args {
 int attach_make(const struct manifest *manifest, const struct attach_args *args, uint8_t **out,
 	size_t *out_size, char error[ATTACH_ERROR_MAX]);
 
-/* The name under which one of args->data is attached, into to[]; returns its file. */
+/* The name under which one of args->data is attached, into to[], "." for a directory; returns its
+ * file. */
 const char *attach_name(const struct manifest *manifest, const char *arg, char to[static 256]);
 
 /* Reads a file, or stdin if path is "-", of at most max bytes. *out is malloc'ed, never NULL

@@ -105,7 +105,11 @@ int manifest_parse(struct manifest *manifest, struct mf_str text, const char *wh
 	char error[MANIFEST_ERROR_MAX]);
 void manifest_free(struct manifest *manifest);
 
-/* Does a file of this name fit this entry of `data`: the same name, or a pattern ("*.zone")? */
+/* May a file be attached under this name? Parts between slashes, none empty or beginning with a dot;
+ * any printable characters but '=' and '\\'. */
+bool manifest_data_name(const char *name);
+/* Does a file of this name fit this entry of `data`: the same name, or a pattern ("*.zone"), whose
+ * '*' stands for slashes too? */
 bool manifest_data_fits(const char *entry, const char *name);
 
 #endif

@@ -275,15 +275,28 @@ static bool is_file_name(const char *name)
 	return name[0] != '.' && name[strspn(name, LETTERS CAPITALS DIGITS "._-")] == '\0';
 }
 
+bool manifest_data_name(const char *name)
+{
+	for (const char *p = name; *p; p++) {
+		bool begins = p == name || p[-1] == '/';
+
+		if ((begins && (*p == '.' || *p == '/')) || (uint8_t)*p < ' ' || *p == 0x7f ||
+			*p == '=' || *p == '\\')
+			return false;
+	}
+	return name[0] != '\0' && name[strlen(name) - 1] != '/';
+}
+
 /* A file's name, or a pattern of one with '*' in it. */
 static bool is_data_entry(const char *name)
 {
-	return name[0] != '.' && name[strspn(name, LETTERS CAPITALS DIGITS "._-*")] == '\0';
+	return manifest_data_name(name) &&
+		name[strspn(name, LETTERS CAPITALS DIGITS "._-*/")] == '\0';
 }
 
 bool manifest_data_fits(const char *entry, const char *name)
 {
-	return is_file_name(name) && fnmatch(entry, name, FNM_PERIOD) == 0;
+	return manifest_data_name(name) && fnmatch(entry, name, FNM_PERIOD) == 0;
 }
 
 static bool is_anything(const char *name)
@@ -327,7 +340,7 @@ static int check_lists(const struct reading *r, const struct manifest *m)
 		{"calls", "a service's name: [a-z][a-z0-9-]*", m->calls, m->calls_count,
 			is_service_name},
 		{"upstream", "a subject", m->upstream, m->upstream_count, is_anything},
-		{"data", "a name of letters, digits, '.', '_' and '-', or '*' for any of them",
+		{"data", "a name of letters, digits, '.', '_', '-' and '/', or '*' for any of them",
 			m->data, m->data_count, is_data_entry},
 	};
 

@@ -154,7 +154,20 @@ static void test_data_patterns(void **state)
 	assert_true(manifest_data_fits("*.zone", "example.test.zone"));
 	assert_false(manifest_data_fits("*.zone", "example.test"));
 	assert_false(manifest_data_fits("*", ".hidden"));
-	assert_false(manifest_data_fits("*", "a/b"));
+	assert_true(manifest_data_fits("*", "a/b"));
+	assert_true(manifest_data_fits("*.zone", "more/example.zone"));
+	assert_true(manifest_data_fits("css/*", "css/a b.css"));
+	assert_true(manifest_data_fits("*", "caf\xc3\xa9"));
+	assert_false(manifest_data_fits("css/*", "css"));
+	assert_false(manifest_data_fits("*", "a/.hidden"));
+	assert_false(manifest_data_fits("*", "../a"));
+	assert_false(manifest_data_fits("*", "/a"));
+	assert_false(manifest_data_fits("*", "a//b"));
+	assert_false(manifest_data_fits("*", "a/"));
+	assert_false(manifest_data_fits("*", ""));
+	assert_false(manifest_data_fits("*", "a=b"));
+	assert_false(manifest_data_fits("*", "a\\b"));
+	assert_false(manifest_data_fits("*", "a\nb"));
 }
 
 /* ----------------------------------------------------------------- errors */
