@@ -34,7 +34,7 @@ static const char usage[] =
 	"one\n"
 	"  --tcp ADDRESS        the same for messages with their length in front\n"
 	"                       (neither: 127.0.0.1:0 for each trigger that the service has)\n"
-	"  --data [NAME=]FILE   attach a file\n"
+	"  --data [NAME=]FILE   attach a file, or all files below a directory\n"
 	"  --config KEY=VALUE   attach a setting\n"
 	"  --name NAME          instead of the image's own\n"
 	"  --backend auto|kvm|process   --birth pooled|fresh   --core auto|any|hub|N\n"

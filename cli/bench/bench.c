@@ -21,7 +21,7 @@ static const char usage[] =
 	"  --threads T             (default 1)\n"
 	"  --birth pooled|fresh|cold   cold: from image file to nothing left, each time\n"
 	"  --backend auto|kvm|process\n"
-	"  --data, --config, --source, --seed, --time   as for mayfly run\n"
+	"  --data, --config, --source, --http, -H, --seed, --time   as for mayfly run\n"
 	"  --pin                   keep each thread on a processor of its own\n"
 	"  -o text|json\n"
 	"Every reply must equal the first. Exit status 1 if one doesn't, or a life fails.\n";
