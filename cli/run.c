@@ -20,7 +20,7 @@
 static const char usage[] =
 	"usage: mayfly run IMAGE [options]\n"
 	"  --event FILE|-          the event's payload (default: empty)\n"
-	"  --data [NAME=]FILE      attach a file; NAME is its basename if left out; or a directory\n"
+	"  --data [NAME=]FILE      attach a file; or a directory; NAME: else its basename\n"
 	"  --config KEY=VALUE      set a key of the manifest's config\n"
 	"  --backend auto|kvm|process\n"
 	"  --birth pooled|fresh    (default: what the manifest says)\n"
