@@ -39,7 +39,7 @@
 
 #include "abi/guest.h"
 
-#define MFW_VERSION 1u
+#define MFW_VERSION 2u
 #define MFW_MAGIC   0x314b524f574d664dull
 
 /* Descriptors of a worker besides 0 (null), 1 (null) and 2 (its last words). */
@@ -51,7 +51,8 @@ enum mfw_fd {
 	MFW_FD_DATA = 7,        /* sealed memfd: struct mf_data_head ...; or closed */
 	MFW_FD_KVM = 8,         /* /dev/kvm; or closed */
 	MFW_FD_SOCKET = 9,      /* the UDP socket of a pure service; or closed */
-	MFW_FD_END = 10
+	MFW_FD_CPUID = 10,      /* struct kvm_cpuid2, what KVM supports; or closed: ask it */
+	MFW_FD_END = 11
 };
 
 enum mfw_backend { MFW_BACKEND_AUTO = 0, MFW_BACKEND_KVM = 1, MFW_BACKEND_PROCESS = 2 };

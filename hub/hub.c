@@ -178,6 +178,7 @@ void hub_close(struct hub *hub)
 	task_pool_close(&hub->tasks);
 	report_close(&hub->report);
 	free(hub->scratch);
+	machine_close(&hub->machine);
 	fd_close(&hub->kvm_fd);
 	fd_close(&hub->null_fd);
 	loop_close(hub->loop);
@@ -260,6 +261,7 @@ void hub_init(struct hub *hub)
 	memset(hub, 0, sizeof(*hub));
 	random_bytes(hub->order_seed, sizeof(hub->order_seed));
 	hub->kvm_fd = hub->null_fd = hub->core = -1;
+	machine_init(&hub->machine);
 	hub->connections_most = HUB_CONNECTIONS;
 	hub->held.most = HUB_MEMORY;
 	hub->http = (struct http_limits){HUB_HTTP_HEADER, HUB_HTTP_REQUEST, HUB_HTTP_KEEPALIVE};

@@ -12,6 +12,7 @@
 #include "abi/worker.h"
 #include "hub/bytes.h"
 #include "hub/input.h"
+#include "hub/machine.h"
 #include "hub/report.h"
 #include "hub/service.h"
 #include "hub/task.h"
@@ -72,6 +73,7 @@ struct hub {
 	struct http_limits http;
 	int kvm_fd, kvm_error, null_fd; /* kvm_fd -1: none, kvm_error says why */
 	int core;                       /* where the hub stays; -1: anywhere */
+	struct machine machine;         /* what workers on it needn't ask */
 	bool stopping;
 	int64_t started_ns; /* wall */
 	struct hub_reloads reloads;

@@ -108,6 +108,7 @@ static int start(struct link *link, const struct link_options *o, int memory, in
 				[MFW_FD_DATA] = o->data_fd,
 				[MFW_FD_KVM] = o->kvm_fd,
 				[MFW_FD_SOCKET] = -1,
+				[MFW_FD_CPUID] = o->cpuid_fd,
 			},
 	};
 

@@ -216,6 +216,8 @@ int setup_service(struct hub *hub, const struct config_service *config, struct s
 		service_close(s);
 		return status;
 	}
+	if (s->head.backend == MFW_BACKEND_KVM)
+		machine_open(&hub->machine, hub->kvm_fd);
 	choose_limits(s, config);
 	choose_order(s);
 	*service = s;

@@ -242,6 +242,7 @@ bool worker_start(struct service *service)
 		.image_fd = service->image_fd,
 		.data_fd = service->data_fd,
 		.kvm_fd = service->head.backend == MFW_BACKEND_KVM ? hub->kvm_fd : -1,
+		.cpuid_fd = service->head.backend == MFW_BACKEND_KVM ? hub->machine.cpuid_fd : -1,
 		.null_fd = hub->null_fd,
 		.cpu = service->core == CORE_HUB ? hub_core(hub)
 			: service->core >= 0     ? service->core

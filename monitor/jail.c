@@ -36,7 +36,7 @@
 		ONLY(mmap, 2, PROT_EXEC, 0, "memory for shells; vCPU state"),                      \
 		ONLY(mprotect, 2, PROT_EXEC, 0, "malloc grows"),                                   \
 		ANY(munmap, "shells are given up"), ANY(brk, "malloc"),                            \
-		ANY(close, "a shell's descriptors"),                                               \
+		ANY(madvise, "malloc gives back"), ANY(close, "a shell's descriptors"),            \
 		ANY(memfd_create, "memory that shells share"), ANY(ftruncate, "its size"),         \
 		ONLY(prctl, 0, 0xffffffffu, PR_SET_TSC, "no TSC for guests"),                      \
 		ANY(rt_sigreturn, "back from the signal that stops a vCPU"),                       \

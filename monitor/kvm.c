@@ -49,10 +49,29 @@ static int refuse(char error[MONITOR_ERROR_MAX], int err, const char *what)
 	return -err;
 }
 
-static int ask_host(struct kvm_host *host, int kvm_fd, char error[MONITOR_ERROR_MAX])
+/* What KVM supports: as whoever asked it before says, or asked now. */
+static int take_cpuid(struct kvm_host *host, const struct monitor_options *options)
+{
+	size_t n = options->cpuid_bytes;
+
+	if (options->cpuid == NULL) {
+		host->cpuid.head.nent = KVM_CPUID_MAX;
+		return ioctl(options->kvm_fd, KVM_GET_SUPPORTED_CPUID, &host->cpuid) < 0 ? -errno
+											 : 0;
+	}
+	if (n < sizeof(host->cpuid.head) || n > sizeof(host->cpuid))
+		return -EINVAL;
+	memcpy(&host->cpuid, options->cpuid, n);
+	if (host->cpuid.head.nent != (n - sizeof(host->cpuid.head)) / sizeof(host->cpuid.entry[0]))
+		return -EINVAL;
+	return 0;
+}
+
+static int ask_host(
+	struct kvm_host *host, const struct monitor_options *options, char error[MONITOR_ERROR_MAX])
 {
 	struct sigaction action = {.sa_handler = on_stop};
-	int rc;
+	int kvm_fd = options->kvm_fd, rc;
 
 	if (ioctl(kvm_fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
 		return refuse(error, EINVAL, "this isn't /dev/kvm");
@@ -65,11 +84,15 @@ static int ask_host(struct kvm_host *host, int kvm_fd, char error[MONITOR_ERROR_
 	host->fd = kvm_fd;
 	host->run_bytes = (size_t)rc;
 	sigaction(STOP_SIGNAL, &action, NULL);
+	rc = take_cpuid(host, options);
+	if (rc < 0)
+		return refuse(error, -rc, "KVM_GET_SUPPORTED_CPUID");
 	return kvm_state_cpuid(host, error);
 }
 
 /* Asked once a process: in a virtual machine the CPUID part alone takes 0.6 ms. */
-int kvm_host_open(struct kvm_host **out, int kvm_fd, char error[MONITOR_ERROR_MAX])
+int kvm_host_open(
+	struct kvm_host **out, const struct monitor_options *options, char error[MONITOR_ERROR_MAX])
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	static struct kvm_host known;
@@ -81,13 +104,13 @@ int kvm_host_open(struct kvm_host **out, int kvm_fd, char error[MONITOR_ERROR_MA
 	pthread_mutex_lock(&lock);
 	if (known.run_bytes == 0) {
 		*host = (struct kvm_host){0};
-		rc = ask_host(host, kvm_fd, error);
+		rc = ask_host(host, options, error);
 		if (rc == 0)
 			known = *host;
 	}
 	*host = known;
 	pthread_mutex_unlock(&lock);
-	host->fd = kvm_fd;
+	host->fd = options->kvm_fd;
 	if (rc < 0)
 		free(host);
 	else

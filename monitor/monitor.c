@@ -233,7 +233,7 @@ int monitor_open(struct monitor **out, const struct image *image, const uint8_t 
 	rc = MFW_ERR_BACKEND;
 	if (monitor_prepare() < 0)
 		monitor_refuse(error, MFW_ERR_BACKEND, "the watchdog thread");
-	else if (m->which == MFW_BACKEND_KVM && kvm_host_open(&m->kvm, options->kvm_fd, error) < 0)
+	else if (m->which == MFW_BACKEND_KVM && kvm_host_open(&m->kvm, options, error) < 0)
 		; /* it said why */
 	else if (make_fixed(m, data, data_size) < 0 || make_snapshot(m) < 0)
 		monitor_refuse(error, MFW_ERR_BACKEND, "memory for the image");

@@ -32,7 +32,9 @@ struct shell;
 struct monitor_options {
 	enum mfw_backend backend; /* auto: kvm if kvm_fd >= 0, else process */
 	enum mfw_birth_mode birth;
-	int kvm_fd;           /* /dev/kvm, borrowed; -1: none */
+	int kvm_fd;        /* /dev/kvm, borrowed; -1: none */
+	const void *cpuid; /* struct kvm_cpuid2: what KVM supports, if it was asked before */
+	size_t cpuid_bytes;
 	uint64_t cpu_ns;      /* 0: what the image says */
 	uint64_t deadline_ns; /* 0: what the image says */
 };

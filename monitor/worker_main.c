@@ -27,6 +27,7 @@
 #include "monitor/ring.h"
 
 #define THREADS_MAX 64u
+#define CPUID_MOST  16384u
 
 static struct worker {
 	struct ring ring;
@@ -35,6 +36,7 @@ static struct worker {
 	struct image image;
 	const uint8_t *data;
 	size_t data_size;
+	uint8_t cpuid[CPUID_MOST + 1];
 	struct monitor *monitor; /* set once, before `go` is passed */
 	pthread_barrier_t up;    /* every thread runs */
 	pthread_barrier_t go;    /* and there is a monitor */
@@ -179,6 +181,18 @@ static void copy_image(void)
 	munmap((void *)(uintptr_t)file, worker.image_size);
 }
 
+/* What the hub asked KVM once for all its workers. */
+static void take_cpuid(struct monitor_options *options)
+{
+	ssize_t n = pread(MFW_FD_CPUID, worker.cpuid, sizeof(worker.cpuid), 0);
+
+	if (n <= 0) /* closed: it didn't */
+		return;
+	options->cpuid = worker.cpuid;
+	options->cpuid_bytes = (size_t)n;
+	close(MFW_FD_CPUID);
+}
+
 static enum mfw_backend choose(void)
 {
 	enum mfw_backend backend = worker.ring.head.backend;
@@ -204,6 +218,8 @@ int main(void)
 	if (!map(MFW_FD_DATA, &worker.data, &worker.data_size))
 		worker.data_size = 0;
 	options.backend = choose();
+	if (options.backend == MFW_BACKEND_KVM)
+		take_cpuid(&options);
 	options.birth = worker.ring.head.birth;
 	options.cpu_ns = worker.ring.head.cpu_ns;
 	options.deadline_ns = worker.ring.head.deadline_ns;

@@ -1,10 +1,10 @@
 #include "monitor/arch/x86_64/kvm_state.h"
 
-#include <cpuid.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/ioctl.h>
 
 #include "monitor/arch/x86_64/x86.h"
@@ -90,15 +90,15 @@ static void drop_hypervisor_leaves(struct kvm_host *host)
 	host->cpuid.head.nent = kept;
 }
 
-/* What the birth stub executes. Asked of the processor itself: KVM-PVM leaves both out of
- * what it supports and has them all the same; where KVM really refuses, KVM_SET_SREGS does. */
+/* What the birth stub executes: FSGSBASE, and XSAVE, which every processor with the former has.
+ * Asked of the kernel, not of KVM: KVM-PVM leaves both out of what it supports and has them
+ * all the same; where KVM really refuses, KVM_SET_SREGS does. Not of the processor either: in a
+ * virtual machine each CPUID is a way out. */
 static bool processor_has_what_births_need(void)
 {
-	unsigned a, b, c, d;
+	const unsigned long fsgsbase = 1ul << 1; /* HWCAP2_FSGSBASE */
 
-	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_XSAVE))
-		return false;
-	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_FSGSBASE);
+	return getauxval(AT_HWCAP2) & fsgsbase;
 }
 
 static void hide(struct kvm_host *host)
@@ -116,12 +116,6 @@ int kvm_state_cpuid(struct kvm_host *host, char error[MONITOR_ERROR_MAX])
 {
 	const struct kvm_cpuid_entry2 *extended, *xsave;
 
-	host->cpuid.head.nent = KVM_CPUID_MAX;
-	if (ioctl(host->fd, KVM_GET_SUPPORTED_CPUID, &host->cpuid) < 0) {
-		snprintf(error, MONITOR_ERROR_MAX, "kvm: KVM_GET_SUPPORTED_CPUID: %s",
-			strerror(errno));
-		return -errno;
-	}
 	extended = find(host, 7, 0);
 	xsave = find(host, 0xd, 0);
 	if (extended == NULL || xsave == NULL || !processor_has_what_births_need()) {

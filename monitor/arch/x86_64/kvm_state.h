@@ -8,7 +8,7 @@
 #include "monitor/kvm.h"
 #include "monitor/layout.h"
 
-/* Fills in host->cpuid, cr4 and xcr0; -ENOTSUP with a line in error if the processor lacks
+/* Turns host->cpuid, what KVM supports, into what a guest sees; fills in cr4 and xcr0; -ENOTSUP with a line in error if the processor lacks
  * what the birth stub needs (XSAVE, FSGSBASE). */
 int kvm_state_cpuid(struct kvm_host *host, char error[MONITOR_ERROR_MAX]);
 

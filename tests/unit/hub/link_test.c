@@ -30,6 +30,7 @@ static struct link *open_link(const char *how)
 		.image_fd = -1,
 		.data_fd = -1,
 		.kvm_fd = -1,
+		.cpuid_fd = -1,
 		.null_fd = null_fd,
 		.cpu = -1,
 	};
@@ -123,6 +124,7 @@ static void test_big_areas(void **state)
 		.image_fd = -1,
 		.data_fd = -1,
 		.kvm_fd = -1,
+		.cpuid_fd = -1,
 		.null_fd = null_fd,
 		.cpu = 0,
 	};
@@ -205,6 +207,7 @@ static void test_no_program(void **state)
 		.image_fd = -1,
 		.data_fd = -1,
 		.kvm_fd = -1,
+		.cpuid_fd = -1,
 		.null_fd = null_fd,
 		.cpu = -1,
 	};

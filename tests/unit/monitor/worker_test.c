@@ -11,12 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "monitor/kvm.h"
 #include "tests/unit/monitor/service.h"
 
 #define SLOTS   4u
@@ -24,7 +26,7 @@
 #define SECONDS 20
 
 struct hub {
-	int shared, wake_worker, wake_hub, data;
+	int shared, wake_worker, wake_hub, data, cpuid;
 	pid_t worker;
 	uint8_t *at;
 	struct mfw_head *head;
@@ -41,7 +43,7 @@ static void sleep_ms(long ms)
 
 static void hub_open(struct hub *h, enum mfw_backend backend, uint32_t threads)
 {
-	*h = (struct hub){.data = -1};
+	*h = (struct hub){.data = -1, .cpuid = -1};
 	h->shared = memfd_create("worker-test", MFD_CLOEXEC);
 	h->wake_worker = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	h->wake_hub = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -71,7 +73,8 @@ static void place_descriptors(const struct hub *h, int image)
 		[MFW_FD_IMAGE] = image,
 		[MFW_FD_DATA] = h->data,
 		[MFW_FD_KVM] = kvm_fd(),
-		[MFW_FD_SOCKET] = -1};
+		[MFW_FD_SOCKET] = -1,
+		[MFW_FD_CPUID] = h->cpuid};
 
 	for (int i = MFW_FD_SHARED; i < MFW_FD_END; i++)
 		if (from[i] >= 0)
@@ -126,6 +129,8 @@ static void hub_close(struct hub *h)
 	close(h->wake_hub);
 	if (h->data >= 0)
 		close(h->data);
+	if (h->cpuid >= 0)
+		close(h->cpuid);
 }
 
 /* One life in slot 0; its result. */
@@ -237,6 +242,44 @@ static void too_much_data(void **state)
 	hub_close(&h);
 }
 
+/* What KVM supports, as a hub asked it: true tables start it, others don't. */
+static void told_of_cpuid(void **state)
+{
+	static struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entry[KVM_CPUID_MAX + 1];
+	} cpuid;
+	/* the size of the file against what it says */
+	static const struct {
+		int more_bytes;
+		uint32_t more_entries;
+		enum mfw_state state;
+	} cases[] = {{0, 0, MFW_READY}, {-1, 0, MFW_FAILED}, {0, 1, MFW_FAILED},
+		{-(int)sizeof(cpuid.entry[0]), 0, MFW_FAILED}};
+	uint32_t n;
+	struct hub h;
+
+	(void)state;
+	need_backend(MFW_BACKEND_KVM);
+	cpuid.head.nent = KVM_CPUID_MAX;
+	assert_int_equal(ioctl(kvm_fd(), KVM_GET_SUPPORTED_CPUID, &cpuid), 0);
+	n = cpuid.head.nent;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t bytes = sizeof(cpuid.head) + n * sizeof(cpuid.entry[0]);
+
+		hub_open(&h, MFW_BACKEND_KVM, 1);
+		h.cpuid = memfd_create("worker-test-cpuid", MFD_CLOEXEC);
+		cpuid.head.nent = n + cases[i].more_entries;
+		bytes = (size_t)((long)bytes + cases[i].more_bytes);
+		assert_int_equal(write(h.cpuid, &cpuid, bytes), bytes);
+		hub_start(&h, "counter", 0);
+		assert_int_equal(h.status->state, cases[i].state);
+		if (cases[i].state == MFW_READY)
+			assert_int_equal(live(&h), MFW_OK);
+		hub_close(&h);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +288,7 @@ int main(void)
 		cmocka_unit_test(threads_without_a_shell_kvm),
 		cmocka_unit_test(threads_without_a_shell_process),
 		cmocka_unit_test(too_much_data),
+		cmocka_unit_test(told_of_cpuid),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
