@@ -93,18 +93,22 @@ static void put_json(struct report *r, json_t *object)
 
 /* ------------------------------------------------------------------ start-up */
 
+/* Those of HTTP are shared by services, and have no one's name. */
 void report_listening(struct report *report, const struct input *input)
 {
+	const char *name = input->service ? input->service->name : NULL;
 	char host[NET_TEXT], command[EXAMPLE_MOST];
+	json_t *line;
 
 	net_host(&input->address, host);
 	example_command(input, command);
-	log_about(LOG_INFO, input->service->name, NULL, "listens on %s %s; try: %s",
-		input->ops->name, input->text, command);
-	put_json(report,
-		json_pack("{ss ss ss ss si ss}", "event", "listening", "service",
-			input->service->name, "transport", input->ops->name, "address", host,
-			"port", (int)net_port(&input->address), "try", command));
+	log_about(LOG_INFO, name, NULL, "listens on %s %s; try: %s", input->ops->name, input->text,
+		command);
+	line = json_pack("{ss ss ss si ss}", "event", "listening", "transport", input->ops->name,
+		"address", host, "port", (int)net_port(&input->address), "try", command);
+	if (line && name)
+		json_object_set_new(line, "service", json_string(name));
+	put_json(report, line);
 }
 
 void report_ready(struct report *report, const struct hub *hub)
