@@ -12,6 +12,7 @@
 #include "hub/bytes.h"
 #include "hub/example.h"
 #include "hub/input.h"
+#include "hub/service.h"
 
 static const uint8_t query[] = {0x12, 0x34, 0x01, 0x10, 0, 1, 0, 0, 0, 0, 0, 1, /* header */
 	3, 'w', 'w', 'w', 4, 't', 'e', 's', 't', 0, 0, 1, 0, 1,                 /* question */
@@ -90,7 +91,9 @@ static const char *command(
 	const char *address, enum words words, unsigned framing, const char *example)
 {
 	static char to[EXAMPLE_MOST];
-	struct input input = {.words = words, .framing = framing, .example = example};
+	struct service service = {0};
+	struct input input = {
+		.service = &service, .words = words, .framing = framing, .example = example};
 
 	assert_int_equal(net_parse(&input.address, address), 0);
 	example_command(&input, to);
