@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-BUILD = ROOT / "build"
+BUILD = Path(os.environ.get("MAYFLY_BUILD", ROOT / "build"))
 ZONE = ROOT / "services/dns/example.test.zone"
 TICK = os.sysconf("SC_CLK_TCK")
 PATHS = os.environ["PATH"] + ":/usr/sbin:/sbin"
