@@ -53,4 +53,4 @@ HOST_CFLAGS += $(LLHTTP_FLAGS)
 LIBS_CLI    := -lcyaml -lyaml -lsodium -ljansson
 LIBS_HUB    := -lcyaml -lyaml -lsodium -ljansson -lseccomp
 LIBS_TEST   := -lcmocka -lcyaml -lyaml -lsodium -ljansson -lseccomp
-LIBS_BENCH  := $(LIBS_HUB)
+LIBS_BENCH   = $(LIBS_HUB)

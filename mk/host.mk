@@ -100,7 +100,7 @@ build/bench/press_cgi: bench/press_cgi.c
 
 # bench/X.c -> $(B)/bench/X, a program with all that the command line and the hub have
 BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(filter-out $(BARE),$(wildcard bench/*.c)))
-$(B)/bench/%: $(B)/host/bench/%.o $(CLI_LIBS) $(call host-archive,hub)
+$(B)/bench/%: $(B)/host/bench/%.o $(CLI_LIBS) $(HUB_LIBS)
 	@mkdir -p $(@D)
 	$(call link,$^,$(LIBS_BENCH))
 -include $(BENCHES:$(B)/bench/%=$(B)/host/bench/%.d)
