@@ -133,6 +133,18 @@ def test_no_ping_when_the_loop_stands(tmp_path):
     assert hub.stop() == 0
 
 
+def test_reloading(tmp_path):
+    manager = Manager(tmp_path)
+    hub = Managed(tmp_path, echo("udp: [127.0.0.1:0]"), manager)
+    assert manager.hear()["READY"] == "1"
+    for text in (echo("udp: [127.0.0.1:0]", "name: other"), "nonsense"):
+        hub.config.write_text(text)
+        hub.process.send_signal(signal.SIGHUP)
+        assert int(manager.hear_until("RELOADING")["MONOTONIC_USEC"]) > 0
+        assert manager.hear()["READY"] == "1"
+    assert hub.stop() == 0
+
+
 def test_nobody_waits_for_a_ping(tmp_path):
     manager = Manager(tmp_path)
     hub = Managed(tmp_path, echo("udp: [127.0.0.1:0]"), manager)
@@ -273,6 +285,15 @@ echo "capabilities=$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/$(pid)/status)"
 echo "tcp=$(ask -p 53 +tcp)"
 echo "unprivileged=$(ask -p 5355)"
 echo "worker=$(journalctl -u mayflyd | grep -o 'worker.*started.*backend [a-z]*' | head -n 1)"
+sed -i 's/127.0.0.1:5355/127.0.0.1:5356/' /etc/mayfly/hub.yaml
+systemctl reload mayflyd; echo "reload=$?"
+echo "moved=$(ask -p 5356)"
+cp /etc/mayfly/hub.yaml /etc/mayfly/good.yaml
+echo nonsense >/etc/mayfly/hub.yaml
+systemctl reload mayflyd
+echo "kept=$(ask -p 5356)"
+cp /etc/mayfly/good.yaml /etc/mayfly/hub.yaml
+show reloaded ActiveState
 first=$(pid)
 [ $first -gt 1 ] || { journalctl; exit 1; }
 kill -STOP $first; until_not $first
@@ -315,11 +336,12 @@ def test_under_systemd_itself(installed, tmp_path, backend):
         pytest.skip(done.stdout.strip())
     log = (tmp_path / "log").read_text()
     got = dict(re.findall(r"^([a-z]+)=(.*)$", log, re.M))
-    for name in ("early", "tcp", "unprivileged", "after", "killed", "again"):
+    for name in ("early", "tcp", "unprivileged", "moved", "kept", "after", "killed", "again"):
         assert got[name] == "web.example.test.", (name, log)
     assert got["state"] == "active" and got["status"] == "1 service", log
     assert got["uid"] != "0" and int(got["capabilities"], 16) == 0, log
     kind = "kvm" if backend == "auto" and os.path.exists("/dev/kvm") else "process"
     assert got["worker"].endswith(f"backend {kind}"), log
+    assert (got["reload"], got["reloaded"]) == ("0", "active"), log
     assert int(got["watchdog"]) == 1, log
     assert (got["restart"], got["stop"], got["result"]) == ("0", "0", "success"), log
