@@ -329,10 +329,17 @@ static void on_resume(struct loop_later *later)
 {
 	struct conn *c = LOOP_OWNER(later, struct conn, resume);
 
+	struct in_tcp *t = c->tcp;
+
+	if (!turn_begin(&t->input.turn, t->input.hub->loop)) {
+		loop_later(t->input.hub->loop, later);
+		return;
+	}
 	c->pending++;
 	take_bytes(c, NULL, 0);
 	c->pending--;
 	settle(c);
+	turn_end(&t->input.turn);
 }
 
 static void receive(struct conn *c)
@@ -350,7 +357,10 @@ static void receive(struct conn *c)
 static void on_conn(struct loop_source *source, uint32_t events)
 {
 	struct conn *c = LOOP_OWNER(source, struct conn, source);
+	struct in_tcp *t = c->tcp;
 
+	if (!turn_begin(&t->input.turn, t->input.hub->loop))
+		return; /* it is ready in the next round too */
 	c->pending++;
 	if (events & (EPOLLERR | EPOLLHUP))
 		conn_close(c);
@@ -360,6 +370,7 @@ static void on_conn(struct loop_source *source, uint32_t events)
 		receive(c);
 	c->pending--;
 	settle(c);
+	turn_end(&t->input.turn);
 }
 
 /* ----------------------------------------------------------------- accepting */

@@ -225,8 +225,11 @@ static void on_readable(struct loop_source *source, uint32_t events)
 
 	(void)events;
 	u->last_ns = now;
-	for (unsigned i = 0; i < most && take_one(u); i++)
+	if (!turn_begin(&u->input.turn, u->input.hub->loop))
+		return;
+	for (unsigned i = 0; i < most && take_one(u) && turn_goes_on(&u->input.turn); i++)
 		;
+	turn_end(&u->input.turn);
 }
 
 /* ------------------------------------------------------------ open and close */

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hub/turn.h"
 #include "hub/words.h"
 #include "sys/net.h"
 
@@ -54,6 +55,7 @@ struct input {
 	unsigned framing;    /* bytes of the length before a message; 0: datagrams */
 	const char *example; /* of the manifest; may be NULL */
 	struct input_counts counts;
+	struct turn turn;
 };
 
 /* Binds input->address (given by the caller in *address) and listens. -errno. */

@@ -405,7 +405,7 @@ void service_wake_by(struct service *service, uint64_t at)
 
 static void expire(struct service *s, uint64_t now)
 {
-	while (s->queue.first && s->queue.first->deadline_ns <= now)
+	while (s->queue.first && s->queue.first->deadline_ns <= now && turn_goes_on(&s->turn))
 		service_refuse(s->queue.first, REFUSED_LATE);
 	while (s->running.first && s->running.first->deadline_ns + GRACE_NS <= now)
 		service_refuse(s->running.first, REFUSED_LATE);
@@ -431,7 +431,10 @@ static void tick(struct loop_timer *timer)
 	uint64_t now = loop_now(s->hub->loop);
 	const char *wrong;
 
-	expire(s, now);
+	if (turn_begin(&s->turn, s->hub->loop)) {
+		expire(s, now);
+		turn_end(&s->turn);
+	}
 	service_pump(s); /* an event that is gone may have held up others of its key */
 	if (s->worker != WORKER_NONE && patience(s, &wrong) <= now) {
 		if (wrong)
@@ -443,8 +446,10 @@ static void tick(struct loop_timer *timer)
 	}
 	if (s->worker != WORKER_NONE)
 		service_wake_by(s, patience(s, &wrong));
-	if (s->queue.first)
+	if (s->queue.first && s->queue.first->deadline_ns > now)
 		service_wake_by(s, s->queue.first->deadline_ns);
+	else if (s->queue.first)
+		service_wake_by(s, now + 1); /* the next round */
 	if (s->running.first)
 		service_wake_by(s, s->running.first->deadline_ns + GRACE_NS);
 }

@@ -21,6 +21,7 @@
 #include "hub/near.h"
 #include "hub/order.h"
 #include "hub/task.h"
+#include "hub/turn.h"
 #include "image/key.h"
 #include "image/manifest.h"
 #include "image/symbols.h"
@@ -84,11 +85,13 @@ struct service {
 	struct loop_timer timer; /* the next thing that time brings */
 	struct near near;
 	struct loop_later kick; /* tell the worker of what was posted in this round */
-	uint64_t started_ns;    /* when this worker was */
-	uint64_t active_ns;     /* when the last event came or went */
-	uint64_t heard_ns;      /* when the worker last gave a sign of life */
-	uint64_t worker_lives;  /* of this one */
-	unsigned empty_wakes;   /* in a row, with nothing in its ring */
+	struct loop_later more; /* its ring still has messages */
+	struct turn turn;
+	uint64_t started_ns;   /* when this worker was */
+	uint64_t active_ns;    /* when the last event came or went */
+	uint64_t heard_ns;     /* when the worker last gave a sign of life */
+	uint64_t worker_lives; /* of this one */
+	unsigned empty_wakes;  /* in a row, with nothing in its ring */
 	struct log_rate crashes, logs, says, fails;
 	struct service_counts counts;
 	struct service_times *times; /* NULL: no event has ended */

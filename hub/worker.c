@@ -70,6 +70,7 @@ static void forget(struct service *s)
 	loop_remove(loop, link_wake_fd(s->link), &s->wake);
 	loop_remove(loop, link_process_fd(s->link), &s->process);
 	loop_remove(loop, link_words_fd(s->link), &s->words);
+	loop_later_cancel(loop, &s->more);
 	s->worker = WORKER_ENDING;
 	service_take_back(s);
 	link_close(s->link);
@@ -121,8 +122,8 @@ static bool check_started(struct service *s)
 	return true;
 }
 
-/* False: the worker was lost on the way. */
-static bool drain(struct service *s)
+/* As much as a turn allows, or all. False: the worker was lost on the way. */
+static bool drain(struct service *s, bool all)
 {
 	struct mfw_message m;
 	int n;
@@ -133,6 +134,10 @@ static bool drain(struct service *s)
 		s->empty_wakes = 0;
 		if (!life_ended(s, &m))
 			break;
+		if (!all && !turn_goes_on(&s->turn)) {
+			loop_later(s->hub->loop, &s->more);
+			return true;
+		}
 	}
 	if (n == 0 && s->empty_wakes < EMPTY_WAKES_MOST)
 		return true;
@@ -140,15 +145,32 @@ static bool drain(struct service *s)
 	return false;
 }
 
-static void on_wake(struct loop_source *source, uint32_t events)
+/* Its ring has messages, most likely. */
+static void listen_once(struct service *s)
 {
-	struct service *s = LOOP_OWNER(source, struct service, wake);
-
-	(void)events;
-	if (!check_started(s) || !drain(s))
+	if (!turn_begin(&s->turn, s->hub->loop)) {
+		loop_later(s->hub->loop, &s->more);
+		return;
+	}
+	if (!check_started(s) || !drain(s, false))
 		return;
 	service_pump(s);
 	service_wake_by(s, s->active_ns + s->idle_ns);
+	turn_end(&s->turn);
+}
+
+static void on_wake(struct loop_source *source, uint32_t events)
+{
+	(void)events;
+	listen_once(LOOP_OWNER(source, struct service, wake));
+}
+
+static void on_more(struct loop_later *later)
+{
+	struct service *s = LOOP_OWNER(later, struct service, more);
+
+	if (s->worker == WORKER_STARTING || s->worker == WORKER_READY)
+		listen_once(s);
 }
 
 /* What it wrote to standard error: at most a pipe's worth at a time, line by line. */
@@ -193,7 +215,7 @@ static void on_process(struct loop_source *source, uint32_t events)
 
 	(void)events;
 	on_words(&s->words, 0); /* its last */
-	if (!check_started(s) || !drain(s))
+	if (!check_started(s) || !drain(s, true))
 		return;
 	describe(killed, how, sizeof(how));
 	early = is_early(s);
@@ -224,6 +246,7 @@ static int listen_to(struct service *s)
 	s->wake.ready = on_wake;
 	s->process.ready = on_process;
 	s->words.ready = on_words;
+	s->more.run = on_more;
 	err = loop_add(loop, link_wake_fd(s->link), EPOLLIN | EPOLLET, &s->wake);
 	if (err == 0)
 		err = loop_add(loop, link_process_fd(s->link), EPOLLIN, &s->process);

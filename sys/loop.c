@@ -18,7 +18,9 @@ struct loop {
 	int batch_at, batch_count; /* what is still to be dealt with in this round */
 	struct loop_timer **heap;  /* heap[1] is the earliest */
 	size_t timers, room;
-	struct loop_later *later, **later_end;
+	uint64_t round;
+	struct loop_later *later, **later_end; /* in this round */
+	struct loop_later *next, **next_end;   /* in the next */
 };
 
 int loop_open(struct loop **out)
@@ -35,7 +37,9 @@ int loop_open(struct loop **out)
 		return err;
 	}
 	loop->now = clock_mono_ns();
+	loop->round = 1;
 	loop->later_end = &loop->later;
+	loop->next_end = &loop->next;
 	*out = loop;
 	return 0;
 }
@@ -181,22 +185,50 @@ void loop_later(struct loop *loop, struct loop_later *later)
 		return;
 	later->queued = true;
 	later->next = NULL;
-	*loop->later_end = later;
-	loop->later_end = &later->next;
+	if (later->round == loop->round) {
+		*loop->next_end = later;
+		loop->next_end = &later->next;
+	} else {
+		*loop->later_end = later;
+		loop->later_end = &later->next;
+	}
+}
+
+/* False: it isn't in that list. */
+static bool unlink_later(
+	struct loop_later **first, struct loop_later ***end, const struct loop_later *later)
+{
+	struct loop_later **at = first;
+
+	while (*at && *at != later)
+		at = &(*at)->next;
+	if (!*at)
+		return false;
+	*at = later->next;
+	if (!*at)
+		*end = at;
+	return true;
 }
 
 void loop_later_cancel(struct loop *loop, struct loop_later *later)
 {
-	struct loop_later **at = &loop->later;
-
 	if (!later->queued)
 		return;
-	while (*at != later)
-		at = &(*at)->next;
-	*at = later->next;
-	if (!*at)
-		loop->later_end = at;
+	if (!unlink_later(&loop->later, &loop->later_end, later))
+		unlink_later(&loop->next, &loop->next_end, later);
 	later->queued = false;
+}
+
+/* Another round begins. */
+static void next_round(struct loop *loop)
+{
+	loop->round++;
+	if (!loop->next)
+		return;
+	*loop->later_end = loop->next;
+	loop->later_end = loop->next_end;
+	loop->next = NULL;
+	loop->next_end = &loop->next;
 }
 
 static void run_later(struct loop *loop)
@@ -205,6 +237,7 @@ static void run_later(struct loop *loop)
 		struct loop_later *later = loop->later;
 
 		loop_later_cancel(loop, later);
+		later->round = loop->round;
 		later->run(later);
 	}
 }
@@ -215,7 +248,7 @@ static int wait_ms(struct loop *loop, uint64_t now, int most_ms)
 {
 	uint64_t ns, ms;
 
-	if (loop->later)
+	if (loop->later || loop->next)
 		return 0;
 	if (loop->timers == 0)
 		return most_ms;
@@ -247,6 +280,11 @@ static void learn(struct loop *loop, uint64_t work, uint64_t sleep)
 	}
 }
 
+uint64_t loop_round(const struct loop *loop)
+{
+	return loop->round;
+}
+
 unsigned loop_idle(const struct loop *loop)
 {
 	return loop->whole_ns > 0 ? (unsigned)(loop->idle_ns * 100 / loop->whole_ns) : 100;
@@ -260,6 +298,7 @@ int loop_once(struct loop *loop, int most_ms)
 	if (n < 0 && errno != EINTR)
 		return -errno;
 	loop->now = clock_mono_ns();
+	next_round(loop);
 	learn(loop, before - began, loop->now - before);
 	loop->batch_count = n < 0 ? 0 : n;
 	for (loop->batch_at = 0; loop->batch_at < loop->batch_count;) {

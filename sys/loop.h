@@ -30,6 +30,7 @@ struct loop_later {
 	void (*run)(struct loop_later *later);
 	struct loop_later *next;
 	bool queued;
+	uint64_t round; /* when it ran last */
 };
 
 int loop_open(struct loop **loop);
@@ -44,12 +45,15 @@ void loop_remove(struct loop *loop, int fd, struct loop_source *source);
 int loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t at);
 void loop_timer_clear(struct loop *loop, struct loop_timer *timer);
 
-/* Runs once, when the events at hand are dealt with. */
+/* Runs once, when the events at hand are dealt with; if it has run in this round, at the end of
+ * the next, which doesn't wait. */
 void loop_later(struct loop *loop, struct loop_later *later);
 void loop_later_cancel(struct loop *loop, struct loop_later *later);
 
 /* The time when this round began: good enough for deadlines, free of charge. */
 uint64_t loop_now(const struct loop *loop);
+/* The number of this round, from 1. */
+uint64_t loop_round(const struct loop *loop);
 /* How much of the time this thread has waited of late, in percent. */
 unsigned loop_idle(const struct loop *loop);
 

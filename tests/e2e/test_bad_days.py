@@ -68,7 +68,7 @@ def test_a_service_that_crashes_at_each_event(start, build, echo):
     assert hub.events("circuit")[1]["state"] == "closed"
     assert udp_ask(port, b"no such word") == b"unknown"
     said = hub.said()
-    assert re.search(r"service trap: circuit open: 10 lives in a row failed; refusing for 1 s; "
+    assert re.search(r"trap: circuit open: 10 lives in a row failed; refusing for 1 s; "
                      r"last: crashed", said)
     assert said.count("circuit open") == said.count("circuit closed") == 1
 

@@ -120,6 +120,37 @@ static void later(struct loop_later *l)
 		loop_later(loop, &laters[2]); /* in the same round, behind the others */
 }
 
+static struct loop_later again;
+static unsigned runs;
+
+static void run_again(struct loop_later *l)
+{
+	if (++runs < 5)
+		loop_later(loop, l);
+}
+
+/* What puts itself off runs once a round, and the loop doesn't wait in between. */
+static void test_later_again(void **state)
+{
+	(void)state;
+	again.run = run_again;
+	runs = 0;
+	loop_later(loop, &again);
+	for (unsigned i = 1; i <= 5; i++) {
+		loop_once(loop, -1);
+		assert_int_equal(runs, i);
+	}
+	loop_later(loop, &again);
+	loop_once(loop, -1);
+	assert_int_equal(runs, 6);
+	runs = 0;
+	loop_later(loop, &again);
+	loop_once(loop, -1); /* puts itself off, and is taken back */
+	loop_later_cancel(loop, &again);
+	loop_once(loop, 0);
+	assert_int_equal(runs, 1);
+}
+
 static void test_later(void **state)
 {
 	(void)state;
@@ -144,6 +175,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_timers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_removed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_later, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_later_again, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
