@@ -140,6 +140,21 @@ void hub_stop(struct hub *hub)
 	hub_ended(hub);
 }
 
+static void stop_soon(struct loop_later *later)
+{
+	struct hub *hub = LOOP_OWNER(later, struct hub, stop_soon);
+
+	hub_stop(hub);
+	if (hub->stop_now)
+		loop_stop(hub->loop);
+}
+
+void hub_stop_soon(struct hub *hub, bool now)
+{
+	hub->stop_now |= now;
+	loop_later(hub->loop, &hub->stop_soon);
+}
+
 void hub_end_workers(struct hub *hub)
 {
 	end_all(hub->services);
@@ -268,6 +283,7 @@ void hub_init(struct hub *hub)
 	hub->started_ns = clock_wall_ns();
 	hub->stop_timer.fire = stop_now;
 	hub->ended.run = on_ended;
+	hub->stop_soon.run = stop_soon;
 }
 
 int hub_open(struct hub *hub, const struct config *config, const struct hub_options *options,

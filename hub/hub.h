@@ -80,6 +80,8 @@ struct hub {
 	struct admin *admin; /* NULL: none */
 	struct loop_timer stop_timer;
 	struct loop_later ended;
+	struct loop_later stop_soon;
+	bool stop_now;
 };
 
 /* A hub without loop, services and inputs, with the limits above: hub_open starts with it, and so do tests. */
@@ -101,5 +103,8 @@ int hub_core(struct hub *hub);
 
 /* Accepts nothing more, finishes what it has, then stops the loop. A second call doesn't wait. */
 void hub_stop(struct hub *hub);
+/* The same at the end of the loop's round, when whoever asked for it has got an answer; `now`:
+ * without waiting. */
+void hub_stop_soon(struct hub *hub, bool now);
 
 #endif

@@ -12,6 +12,7 @@ PACKAGES_BUILD=(
 	"libjansson-dev:-o json"
 	"libseccomp-dev:tests hold our seccomp programs against its own"
 	"musl-tools:the worker's C library, which starts fast"
+	"libcurl4-openssl-dev:asks a hub: mayfly ps"
 	"libssl-dev:TLS"
 )
 PACKAGES_RUN=(

@@ -1,0 +1,222 @@
+/* cli/hub/client.c - see client.h. */
+#include "cli/hub/client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "abi/image.h"
+#include "cli/commands.h"
+#include "cli/hub/curl.h"
+#include "cli/hub/find.h"
+#include "cli/out.h"
+#include "sys/rundir.h"
+
+#define CONNECT_MS 3000L
+#define ANSWER_MS  20000L
+
+/* ------------------------------------------------------------------- options */
+
+int client_option(struct client_options *options, const struct client_usage *usage, int argc,
+	char **argv, int *status)
+{
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, usage->shorts, usage->list, NULL)) != -1) {
+		*status = STATUS_USAGE;
+		switch (c) {
+		case 'h':
+			fputs(usage->text, stdout);
+			*status = out_end(usage->command, STATUS_OK);
+			return -2;
+		case CLIENT_HUB: options->hub = optarg; break;
+		case 'o':
+			if (!out_format(usage->command, optarg, &options->json))
+				return -2;
+			break;
+		case '?':
+			out_say(usage->command, 0,
+				"\"%s\": unknown, or its value is missing: see mayfly %s --help",
+				argv[optind - 1], usage->command);
+			return -2;
+		default: return c;
+		}
+	}
+	return -1;
+}
+
+int client_operands(const char *command, int argc, char **argv, const char **operand)
+{
+	if (operand && optind < argc)
+		*operand = argv[optind++];
+	if (optind < argc)
+		return out_say(command, STATUS_USAGE, "\"%s\": one too many: see mayfly %s --help",
+			argv[optind], command);
+	return STATUS_OK;
+}
+
+/* --------------------------------------------------------------------- which */
+
+static int check(const struct client *c)
+{
+	switch (rundir_probe(c->path)) {
+	case RUNDIR_ALIVE: return STATUS_OK;
+	case RUNDIR_DENIED:
+		return out_say(c->command, STATUS_DENIED,
+			"the hub at \"%s\" is another user's: ask as that user or as root",
+			c->path);
+	case RUNDIR_DEAD:
+		return out_say(c->command, STATUS_UNREACHABLE,
+			"\"%s\": its hub has ended without removing it", c->path);
+	default:
+		return out_say(
+			c->command, STATUS_UNREACHABLE, "\"%s\": there is no such socket", c->path);
+	}
+}
+
+int client_open(struct client *client, const char *command, const char *hub)
+{
+	const char *why;
+
+	memset(client, 0, sizeof(*client));
+	client->command = command;
+	if (!hub || !*hub)
+		hub = getenv("MAYFLY_HUB");
+	if (!curl_load(&why))
+		return out_say(command, STATUS_FAILED,
+			"can't load libcurl: %s: apt-get install libcurl4", why);
+	if (!hub || !*hub)
+		return find_only(client);
+	if (strlen(hub) >= CLIENT_PATH)
+		return out_say(command, STATUS_USAGE,
+			"\"%s\": a socket's path has at most %d bytes", hub, CLIENT_PATH - 1);
+	strcpy(client->path, hub);
+	return check(client);
+}
+
+void client_close(struct client *client)
+{
+	const char *why;
+
+	if (client->curl)
+		curl_load(&why)->cleanup(client->curl);
+	client->curl = NULL;
+}
+
+/* ----------------------------------------------------------------- questions */
+
+void client_parameter(char *page, size_t size, const char *name, const char *value)
+{
+	size_t n = strlen(page);
+
+	snprintf(page + n, size - n, "%c%s=%s", strchr(page, '?') ? '&' : '?', name, value);
+}
+
+int client_service(const char *command, const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+
+	if (*name && name[strspn(name, letters)] == '\0' && strlen(name) <= MFI_NAME_MAX)
+		return STATUS_OK;
+	return out_say(command, STATUS_NOT_FOUND,
+		"\"%s\": no service has such a name: mayfly ps lists them", name);
+}
+
+json_int_t client_integer(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+const char *client_text(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+static int talk(struct client *c, const char *method, const char *page, FILE *to, long *status)
+{
+	const char *why;
+	const struct curl_functions *f = curl_load(&why);
+	char url[512];
+	CURLcode rc;
+
+	if (!c->curl)
+		c->curl = f->init();
+	if (!c->curl)
+		return CURLE_OUT_OF_MEMORY;
+	snprintf(url, sizeof(url), "http://hub%s", page);
+	f->setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, c->path);
+	f->setopt(c->curl, CURLOPT_PROXY, "");
+	f->setopt(c->curl, CURLOPT_URL, url);
+	f->setopt(c->curl, CURLOPT_POST, strcmp(method, "POST") == 0 ? 1L : 0L);
+	f->setopt(c->curl, CURLOPT_POSTFIELDS, "");
+	f->setopt(c->curl, CURLOPT_HTTPGET, strcmp(method, "GET") == 0 ? 1L : 0L);
+	f->setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
+	f->setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+	f->setopt(c->curl, CURLOPT_TIMEOUT_MS, ANSWER_MS);
+	f->setopt(c->curl, CURLOPT_WRITEDATA, to); /* written with fwrite */
+	rc = f->perform(c->curl);
+	f->getinfo(c->curl, CURLINFO_RESPONSE_CODE, status);
+	return rc;
+}
+
+/* Why there is no answer. */
+static int unreachable(struct client *c, CURLcode rc, bool *gone)
+{
+	const char *why;
+
+	if (gone) {
+		*gone = true;
+		return STATUS_UNREACHABLE;
+	}
+	if (rc == CURLE_GOT_NOTHING)
+		return out_say(c->command, STATUS_DENIED,
+			"the hub at \"%s\" closed the connection: it answers root and its own user",
+			c->path);
+	return out_say(c->command, STATUS_UNREACHABLE, "the hub at \"%s\" does not answer: %s",
+		c->path, curl_load(&why)->strerror(rc));
+}
+
+/* The hub refused: what it says, and the exit status that fits. */
+static int refused(const struct client *c, long status, json_t *answer)
+{
+	const char *detail = json_string_value(json_object_get(answer, "detail"));
+	int as = status == 404  ? STATUS_NOT_FOUND
+		: status == 403 ? STATUS_DENIED
+		: status == 400 ? STATUS_USAGE
+				: STATUS_FAILED;
+
+	if (!detail)
+		detail = json_string_value(json_object_get(answer, "title"));
+	out_say(c->command, 0, "%s", detail ? detail : "the hub refused");
+	json_decref(answer);
+	return as;
+}
+
+int client_ask(
+	struct client *client, const char *method, const char *page, json_t **answer, bool *gone)
+{
+	char *body = NULL;
+	size_t n = 0;
+	FILE *to = open_memstream(&body, &n);
+	long status = 0;
+	CURLcode rc;
+
+	if (!to)
+		return out_say(client->command, STATUS_MEMORY, "no memory");
+	rc = (CURLcode)talk(client, method, page, to, &status);
+	fclose(to);
+	*answer = rc == CURLE_OK && body ? json_loadb(body, n, 0, NULL) : NULL;
+	free(body);
+	if (rc != CURLE_OK)
+		return unreachable(client, rc, gone);
+	if (status >= 400)
+		return refused(client, status, *answer);
+	if (!json_is_object(*answer)) {
+		json_decref(*answer);
+		return out_say(client->command, STATUS_FAILED,
+			"what answers at \"%s\" is no hub: %ld, and no JSON", client->path, status);
+	}
+	return STATUS_OK;
+}

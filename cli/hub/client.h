@@ -1,0 +1,63 @@
+/*
+ * cli/hub/client.h - ask a hub on its admin socket: HTTP over a Unix socket, answers in JSON.
+ * Says itself what went wrong.
+ */
+#ifndef CLI_HUB_CLIENT_H
+#define CLI_HUB_CLIENT_H
+
+#include <getopt.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+#define CLIENT_PATH 108
+
+struct client {
+	const char *command;    /* "ps", for messages */
+	char path[CLIENT_PATH]; /* of the socket */
+	void *curl;             /* kept open between questions */
+};
+
+/* Which hub: the socket `hub`, else $MAYFLY_HUB, else the only one that lives in the run
+ * directories. STATUS_OK, or an exit status. client_close in both cases. */
+int client_open(struct client *client, const char *command, const char *hub);
+void client_close(struct client *client);
+
+/* *answer is the caller's (json_decref) if STATUS_OK is returned. `gone`, if not NULL: nothing is
+ * said when the hub isn't there, and *gone is set. */
+int client_ask(
+	struct client *client, const char *method, const char *page, json_t **answer, bool *gone);
+
+/* Appends NAME=VALUE to a page's address, with '?' or '&' before it; the value must be plain. */
+void client_parameter(char *page, size_t size, const char *name, const char *value);
+/* Can a service have this name? Else says that there is none: STATUS_NOT_FOUND. */
+int client_service(const char *command, const char *name);
+
+/* Members of an answer: 0 and NULL where there is none. */
+json_int_t client_integer(const json_t *object, const char *key);
+const char *client_text(const json_t *object, const char *key);
+
+/* Options that all of these commands have. */
+struct client_options {
+	const char *hub;
+	bool json;
+};
+#define CLIENT_HUB 0x100
+#define CLIENT_LONG_OPTIONS                                                                        \
+	{"hub", required_argument, NULL, CLIENT_HUB}, {"output", required_argument, NULL, 'o'},    \
+	{                                                                                          \
+		"help", no_argument, NULL, 'h'                                                     \
+	}
+/* Options of a command: `list` ends with zeros, `shorts` is for getopt, "o:h" for all. */
+struct client_usage {
+	const char *command, *text; /* what --help prints */
+	const char *shorts;
+	const struct option *list;
+};
+/* The next option that the command has to deal with itself, -1: none is left. -2: end with
+ * *status; --help has been printed, or what is wrong said. */
+int client_option(struct client_options *options, const struct client_usage *usage, int argc,
+	char **argv, int *status);
+/* Operands are not expected; or at most one, in *operand. */
+int client_operands(const char *command, int argc, char **argv, const char **operand);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * cli/hub/reload.c - mayfly reload: a hub reads its hub.yaml again.
+ */
+#include "cli/commands.h"
+#include "cli/hub/client.h"
+#include "cli/out.h"
+
+static const char help[] =
+	"usage: mayfly reload [--hub PATH] [-o text|json]\n"
+	"Asks a hub to read its hub.yaml again, and says what is wrong with it. Services that "
+	"didn't\n"
+	"change go on, nothing that was accepted is lost, and a file that is wrong changes "
+	"nothing.\n"
+	"  --hub PATH     its admin socket; else $MAYFLY_HUB, else the only hub that runs here\n"
+	"  -o text|json\n"
+	"Exit status: 0 ok, 1 the file is wrong, 2 usage, 4 denied, 6 no hub.\n";
+
+static const struct option options[] = {CLIENT_LONG_OPTIONS, {NULL, 0, NULL, 0}};
+static const struct client_usage usage = {"reload", help, "o:h", options};
+
+int cmd_reload(int argc, char **argv)
+{
+	struct client_options o = {0};
+	struct client client;
+	json_t *answer;
+	int status;
+
+	if (client_option(&o, &usage, argc, argv, &status) == -2)
+		return status;
+	status = client_operands("reload", argc, argv, NULL);
+	if (status != STATUS_OK)
+		return status;
+	status = client_open(&client, "reload", o.hub);
+	if (status == STATUS_OK)
+		status = client_ask(&client, "POST", "/v1/reload", &answer, NULL);
+	client_close(&client);
+	if (status != STATUS_OK)
+		return status;
+	if (o.json)
+		return out_json("reload", STATUS_OK, answer);
+	printf("hub %lld has read its configuration again\n",
+		(long long)client_integer(answer, "pid"));
+	json_decref(answer);
+	return out_end("reload", STATUS_OK);
+}
