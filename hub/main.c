@@ -207,6 +207,7 @@ int main(int argc, char **argv)
 		log_error("%s", error);
 		return rc == -ENOENT ? SETUP_NOT_FOUND : SETUP_USAGE;
 	}
+	journal_set_json(&journal, config.log == CONFIG_LOG_JSON);
 	raise_limits();
 	args.hub.worker_program = find_worker();
 	status = hub_open(&hub, &config, &args.hub, error);

@@ -16,6 +16,8 @@
 #include "sys/clock.h"
 #include "sys/usage.h"
 
+static const char as_json[] = "application/json";
+
 static void put(FILE *to, json_t *object)
 {
 	if (json_dumpf(object, to, JSON_COMPACT | JSON_REAL_PRECISION(9)) != 0)
@@ -78,6 +80,7 @@ void pages_health(struct hub *hub, const struct page_request *request, struct pa
 	json_t *o = hub_object(hub);
 
 	(void)request;
+	reply->content_type = as_json;
 	set(o, "status", json_string(hub->stopping ? "stopping" : "ok"));
 	put(reply->body, o);
 }
@@ -322,6 +325,7 @@ static bool find_service(const struct hub *hub, const struct page_request *reque
 	char clean[64];
 
 	*name = page_parameter(request->query, "service");
+	reply->content_type = as_json;
 	if (is_service(hub, *name))
 		return true;
 	log_clean(clean, sizeof(clean), name->p, name->n);
@@ -424,6 +428,7 @@ void pages_logs(struct hub *hub, const struct page_request *request, struct page
 
 	if (!parse_filter(request, &filter, reply))
 		return;
+	reply->content_type = as_json;
 	fprintf(reply->body, "{\"pid\":%d,\"next\":%llu,\"missed\":%llu,\"lines\":[", getpid(),
 		(unsigned long long)(j ? j->number : 0),
 		(unsigned long long)(first > filter.after + 1 ? first - filter.after - 1 : 0));
@@ -442,6 +447,7 @@ void pages_stop(struct hub *hub, const struct page_request *request, struct page
 	bool now = mf_str_is(page_parameter(request->query, "now"), "1");
 
 	log_info("asked to stop%s on the admin socket", now ? " now" : "");
+	reply->content_type = as_json;
 	put(reply->body, json_pack("{si sb}", "pid", (int)getpid(), "now", (int)now));
 	hub_stop_soon(hub, now);
 }
