@@ -55,7 +55,8 @@ static bool accept_one(struct acceptor *a)
 			pause_accepting(a);
 		return false;
 	}
-	if ((hub->connections >= hub->connections_most && !make_room(hub)) ||
+	/* whoever looks after the hub gets in when it is full */
+	if ((!a->input->own && hub->connections >= hub->connections_most && !make_room(hub)) ||
 		a->take(a->input, fd, &peer) < 0) {
 		a->input->counts.dropped++;
 		close(fd);

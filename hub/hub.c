@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hub/admin.h"
 #include "hub/config.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
@@ -190,6 +191,7 @@ void hub_close(struct hub *hub)
 	close_services(hub->leaving);
 	hub->inputs = hub->leaving_inputs = NULL;
 	hub->services = hub->leaving = NULL;
+	admin_close(hub);
 	task_pool_close(&hub->tasks);
 	report_close(&hub->report);
 	free(hub->scratch);
@@ -246,6 +248,18 @@ int hub_core(struct hub *hub)
 	return hub->core;
 }
 
+/* Where the hub itself is asked. */
+static int open_own(struct hub *hub, const struct config *config, char error[static HUB_ERROR_MAX])
+{
+	int status = 0;
+
+	if (!config->no_admin)
+		status = admin_open(hub, config->admin, error);
+	if (status == 0 && config->metrics.address.size > 0)
+		status = admin_metrics(hub, &config->metrics.address, config->metrics.place, error);
+	return status;
+}
+
 /* A socket that nobody serves would take connections and never answer. */
 static int check_handed_over(char error[static HUB_ERROR_MAX])
 {
@@ -298,6 +312,8 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 	if (status != 0)
 		return status;
 	status = plan_make(&plan, hub, config, error);
+	if (status == 0 && !options->check)
+		status = open_own(hub, config, error);
 	if (status == 0)
 		status = check_handed_over(error);
 	if (status != 0 || options->check) {

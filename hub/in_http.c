@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "hub/http/conn.h"
 #include "hub/http/tls.h"
@@ -86,6 +87,24 @@ static void name_it(struct input *input, int fd)
 	input->text_n = net_text(&input->address, input->text);
 }
 
+/* Its mode keeps others out; but that may be changed, and directories of some systems ignore it. */
+static int take_own_user(struct input *input, int fd, const struct net_address *peer)
+{
+	static struct log_rate rate = {.burst = 1};
+	struct ucred who;
+	socklen_t size = sizeof(who);
+	uint64_t skipped;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
+		return -errno;
+	if (who.uid == 0 || who.uid == geteuid())
+		return conn_open(input, fd, peer);
+	if (log_allowed(&rate, loop_now(input->hub->loop), &skipped))
+		log_warn("%s: user %u was turned away: it answers root and user %u", input->text,
+			(unsigned)who.uid, (unsigned)geteuid());
+	return -EPERM;
+}
+
 int in_http_adopt(struct input **input, struct hub *hub, int fd, const struct http_options *options,
 	struct router *router, char error[static HTTP_ERROR_MAX])
 {
@@ -99,7 +118,7 @@ int in_http_adopt(struct input **input, struct hub *hub, int fd, const struct ht
 	http->input.ops = http->tls ? &tls_ops : &plain_ops;
 	http->input.hub = hub;
 	http->timer.fire = conn_on_timer;
-	http->acceptor.take = conn_open;
+	http->acceptor.take = options && options->own_user ? take_own_user : conn_open;
 	name_it(&http->input, fd);
 	if (err == 0)
 		err = acceptor_open(&http->acceptor, &http->input, fd);

@@ -13,6 +13,7 @@
 
 struct http_options {
 	const char *certificate, *key; /* PEM files: TLS is spoken; NULL: it isn't */
+	bool own_user; /* a Unix socket: only root and the hub's own user are let in */
 };
 
 /* Binds, listens and routes by `router`, which is the input's from then on. -errno with one

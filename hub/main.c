@@ -1,6 +1,7 @@
 /* mayflyd - the hub: events come in, lives are born for them, their effects go out. */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
@@ -184,6 +185,7 @@ int main(int argc, char **argv)
 	static struct hub hub;
 	static struct journal journal;
 	struct args args = {0};
+	char path[PATH_MAX];
 	struct config config;
 	sigset_t set;
 	char error[HUB_ERROR_MAX];
@@ -198,6 +200,8 @@ int main(int argc, char **argv)
 	block_signals(&set);
 	journal_open(&journal, false);
 	args.hub.journal = &journal;
+	if (!args.hub.as)
+		args.hub.config = realpath(args.hub.file, path);
 	if (systemd_open(error) < 0) {
 		log_error("%s", error);
 		return SETUP_USAGE;

@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "hub/hub.h"
 #include "hub/http/router.h"
+#include "hub/in_http.h"
 #include "hub/journal.h"
 #include "hub/life.h"
 #include "hub/metrics.h"
@@ -132,6 +133,19 @@ static json_t *quantile(const struct histogram *h, unsigned permille)
 	return h && histogram_count(h) > 0 ? us(histogram_quantile(h, permille)) : json_null();
 }
 
+/* Of a listener that several share: what leads to this one. */
+static void add_routes(json_t *list, const struct input *in, const struct service *s)
+{
+	const struct router *router = in_http_router(in);
+	const struct route *r;
+
+	for (size_t i = 0; (r = router_at(router, i)); i++)
+		if (r->service == s)
+			json_array_append_new(list,
+				json_sprintf("%s %s%s%s%s", in->ops->name, in->text, r->path,
+					r->host ? " for " : "", r->host ? r->host : ""));
+}
+
 static json_t *listeners_of(const struct hub *hub, const struct service *s)
 {
 	json_t *list = json_array();
@@ -139,6 +153,8 @@ static json_t *listeners_of(const struct hub *hub, const struct service *s)
 	for (const struct input *in = hub->inputs; in; in = in->next)
 		if (in->service == s)
 			json_array_append_new(list, json_sprintf("%s %s", in->ops->name, in->text));
+		else if (!in->service && !in->own)
+			add_routes(list, in, s);
 	return list;
 }
 

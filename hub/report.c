@@ -111,6 +111,22 @@ void report_listening(struct report *report, const struct input *input)
 	put_json(report, line);
 }
 
+void report_admin(struct report *report, const char *path)
+{
+	put_json(report, json_pack("{ss ss}", "event", "admin", "path", path));
+}
+
+void report_metrics(struct report *report, const struct input *input)
+{
+	char host[NET_TEXT];
+
+	net_host(&input->address, host);
+	log_info("metrics on http://%s/metrics", input->text);
+	put_json(report,
+		json_pack("{ss ss si}", "event", "metrics", "address", host, "port",
+			(int)net_port(&input->address)));
+}
+
 void report_ready(struct report *report, const struct hub *hub)
 {
 	json_t *services = json_array();

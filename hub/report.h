@@ -39,6 +39,9 @@ void report_close(struct report *report); /* writes what is left */
 const char *report_backend(unsigned backend); /* enum mfw_backend: "kvm" */
 
 void report_listening(struct report *report, const struct input *input);
+/* The hub's own: the admin socket, and the address of its metrics. */
+void report_admin(struct report *report, const char *path);
+void report_metrics(struct report *report, const struct input *input);
 void report_ready(struct report *report, const struct hub *hub);
 /* The configuration was read again; `wrong` NULL: and taken. */
 void report_reload(struct report *report, const struct plan_counts *counts, const char *wrong);

@@ -230,12 +230,16 @@ static void let_go(struct hub *hub, struct input *input)
 void wants_commit(struct plan *plan)
 {
 	struct hub *hub = plan->hub;
-	struct input *next, **end = &hub->inputs;
+	struct input *next, *own = NULL, **end = &hub->inputs;
 
 	for (struct input *i = hub->inputs; i; i = next) {
 		next = i->next;
-		if (!i->kept)
+		if (i->own) { /* none of the services' business */
+			i->next = own;
+			own = i;
+		} else if (!i->kept) {
 			let_go(hub, i);
+		}
 	}
 	for (struct want *w = plan->wants; w < plan->wants + plan->wants_count; w++) {
 		if (!w->opened)
@@ -243,7 +247,7 @@ void wants_commit(struct plan *plan)
 		*end = w->input;
 		end = &w->input->next;
 	}
-	*end = NULL;
+	*end = own;
 	for (struct want *w = plan->wants; w < plan->wants + plan->wants_count; w++)
 		if (w->opened)
 			report_listening(&hub->report, w->input);

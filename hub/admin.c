@@ -1,0 +1,274 @@
+/* hub/admin.c - the admin socket's file, and the routers of the hub's own listeners. */
+#include "hub/admin.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hub/in_http.h"
+#include "hub/metrics.h"
+#include "hub/pages.h"
+#include "hub/setup.h"
+#include "sys/clock.h"
+#include "sys/fd.h"
+#include "sys/rundir.h"
+
+#define BACKLOG 64
+
+/* A socket that nobody listens to yet is younger than this. */
+#define YOUNG_S 1
+#define WAIT_NS (50 * CLOCK_MS)
+
+/* The file, so that nobody else's is removed at the end. */
+struct admin {
+	dev_t device;
+	ino_t inode;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+};
+
+/* -------------------------------------------------------------------- socket */
+
+static int bind_to(int fd, const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	mode_t mask;
+	int err = 0;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	mask = umask(0177);
+	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		err = -errno;
+	umask(mask);
+	return err;
+}
+
+/* Was it left behind? A hub that has just bound it will listen in a moment. */
+static bool is_dead(const char *path)
+{
+	const struct timespec wait = {0, (long)WAIT_NS};
+	struct stat st;
+
+	for (unsigned i = 0; i < YOUNG_S * CLOCK_S / WAIT_NS; i++) {
+		if (rundir_probe(path) != RUNDIR_DEAD || lstat(path, &st) < 0)
+			return false;
+		if (st.st_ctime + YOUNG_S < time(NULL))
+			break;
+		nanosleep(&wait, NULL);
+	}
+	return rundir_probe(path) == RUNDIR_DEAD;
+}
+
+/* A listening socket at `path`, or -errno; -EADDRINUSE: somebody lives there. */
+static int listen_at(const char *path)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err;
+
+	if (fd < 0)
+		return -errno;
+	err = bind_to(fd, path);
+	if (err == -EADDRINUSE && is_dead(path) && unlink(path) == 0)
+		err = bind_to(fd, path);
+	if (err == 0 && listen(fd, BACKLOG) < 0)
+		err = -errno;
+	if (err == 0)
+		return fd;
+	fd_close(&fd);
+	return err;
+}
+
+static int remember(struct hub *hub, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return -errno;
+	hub->admin = calloc(1, sizeof(*hub->admin));
+	if (!hub->admin)
+		return -ENOMEM;
+	hub->admin->device = st.st_dev;
+	hub->admin->inode = st.st_ino;
+	snprintf(hub->admin->path, sizeof(hub->admin->path), "%s", path);
+	return 0;
+}
+
+/* ----------------------------------------------------------------- directory */
+
+/* Hubs that were killed leave their sockets behind. */
+static void remove_dead(const char *directory)
+{
+	DIR *dir = opendir(directory);
+	char path[512];
+
+	for (struct dirent *e; dir && (e = readdir(dir));) {
+		size_t digits = strspn(e->d_name, "0123456789");
+
+		if (digits == 0 || strcmp(e->d_name + digits, ".sock") != 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", directory, e->d_name);
+		if (rundir_probe(path) == RUNDIR_DEAD && is_dead(path))
+			unlink(path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static int default_path(char *path, size_t size)
+{
+	char directory[RUNDIR_PATH];
+	int err = rundir_own(directory);
+
+	if (err == 0)
+		err = rundir_make(directory, geteuid() == 0);
+	if (err < 0)
+		return err;
+	remove_dead(directory);
+	snprintf(path, size, "%s/%d.sock", directory, (int)getpid());
+	return 0;
+}
+
+/* Of a path that the operator chose only the last directory is made, and its owner is his choice. */
+static int make_directory(const char *path)
+{
+	char copy[512];
+	int err;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	err = rundir_make(dirname(copy), false);
+	return err == -EPERM ? 0 : err;
+}
+
+/* ----------------------------------------------------------------- listeners */
+
+static void keep(struct hub *hub, struct input *input)
+{
+	struct input **end = &hub->inputs;
+
+	while (*end)
+		end = &(*end)->next;
+	input->own = true;
+	*end = input;
+}
+
+static int adopt(struct hub *hub, int fd, char why[static HTTP_ERROR_MAX])
+{
+	static const struct http_options plain = {.own_user = true};
+	struct router *router = NULL;
+	struct input *input;
+	int err = router_open(&router);
+
+	if (err < 0)
+		return err;
+	err = pages_add(router);
+	if (err == 0)
+		err = in_http_adopt(&input, hub, fd, &plain, router, why);
+	if (err < 0)
+		router_close(router);
+	else
+		keep(hub, input);
+	return err;
+}
+
+static int open_at(struct hub *hub, const char *path)
+{
+	char why[HTTP_ERROR_MAX] = "";
+	int fd = listen_at(path), err;
+
+	if (fd < 0)
+		return fd;
+	err = remember(hub, path);
+	if (err == 0)
+		err = adopt(hub, fd, why);
+	if (err == 0) {
+		report_admin(&hub->report, path);
+		return 0;
+	}
+	fd_close(&fd);
+	admin_close(hub);
+	return err;
+}
+
+static int cant_open(const char *path, int err, char error[static HUB_ERROR_MAX])
+{
+	if (err == -EADDRINUSE)
+		snprintf(error, HUB_ERROR_MAX,
+			"admin: \"%s\": it is there already, and is no socket that a dead hub "
+			"left: "
+			"another hub listens there, or it is another file",
+			path);
+	else
+		snprintf(error, HUB_ERROR_MAX, "admin: \"%s\": can't listen there: %s", path,
+			strerror(-err));
+	return SETUP_FAILED;
+}
+
+int admin_open(struct hub *hub, const char *path, char error[static HUB_ERROR_MAX])
+{
+	char usual[512] = "the run directory";
+	int err;
+
+	if (path) {
+		err = make_directory(path);
+		if (err == 0)
+			err = open_at(hub, path);
+		return err < 0 ? cant_open(path, err, error) : 0;
+	}
+	err = default_path(usual, sizeof(usual));
+	if (err == 0)
+		err = open_at(hub, usual);
+	if (err < 0)
+		log_warn("no admin socket, so mayfly ps and the like can't ask this hub: \"%s\": "
+			 "%s: give it a path with admin: in hub.yaml",
+			usual, err == -EPERM ? "others may write there" : strerror(-err));
+	return 0;
+}
+
+void admin_close(struct hub *hub)
+{
+	struct admin *admin = hub->admin;
+	struct stat st;
+
+	if (!admin)
+		return;
+	if (lstat(admin->path, &st) == 0 && st.st_dev == admin->device && st.st_ino == admin->inode)
+		unlink(admin->path);
+	free(admin);
+	hub->admin = NULL;
+}
+
+int admin_metrics(struct hub *hub, const struct net_address *address, const char *place,
+	char error[static HUB_ERROR_MAX])
+{
+	static const struct route route = {
+		.method = "GET", .path = "/metrics", .page = metrics_page};
+	char why[HTTP_ERROR_MAX] = "", text[NET_TEXT];
+	const struct http_options plain = {0};
+	const struct route *other;
+	struct router *router = NULL;
+	struct input *input;
+	int err = router_open(&router);
+
+	if (err == 0)
+		err = router_add(router, &route, &other);
+	if (err == 0)
+		err = in_http_open(&input, hub, address, &plain, router, why);
+	if (err == 0) {
+		keep(hub, input);
+		report_metrics(&hub->report, input);
+		return 0;
+	}
+	router_close(router);
+	net_text(address, text);
+	snprintf(error, HUB_ERROR_MAX, "%s: metrics: can't listen on %s: %s", place, text,
+		why[0] ? why : strerror(-err));
+	return SETUP_FAILED;
+}
