@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hub/config.h"
 #include "hub/in_http.h"
 #include "hub/metrics.h"
 #include "hub/pages.h"
@@ -27,11 +28,13 @@
 #define YOUNG_S 1
 #define WAIT_NS (50 * CLOCK_MS)
 
-/* The file, so that nobody else's is removed at the end. */
 struct admin {
-	dev_t device;
-	ino_t inode;
+	struct input *socket; /* NULL: none */
+	bool usual;           /* its path wasn't configured */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	dev_t device; /* of its file, so that nobody else's is removed at the end */
+	ino_t inode;
+	struct input *metrics; /* NULL: none */
 };
 
 /* -------------------------------------------------------------------- socket */
@@ -86,18 +89,23 @@ static int listen_at(const char *path)
 	return err;
 }
 
-static int remember(struct hub *hub, const char *path)
+static void remove_file(const struct admin *admin)
+{
+	struct stat st;
+
+	if (lstat(admin->path, &st) == 0 && st.st_dev == admin->device && st.st_ino == admin->inode)
+		unlink(admin->path);
+}
+
+static int remember(struct admin *admin, const char *path)
 {
 	struct stat st;
 
 	if (lstat(path, &st) < 0)
 		return -errno;
-	hub->admin = calloc(1, sizeof(*hub->admin));
-	if (!hub->admin)
-		return -ENOMEM;
-	hub->admin->device = st.st_dev;
-	hub->admin->inode = st.st_ino;
-	snprintf(hub->admin->path, sizeof(hub->admin->path), "%s", path);
+	admin->device = st.st_dev;
+	admin->inode = st.st_ino;
+	snprintf(admin->path, sizeof(admin->path), "%s", path);
 	return 0;
 }
 
@@ -159,41 +167,48 @@ static void keep(struct hub *hub, struct input *input)
 	*end = input;
 }
 
-static int adopt(struct hub *hub, int fd, char why[static HTTP_ERROR_MAX])
+static void unkeep(struct input *input)
+{
+	struct input **at = &input->hub->inputs;
+
+	while (*at != input)
+		at = &(*at)->next;
+	*at = input->next;
+}
+
+static int adopt(struct hub *hub, int fd, struct input **input)
 {
 	static const struct http_options plain = {.own_user = true};
+	char why[HTTP_ERROR_MAX];
 	struct router *router = NULL;
-	struct input *input;
 	int err = router_open(&router);
 
-	if (err < 0)
-		return err;
-	err = pages_add(router);
 	if (err == 0)
-		err = in_http_adopt(&input, hub, fd, &plain, router, why);
+		err = pages_add(router);
+	if (err == 0)
+		err = in_http_adopt(input, hub, fd, &plain, router, why);
 	if (err < 0)
 		router_close(router);
 	else
-		keep(hub, input);
+		keep(hub, *input);
 	return err;
 }
 
-static int open_at(struct hub *hub, const char *path)
+static int open_at(struct hub *hub, const char *path, struct admin *admin)
 {
-	char why[HTTP_ERROR_MAX] = "";
 	int fd = listen_at(path), err;
 
 	if (fd < 0)
 		return fd;
-	err = remember(hub, path);
+	err = remember(admin, path);
 	if (err == 0)
-		err = adopt(hub, fd, why);
+		err = adopt(hub, fd, &admin->socket);
 	if (err == 0) {
 		report_admin(&hub->report, path);
 		return 0;
 	}
+	remove_file(admin);
 	fd_close(&fd);
-	admin_close(hub);
 	return err;
 }
 
@@ -202,7 +217,7 @@ static int cant_open(const char *path, int err, char error[static HUB_ERROR_MAX]
 	if (err == -EADDRINUSE)
 		snprintf(error, HUB_ERROR_MAX,
 			"admin: \"%s\": it is there already, and is no socket that a dead hub "
-			"left: "
+		        "left: "
 			"another hub listens there, or it is another file",
 			path);
 	else
@@ -211,64 +226,150 @@ static int cant_open(const char *path, int err, char error[static HUB_ERROR_MAX]
 	return SETUP_FAILED;
 }
 
-int admin_open(struct hub *hub, const char *path, char error[static HUB_ERROR_MAX])
+static int open_configured(
+	struct hub *hub, const char *path, struct admin *admin, char error[static HUB_ERROR_MAX])
 {
-	char usual[512] = "the run directory";
-	int err;
+	int err = make_directory(path);
 
-	if (path) {
-		err = make_directory(path);
-		if (err == 0)
-			err = open_at(hub, path);
-		return err < 0 ? cant_open(path, err, error) : 0;
-	}
-	err = default_path(usual, sizeof(usual));
 	if (err == 0)
-		err = open_at(hub, usual);
+		err = open_at(hub, path, admin);
+	return err < 0 ? cant_open(path, err, error) : 0;
+}
+
+static void open_usual(struct hub *hub, struct admin *admin)
+{
+	char path[512] = "the run directory";
+	int err = default_path(path, sizeof(path));
+
+	admin->usual = true;
+	if (err == 0)
+		err = open_at(hub, path, admin);
 	if (err < 0)
 		log_warn("no admin socket, so mayfly ps and the like can't ask this hub: \"%s\": "
 			 "%s: give it a path with admin: in hub.yaml",
-			usual, err == -EPERM ? "others may write there" : strerror(-err));
-	return 0;
+			path, err == -EPERM ? "others may write there" : strerror(-err));
 }
 
-void admin_close(struct hub *hub)
-{
-	struct admin *admin = hub->admin;
-	struct stat st;
-
-	if (!admin)
-		return;
-	if (lstat(admin->path, &st) == 0 && st.st_dev == admin->device && st.st_ino == admin->inode)
-		unlink(admin->path);
-	free(admin);
-	hub->admin = NULL;
-}
-
-int admin_metrics(struct hub *hub, const struct net_address *address, const char *place,
-	char error[static HUB_ERROR_MAX])
+static int open_metrics(struct hub *hub, const struct config_listener *listener,
+	struct admin *admin, char error[static HUB_ERROR_MAX])
 {
 	static const struct route route = {
 		.method = "GET", .path = "/metrics", .page = metrics_page};
-	char why[HTTP_ERROR_MAX] = "", text[NET_TEXT];
 	const struct http_options plain = {0};
+	char why[HTTP_ERROR_MAX] = "", text[NET_TEXT];
 	const struct route *other;
 	struct router *router = NULL;
-	struct input *input;
 	int err = router_open(&router);
 
 	if (err == 0)
 		err = router_add(router, &route, &other);
 	if (err == 0)
-		err = in_http_open(&input, hub, address, &plain, router, why);
+		err = in_http_open(&admin->metrics, hub, &listener->address, &plain, router, why);
 	if (err == 0) {
-		keep(hub, input);
-		report_metrics(&hub->report, input);
+		admin->metrics->asked = listener->address;
+		keep(hub, admin->metrics);
+		report_metrics(&hub->report, admin->metrics);
 		return 0;
 	}
 	router_close(router);
-	net_text(address, text);
-	snprintf(error, HUB_ERROR_MAX, "%s: metrics: can't listen on %s: %s", place, text,
-		why[0] ? why : strerror(-err));
+	net_text(&listener->address, text);
+	snprintf(error, HUB_ERROR_MAX, "%s: metrics: can't listen on %s: %s%s", listener->place,
+		text, why[0] ? why : strerror(-err),
+		err == -EADDRINUSE ? ": another program has that port" : "");
 	return SETUP_FAILED;
+}
+
+/* -------------------------------------------------------------------- changes */
+
+static bool same_socket(const struct admin *old, const struct config *config)
+{
+	if (!old || !old->socket || config->no_admin)
+		return false;
+	return config->admin ? strcmp(old->path, config->admin) == 0 : old->usual;
+}
+
+static bool same_metrics(const struct admin *old, const struct config *config)
+{
+	return old && old->metrics && config->metrics.address.size > 0 &&
+		net_same(&old->metrics->asked, &config->metrics.address);
+}
+
+static int take_socket(struct hub *hub, const struct config *config, struct admin *admin,
+	char error[static HUB_ERROR_MAX])
+{
+	struct admin *old = hub->admin;
+
+	if (same_socket(old, config)) {
+		struct input *metrics = admin->metrics;
+
+		*admin = *old;
+		admin->metrics = metrics;
+		return 0;
+	}
+	if (config->admin)
+		return open_configured(hub, config->admin, admin, error);
+	if (!config->no_admin)
+		open_usual(hub, admin);
+	return 0;
+}
+
+static int take_metrics(struct hub *hub, const struct config *config, struct admin *admin,
+	char error[static HUB_ERROR_MAX])
+{
+	if (same_metrics(hub->admin, config))
+		admin->metrics = hub->admin->metrics;
+	else if (config->metrics.address.size > 0)
+		return open_metrics(hub, &config->metrics, admin, error);
+	return 0;
+}
+
+/* It answers what it was asked, then it is gone. */
+static void let_go(struct hub *hub, struct input *input)
+{
+	unkeep(input);
+	input->ops->stop(input);
+	input->next = hub->leaving_inputs;
+	hub->leaving_inputs = input;
+	hub_ended(hub);
+}
+
+int admin_take(struct hub *hub, const struct config *config, char error[static HUB_ERROR_MAX])
+{
+	struct admin *old = hub->admin, *admin = calloc(1, sizeof(*admin));
+	int status;
+
+	if (!admin) {
+		snprintf(error, HUB_ERROR_MAX, "no memory");
+		return SETUP_FAILED;
+	}
+	status = take_metrics(hub, config, admin, error);
+	if (status == 0)
+		status = take_socket(hub, config, admin, error);
+	if (status != 0) {
+		if (admin->metrics && !(old && admin->metrics == old->metrics)) {
+			unkeep(admin->metrics);
+			admin->metrics->ops->close(admin->metrics);
+		}
+		free(admin);
+		return status;
+	}
+	if (old && old->metrics && old->metrics != admin->metrics)
+		let_go(hub, old->metrics);
+	if (old && old->socket && old->socket != admin->socket) {
+		remove_file(old);
+		let_go(hub, old->socket);
+	}
+	free(old);
+	hub->admin = admin;
+	return 0;
+}
+
+void admin_close(struct hub *hub)
+{
+	if (!hub->admin)
+		return;
+	if (hub->admin->socket)
+		remove_file(hub->admin);
+	free(hub->admin);
+	hub->admin = NULL;
 }

@@ -248,18 +248,6 @@ int hub_core(struct hub *hub)
 	return hub->core;
 }
 
-/* Where the hub itself is asked. */
-static int open_own(struct hub *hub, const struct config *config, char error[static HUB_ERROR_MAX])
-{
-	int status = 0;
-
-	if (!config->no_admin)
-		status = admin_open(hub, config->admin, error);
-	if (status == 0 && config->metrics.address.size > 0)
-		status = admin_metrics(hub, &config->metrics.address, config->metrics.place, error);
-	return status;
-}
-
 /* A socket that nobody serves would take connections and never answer. */
 static int check_handed_over(char error[static HUB_ERROR_MAX])
 {
@@ -313,7 +301,7 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 		return status;
 	status = plan_make(&plan, hub, config, error);
 	if (status == 0 && !options->check)
-		status = open_own(hub, config, error);
+		status = admin_take(hub, config, error);
 	if (status == 0)
 		status = check_handed_over(error);
 	if (status != 0 || options->check) {

@@ -14,6 +14,7 @@
 #include "hub/journal.h"
 #include "hub/life.h"
 #include "hub/metrics.h"
+#include "hub/reload.h"
 #include "sys/clock.h"
 #include "sys/usage.h"
 
@@ -456,7 +457,21 @@ void pages_logs(struct hub *hub, const struct page_request *request, struct page
 	fputs("]}\n", reply->body);
 }
 
-/* ---------------------------------------------------------------------- stop */
+/* ------------------------------------------------------------- reload, stop */
+
+void pages_reload(struct hub *hub, const struct page_request *request, struct page_reply *reply)
+{
+	char error[HUB_ERROR_MAX], clean[HUB_ERROR_MAX];
+
+	(void)request;
+	if (hub_reload(hub, error) != 0) {
+		log_clean(clean, sizeof(clean), error, strlen(error));
+		refuse(reply, 422, "Unprocessable Content", json_string(clean));
+		return;
+	}
+	reply->content_type = as_json;
+	put(reply->body, json_pack("{si}", "pid", (int)getpid()));
+}
 
 void pages_stop(struct hub *hub, const struct page_request *request, struct page_reply *reply)
 {
@@ -475,6 +490,7 @@ int pages_add(struct router *router)
 		{.method = "GET", .path = "/v1/services", .page = pages_services},
 		{.method = "GET", .path = "/v1/stats", .page = pages_stats},
 		{.method = "GET", .path = "/v1/logs", .page = pages_logs},
+		{.method = "POST", .path = "/v1/reload", .page = pages_reload},
 		{.method = "POST", .path = "/v1/stop", .page = pages_stop},
 		{.method = "GET", .path = "/metrics", .page = metrics_page},
 	};

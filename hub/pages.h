@@ -12,6 +12,6 @@ struct router;
 /* Adds all of them, and /metrics. -errno of router_add. */
 int pages_add(struct router *router);
 
-page_answer pages_health, pages_services, pages_stats, pages_logs, pages_stop;
+page_answer pages_health, pages_services, pages_stats, pages_logs, pages_reload, pages_stop;
 
 #endif

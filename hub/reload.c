@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hub/admin.h"
 #include "hub/config.h"
+#include "hub/journal.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
 #include "sys/clock.h"
@@ -17,12 +19,17 @@ static int take(struct hub *hub, const struct config *config, struct plan_counts
 	struct plan plan;
 	int status = plan_make(&plan, hub, config, error);
 
-	*counts = plan.counts;
 	if (status == 0)
-		plan_commit(&plan);
-	else
+		status = admin_take(hub, config, error);
+	*counts = plan.counts;
+	if (status != 0) {
 		plan_drop(&plan);
-	return status;
+		return status;
+	}
+	plan_commit(&plan);
+	if (hub->options.journal)
+		journal_set_json(hub->options.journal, config->log == CONFIG_LOG_JSON);
+	return 0;
 }
 
 static int reload(struct hub *hub, struct plan_counts *counts, char error[static HUB_ERROR_MAX])

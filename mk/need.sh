@@ -27,6 +27,7 @@ PACKAGES_TEST=(
 	"qemu-system-x86:a machine with AMD's virtualisation, emulated"
 	"busybox-static:what that machine starts with"
 	"cpio:packs its file system"
+	"curl:asks the hub over HTTP and on its admin socket"
 	"libevent-2.1-7:for nsd, which is only unpacked, see below"
 )
 # bench/hub: what it measures with; what it measures beside is only unpacked, see need_bench.

@@ -25,7 +25,6 @@ int client_option(struct client_options *options, const struct client_usage *usa
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, usage->shorts, usage->list, NULL)) != -1) {
-		*status = STATUS_USAGE;
 		switch (c) {
 		case 'h':
 			fputs(usage->text, stdout);
@@ -33,11 +32,12 @@ int client_option(struct client_options *options, const struct client_usage *usa
 			return -2;
 		case CLIENT_HUB: options->hub = optarg; break;
 		case 'o':
-			if (!out_format(usage->command, optarg, &options->json))
-				return -2;
-			break;
+			if (out_format(usage->command, optarg, &options->json))
+				break;
+			*status = STATUS_USAGE;
+			return -2;
 		case '?':
-			out_say(usage->command, 0,
+			*status = out_say(usage->command, STATUS_USAGE,
 				"\"%s\": unknown, or its value is missing: see mayfly %s --help",
 				argv[optind - 1], usage->command);
 			return -2;

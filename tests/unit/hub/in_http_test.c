@@ -461,7 +461,8 @@ static void changes_routes(void **state)
 {
 	struct router *router;
 	char error[HTTP_ERROR_MAX];
-	const struct http_options none = {"/nonexistent/certificate", "/nonexistent/key"};
+	const struct http_options none = {
+		.certificate = "/nonexistent/certificate", .key = "/nonexistent/key"};
 
 	(void)state;
 	say("GET /new HTTP/1.1\r\n");
