@@ -216,9 +216,8 @@ static int cant_open(const char *path, int err, char error[static HUB_ERROR_MAX]
 {
 	if (err == -EADDRINUSE)
 		snprintf(error, HUB_ERROR_MAX,
-			"admin: \"%s\": it is there already, and is no socket that a dead hub "
-		        "left: "
-			"another hub listens there, or it is another file",
+			"admin: \"%s\": it is there already, and no dead hub left it: another hub "
+			"listens there, or it is another file",
 			path);
 	else
 		snprintf(error, HUB_ERROR_MAX, "admin: \"%s\": can't listen there: %s", path,
