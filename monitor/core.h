@@ -37,6 +37,7 @@ struct monitor {
 	const struct backend *backend;
 	struct monitor_options options;
 	enum mfw_backend which;
+	bool deny_cpuid;
 	uint64_t cpu_ns, deadline_ns;
 	int fixed_fd; /* memory of layout.fixed_bytes: gate ... init */
 	uint8_t *fixed;
@@ -90,7 +91,8 @@ int shell_make(
 int shell_start(struct shell *shell, char error[MONITOR_ERROR_MAX]);
 
 /* What this thread gives up while it has shells, so that guests don't have it: the TSC (on
- * hosts that don't honour CR4.TSD, and in gated processes), and for gated processes CPUID. */
+ * hosts that don't honour CR4.TSD, and in gated processes), and for gated processes CPUID, if
+ * monitor->deny_cpuid. */
 void shell_deny(const struct monitor *monitor);
 void shell_allow(const struct monitor *monitor);
 

@@ -205,6 +205,7 @@ static void choose_backend(struct monitor *m)
 	if (m->which == MFW_BACKEND_AUTO)
 		m->which = m->options.kvm_fd >= 0 ? MFW_BACKEND_KVM : MFW_BACKEND_PROCESS;
 	m->backend = m->which == MFW_BACKEND_KVM ? &backend_kvm : &backend_process;
+	m->deny_cpuid = m->which == MFW_BACKEND_PROCESS && monitor_can_deny_cpuid();
 }
 
 int monitor_open(struct monitor **out, const struct image *image, const uint8_t *data,

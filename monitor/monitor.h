@@ -65,6 +65,8 @@ enum mfw_backend monitor_backend(const struct monitor *monitor);
 const uint8_t *monitor_snapshot_digest(const struct monitor *monitor); /* 32 bytes */
 /* What monitor_open does once a process; for those who must do it before they give up rights. */
 int monitor_prepare(void);
+/* Is CPUID denied to gated processes: can it be here, and cheaply? */
+bool monitor_can_deny_cpuid(void);
 uint64_t monitor_init_ns(const struct monitor *monitor);
 size_t monitor_window_bytes(const struct monitor *monitor);
 /* What mf_init logged: the effects area after it, or NULL. */

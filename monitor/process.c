@@ -81,7 +81,7 @@ static void child_signals(const struct layout *layout)
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
 }
 
-static void child_rights(void)
+static void child_rights(const struct monitor *m)
 {
 	const struct rlimit none = {0, 0};
 
@@ -90,7 +90,8 @@ static void child_rights(void)
 	prctl(PR_SET_DUMPABLE, 0);
 	if (prctl(PR_SET_TSC, PR_TSC_SIGSEGV) < 0)
 		child_fail(3);
-	syscall(SYS_arch_prctl, 0x1012 /* ARCH_SET_CPUID */, 0); /* where the processor can */
+	if (m->deny_cpuid)
+		syscall(SYS_arch_prctl, 0x1012 /* ARCH_SET_CPUID */, 0);
 	setrlimit(RLIMIT_CORE, &none);
 }
 
@@ -109,7 +110,7 @@ _Noreturn static void child(const struct shell *shell, int in, int out)
 {
 	const struct layout *layout = &shell->monitor->layout;
 
-	child_rights();
+	child_rights(shell->monitor);
 	for (unsigned i = 0; i < layout->regions; i++)
 		if (map_region(shell, &layout->region[i]) < 0)
 			child_fail(4);
