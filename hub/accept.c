@@ -2,6 +2,8 @@
 #include "hub/accept.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "hub/hub.h"
@@ -32,21 +34,79 @@ static bool make_room(struct hub *hub)
 	return idlest != NULL;
 }
 
+static rlim_t descriptors_most(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
+}
+
+/* Connections leave so many descriptors to services that have no worker yet: what a start takes
+ * for a moment, and what each worker keeps. */
+#define START_TAKES  16u
+#define WORKER_KEEPS 4u
+static bool is_short(const struct hub *hub, int fd)
+{
+	rlim_t most = descriptors_most(), spare = START_TAKES;
+	bool all_run = true;
+
+	for (const struct service *s = hub->services; s; s = s->next) {
+		all_run &= s->worker != WORKER_NONE;
+		spare += s->worker == WORKER_NONE ? WORKER_KEEPS : 0;
+	}
+	if (spare > most / 2)
+		spare = most / 2;
+	return !all_run && (rlim_t)fd >= most - spare;
+}
+
+static void tell_shortage(struct hub *hub)
+{
+	uint64_t skipped;
+
+	if (log_allowed(&hub->shortages, loop_now(hub->loop), &skipped))
+		log_warn("no descriptor is left for another connection, the limit is %llu: raise "
+			 "LimitNOFILE (ulimit -n), or lower limits.connections",
+			(unsigned long long)descriptors_most());
+}
+
 /* No descriptor is left, so the listening socket would be ready for ever. */
 static void pause_accepting(struct acceptor *a)
 {
 	struct loop *loop = a->input->hub->loop;
 
+	tell_shortage(a->input->hub);
 	if (make_room(a->input->hub))
 		return;
 	loop_change(loop, a->fd, 0, &a->source);
 	(void)loop_timer_set(loop, &a->resume, loop_now(loop) + PAUSE_NS);
 }
 
+/* May this one stay? *fd may become another number. */
+static bool find_room(struct acceptor *a, int *fd)
+{
+	struct hub *hub = a->input->hub;
+	int lower;
+
+	if (a->input->own) /* whoever looks after the hub gets in when it is full */
+		return true;
+	if (hub->connections >= hub->connections_most)
+		return make_room(hub);
+	if (!is_short(hub, *fd))
+		return true;
+	tell_shortage(hub);
+	if (!make_room(hub))
+		return false;
+	lower = fcntl(*fd, F_DUPFD_CLOEXEC, 0); /* the number of the one that went */
+	if (lower < 0)
+		return false;
+	close(*fd);
+	*fd = lower;
+	return true;
+}
+
 /* False: nobody else waits. */
 static bool accept_one(struct acceptor *a)
 {
-	struct hub *hub = a->input->hub;
 	struct net_address peer = {.size = sizeof(peer.v6)};
 	int fd = accept4(a->fd, &peer.any, &peer.size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
@@ -55,9 +115,7 @@ static bool accept_one(struct acceptor *a)
 			pause_accepting(a);
 		return false;
 	}
-	/* whoever looks after the hub gets in when it is full */
-	if ((!a->input->own && hub->connections >= hub->connections_most && !make_room(hub)) ||
-		a->take(a->input, fd, &peer) < 0) {
+	if (!find_room(a, &fd) || a->take(a->input, fd, &peer) < 0) {
 		a->input->counts.dropped++;
 		close(fd);
 	}

@@ -283,6 +283,7 @@ void hub_init(struct hub *hub)
 	hub->held.most = HUB_MEMORY;
 	hub->http = (struct http_limits){HUB_HTTP_HEADER, HUB_HTTP_REQUEST, HUB_HTTP_KEEPALIVE};
 	hub->started_ns = clock_wall_ns();
+	hub->shortages.burst = 1;
 	hub->stop_timer.fire = stop_now;
 	hub->ended.run = on_ended;
 	hub->stop_soon.run = stop_soon;

@@ -70,6 +70,7 @@ struct hub {
 	size_t scratch_size;
 	unsigned connections, connections_most; /* of all TCP inputs */
 	struct bytes_total held;                /* by those connections */
+	struct log_rate shortages;              /* of descriptors */
 	struct http_limits http;
 	int kvm_fd, kvm_error, null_fd; /* kvm_fd -1: none, kvm_error says why */
 	int core;                       /* where the hub stays; -1: anywhere */

@@ -174,6 +174,14 @@ static uint64_t replied(const struct service *s)
 {
 	return s->counts.replied;
 }
+static uint64_t silent(const struct service *s)
+{
+	return s->counts.silent;
+}
+static uint64_t turned_away(const struct service *s)
+{
+	return s->counts.turned_away;
+}
 static uint64_t reruns(const struct service *s)
 {
 	return s->counts.reruns;
@@ -226,6 +234,9 @@ static const struct {
 	{"mayfly_events_accepted_total", "counter", "Events that were taken.", accepted},
 	{"mayfly_events_replied_total", "counter", "Events that were answered by their life.",
 		replied},
+	{"mayfly_events_silent_total", "counter", "Events whose life gave no reply.", silent},
+	{"mayfly_events_turned_away_total", "counter",
+		"Events that were refused before they were taken.", turned_away},
 	{"mayfly_events_rerun_total", "counter",
 		"Events that ran again, since their worker was lost.", reruns},
 	{"mayfly_events_cold_total", "counter", "Events for which a worker had to start.", cold},

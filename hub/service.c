@@ -84,6 +84,7 @@ uint64_t service_retry_ns(const struct service *service, enum refusal why)
 void service_refused(struct service *service, enum refusal why)
 {
 	service->counts.refused[why]++;
+	service->counts.turned_away++;
 }
 
 /* What all events have and what comes before the payload. */
@@ -360,6 +361,7 @@ void service_end(struct task *task, const struct ending *ending)
 		task->origin->refuse(task, ending->why);
 	} else {
 		s->counts.replied += ending->reply != NULL;
+		s->counts.silent += ending->reply == NULL;
 		task->origin->reply(task, ending->reply);
 	}
 	metrics_life(s, task, ending);

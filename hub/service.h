@@ -34,6 +34,9 @@ enum service_worker { WORKER_NONE, WORKER_STARTING, WORKER_READY, WORKER_ENDING 
 
 struct service_counts {
 	uint64_t accepted, replied, refused[REFUSALS];
+	/* accepted = replied + silent + refused - turned_away + those that wait or run */
+	uint64_t silent;      /* the life went well and gave no reply */
+	uint64_t turned_away; /* of the refused: never accepted */
 	uint64_t lives, results[MFW_RESULTS], denied, cold, reruns;
 	uint64_t workers;   /* started */
 	uint64_t unstarted; /* of those: that didn't come to run lives */

@@ -255,6 +255,18 @@ static int listen_to(struct service *s)
 	return err;
 }
 
+/* What can be done about it. */
+static const char *advice(int err)
+{
+	switch (err) {
+	case -EMFILE: return ": raise LimitNOFILE (ulimit -n), or lower limits.connections";
+	case -ENFILE: return ": the whole machine has no more: raise fs.file-max";
+	case -EAGAIN: return ": raise TasksMax, or the user's limit of processes (ulimit -u)";
+	case -ENOMEM: return ": the machine or the hub's cgroup has no memory left";
+	default: return "";
+	}
+}
+
 bool worker_start(struct service *service)
 {
 	struct hub *hub = service->hub;
@@ -275,7 +287,8 @@ bool worker_start(struct service *service)
 	int err = link_open(&service->link, &options);
 
 	if (err < 0) {
-		snprintf(why, sizeof(why), "%s: %s", options.program, strerror(-err));
+		snprintf(
+			why, sizeof(why), "%s: %s%s", options.program, strerror(-err), advice(err));
 		failed_to_start(service, why);
 		return false;
 	}
