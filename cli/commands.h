@@ -32,6 +32,7 @@ int cmd_stats(int argc, char **argv);
 int cmd_logs(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
+int cmd_config(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
 #endif

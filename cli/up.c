@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/daemon.h"
 #include "cli/life.h"
 #include "cli/out.h"
 #include "image/attach.h"
@@ -33,7 +33,9 @@ static const char usage[] =
 	"  --udp ADDRESS        listen there: 127.0.0.1:5353, [::1]:5353, *:5353; port 0: a free "
 	"one\n"
 	"  --tcp ADDRESS        the same for messages with their length in front\n"
-	"                       (neither: 127.0.0.1:0 for each trigger that the service has)\n"
+	"  --http ADDRESS       speak HTTP there, for all services with triggers of that type\n"
+	"  --tls CERT,KEY       over TLS, at the --http before it\n"
+	"                       (none: 127.0.0.1:0 for each kind of trigger that is there)\n"
 	"  --data [NAME=]FILE   attach a file, or all files below a directory\n"
 	"  --config KEY=VALUE   attach a setting\n"
 	"  --name NAME          instead of the image's own\n"
@@ -47,7 +49,16 @@ static const char usage[] =
 	"\n"
 	"Exit status: 0 ended by Ctrl-C, 1 can't serve, 2 usage, 3 not found.\n";
 
-enum code { OPT_TRACE = 0x100, OPT_UDP, OPT_TCP, OPT_DATA, OPT_CONFIG, OPT_VALUE };
+enum code {
+	OPT_TRACE = 0x100,
+	OPT_UDP,
+	OPT_TCP,
+	OPT_HTTP,
+	OPT_TLS,
+	OPT_DATA,
+	OPT_CONFIG,
+	OPT_VALUE
+};
 
 /* What is passed on as it is: mayflyd checks it. */
 static const struct value {
@@ -76,19 +87,28 @@ struct entry {
 	struct list udp, tcp, data, config;
 };
 
+/* HTTP is the hub's, not a service's. */
+struct listener {
+	const char *address, *tls; /* tls: "CERT,KEY", or NULL */
+};
+
 struct up {
 	struct entry all; /* options before the first image */
 	struct entry *entries;
 	unsigned count;
+	struct listener http[LIFE_ATTACH_MAX];
+	unsigned http_count;
 	bool json, trace;
 	FILE *yaml;
 };
 
 /* ----------------------------------------------------------------- arguments */
 
-static struct option options[16 + VALUES] = {
+static struct option options[20 + VALUES] = {
 	{"udp", required_argument, NULL, OPT_UDP},
 	{"tcp", required_argument, NULL, OPT_TCP},
+	{"http", required_argument, NULL, OPT_HTTP},
+	{"tls", required_argument, NULL, OPT_TLS},
 	{"data", required_argument, NULL, OPT_DATA},
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"output", required_argument, NULL, 'o'},
@@ -128,6 +148,29 @@ static int add_entry(struct up *up, const char *path)
 	return STATUS_OK;
 }
 
+static int add_listener(struct up *up, const char *address)
+{
+	if (up->http_count == LIFE_ATTACH_MAX)
+		return out_say("up", STATUS_USAGE, "\"%s\": more than %u of its kind", address,
+			LIFE_ATTACH_MAX);
+	up->http[up->http_count++] = (struct listener){.address = address};
+	return STATUS_OK;
+}
+
+static int add_tls(struct up *up, const char *files)
+{
+	const char *comma = strchr(files, ',');
+
+	if (up->http_count == 0)
+		return out_say(
+			"up", STATUS_USAGE, "--tls \"%s\": it belongs behind an --http", files);
+	if (!comma || comma == files || comma[1] == '\0' || strchr(comma + 1, ','))
+		return out_say(
+			"up", STATUS_USAGE, "--tls \"%s\": write it as CERTIFICATE,KEY", files);
+	up->http[up->http_count - 1].tls = files;
+	return STATUS_OK;
+}
+
 static int take_option(struct up *up, int c, const char *argument)
 {
 	struct entry *e = up->count > 0 ? &up->entries[up->count - 1] : &up->all;
@@ -138,6 +181,8 @@ static int take_option(struct up *up, int c, const char *argument)
 	case OPT_TRACE: up->trace = true; return STATUS_OK;
 	case OPT_UDP: return add(&e->udp, argument);
 	case OPT_TCP: return add(&e->tcp, argument);
+	case OPT_HTTP: return add_listener(up, argument);
+	case OPT_TLS: return add_tls(up, argument);
 	case OPT_DATA: return add(&e->data, argument);
 	case OPT_CONFIG: return add(&e->config, argument);
 	default: break;
@@ -345,7 +390,7 @@ static void put_values(FILE *to, const struct entry *e)
 }
 
 /* Nothing said: every trigger that is a socket gets a free port on the loopback. */
-static void listen_by_triggers(struct entry *e, const struct manifest *manifest)
+static void listen_by_triggers(struct up *up, struct entry *e, const struct manifest *manifest)
 {
 	if (e->udp.count > 0 || e->tcp.count > 0)
 		return;
@@ -354,6 +399,8 @@ static void listen_by_triggers(struct entry *e, const struct manifest *manifest)
 			add(&e->udp, "127.0.0.1:0");
 		if (manifest->triggers[i].type == TRIGGER_TCP && e->tcp.count == 0)
 			add(&e->tcp, "127.0.0.1:0");
+		if (manifest->triggers[i].type == TRIGGER_HTTP && up->http_count == 0)
+			add_listener(up, "127.0.0.1:0");
 	}
 }
 
@@ -398,7 +445,7 @@ static int put_entry(struct up *up, struct entry *e, const char *image)
 
 	if (status != STATUS_OK)
 		return status;
-	listen_by_triggers(e, &manifest);
+	listen_by_triggers(up, e, &manifest);
 	if (realpath(image, path))
 		put_key(up->yaml, "  - ", "image", path);
 	else
@@ -413,6 +460,38 @@ static int put_entry(struct up *up, struct entry *e, const char *image)
 	if (status == STATUS_OK)
 		status = try_init(e, image);
 	manifest_free(&manifest);
+	return status;
+}
+
+static int put_file(FILE *to, const char *key, const char *name, size_t n)
+{
+	char file[PATH_MAX], path[PATH_MAX];
+
+	snprintf(file, sizeof(file), "%.*s", (int)n, name);
+	if (!realpath(file, path))
+		return out_say("up", STATUS_NOT_FOUND, "--tls \"%s\": %s", file, strerror(errno));
+	put_key(to, "      ", key, path);
+	return STATUS_OK;
+}
+
+static int put_listeners(const struct up *up)
+{
+	int status = STATUS_OK;
+
+	if (up->http_count > 0)
+		fputs("http:\n", up->yaml);
+	for (unsigned i = 0; i < up->http_count && status == STATUS_OK; i++) {
+		const char *tls = up->http[i].tls, *comma;
+
+		put_key(up->yaml, "  - ", "listen", up->http[i].address);
+		if (!tls)
+			continue;
+		comma = strchr(tls, ',');
+		fputs("    tls:\n", up->yaml);
+		status = put_file(up->yaml, "certificate", tls, (size_t)(comma - tls));
+		if (status == STATUS_OK)
+			status = put_file(up->yaml, "key", comma + 1, strlen(comma + 1));
+	}
 	return status;
 }
 
@@ -434,33 +513,26 @@ static int put_entries(struct up *up)
 		if (status == STATUS_OK)
 			status = put_entry(up, e, image);
 	}
-	return status;
+	return status == STATUS_OK ? put_listeners(up) : status;
 }
 
 /* --------------------------------------------------------------------- start */
 
-/* mayflyd lies beside this program, or is found in PATH. */
 static int become_hub(const struct up *up, int fd)
 {
-	char self[PATH_MAX], beside[PATH_MAX + 16], config[64];
-	const char *argv[10] = {"mayflyd", "--as", "mayfly: up", "-c", config};
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	const char *argv[10] = {"mayflyd", "--as", "mayfly: up", "-c"};
+	char config[64];
 	unsigned argc = 5;
 
 	snprintf(config, sizeof(config), "/proc/self/fd/%d", fd);
+	argv[4] = config;
 	if (up->json) {
 		argv[argc++] = "-o";
 		argv[argc++] = "json";
 	}
 	if (up->trace)
 		argv[argc++] = "--trace";
-	self[n > 0 ? n : 0] = '\0';
-	snprintf(beside, sizeof(beside), "%s/mayflyd", dirname(self));
-	execv(beside, (char **)(uintptr_t)argv);
-	if (errno == ENOENT)
-		execvp("mayflyd", (char **)(uintptr_t)argv);
-	return out_say("up", errno == ENOENT ? STATUS_NOT_FOUND : STATUS_FAILED,
-		"can't start mayflyd: %s: it belongs beside mayfly, or in PATH", strerror(errno));
+	return daemon_become("up", argv);
 }
 
 int cmd_up(int argc, char **argv)

@@ -13,6 +13,7 @@
 #include "hub/config.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
+#include "hub/state.h"
 #include "hub/worker.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
@@ -198,6 +199,9 @@ void hub_close(struct hub *hub)
 	machine_close(&hub->machine);
 	fd_close(&hub->kvm_fd);
 	fd_close(&hub->null_fd);
+	fd_close(&hub->state_fd);
+	free(hub->fixed.state);
+	free(hub->fixed.admin);
 	loop_close(hub->loop);
 	hub->loop = NULL;
 }
@@ -225,6 +229,27 @@ static int open_shared(struct hub *hub, char error[static HUB_ERROR_MAX])
 	hub->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	hub->kvm_error = hub->kvm_fd < 0 ? errno : 0;
 	return 0;
+}
+
+static int copy(const char *text, char **to)
+{
+	*to = text ? strdup(text) : NULL;
+	return text && !*to ? -ENOMEM : 0;
+}
+
+static int open_fixed(
+	struct hub *hub, const struct config *config, char error[static HUB_ERROR_MAX])
+{
+	struct hub_fixed *fixed = &hub->fixed;
+
+	fixed->no_admin = config->no_admin;
+	if (copy(config->state, &fixed->state) < 0 || copy(config->admin, &fixed->admin) < 0) {
+		snprintf(error, HUB_ERROR_MAX, "can't start: no memory");
+		return SETUP_FAILED;
+	}
+	if (!fixed->state)
+		return 0;
+	return state_open(fixed->state, hub->options.check, &hub->state_fd, error);
 }
 
 /* `core: hub`: workers are to stay where the hub is, so it has to stay too. */
@@ -277,7 +302,7 @@ void hub_init(struct hub *hub)
 {
 	memset(hub, 0, sizeof(*hub));
 	random_bytes(hub->order_seed, sizeof(hub->order_seed));
-	hub->kvm_fd = hub->null_fd = hub->core = -1;
+	hub->kvm_fd = hub->null_fd = hub->core = hub->state_fd = -1;
 	machine_init(&hub->machine);
 	hub->connections_most = HUB_CONNECTIONS;
 	hub->held.most = HUB_MEMORY;
@@ -298,6 +323,8 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 	hub_init(hub);
 	hub->options = *options;
 	status = open_shared(hub, error);
+	if (status == 0)
+		status = open_fixed(hub, config, error);
 	if (status != 0)
 		return status;
 	status = plan_make(&plan, hub, config, error);

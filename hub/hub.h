@@ -55,6 +55,12 @@ struct http_limits {
 	uint64_t keepalive_ns; /* a connection without a request */
 };
 
+/* What a reload can't change, as configured. */
+struct hub_fixed {
+	char *state, *admin; /* NULL: not said */
+	bool no_admin;
+};
+
 struct hub {
 	struct loop *loop;
 	struct hub_options options;
@@ -75,6 +81,8 @@ struct hub {
 	int kvm_fd, kvm_error, null_fd; /* kvm_fd -1: none, kvm_error says why */
 	int core;                       /* where the hub stays; -1: anywhere */
 	struct machine machine;         /* what workers on it needn't ask */
+	int state_fd;                   /* its directory is locked; -1: it has none */
+	struct hub_fixed fixed;
 	bool stopping;
 	int64_t started_ns; /* wall */
 	struct hub_reloads reloads;
