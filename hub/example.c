@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "hub/in_http.h"
+#include "hub/http/router.h"
+#include "hub/input.h"
 
 /* 'text' for a shell; plain words as they are. */
 static void quote(const char *text, char *to, size_t size)
@@ -40,50 +41,12 @@ static void reach(const struct input *input, char host[NET_TEXT])
 		strcpy(host, input->address.any.sa_family == AF_INET6 ? "::1" : "127.0.0.1");
 }
 
-/* A path that fits the pattern. */
-static void fill_pattern(const char *pattern, char *to, size_t size)
-{
-	size_t at = 0;
-
-	for (; *pattern && *pattern != '#' && at + 1 < size; pattern++)
-		to[at++] = *pattern == '+' ? 'x' : *pattern;
-	to[at] = '\0';
-}
-
-/* What asks for the first route that a service answers. */
-static void http_example(const struct input *input, char to[EXAMPLE_MOST])
-{
-	const struct router *router = in_http_router(input);
-	bool tls = strcmp(input->ops->name, "https") == 0;
-	char host[NET_TEXT], path[200], url[400], quoted[500], more[300] = "", name[300] = "";
-	const struct route *r = NULL;
-	size_t i = 0;
-
-	while ((r = router_at(router, i++)) && !r->service)
-		;
-	reach(input, host);
-	fill_pattern(r ? r->path : "/", path, sizeof(path));
-	snprintf(url, sizeof(url), "%s://%s%s%s:%u%s", tls ? "https" : "http",
-		strchr(host, ':') ? "[" : "", host, strchr(host, ':') ? "]" : "",
-		(unsigned)net_port(&input->address), path);
-	quote(url, quoted, sizeof(quoted));
-	if (r && r->method && strcmp(r->method, "GET") != 0)
-		snprintf(more, sizeof(more), "-X %.40s ", r->method);
-	if (r && r->host)
-		snprintf(name, sizeof(name), "-H Host:%.255s ", r->host);
-	snprintf(to, EXAMPLE_MOST, "curl %s%s%s%s", tls ? "-k " : "", more, name, quoted);
-}
-
 void example_command(const struct input *input, char to[EXAMPLE_MOST])
 {
 	unsigned port = net_port(&input->address);
 	char host[NET_TEXT], text[600];
 	size_t n;
 
-	if (!input->service) {
-		http_example(input, to);
-		return;
-	}
 	reach(input, host);
 	if (input->words == WORDS_DNS) {
 		quote(input->example ? input->example : "example.test", text, sizeof(text));
@@ -99,4 +62,70 @@ void example_command(const struct input *input, char to[EXAMPLE_MOST])
 			input->framing == 4 ? "\\0\\0" : "", n >> 8, n & 255, text, host, port);
 	else
 		snprintf(to, EXAMPLE_MOST, "printf %%s %s | nc -u -w1 %s %u", text, host, port);
+}
+
+/* ---------------------------------------------------------------------- HTTP */
+
+#define PATH_MOST 300
+
+/* A path that fits the pattern: something for '+', nothing for '#'. */
+static void fill_pattern(const char *pattern, char to[static PATH_MOST])
+{
+	size_t n = 0;
+
+	for (const char *p = pattern; *p && n < PATH_MOST - 1; p++)
+		if (*p != '#')
+			to[n++] = *p == '+' ? 'x' : *p;
+	to[n] = '\0';
+}
+
+static void make_url(const struct input *input, const struct route *route, const char *example,
+	char *to, size_t size)
+{
+	bool is_path = example && example[0] == '/', is_query = example && example[0] == '?';
+	bool six = input->address.any.sa_family == AF_INET6;
+	char host[NET_TEXT], path[PATH_MOST];
+
+	reach(input, host);
+	six = six && strchr(host, ':') != NULL;
+	fill_pattern(route->path, path);
+	snprintf(to, size, "%s://%s%s%s:%u%s%s", input->ops->name, six ? "[" : "", host,
+		six ? "]" : "", net_port(&input->address), is_path ? example : path,
+		is_query ? example : "");
+}
+
+static const char *body_of(const char *example)
+{
+	return example && example[0] != '/' && example[0] != '?' ? example : NULL;
+}
+
+/* curl would call any body a form. */
+static const char *type_of(const char *body)
+{
+	return body[0] == '{' || body[0] == '[' ? "application/json" : "text/plain";
+}
+
+void example_request(const struct input *input, const struct route *route, const char *example,
+	char to[EXAMPLE_MOST])
+{
+	const char *method = route->method, *body = body_of(example);
+	char url[700], quoted[720], text[600];
+	size_t n = (size_t)snprintf(to, EXAMPLE_MOST, "curl -sS%s",
+		strcmp(input->ops->name, "https") == 0 ? " -k" : "");
+
+	make_url(input, route, example, url, sizeof(url));
+	quote(url, quoted, sizeof(quoted));
+	if (method && strcmp(method, "HEAD") == 0)
+		n += (size_t)snprintf(to + n, EXAMPLE_MOST - n, " -I");
+	else if (method && strcmp(method, body ? "POST" : "GET") != 0)
+		n += (size_t)snprintf(to + n, EXAMPLE_MOST - n, " -X %.32s", method);
+	if (route->host)
+		n += (size_t)snprintf(to + n, EXAMPLE_MOST - n, " -H 'Host: %.255s'", route->host);
+	if (body) {
+		quote(body, text, sizeof(text));
+		n += (size_t)snprintf(to + n, EXAMPLE_MOST - n,
+			" -H 'Content-Type: %s' --data-binary %s", type_of(body), text);
+	}
+	if (n + strlen(quoted) + 2 < EXAMPLE_MOST)
+		snprintf(to + n, EXAMPLE_MOST - n, " %s", quoted);
 }

@@ -200,8 +200,7 @@ void hub_close(struct hub *hub)
 	fd_close(&hub->kvm_fd);
 	fd_close(&hub->null_fd);
 	fd_close(&hub->state_fd);
-	free(hub->fixed.state);
-	free(hub->fixed.admin);
+	free(hub->state);
 	loop_close(hub->loop);
 	hub->loop = NULL;
 }
@@ -231,25 +230,16 @@ static int open_shared(struct hub *hub, char error[static HUB_ERROR_MAX])
 	return 0;
 }
 
-static int copy(const char *text, char **to)
-{
-	*to = text ? strdup(text) : NULL;
-	return text && !*to ? -ENOMEM : 0;
-}
-
-static int open_fixed(
+static int open_state(
 	struct hub *hub, const struct config *config, char error[static HUB_ERROR_MAX])
 {
-	struct hub_fixed *fixed = &hub->fixed;
-
-	fixed->no_admin = config->no_admin;
-	if (copy(config->state, &fixed->state) < 0 || copy(config->admin, &fixed->admin) < 0) {
-		snprintf(error, HUB_ERROR_MAX, "can't start: no memory");
-		return SETUP_FAILED;
-	}
-	if (!fixed->state)
+	if (!config->state)
 		return 0;
-	return state_open(fixed->state, hub->options.check, &hub->state_fd, error);
+	hub->state = strdup(config->state);
+	if (hub->state)
+		return state_open(hub->state, hub->options.check, &hub->state_fd, error);
+	snprintf(error, HUB_ERROR_MAX, "can't start: no memory");
+	return SETUP_FAILED;
 }
 
 /* `core: hub`: workers are to stay where the hub is, so it has to stay too. */
@@ -324,7 +314,7 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 	hub->options = *options;
 	status = open_shared(hub, error);
 	if (status == 0)
-		status = open_fixed(hub, config, error);
+		status = open_state(hub, config, error);
 	if (status != 0)
 		return status;
 	status = plan_make(&plan, hub, config, error);

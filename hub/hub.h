@@ -55,12 +55,6 @@ struct http_limits {
 	uint64_t keepalive_ns; /* a connection without a request */
 };
 
-/* What a reload can't change, as configured. */
-struct hub_fixed {
-	char *state, *admin; /* NULL: not said */
-	bool no_admin;
-};
-
 struct hub {
 	struct loop *loop;
 	struct hub_options options;
@@ -82,7 +76,7 @@ struct hub {
 	int core;                       /* where the hub stays; -1: anywhere */
 	struct machine machine;         /* what workers on it needn't ask */
 	int state_fd;                   /* its directory is locked; -1: it has none */
-	struct hub_fixed fixed;
+	char *state;                    /* as configured; NULL: none */
 	bool stopping;
 	int64_t started_ns; /* wall */
 	struct hub_reloads reloads;

@@ -61,7 +61,7 @@ static const struct input_ops tls_ops = {.name = "https",
 	.idle_since = conn_idle_since,
 	.make_room = conn_make_room};
 
-static int open_tls(struct tls_context **tls, const struct http_options *options,
+int in_http_prepare(struct tls_context **tls, const struct http_options *options,
 	char error[static HTTP_ERROR_MAX])
 {
 	*tls = NULL;
@@ -114,7 +114,7 @@ int in_http_adopt(struct input **input, struct hub *hub, int fd, const struct ht
 	error[0] = '\0';
 	if (!http)
 		return -ENOMEM;
-	err = open_tls(&http->tls, options, error);
+	err = in_http_prepare(&http->tls, options, error);
 	http->input.ops = http->tls ? &tls_ops : &plain_ops;
 	http->input.hub = hub;
 	http->timer.fire = conn_on_timer;
@@ -148,21 +148,15 @@ int in_http_open(struct input **input, struct hub *hub, const struct net_address
 	return err;
 }
 
-int in_http_change(struct input *input, const struct http_options *options, struct router *router,
-	char error[static HTTP_ERROR_MAX])
+void in_http_change(struct input *input, struct tls_context *tls, struct router *router)
 {
 	struct in_http *http = http_of(input);
-	struct tls_context *tls;
-	int err = open_tls(&tls, options, error);
 
-	if (err < 0)
-		return err;
 	tls_context_close(http->tls);
 	router_close(http->router);
 	http->tls = tls;
 	http->router = router;
 	input->ops = tls ? &tls_ops : &plain_ops;
-	return 0;
 }
 
 const struct router *in_http_router(const struct input *input)

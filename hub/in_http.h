@@ -11,6 +11,8 @@
 
 #define HTTP_ERROR_MAX 512
 
+struct tls_context;
+
 struct http_options {
 	const char *certificate, *key; /* PEM files: TLS is spoken; NULL: it isn't */
 	bool own_user; /* a Unix socket: only root and the hub's own user are let in */
@@ -26,10 +28,13 @@ int in_http_open(struct input **input, struct hub *hub, const struct net_address
 int in_http_adopt(struct input **input, struct hub *hub, int fd, const struct http_options *options,
 	struct router *router, char error[static HTTP_ERROR_MAX]);
 
-/* Other routes and certificates from the next request and connection on; the old router is
- * closed. On failure everything stays as it was, and `router` is still the caller's. */
-int in_http_change(struct input *input, const struct http_options *options, struct router *router,
+/* What in_http_change takes: the certificate that `options` names, *tls NULL if it names none. The
+ * caller closes it (hub/http/tls.h) if it isn't used. -errno as in_http_open. */
+int in_http_prepare(struct tls_context **tls, const struct http_options *options,
 	char error[static HTTP_ERROR_MAX]);
+/* Other routes from the next request on, another certificate from the next connection on. Both
+ * are the input's then; the old ones are closed. */
+void in_http_change(struct input *input, struct tls_context *tls, struct router *router);
 
 /* By what its requests are routed now. */
 const struct router *in_http_router(const struct input *input);

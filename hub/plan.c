@@ -60,7 +60,8 @@ static int make_services(struct plan *plan, char error[static HUB_ERROR_MAX])
 		plan->counts.removed++;
 	}
 	plan->services = calloc(config->services_count + 1, sizeof(struct service *));
-	if (!plan->services) {
+	plan->routed = calloc(config->services_count + 1, sizeof(bool));
+	if (!plan->services || !plan->routed) {
 		snprintf(error, HUB_ERROR_MAX, "no memory");
 		return SETUP_FAILED;
 	}
@@ -165,6 +166,7 @@ void plan_commit(struct plan *plan)
 	hub->held.most = plan->config->memory;
 	hub->http = plan->config->limits;
 	free(plan->services);
+	free(plan->routed);
 	hub_ended(hub);
 }
 
@@ -175,5 +177,6 @@ void plan_drop(struct plan *plan)
 		if (plan->services[i] && !plan->services[i]->kept)
 			service_close(plan->services[i]);
 	free(plan->services);
+	free(plan->routed);
 	free(plan->scratch);
 }

@@ -14,19 +14,27 @@
 #include "hub/config.h"
 #include "hub/hub.h"
 
+struct router;
 struct service;
+struct tls_context;
 
-enum want_kind { WANT_UDP, WANT_TCP };
+enum want_kind { WANT_UDP, WANT_TCP, WANT_HTTP };
 
 /* An input that the configuration asks for. */
 struct want {
 	enum want_kind kind;
-	const struct config_service *config;
-	struct service *service;
+	const char *place;                 /* "hub.yaml:7:5" */
 	const struct net_address *address; /* as written */
+	struct service *service;           /* NULL: http, which all share */
 	bool pair;           /* tcp: port 0, to be the same as that of the want before */
 	struct input *input; /* NULL: not there yet */
 	bool opened;         /* for this plan: it wasn't there before */
+	/* http: */
+	const struct config_listener *listener;
+	struct router *router; /* NULL: the input has it */
+	const char **examples; /* of its routes, in their order */
+	size_t routes;
+	struct tls_context *tls; /* for an input that was there */
 };
 
 /* What a plan changes, for people. */
@@ -38,6 +46,7 @@ struct plan {
 	struct hub *hub;
 	const struct config *config;
 	struct service **services; /* in the order of the file; NULL: not made yet */
+	bool *routed;              /* has it a route? */
 	struct want *wants;
 	unsigned wants_count;
 	uint8_t *scratch; /* for the hub, if it needs a larger one */
@@ -51,6 +60,11 @@ int plan_make(struct plan *plan, struct hub *hub, const struct config *config,
 /* Only what plan_make made without fault. */
 void plan_commit(struct plan *plan);
 void plan_drop(struct plan *plan);
+
+/* routes.c: the routers of all that speak HTTP. */
+int routes_make(struct plan *plan, char error[static HUB_ERROR_MAX]);
+/* Says what came new, and what nobody can reach. */
+void routes_report(const struct plan *plan);
 
 /* wants.c */
 int wants_make(struct plan *plan, char error[static HUB_ERROR_MAX]);

@@ -32,27 +32,18 @@ static int take(struct hub *hub, const struct config *config, struct plan_counts
 	return 0;
 }
 
-static bool same(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-static int check_fixed(
+/* Its lock, and all that is kept there, are those of this process. */
+static int check_state(
 	const struct hub *hub, const struct config *config, char error[static HUB_ERROR_MAX])
 {
-	const struct hub_fixed *fixed = &hub->fixed;
-	const char *key = NULL;
+	const char *old = hub->state ? hub->state : "", *new = config->state ? config->state : "";
 
-	if (!same(fixed->state, config->state))
-		key = "state";
-	if (!same(fixed->admin, config->admin) || fixed->no_admin != config->no_admin)
-		key = "admin";
-	if (!key)
+	if (strcmp(old, new) == 0)
 		return 0;
 	snprintf(error, HUB_ERROR_MAX,
-		"%s: %s: it can't change while the hub runs: leave it as it was, or start the hub "
-		"again",
-		hub->options.file, key);
+		"%s: state: it can't change while the hub runs: leave it as it was, \"%s\", or "
+		"start the hub again",
+		hub->options.file, old);
 	return SETUP_USAGE;
 }
 
@@ -68,7 +59,7 @@ static int reload(struct hub *hub, struct plan_counts *counts, char error[static
 	rc = config_open(&config, hub->options.file, hub->options.as, error);
 	if (rc < 0)
 		return rc == -ENOENT ? SETUP_NOT_FOUND : SETUP_USAGE;
-	status = check_fixed(hub, &config, error);
+	status = check_state(hub, &config, error);
 	if (status == 0)
 		status = take(hub, &config, counts, error);
 	config_close(&config);

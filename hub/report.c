@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hub/example.h"
+#include "hub/http/router.h"
 #include "hub/hub.h"
 #include "hub/plan.h"
 #include "image/fault.h"
@@ -93,22 +94,48 @@ static void put_json(struct report *r, json_t *object)
 
 /* ------------------------------------------------------------------ start-up */
 
-/* Those of HTTP are shared by services, and have no one's name. */
-void report_listening(struct report *report, const struct input *input)
+static void put_listening(struct report *r, const struct input *input, const char *command)
 {
-	const char *name = input->service ? input->service->name : NULL;
-	char host[NET_TEXT], command[EXAMPLE_MOST];
-	json_t *line;
+	const char *service = input->service ? input->service->name : NULL;
+	char host[NET_TEXT];
 
 	net_host(&input->address, host);
+	put_json(r,
+		json_pack("{ss ss* ss ss si ss*}", "event", "listening", "service", service,
+			"transport", input->ops->name, "address", host, "port",
+			(int)net_port(&input->address), "try", command));
+}
+
+void report_listening(struct report *report, const struct input *input)
+{
+	char command[EXAMPLE_MOST];
+
+	if (!input->service) {
+		log_info("%s on %s", input->ops->name, input->text);
+		put_listening(report, input, NULL);
+		return;
+	}
 	example_command(input, command);
-	log_about(LOG_INFO, name, NULL, "listens on %s %s; try: %s", input->ops->name, input->text,
-		command);
-	line = json_pack("{ss ss ss si ss}", "event", "listening", "transport", input->ops->name,
-		"address", host, "port", (int)net_port(&input->address), "try", command);
-	if (line && name)
-		json_object_set_new(line, "service", json_string(name));
-	put_json(report, line);
+	log_about(LOG_INFO, input->service->name, NULL, "listens on %s %s; try: %s",
+		input->ops->name, input->text, command);
+	put_listening(report, input, command);
+}
+
+void report_route(struct report *report, const struct input *input, const struct route *route,
+	const char *example)
+{
+	char command[EXAMPLE_MOST], host[NET_TEXT];
+
+	example_request(input, route, example, command);
+	log_about(LOG_INFO, route->service->name, NULL, "%s%s%s%s on %s; try: %s",
+		route->method ? route->method : "", route->method ? " " : "",
+		route->host ? route->host : "", route->path, input->text, command);
+	net_host(&input->address, host);
+	put_json(report,
+		json_pack("{ss ss ss ss si ss* ss* ss ss}", "event", "route", "service",
+			route->service->name, "transport", input->ops->name, "address", host,
+			"port", (int)net_port(&input->address), "host", route->host, "method",
+			route->method, "path", route->path, "try", command));
 }
 
 void report_admin(struct report *report, const char *path)

@@ -19,6 +19,7 @@
 struct hub;
 struct input;
 struct plan_counts;
+struct route;
 struct service;
 struct task;
 struct ending;
@@ -42,6 +43,9 @@ void report_listening(struct report *report, const struct input *input);
 /* The hub's own: the admin socket, and the address of its metrics. */
 void report_admin(struct report *report, const char *path);
 void report_metrics(struct report *report, const struct input *input);
+/* HTTP: who answers there. `example` is the manifest's, or NULL. */
+void report_route(struct report *report, const struct input *input, const struct route *route,
+	const char *example);
 void report_ready(struct report *report, const struct hub *hub);
 /* The configuration was read again; `wrong` NULL: and taken. */
 void report_reload(struct report *report, const struct plan_counts *counts, const char *wrong);

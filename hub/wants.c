@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/http/tls.h"
+#include "hub/in_http.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
 
@@ -16,6 +18,7 @@ static const struct {
 } kinds[] = {
 	[WANT_UDP] = {"udp", TRIGGER_UDP},
 	[WANT_TCP] = {"tcp", TRIGGER_TCP},
+	[WANT_HTTP] = {"http", TRIGGER_HTTP},
 };
 
 /* ------------------------------------------------------------ what is wanted */
@@ -34,9 +37,9 @@ static int check_trigger(const struct want *w, char error[static HUB_ERROR_MAX])
 {
 	const char *name = kinds[w->kind].name;
 
-	if (trigger_of(w))
+	if (!w->service || trigger_of(w))
 		return 0;
-	return setup_bad(w->config->place, error, SETUP_USAGE,
+	return setup_bad(w->place, error, SETUP_USAGE,
 		"%s: %s has no trigger of that type: its mayfly.yaml would need 'triggers: [{type: "
 		"%s}]'",
 		name, w->service->name, name);
@@ -56,7 +59,7 @@ static bool is_pair(const struct config_service *config, unsigned i)
 static void list_service(struct plan *plan, unsigned service)
 {
 	const struct config_service *config = &plan->config->services[service];
-	struct want want = {.config = config, .service = plan->services[service]};
+	struct want want = {.place = config->place, .service = plan->services[service]};
 
 	for (unsigned i = 0; i < config->udp_count || i < config->tcp_count; i++) {
 		if (i < config->udp_count) {
@@ -73,10 +76,20 @@ static void list_service(struct plan *plan, unsigned service)
 	}
 }
 
+static void list_listener(struct plan *plan, const struct config_listener *listener)
+{
+	plan->wants[plan->wants_count++] = (struct want){
+		.kind = WANT_HTTP,
+		.place = listener->place,
+		.address = &listener->address,
+		.listener = listener,
+	};
+}
+
 static int list_all(struct plan *plan, char error[static HUB_ERROR_MAX])
 {
 	const struct config *config = plan->config;
-	size_t most = 1;
+	size_t most = config->http_count + 1;
 
 	for (unsigned i = 0; i < config->services_count; i++)
 		most += config->services[i].udp_count + config->services[i].tcp_count;
@@ -87,6 +100,8 @@ static int list_all(struct plan *plan, char error[static HUB_ERROR_MAX])
 	}
 	for (unsigned i = 0; i < config->services_count; i++)
 		list_service(plan, i);
+	for (unsigned i = 0; i < config->http_count; i++)
+		list_listener(plan, &config->http[i]);
 	return 0;
 }
 
@@ -95,15 +110,20 @@ static int list_all(struct plan *plan, char error[static HUB_ERROR_MAX])
 /* A free port stays with the service that got it. */
 static bool serves(const struct input *input, const struct want *w)
 {
-	return strcmp(input->ops->name, kinds[w->kind].name) == 0 &&
-		net_same(&input->asked, w->address) &&
-		(net_port(w->address) != 0 || strcmp(input->service->name, w->service->name) == 0);
+	const char *name = kinds[w->kind].name;
+
+	/* "https" is the same as "http" */
+	if (strncmp(input->ops->name, name, strlen(name)) != 0 ||
+		!net_same(&input->asked, w->address))
+		return false;
+	return net_port(w->address) != 0 || !w->service ||
+		strcmp(input->service->name, w->service->name) == 0;
 }
 
 static void find_there(struct plan *plan)
 {
 	for (struct input *i = plan->hub->inputs; i; i = i->next)
-		i->kept = false;
+		i->kept = i->own; /* none of the services' business: admin.c */
 	for (struct want *w = plan->wants; w < plan->wants + plan->wants_count; w++) {
 		struct input *i = plan->hub->inputs;
 
@@ -131,7 +151,7 @@ static int cant_listen(
 	for (const struct input *i = plan->hub->inputs; i && err == -EADDRINUSE; i = i->next)
 		if (!i->kept && net_port(&i->address) == net_port(w->address))
 			help = ": this hub has it until it is started again";
-	return setup_bad(w->config->place, error, SETUP_FAILED, "%s: can't listen on %s: %s%s",
+	return setup_bad(w->place, error, SETUP_FAILED, "%s: can't listen on %s: %s%s",
 		kinds[w->kind].name, text, strerror(-err), help);
 }
 
@@ -176,21 +196,64 @@ static int open_pair(struct want *udp, struct want *tcp)
 	return err;
 }
 
+static bool only_check(
+	const struct plan *plan, const struct want *w, int err, char error[static HUB_ERROR_MAX])
+{
+	if (err != -EADDRINUSE || !plan->hub->options.check)
+		return false;
+	cant_listen(plan, w, err, error);
+	log_warn("%s; fine if that is a hub which will be told to reload", error);
+	return true;
+}
+
+static int bad_listener(const struct plan *plan, const struct want *w, int err, const char *why,
+	char error[static HUB_ERROR_MAX])
+{
+	if (!why[0])
+		return cant_listen(plan, w, err, error);
+	return setup_bad(w->place, error, err == -ENOENT ? SETUP_NOT_FOUND : SETUP_FAILED,
+		"http: tls: %s", why);
+}
+
+/* The certificate comes first: it is read even if the address isn't free. */
+static int open_http(struct plan *plan, struct want *w, char error[static HUB_ERROR_MAX])
+{
+	const struct http_options options = {
+		.certificate = w->listener->certificate, .key = w->listener->key};
+	char why[HTTP_ERROR_MAX];
+	int err = in_http_prepare(&w->tls, &options, why);
+
+	if (err < 0)
+		return bad_listener(plan, w, err, why, error);
+	if (w->input)
+		return 0;
+	tls_context_close(w->tls);
+	w->tls = NULL;
+	err = in_http_open(&w->input, plan->hub, w->address, &options, w->router, why);
+	if (only_check(plan, w, err, error))
+		return 0;
+	if (err < 0)
+		return bad_listener(plan, w, err, why, error);
+	w->opened = true;
+	w->router = NULL;
+	w->input->asked = *w->address;
+	return 0;
+}
+
 static int open_one(struct plan *plan, struct want *w, char error[static HUB_ERROR_MAX])
 {
 	int err;
 
+	if (w->kind == WANT_HTTP)
+		return open_http(plan, w, error);
 	if (w->input)
 		return 0;
 	err = open_at(w, w->pair && w[-1].input ? &w[-1].input->address : w->address);
 	if (err == -EADDRINUSE && w->pair)
 		err = w[-1].opened ? open_pair(w - 1, w) : open_at(w, w->address);
-	if (err == -EADDRINUSE && plan->hub->options.check) {
-		cant_listen(plan, w, err, error);
-		log_warn("%s; fine if that is a hub which will be told to reload", error);
+	if (err == 0 || only_check(plan, w, err, error))
 		return 0;
-	}
-	return err < 0 ? cant_listen(plan, w, err, error) : 0;
+	return cant_listen(plan, w, err, error);
 }
 
 int wants_make(struct plan *plan, char error[static HUB_ERROR_MAX])
@@ -199,6 +262,8 @@ int wants_make(struct plan *plan, char error[static HUB_ERROR_MAX])
 
 	for (unsigned i = 0; status == 0 && i < plan->wants_count; i++)
 		status = check_trigger(&plan->wants[i], error);
+	if (status == 0)
+		status = routes_make(plan, error);
 	if (status == 0)
 		find_there(plan);
 	for (unsigned i = 0; status == 0 && i < plan->wants_count; i++)
@@ -211,13 +276,30 @@ int wants_make(struct plan *plan, char error[static HUB_ERROR_MAX])
 /* From the next event on. */
 static void point(struct want *w)
 {
-	const struct manifest_trigger *t = trigger_of(w);
+	const struct manifest_trigger *t;
 
+	if (w->kind == WANT_HTTP) {
+		in_http_change(w->input, w->tls, w->router);
+		w->tls = NULL;
+		w->router = NULL;
+		return;
+	}
+	t = trigger_of(w);
 	w->input->service = w->service;
 	w->input->words = words_named(t->protocol);
 	w->input->example = t->example;
 	if (w->kind == WANT_TCP)
 		w->input->framing = t->framing && strcmp(t->framing, "length32") == 0 ? 4 : 2;
+}
+
+static void forget(struct plan *plan)
+{
+	for (struct want *w = plan->wants; w < plan->wants + plan->wants_count; w++) {
+		router_close(w->router);
+		tls_context_close(w->tls);
+		free(w->examples);
+	}
+	free(plan->wants);
 }
 
 static void let_go(struct hub *hub, struct input *input)
@@ -234,7 +316,7 @@ void wants_commit(struct plan *plan)
 
 	for (struct input *i = hub->inputs; i; i = next) {
 		next = i->next;
-		if (i->own) { /* none of the services' business */
+		if (i->own) {
 			i->next = own;
 			own = i;
 		} else if (!i->kept) {
@@ -251,7 +333,8 @@ void wants_commit(struct plan *plan)
 	for (struct want *w = plan->wants; w < plan->wants + plan->wants_count; w++)
 		if (w->opened)
 			report_listening(&hub->report, w->input);
-	free(plan->wants);
+	routes_report(plan);
+	forget(plan);
 }
 
 void wants_drop(struct plan *plan)
@@ -259,5 +342,5 @@ void wants_drop(struct plan *plan)
 	for (unsigned i = 0; i < plan->wants_count; i++)
 		if (plan->wants[i].opened)
 			close_again(&plan->wants[i]);
-	free(plan->wants);
+	forget(plan);
 }

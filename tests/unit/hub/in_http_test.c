@@ -463,15 +463,18 @@ static void changes_routes(void **state)
 	char error[HTTP_ERROR_MAX];
 	const struct http_options none = {
 		.certificate = "/nonexistent/certificate", .key = "/nonexistent/key"};
+	struct tls_context *tls;
 
 	(void)state;
 	say("GET /new HTTP/1.1\r\n");
 	rounds(2);
 	assert_int_equal(router_open(&router), 0);
 	add(router, "GET", "/new", on_echo);
-	assert_int_equal(in_http_change(input, &none, router, error), -ENOENT);
+	assert_int_equal(in_http_prepare(&tls, &none, error), -ENOENT);
 	assert_non_null(strstr(error, "\"/nonexistent/certificate\": No such file"));
-	assert_int_equal(in_http_change(input, NULL, router, error), 0);
+	assert_int_equal(in_http_prepare(&tls, NULL, error), 0);
+	assert_null(tls);
+	in_http_change(input, tls, router);
 	expect(HOST "\r\n", "HTTP/1.1 200", "GET /new? ");
 	expect("GET /echo HTTP/1.1\r\n" HOST "\r\n", "HTTP/1.1 404", NULL);
 }
