@@ -32,8 +32,8 @@ static int taken(const struct want *w, const struct route *route, const struct r
 	name_route(route, w, name);
 	if (other->service == route->service)
 		return setup_bad(route->place, error, SETUP_USAGE,
-			"http: %s: two triggers of %s come to this: give each an entry of its own, "
-			"with another path, method or host",
+			"http: %s: %s has it twice: give each of its triggers and entries "
+			"another path, method or host",
 			name, route->service->name);
 	return setup_bad(route->place, error, SETUP_USAGE,
 		"http: %s: %s at %s has it already: give one of them another path, host or "

@@ -28,8 +28,8 @@ def test_addresses_and_a_command_to_copy(up, build, zone):
            "--data", zone)
     u.wait_for("ready")
     said = u.text()
-    assert f"dns listens on udp 127.0.0.1:{port}" in said
-    assert f"dns listens on tcp 127.0.0.1:{port}" in said
+    assert f"dns: listens on udp 127.0.0.1:{port}" in said
+    assert f"dns: listens on tcp 127.0.0.1:{port}" in said
     command = re.search(r"try: (dig .*)", said).group(1)
     assert command == f"dig @127.0.0.1 -p {port} www.example.test"
     asked = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=30,
