@@ -1,12 +1,13 @@
 """hub.yaml and the files that it names: what is wrong is said in one line, with its place."""
 
+import json
 import re
 import signal
 import socket
 import subprocess
 
 import pytest
-from conftest import run
+from conftest import run, udp_ask
 from hubs import Hub, hub_yaml, service
 
 HTTP = "http: [{listen: 127.0.0.1:0}]\n"
@@ -95,7 +96,6 @@ def test_config(refused, build):
 
 
 def test_config_reaches_the_service(build, tmp_path):
-    from conftest import udp_ask
     hub = Hub(tmp_path / "hub", hub_yaml(
         service(build / "guest/config.mfy", "name: plain", "udp: [127.0.0.1:0]"),
         service(build / "guest/config.mfy", "udp: [127.0.0.1:0]", "config: {greeting: moin}")))
@@ -128,20 +128,23 @@ def test_check(build, echo, tmp_path):
 
 
 def test_a_reader_of_the_trace_that_goes_away(build, echo, tmp_path):
-    import subprocess
-    from conftest import udp_ask
     config = tmp_path / "hub.yaml"
     config.write_text(hub_yaml(service(echo, "udp: [127.0.0.1:0]")))
     with subprocess.Popen([build / "mayflyd", "-c", config, "-o", "json", "--trace"],
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as hub:
-        import json
-        port = json.loads(hub.stdout.readline())["port"]
-        hub.stdout.readline()
-        hub.stdout.close()
-        for _ in range(3):
-            assert udp_ask(port, b"x") == b"x"
-        hub.send_signal(signal.SIGINT)
-        assert hub.wait(5) == 0
+        try:
+            port, event = None, ""
+            while event != "ready":
+                line = json.loads(hub.stdout.readline())
+                event = line["event"]
+                port = line["port"] if event == "listening" else port
+            hub.stdout.close()
+            for _ in range(3):
+                assert udp_ask(port, b"x") == b"x"
+            hub.send_signal(signal.SIGINT)
+            assert hub.wait(5) == 0
+        finally:
+            hub.kill()
 
 
 # ----------------------------------------------------------------------- HTTP
