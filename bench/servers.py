@@ -3,6 +3,8 @@ measured, and its processor time read."""
 
 import glob
 import os
+import pwd
+import random
 import signal
 import socket
 import subprocess
@@ -17,9 +19,17 @@ PATHS = os.environ["PATH"] + ":/usr/sbin:/sbin"
 
 
 def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.bind(("127.0.0.1", 0))
-        return udp.getsockname()[1]
+    """Free for UDP and TCP, and none that the kernel hands out for outgoing connections: those come
+    and go by the thousand in here."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            try:
+                udp.bind(("127.0.0.1", port))
+                tcp.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def find(program, borrowed=""):
@@ -186,6 +196,7 @@ def libraries(borrowed):
 # ------------------------------------------------------------------------ web servers
 
 NGINX = """daemon off;
+user {user};
 worker_processes 1;
 pid {directory}/nginx.pid;
 error_log stderr error;
@@ -221,7 +232,8 @@ class NginxCgi(Server):
     def __init__(self, directory):
         port, sock = free_port(), directory / "cgi.sock"
         (directory / "nginx.conf").write_text(
-            NGINX.format(port=port, directory=directory, program=BUILD / "bench/press_cgi"))
+            NGINX.format(port=port, directory=directory, program=BUILD / "bench/press_cgi",
+                         user=pwd.getpwuid(os.getuid()).pw_name))
         # one process takes one request at a time, so as many as there are connections
         self.wrap = Server("fcgiwrap", directory, find("fcgiwrap", "fcgiwrap"), "-c", "32",
                            "-s", f"unix:{sock}", env=libraries("fcgiwrap"))
@@ -266,7 +278,7 @@ class Hub(Server):
         config.write_text(text)
         super().__init__(name, directory, BUILD / "mayflyd", "-c", config, port=port)
         end = time.monotonic() + 20
-        while "ready" not in self.log.read_text(errors="replace"):
+        while "ready;" not in self.log.read_text(errors="replace"):
             if time.monotonic() > end or self.process.poll() is not None:
                 raise SystemExit(f"hub: mayflyd doesn't start:\n{self.log.read_text()}")
             time.sleep(0.02)
