@@ -16,6 +16,7 @@
 #include "hub/journal.h"
 #include "hub/reload.h"
 #include "hub/setup.h"
+#include "sys/memory.h"
 #include "sys/systemd.h"
 
 struct args {
@@ -167,8 +168,10 @@ static int serve(struct hub *hub, const sigset_t *set)
 	struct signals signals = {.hub = hub};
 	int err = take_signals(&signals, set);
 
-	if (err == 0)
+	if (err == 0) {
+		memory_settle();
 		tell_ready(&watchdog);
+	}
 	if (err == 0)
 		err = loop_run(hub->loop);
 	if (err < 0) {

@@ -11,6 +11,7 @@
 #include "hub/plan.h"
 #include "hub/setup.h"
 #include "sys/clock.h"
+#include "sys/memory.h"
 #include "sys/systemd.h"
 
 static int take(struct hub *hub, const struct config *config, struct plan_counts *counts,
@@ -82,5 +83,6 @@ int hub_reload(struct hub *hub, char error[static HUB_ERROR_MAX])
 		hub->reloads.failed++;
 	}
 	report_reload(&hub->report, &counts, status == 0 ? NULL : error);
+	memory_settle();
 	return status;
 }
