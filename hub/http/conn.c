@@ -191,10 +191,16 @@ static void shake_hands(struct conn *c)
 {
 	int err = tls_handshake(c->tls);
 
-	if (err == 0)
+	if (err == 0) {
 		conn_enter(c, CONN_IDLE);
-	else if (err != -EAGAIN)
+	} else if (err == -EPROTONOSUPPORT) {
+		tls_close(c->tls);
+		c->tls = NULL;
+		exchange_refuse(c, 400, "TLS is spoken here: ask with https");
+	} else if (err != -EAGAIN) {
+		c->http->input.counts.bad++;
 		conn_close(c);
+	}
 }
 
 static void on_conn(struct loop_source *source, uint32_t events)

@@ -61,6 +61,8 @@ static void finished(struct conn *c)
 		return;
 	}
 	bytes_free(&c->in, &c->http->input.hub->held);
+	if (c->tls)
+		tls_bye(c->tls);
 	shutdown(c->fd, SHUT_WR);
 	conn_enter(c, CONN_LINGER);
 }

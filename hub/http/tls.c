@@ -98,14 +98,6 @@ struct tls_context {
 	SSL_CTX *ctx;
 };
 
-/* What OpenSSL said last, or something. */
-static const char *reason(void)
-{
-	const char *text = ssl.ERR_reason_error_string(ssl.ERR_peek_last_error());
-
-	return text ? text : "it can't be used";
-}
-
 static int check_file(const char *what, const char *path, char error[static TLS_ERROR_MAX])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), err = errno;
@@ -125,10 +117,21 @@ static int no_passphrase(char *to, int size, int writing, void *data)
 	return -1;
 }
 
+/* With OpenSSL's own reason behind it, which alone says little. */
 static int bad_file(
 	const char *what, const char *path, const char *why, char error[static TLS_ERROR_MAX])
 {
-	snprintf(error, TLS_ERROR_MAX, "%s \"%s\": %s", what, path, why);
+	const char *reason = ssl.ERR_reason_error_string(ssl.ERR_peek_error());
+
+	snprintf(error, TLS_ERROR_MAX, "%s \"%s\": %s%s%s%s", what, path, why, reason ? " (" : "",
+		reason ? reason : "", reason ? ")" : "");
+	return -EINVAL;
+}
+
+static int bad_pair(const char *certificate, const char *key, char error[static TLS_ERROR_MAX])
+{
+	snprintf(error, TLS_ERROR_MAX, "key \"%s\": it is not that of certificate \"%s\"", key,
+		certificate);
 	return -EINVAL;
 }
 
@@ -152,16 +155,17 @@ static int use_files(
 	ssl.ERR_clear_error();
 	ssl.SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
 	if (ssl.SSL_CTX_use_certificate_chain_file(ctx, certificate) != 1)
-		return bad_file("certificate", certificate, reason(), error);
+		return bad_file("certificate", certificate,
+			"it holds no certificate that can be used: PEM is wanted", error);
 	if (ssl.SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1) {
-		unsigned long last = ssl.ERR_peek_last_error();
-
-		if (ERR_GET_REASON(last) == X509_R_KEY_VALUES_MISMATCH)
-			return bad_file("key", key, "it belongs to another certificate", error);
-		return bad_file("key", key, reason(), error);
+		if (ERR_GET_REASON(ssl.ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH)
+			return bad_pair(certificate, key, error);
+		return bad_file("key", key,
+			"it holds no key that can be used: PEM without a passphrase is wanted",
+			error);
 	}
 	if (ssl.SSL_CTX_check_private_key(ctx) != 1)
-		return bad_file("key", key, "it belongs to another certificate", error);
+		return bad_pair(certificate, key, error);
 	warn_if_expired(ctx, certificate);
 	return 0;
 }
