@@ -193,6 +193,7 @@ void hub_close(struct hub *hub)
 	hub->inputs = hub->leaving_inputs = NULL;
 	hub->services = hub->leaving = NULL;
 	admin_close(hub);
+	answers_close(&hub->answers);
 	task_pool_close(&hub->tasks);
 	report_close(&hub->report);
 	free(hub->scratch);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "abi/worker.h"
+#include "hub/answers.h"
 #include "hub/bytes.h"
 #include "hub/input.h"
 #include "hub/machine.h"
@@ -72,6 +73,7 @@ struct hub {
 	struct bytes_total held;                /* by those connections */
 	struct log_rate shortages;              /* of descriptors */
 	struct http_limits http;
+	struct answers answers;         /* to requests with an Idempotency-Key */
 	int kvm_fd, kvm_error, null_fd; /* kvm_fd -1: none, kvm_error says why */
 	int core;                       /* where the hub stays; -1: anywhere */
 	struct machine machine;         /* what workers on it needn't ask */

@@ -4,6 +4,7 @@
  *	conn.c       phases, time, reading, closing
  *	intake.c     bytes become a request
  *	exchange.c   a request becomes a page or an event, and gets its answer
+ *	again.c      or the answer that it got before
  *	send.c       the answer goes out
  *
  * A connection has one request at work at a time; what the client sends meanwhile waits in
@@ -32,8 +33,11 @@ enum conn_phase {
 	CONN_PHASES
 };
 
+struct answers_entry;
 struct chunked;
 struct in_http;
+struct problem;
+struct reply;
 struct tls;
 
 struct conn {
@@ -52,13 +56,14 @@ struct conn {
 	uint64_t since_ns; /* in this phase */
 	size_t moved;      /* bytes, since then */
 	struct bytes in, out;
-	size_t seen;             /* request_head: bytes of `in` that were looked at */
-	size_t taken;            /* CONN_WORK: bytes of `in` that are the request at work */
-	size_t head;             /* CONN_BODY: bytes of the head, at the front of `in` */
-	size_t need;             /* CONN_BODY: bytes with the body, where a length was given */
-	size_t most;             /* CONN_BODY: that the body may have */
-	struct chunked *chunked; /* CONN_BODY: the body comes in chunks */
-	struct tls *tls;         /* NULL: it is plain */
+	size_t seen;                 /* request_head: bytes of `in` that were looked at */
+	size_t taken;                /* CONN_WORK: bytes of `in` that are the request at work */
+	size_t head;                 /* CONN_BODY: bytes of the head, at the front of `in` */
+	size_t need;                 /* CONN_BODY: bytes with the body, where a length was given */
+	size_t most;                 /* CONN_BODY: that the body may have */
+	struct chunked *chunked;     /* CONN_BODY: the body comes in chunks */
+	struct tls *tls;             /* NULL: it is plain */
+	struct answers_entry *entry; /* CONN_WORK: where its answer will be kept; NULL: nowhere */
 	unsigned peer_n;
 	char peer[NET_TEXT];
 };
@@ -102,8 +107,18 @@ void intake_bytes(struct conn *conn, uint8_t *p, size_t n);
 /* May this request go on to its body? False: it was answered. *most: what its body may have. */
 bool exchange_admit(struct conn *conn, const struct request *request, size_t *most);
 void exchange_run(struct conn *conn, const struct request *request, struct mf_str body);
-/* The hub's own answer. */
+/* The hub's own answer: this request, and all that comes behind it, is refused. */
 void exchange_refuse(struct conn *conn, unsigned status, const char *detail);
+/* Only this request is. */
+void exchange_problem(struct conn *conn, const struct problem *problem);
+
+/* again.c: requests with an Idempotency-Key */
+/* False: it was answered. Else its outcome must be told to one of the two below, which do
+ * nothing if it had no key. */
+bool again_begin(struct conn *conn, const struct route *route, const struct request *request,
+	struct mf_str body);
+void again_keep(struct conn *conn, const char *event, const struct reply *reply);
+void again_drop(struct conn *conn);
 
 /* send.c */
 /* `lines` of the service, and a body; the rest of *response is the caller's to fill in but for

@@ -35,6 +35,13 @@ static void answer_problem(struct conn *c, const struct problem *p, struct respo
 	r->event = NULL;
 }
 
+void exchange_problem(struct conn *c, const struct problem *problem)
+{
+	struct response r = {0};
+
+	answer_problem(c, problem, &r);
+}
+
 /* What makes the request impossible, and all that comes behind it on this connection. */
 void exchange_refuse(struct conn *c, unsigned status, const char *detail)
 {
@@ -168,6 +175,7 @@ static void on_reply(struct task *task, const struct reply *reply)
 		r.status = reply->status;
 		r.content_type = reply->content_type;
 	}
+	again_keep(c, task->id, reply);
 	if (c->fd < 0)
 		c->http->input.counts.unsent++;
 	else
@@ -181,6 +189,7 @@ static void on_refuse(struct task *task, enum refusal why)
 	struct conn *c = task->context;
 	struct response r = {.event = task->id};
 
+	again_drop(c);
 	if (c->fd < 0)
 		c->http->input.counts.unsent++;
 	else
@@ -259,12 +268,14 @@ static bool write_event(struct task *task, struct conn *c, const struct route *r
 static void make_event(struct conn *c, const struct route *route, const struct request *request,
 	struct mf_str body)
 {
-	struct response r = {0};
 	enum refusal why;
-	struct task *task = service_begin(
-		route->service, MF_SOURCE_HTTP, MF_STR("http.request"), request->path, &why);
+	struct task *task;
 
+	if (!again_begin(c, route, request, body))
+		return;
 	c->http->input.counts.events++;
+	task = service_begin(
+		route->service, MF_SOURCE_HTTP, MF_STR("http.request"), request->path, &why);
 	if (task && !write_event(task, c, route, request, body)) {
 		service_cancel(task);
 		task = NULL;
@@ -272,7 +283,8 @@ static void make_event(struct conn *c, const struct route *route, const struct r
 	}
 	if (!task) {
 		service_refused(route->service, why);
-		answer_problem(c, problem_of(why), &r);
+		again_drop(c);
+		exchange_problem(c, problem_of(why));
 		return;
 	}
 	task->origin = &origin;

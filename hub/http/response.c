@@ -164,6 +164,8 @@ size_t response_head(const struct response *r, char to[static RESPONSE_HEAD_MOST
 		put_number(&t, r->retry_after);
 		put_text(&t, "\r\n");
 	}
+	if (r->replayed)
+		put_text(&t, "Idempotency-Replayed: true\r\n");
 	if (!r->keep_alive)
 		put_text(&t, "Connection: close\r\n");
 	else if (r->minor == 0)
@@ -175,8 +177,8 @@ size_t response_head(const struct response *r, char to[static RESPONSE_HEAD_MOST
 
 /* Lines that are the hub's: they frame the answer, or name it. */
 static const char *const own[] = {"connection", "content-length", "content-type", "date",
-	"keep-alive", "mayfly-event", "proxy-connection", "te", "trailer", "transfer-encoding",
-	"upgrade"};
+	"idempotency-replayed", "keep-alive", "mayfly-event", "proxy-connection", "te", "trailer",
+	"transfer-encoding", "upgrade"};
 
 #define TYPE_MOST 256u
 

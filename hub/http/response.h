@@ -21,6 +21,7 @@ struct response {
 	const char *allow;          /* NULL: not said */
 	const char *coding;         /* for Accept-Encoding; NULL: not said */
 	unsigned retry_after;       /* seconds; 0: not said */
+	bool replayed;              /* it was given before: Idempotency-Replayed */
 	unsigned minor;             /* of the client's HTTP/1.x */
 	bool keep_alive;
 	int64_t now; /* seconds since 1970 */

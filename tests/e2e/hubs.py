@@ -44,6 +44,10 @@ class Hub:
     def port(self, service, transport="udp"):
         return self.events("listening", service=service, transport=transport)[0]["port"]
 
+    def http(self, transport="http"):
+        """The port of the first listener for HTTP, or "https"."""
+        return self.events("listening", transport=transport)[0]["port"]
+
     def reload(self, text=None):
         """SIGHUP, with another hub.yaml if one is given; what the hub says of it."""
         def said():
