@@ -206,7 +206,10 @@ static void shake_hands(struct conn *c)
 static void on_conn(struct loop_source *source, uint32_t events)
 {
 	struct conn *c = LOOP_OWNER(source, struct conn, source);
+	struct input *input = &c->http->input;
 
+	if (!turn_begin(&input->turn, input->hub->loop))
+		return; /* it is ready in the next round too */
 	c->holds++;
 	if (events & (EPOLLERR | EPOLLHUP))
 		conn_close(c);
@@ -218,18 +221,25 @@ static void on_conn(struct loop_source *source, uint32_t events)
 		receive(c);
 	c->holds--;
 	conn_settle(c);
+	turn_end(&input->turn);
 }
 
 static void on_resume(struct loop_later *later)
 {
 	struct conn *c = LOOP_OWNER(later, struct conn, resume);
+	struct input *input = &c->http->input;
 
+	if (!turn_begin(&input->turn, input->hub->loop)) {
+		loop_later(input->hub->loop, later);
+		return;
+	}
 	c->holds++;
 	intake(c);
 	if (c->fd >= 0 && c->tls && tls_pending(c->tls) && may_read(c))
 		receive(c);
 	c->holds--;
 	conn_settle(c);
+	turn_end(&input->turn);
 }
 
 int conn_open(struct input *input, int fd, const struct net_address *peer)
