@@ -91,23 +91,6 @@ static bool may_do(const struct service *s, struct effects_reader r, char why[GR
 	return true;
 }
 
-/* Is the reply one that the event's protocol can say? False: why says what is wrong. */
-static bool may_say(const struct doing *d, struct effects_reader r, char why[ORIGIN_WHY_MAX])
-{
-	struct doing reply = {0};
-	struct effect e;
-
-	if (!d->task->origin->check)
-		return true;
-	while (effects_next(&r, &e)) {
-		if (e.kind != MF_EFFECT_REPLY)
-			continue;
-		do_reply(&reply, &e);
-		return d->task->origin->check(&reply.reply, why);
-	}
-	return true;
-}
-
 static void do_all(struct doing *d, struct effects_reader r, bool logs_only)
 {
 	struct effect e;
@@ -172,14 +155,14 @@ static bool judge(struct doing *d, const struct mfw_message *m, struct effects_r
 {
 	struct service *s = d->service;
 	enum mfw_result result = m->result;
-	char why[GRANTS_WHY_MAX > ORIGIN_WHY_MAX ? GRANTS_WHY_MAX : ORIGIN_WHY_MAX];
+	char why[GRANTS_WHY_MAX];
 	uint32_t record;
 	const char *wrong;
 
 	link_effects_copy(s->link, m, s->hub->scratch);
 	wrong = effects_open(r, s->hub->scratch, m->bytes, ~0u, &record);
 	if (wrong && result == MFW_OK) {
-		report_effects(&s->hub->report, s, d->task, wrong, record);
+		report_effects(&s->hub->report, s, d->task, wrong, record, r->line);
 		d->told = true;
 		end(d, m, MFW_ERR_EFFECTS);
 		return false;
@@ -192,17 +175,10 @@ static bool judge(struct doing *d, const struct mfw_message *m, struct effects_r
 		end(d, m, result);
 		return false;
 	}
-	if (!may_do(s, *r, why)) {
-		end_denied(d, m, why);
-		return false;
-	}
-	if (!may_say(d, *r, why)) {
-		report_denied(&s->hub->report, s, d->task, why);
-		d->told = true;
-		end(d, m, MFW_ERR_EFFECTS);
-		return false;
-	}
-	return true;
+	if (may_do(s, *r, why))
+		return true;
+	end_denied(d, m, why);
+	return false;
 }
 
 static void judge_and_do(struct service *s, struct task *task, const struct mfw_message *m)

@@ -329,11 +329,14 @@ void report_failure(struct report *report, struct service *service, const struct
 }
 
 void report_effects(struct report *report, struct service *service, const struct task *task,
-	const char *wrong, uint32_t record)
+	const char *wrong, uint32_t record, struct mf_str line)
 {
+	char text[120];
+
 	(void)report;
-	about_life(
-		service, &service->crashes, task, "is refused whole: effect %u: %s", record, wrong);
+	log_clean(text, sizeof(text), line.p, line.n);
+	about_life(service, &service->crashes, task, "is refused whole: effect %u: %s%s%s%s",
+		record, wrong, line.p ? ": \"" : "", text, line.p ? "\"" : "");
 }
 
 void report_denied(

@@ -64,8 +64,9 @@ void report_circuit(
 /* A life went wrong; at most a few lines a second and service. */
 void report_failure(struct report *report, struct service *service, const struct task *task,
 	const struct mfw_message *message, enum mfw_result result, const char *words);
+/* `line` is the reply's header line that is wrong, if one is. */
 void report_effects(struct report *report, struct service *service, const struct task *task,
-	const char *wrong, uint32_t record);
+	const char *wrong, uint32_t record, struct mf_str line);
 void report_denied(
 	struct report *report, struct service *service, const struct task *task, const char *what);
 /* What a life logged. */

@@ -44,13 +44,8 @@ struct reply {
 	struct mf_str content_type, headers, body;
 };
 
-#define ORIGIN_WHY_MAX 256
-
 struct origin_ops {
 	const char *source; /* "udp" */
-	/* Can this be said in the origin's protocol? False: why says what not, and the life is refused
-	 * whole, before anything is done. NULL: anything can. */
-	bool (*check)(const struct reply *reply, char why[static ORIGIN_WHY_MAX]);
 	/* The life went well; reply is NULL if it gave none. What it points to is gone on return. */
 	void (*reply)(struct task *task, const struct reply *reply);
 	void (*refuse)(struct task *task, enum refusal why);

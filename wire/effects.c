@@ -65,13 +65,14 @@ static bool is_token(uint8_t c)
 	return false;
 }
 
-/* How long the "Name: value\r\n" at the start of s is; 0 if there is none. */
-static size_t header_line(struct mf_str s)
+/* How long the "Name: value\r\n" at the start of s is, and its name; 0 if there is none. */
+static size_t header_line(struct mf_str s, struct mf_str *name)
 {
 	size_t i = 0;
 
 	while (i < s.n && is_token(s.p[i]))
 		i++;
+	*name = mf_str_of(s.p, i);
 	if (i == 0 || s.n - i < 4 || s.p[i] != ':' || s.p[i + 1] != ' ')
 		return 0;
 	for (i += 2; i < s.n && (s.p[i] >= 0x20 || s.p[i] == '\t') && s.p[i] != 0x7f; i++)
@@ -79,16 +80,70 @@ static size_t header_line(struct mf_str s)
 	return s.n - i >= 2 && s.p[i] == '\r' && s.p[i + 1] == '\n' ? i + 2 : 0;
 }
 
-static bool are_headers(struct mf_str s)
-{
-	while (s.n > 0) {
-		size_t line = header_line(s);
+/* Header lines that frame an answer, or that say what its other members say. */
+static const char *const reserved[] = {"connection", "content-length", "content-type", "date",
+	"idempotency-replayed", "keep-alive", "mayfly-event", "proxy-connection", "te", "trailer",
+	"transfer-encoding", "upgrade"};
 
-		if (line == 0)
-			return false;
-		s = mf_str_of(s.p + line, s.n - line);
+static bool is_reserved(struct mf_str name)
+{
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++) {
+		size_t n = 0;
+
+		while (n < name.n && reserved[i][n] &&
+			mf_lower(name.p[n]) == (uint8_t)reserved[i][n])
+			n++;
+		if (n == name.n && reserved[i][n] == '\0')
+			return true;
 	}
-	return true;
+	return false;
+}
+
+/* The first line of s, as far as it can be told. */
+static struct mf_str first_line(struct mf_str s)
+{
+	size_t n = 0;
+
+	while (n < s.n && s.p[n] != '\n')
+		n++;
+	if (n > 0 && n < s.n && s.p[n - 1] == '\r')
+		n--;
+	return mf_str_of(s.p, n);
+}
+
+/* NULL, or what is wrong with *line. */
+static const char *check_headers(struct mf_str s, struct mf_str *line)
+{
+	struct mf_str name;
+
+	while (s.n > 0) {
+		size_t n = header_line(s, &name);
+
+		*line = first_line(s);
+		if (n == 0)
+			return "a reply with a malformed header";
+		if (is_reserved(name))
+			return "a reply with a header that the hub writes";
+		s = mf_str_of(s.p + n, s.n - n);
+	}
+	*line = mf_str_of(NULL, 0);
+	return NULL;
+}
+
+/* RFC 9110, 15.3.5, 15.3.6, 15.4.5 */
+static bool has_no_body(uint32_t status)
+{
+	return status == 204 || status == 205 || status == 304;
+}
+
+/* What only replies have. */
+static const char *check_reply(const struct effect *e, struct mf_str *line)
+{
+	if (has_no_body(e->status) && e->field[MF_FIELD_BODY].n > 0)
+		return "a reply with a body and status 204, 205 or 304, which have none";
+	if ((e->flags & MF_EFFECT_BLOB) && e->field[MF_FIELD_BODY].n > 0)
+		return "a reply with both a blob and a body";
+	return check_headers(e->field[MF_FIELD_META], line);
 }
 
 /* Reads the record at `at`, of which only the place is known. Returns its size, or 0 with *wrong
@@ -154,12 +209,10 @@ static const char *check_text(const struct effect *e)
 {
 	if (!is_text(e->field[MF_FIELD_NAME]) || !is_text(e->field[MF_FIELD_TYPE]))
 		return "an effect with control characters in its name or content type";
+	if (e->field[MF_FIELD_TYPE].n > EFFECTS_TYPE_MOST)
+		return "an effect with a content type of more than 255 bytes";
 	if (e->kind == MF_EFFECT_CALL && !is_text(e->field[MF_FIELD_META]))
 		return "a call with control characters in its path";
-	if (e->kind == MF_EFFECT_REPLY && !are_headers(e->field[MF_FIELD_META]))
-		return "a reply with a malformed header";
-	if ((e->flags & MF_EFFECT_BLOB) && e->field[MF_FIELD_BODY].n > 0)
-		return "a reply with both a blob and a body";
 	return NULL;
 }
 
@@ -194,6 +247,7 @@ const char *effects_open(
 	size_t at;
 
 	*record = 0;
+	r->line = mf_str_of(NULL, 0);
 	if (wrong != NULL)
 		return wrong;
 	at = r->at;
@@ -206,6 +260,8 @@ const char *effects_open(
 		wrong = check_kind(&e, grants);
 		if (wrong == NULL)
 			wrong = check_text(&e);
+		if (wrong == NULL && e.kind == MF_EFFECT_REPLY)
+			wrong = check_reply(&e, &r->line);
 		if (wrong != NULL)
 			return wrong;
 		if (e.kind == MF_EFFECT_REPLY && replied)

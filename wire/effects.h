@@ -25,7 +25,10 @@ struct effects_reader {
 	size_t size, at;
 	uint32_t left;
 	enum mf_outcome outcome;
+	struct mf_str line; /* the header line that is wrong, if one is */
 };
+
+#define EFFECTS_TYPE_MOST 255u /* bytes of a content type */
 
 /* Checks the head and every record, before any is used: kinds, sizes, stray members, zero
  * padding, at most one reply, grants (MFI_GRANT bits; ~0u: all; logs are always allowed).

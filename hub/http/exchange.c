@@ -198,15 +198,7 @@ static void on_refuse(struct task *task, enum refusal why)
 	conn_settle(c);
 }
 
-static bool on_check(const struct reply *reply, char why[static ORIGIN_WHY_MAX])
-{
-	_Static_assert(ORIGIN_WHY_MAX >= RESPONSE_WHY_MOST, "room for why");
-	return response_allowed(
-		reply->status, reply->content_type, reply->headers, reply->body.n, why);
-}
-
-static const struct origin_ops origin = {
-	.source = "http", .reply = on_reply, .refuse = on_refuse, .check = on_check};
+static const struct origin_ops origin = {.source = "http", .reply = on_reply, .refuse = on_refuse};
 
 /* Several headers of one name are one, with commas (RFC 9110, 5.3), or semicolons for Cookie
  * (RFC 6265, 5.4). False: it doesn't fit. */

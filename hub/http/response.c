@@ -5,9 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "hub/http/token.h"
-#include "sys/log.h"
-
 /* --------------------------------------------------------------------- names */
 
 static const struct {
@@ -171,91 +168,4 @@ size_t response_head(const struct response *r, char to[static RESPONSE_HEAD_MOST
 	else if (r->minor == 0)
 		put_text(&t, "Connection: keep-alive\r\n");
 	return t.n;
-}
-
-/* ------------------------------------------------------- what a service may say */
-
-/* Lines that are the hub's: they frame the answer, or name it. */
-static const char *const own[] = {"connection", "content-length", "content-type", "date",
-	"idempotency-replayed", "keep-alive", "mayfly-event", "proxy-connection", "te", "trailer",
-	"transfer-encoding", "upgrade"};
-
-#define TYPE_MOST 256u
-
-/* RFC 9110, 5.5: visible bytes, space, tab; also those past ASCII. */
-static bool is_value(const uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if ((p[i] < ' ' && p[i] != '\t') || p[i] == 0x7f)
-			return false;
-	return true;
-}
-
-static bool is_own(const uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-		if (token_is(mf_str_of(p, n), own[i]))
-			return true;
-	return false;
-}
-
-/* NULL, or what is wrong with one line, its end not included. */
-static const char *check_line(const uint8_t *p, size_t n)
-{
-	const uint8_t *colon = n > 0 ? memchr(p, ':', n) : NULL;
-	size_t name = colon ? (size_t)(colon - p) : 0;
-
-	if (name == 0)
-		return "it has no name and colon";
-	for (size_t i = 0; i < name; i++)
-		if (!token_has(p[i]))
-			return "its name has a byte that may not stand in one";
-	if (is_own(p, name))
-		return "that is for the hub to say";
-	if (!is_value(colon + 1, n - name - 1))
-		return "its value has a control byte";
-	return NULL;
-}
-
-static bool check_lines(struct mf_str lines, char why[static RESPONSE_WHY_MOST])
-{
-	unsigned number = 1;
-	size_t at = 0;
-
-	for (; at < lines.n; number++) {
-		const uint8_t *p = lines.p + at;
-		const uint8_t *end = memmem(p, lines.n - at, "\r\n", 2);
-		size_t n = end ? (size_t)(end - p) : lines.n - at;
-		const char *wrong = end ? check_line(p, n) : "it doesn't end in CR LF";
-		char text[81];
-
-		if (wrong) {
-			snprintf(why, RESPONSE_WHY_MOST, "its reply's header line %u (\"%s\"): %s",
-				number, log_clean(text, sizeof(text), p, n), wrong);
-			return false;
-		}
-		at += n + 2;
-	}
-	return true;
-}
-
-bool response_allowed(uint32_t status, struct mf_str content_type, struct mf_str lines,
-	size_t body_size, char why[static RESPONSE_WHY_MOST])
-{
-	if (status < 200 || status > 599) {
-		snprintf(why, RESPONSE_WHY_MOST, "its reply's status %u is none from 200 to 599",
-			status);
-		return false;
-	}
-	if ((!response_has_body(status) || status == 205) && body_size > 0) {
-		snprintf(why, RESPONSE_WHY_MOST,
-			"its reply has a body, which status %u doesn't allow", status);
-		return false;
-	}
-	if (content_type.n > TYPE_MOST || !is_value(content_type.p, content_type.n)) {
-		snprintf(why, RESPONSE_WHY_MOST,
-			"its reply's content type is too long or has a control byte");
-		return false;
-	}
-	return check_lines(lines, why);
 }

@@ -1,5 +1,6 @@
 /*
- * hub/http/response.h - the head of an answer, and what a service may say in one. Pure.
+ * hub/http/response.h - the head of an answer. Pure. What a service may say in one is checked
+ * with its other effects (wire/effects.h).
  */
 #ifndef HUB_HTTP_RESPONSE_H
 #define HUB_HTTP_RESPONSE_H
@@ -11,7 +12,6 @@
 #include "base/str.h"
 
 #define RESPONSE_HEAD_MOST 1024u /* without the service's own header lines */
-#define RESPONSE_WHY_MOST  256u
 
 struct response {
 	unsigned status;
@@ -33,11 +33,6 @@ size_t response_head(const struct response *response, char to[static RESPONSE_HE
 
 /* Has an answer with this status a body at all? RFC 9110, 6.4.1 */
 bool response_has_body(unsigned status);
-
-/* May a service answer so? `lines` are "Name: value\r\n" each. False: why says what is
- * wrong, and with which line. */
-bool response_allowed(uint32_t status, struct mf_str content_type, struct mf_str lines,
-	size_t body_size, char why[static RESPONSE_WHY_MOST]);
 
 /* "Not Found"; "" for a status that has no name here. */
 const char *response_reason(unsigned status);

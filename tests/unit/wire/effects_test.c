@@ -265,6 +265,52 @@ static void headers(void **state)
 	}
 }
 
+/* The line that is wrong is named. */
+static void header_lines(void **state)
+{
+	static const struct {
+		const char *lines, *wrong, *line;
+	} cases[] = {
+		{"A: b\r\nContent-Length: 3\r\n", "that the hub writes", "Content-Length: 3"},
+		{"transfer-encoding: chunked\r\n", "that the hub writes",
+			"transfer-encoding: chunked"},
+		{"Mayfly-Event: 1\r\nA: b\r\n", "that the hub writes", "Mayfly-Event: 1"},
+		{"A: b\r\n folded\r\n", "malformed", " folded"},
+		{"A: b\r\n\r\nC: d\r\n", "malformed", ""},
+		{"A: b\nC: d\r\n", "malformed", "A: b"},
+		{"A: b\r\nC: d", "malformed", "C: d"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const char *wrong;
+
+		begin();
+		ADD(MF_EFFECT_REPLY, NULL, NULL, cases[i].lines, NULL, .status = 200);
+		wrong = check(head->bytes, ~0u);
+		assert_non_null(wrong);
+		assert_non_null(strstr(wrong, cases[i].wrong));
+		assert_non_null(reader.line.p);
+		assert_true(mf_str_is(reader.line, cases[i].line));
+	}
+}
+
+static void replies_without_body(void **state)
+{
+	static const uint32_t statuses[] = {204, 205, 304};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		begin();
+		ADD(MF_EFFECT_REPLY, NULL, NULL, NULL, NULL, .status = statuses[i]);
+		accepts();
+		begin();
+		ADD(MF_EFFECT_REPLY, NULL, NULL, NULL, "body", .status = statuses[i]);
+		refuses("a reply with a body and status 204, 205 or 304, which have none", 0);
+		assert_null(reader.line.p);
+	}
+}
+
 static void grants(void **state)
 {
 	(void)state;
@@ -342,6 +388,8 @@ int main(void)
 		cmocka_unit_test(kinds),
 		cmocka_unit_test(replies),
 		cmocka_unit_test(headers),
+		cmocka_unit_test(header_lines),
+		cmocka_unit_test(replies_without_body),
 		cmocka_unit_test(grants),
 		cmocka_unit_test(random_damage),
 		cmocka_unit_test(random_bytes),
