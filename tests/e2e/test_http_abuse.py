@@ -9,7 +9,7 @@ import struct
 import threading
 
 import pytest
-from conftest import SANITIZED
+from conftest import SANITIZED, run
 from http_client import Client, listener
 from hubs import Hub, hub_yaml, service
 
@@ -163,7 +163,7 @@ def test_a_bad_request_behind_good_ones(hub):
 # ---------------------------------------------------------------------- slow ones
 
 
-QUICK = "limits: {http: {request: 500ms, keepalive: 500ms}}\n"
+QUICK = "limits: {request: 500ms, keepalive: 500ms}\n"
 
 
 def test_slow_heads_and_bodies(start, web):
@@ -260,10 +260,13 @@ def test_clients_that_begin_and_wait_make_room_too(start, web):
             pass
 
 
-def test_clients_that_vanish(hub):
+def test_clients_that_vanish(start, web):
     """In the middle of a head, of a body, of their life, of an answer."""
+    hub = start(hub_yaml(service(web, "limits: {cpu: 50ms, failures: 0}"), head=listener()))
     port = hub.http()
-    before = hub.descriptors()
+    with served(port):
+        pass
+    before = hub.descriptors()  # the worker's among them
     with served(port):
         for sent in (b"GET / HTT", POST + b"Content-Length: 9\r\n\r\nab", CHUNKED + b"9\r\nab",
                      b"GET /loop HTTP/1.1\r\n" + HOST + b"\r\n",
@@ -293,19 +296,13 @@ def test_no_descriptor_is_left(start, web):
 
 def test_the_memory_for_all_clients_is_bounded(start, web):
     """Many half bodies: those for which there is no room are told so."""
-    hub = start(hub_yaml(service(web), head="limits: {memory: 256KiB}\n" + listener()))
+    hub = start(hub_yaml(service(web), head="limits: {memory: 1MiB}\n" + listener()))
     port = hub.http()
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(Client(port)) for _ in range(40)]
+        clients = [stack.enter_context(Client(port)) for _ in range(100)]
         for client in clients:
             client.send(POST + b"Content-Length: 20000\r\n\r\n" + b"x" * 19999)
-        details = []
-        for client in clients:
-            client.socket.settimeout(1)
-            with contextlib.suppress(TimeoutError):
-                details.append(refused(client, 503))
-        assert 20 < len(details) < 40 and all("holds as much" in each for each in details)
-        clients[0].socket.settimeout(20)
+        assert "holds as much" in refused(clients[-1], 503)
         clients[0].send(b"x")
         assert clients[0].answer().status == 200
         with served(port):
@@ -314,7 +311,6 @@ def test_the_memory_for_all_clients_is_bounded(start, web):
 
 def test_handshakes_that_never_end(start, web, tmp_path):
     """TLS: a client that says nothing, one that says half of a hello."""
-    from conftest import run
     certificate, key = tmp_path / "c", tmp_path / "k"
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
         "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost", check=True)
