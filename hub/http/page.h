@@ -25,7 +25,8 @@ struct page_reply {
 typedef void page_answer(
 	struct hub *hub, const struct page_request *request, struct page_reply *reply);
 
-/* The value of NAME in "a=1&NAME=value": as it stands there, not decoded; p NULL: absent. */
+/* The value of NAME in "a=1&NAME=value": as it stands there, not decoded; empty if there is no
+ * "="; p NULL: absent. */
 struct mf_str page_parameter(struct mf_str query, const char *name);
 
 #endif

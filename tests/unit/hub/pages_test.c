@@ -235,7 +235,7 @@ static void parameters(void **state)
 	assert_true(parameter("a=1&a=2", "a", "1"));
 	assert_true(parameter("aa=1", "a", NULL));
 	assert_true(parameter("b=a=1", "a", NULL));
-	assert_true(parameter("a", "a", NULL));
+	assert_true(parameter("a", "a", ""));
 	assert_true(parameter("", "a", NULL));
 	assert_true(parameter("&&a=1", "a", "1"));
 	assert_null(page_parameter(mf_str_of(NULL, 0), "a").p);
