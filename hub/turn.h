@@ -13,7 +13,7 @@
 #include "sys/clock.h"
 #include "sys/loop.h"
 
-#define TURN_NS (150 * CLOCK_US)
+#define TURN_NS (100 * CLOCK_US)
 
 struct turn {
 	uint64_t round; /* of the loop */

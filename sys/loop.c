@@ -7,7 +7,7 @@
 
 #include "sys/clock.h"
 
-#define BATCH 64
+#define BATCH 512
 
 struct loop {
 	int fd;
