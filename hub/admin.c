@@ -203,10 +203,8 @@ static int open_at(struct hub *hub, const char *path, struct admin *admin)
 	err = remember(admin, path);
 	if (err == 0)
 		err = adopt(hub, fd, &admin->socket);
-	if (err == 0) {
-		report_admin(&hub->report, path);
+	if (err == 0)
 		return 0;
-	}
 	remove_file(admin);
 	fd_close(&fd);
 	return err;
@@ -267,7 +265,7 @@ static int open_metrics(struct hub *hub, const struct config_listener *listener,
 	if (err == 0) {
 		admin->metrics->asked = listener->address;
 		keep(hub, admin->metrics);
-		report_metrics(&hub->report, admin->metrics);
+		log_info("metrics on http://%s/metrics", admin->metrics->text);
 		return 0;
 	}
 	router_close(router);
@@ -371,4 +369,14 @@ void admin_close(struct hub *hub)
 		remove_file(hub->admin);
 	free(hub->admin);
 	hub->admin = NULL;
+}
+
+const char *admin_path(const struct hub *hub)
+{
+	return hub->admin && hub->admin->socket ? hub->admin->path : NULL;
+}
+
+const struct input *admin_metrics(const struct hub *hub)
+{
+	return hub->admin ? hub->admin->metrics : NULL;
 }

@@ -21,4 +21,7 @@ int admin_take(struct hub *hub, const struct config *config, char error[static H
 /* Removes the socket's file. The inputs themselves are the hub's. */
 void admin_close(struct hub *hub);
 
+const char *admin_path(const struct hub *hub);            /* NULL: there is no socket */
+const struct input *admin_metrics(const struct hub *hub); /* NULL: none */
+
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hub/admin.h"
 #include "hub/example.h"
 #include "hub/http/router.h"
 #include "hub/hub.h"
@@ -138,20 +139,14 @@ void report_route(struct report *report, const struct input *input, const struct
 			route->method, "path", route->path, "try", command));
 }
 
-void report_admin(struct report *report, const char *path)
-{
-	put_json(report, json_pack("{ss ss}", "event", "admin", "path", path));
-}
-
-void report_metrics(struct report *report, const struct input *input)
+static json_t *address_object(const struct input *input)
 {
 	char host[NET_TEXT];
 
+	if (!input)
+		return json_null();
 	net_host(&input->address, host);
-	log_info("metrics on http://%s/metrics", input->text);
-	put_json(report,
-		json_pack("{ss ss si}", "event", "metrics", "address", host, "port",
-			(int)net_port(&input->address)));
+	return json_pack("{ss si}", "address", host, "port", (int)net_port(&input->address));
 }
 
 void report_ready(struct report *report, const struct hub *hub)
@@ -163,8 +158,10 @@ void report_ready(struct report *report, const struct hub *hub)
 			json_pack("{ss ss}", "name", s->name, "backend",
 				backend_names[s->head.backend]));
 	put_json(report,
-		json_pack("{ss si so}", "event", "ready", "pid", (int)getpid(), "services",
-			services));
+		json_pack("{ss si so so so}", "event", "ready", "pid", (int)getpid(), "services",
+			services, "admin",
+			admin_path(hub) ? json_string(admin_path(hub)) : json_null(), "metrics",
+			address_object(admin_metrics(hub))));
 	log_info("ready; Ctrl-C ends it");
 }
 

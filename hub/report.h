@@ -40,9 +40,6 @@ void report_close(struct report *report); /* writes what is left */
 const char *report_backend(unsigned backend); /* enum mfw_backend: "kvm" */
 
 void report_listening(struct report *report, const struct input *input);
-/* The hub's own: the admin socket, and the address of its metrics. */
-void report_admin(struct report *report, const char *path);
-void report_metrics(struct report *report, const struct input *input);
 /* HTTP: who answers there. `example` is the manifest's, or NULL. */
 void report_route(struct report *report, const struct input *input, const struct route *route,
 	const char *example);

@@ -53,6 +53,8 @@ unsigned rundir_all(char to[static RUNDIR_MOST][RUNDIR_PATH])
 {
 	unsigned n = rundir_own(to[0]) == 0;
 
+	if (directory("RUNTIME_DIRECTORY")) /* whoever sets it means no other */
+		return n;
 	if (put(to[n], ROOTS, strlen(ROOTS), "") == 0 && (n == 0 || strcmp(to[0], to[n]) != 0))
 		n++;
 	if (geteuid() != 0 && users_own(to[n]) == 0 && strcmp(to[0], to[n]) != 0)

@@ -14,7 +14,8 @@
 /* This process's own: $RUNTIME_DIRECTORY, else /run/mayfly for root, else
  * $XDG_RUNTIME_DIR/mayfly, else /tmp/mayfly-UID. -ENAMETOOLONG. */
 int rundir_own(char to[static RUNDIR_PATH]);
-/* All where a hub that this user may ask can be: its own and root's. How many. */
+/* All where a hub that this user may ask can be: its own and root's, or $RUNTIME_DIRECTORY
+ * alone. How many. */
 unsigned rundir_all(char to[static RUNDIR_MOST][RUNDIR_PATH]);
 
 /* Makes the directory if it is missing: for everybody to look into if `open`, else for us

@@ -50,7 +50,7 @@ def trap(build):
 
 
 def path_of(hub):
-    return hub.events("admin")[-1]["path"]
+    return hub.events("ready")[0]["admin"]
 
 
 @pytest.fixture
@@ -226,7 +226,7 @@ def test_reload_of_a_file_that_is_wrong(start, echo, mayfly, ask):
 def test_reload_moves_the_hubs_own_listeners(start, echo, mayfly, tmp_path):
     first, second = tmp_path / "first.sock", tmp_path / "second.sock"
     hub = start(service(echo, UDP), head=f"admin: {first}\nmetrics: 127.0.0.1:0\n")
-    metrics = hub.events("metrics")[0]["port"]
+    metrics = hub.events("ready")[0]["metrics"]["port"]
     hub.config.write_text(hub_yaml(service(echo, UDP), head=f"admin: {second}\nlog: json\n"))
     done = mayfly("reload", "--hub", first)  # is answered where it was asked
     assert (done.returncode, done.stderr) == (0, "")
@@ -251,7 +251,7 @@ def test_reload_keeps_them_if_one_cannot_move(start, echo, mayfly, tmp_path):
         done = mayfly("reload")
         assert done.returncode == 1 and f"can't listen on 127.0.0.1:{port}" in done.stderr
     assert path_of(hub) == before and not (tmp_path / "new.sock").exists()
-    with socket.create_connection(("127.0.0.1", hub.events("metrics")[0]["port"]), 5):
+    with socket.create_connection(("127.0.0.1", hub.events("ready")[0]["metrics"]["port"]), 5):
         pass
     # and the other way round
     (tmp_path / "new.sock").write_text("a file")
@@ -407,13 +407,13 @@ def test_the_run_directory_cannot_be_used(start, echo, monkeypatch, tmp_path):
     for directory in ("loose", "none/such"):
         monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / directory))
         hub = start(service(echo, UDP))
-        assert "no admin socket" in hub.said() and not hub.events("admin")
+        assert "no admin socket" in hub.said() and hub.events("ready")[0]["admin"] is None
         assert udp_ask(hub.port("echo"), b"x") == b"x"
 
 
 def test_no_admin_socket(start, echo, mayfly, run_directory):
     hub = start(service(echo, UDP), head="admin: none\n")
-    assert not hub.events("admin") and not run_directory.exists()
+    assert hub.events("ready")[0]["admin"] is None and not run_directory.exists()
     assert mayfly("ps").returncode == 6
 
 

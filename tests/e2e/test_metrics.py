@@ -35,7 +35,7 @@ def promtool():
 
 
 def fetch(hub, path="/metrics"):
-    port = hub.events("metrics")[0]["port"]
+    port = hub.events("ready")[0]["metrics"]["port"]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
         assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
         return answer.read().decode()
@@ -148,7 +148,7 @@ def test_nothing_else_is_there(start, build):
         with pytest.raises(urllib.error.HTTPError) as refused:
             fetch(hub, path)
         assert refused.value.code == 404
-    port = hub.events("metrics")[0]["port"]
+    port = hub.events("ready")[0]["metrics"]["port"]
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", data=b"x", timeout=10)
     assert refused.value.code == 405
@@ -156,7 +156,7 @@ def test_nothing_else_is_there(start, build):
 
 def test_the_address_is_taken(start, build):
     first = start(service(build / "services/echo.mfy", UDP))
-    port = first.events("metrics")[0]["port"]
+    port = first.events("ready")[0]["metrics"]["port"]
     second = start(service(build / "services/echo.mfy", UDP),
                    head=f"metrics: 127.0.0.1:{port}\n", wait=False)
     assert second.process.wait(15) == 1

@@ -70,7 +70,8 @@ def test_a_directory_is_built_first(up, mayfly, tmp_path):
     u.wait_for('"ready"', 60)
     for line in u.out.read_text().splitlines():
         json.loads(line)  # what the build said is no data
-    port = json.loads(u.out.read_text().splitlines()[0])["port"]
+    port = next(e["port"] for e in map(json.loads, u.out.read_text().splitlines())
+                if e["event"] == "listening")
     assert udp_ask(port, b"world\n")
     source = tmp_path / "hello" / "main.c"
     u.stop()
