@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "hub/turn.h"
-#include "hub/words.h"
 #include "sys/net.h"
+#include "wire/words.h"
 
 struct hub;
 struct input;

@@ -11,26 +11,22 @@
 #define TIME_MOST 3600000000000ull
 
 struct verdict {
-	enum refusal why;
 	const char *name;
 	const char *words;
 };
 static const struct verdict verdicts[MFW_RESULTS] = {
-	[MFW_OK] = {0, "ok", ""},
-	[MFW_ERR_FAILED] = {REFUSED_FAILED, "failed", "gave up (mf_fail)"},
-	[MFW_ERR_CRASHED] = {REFUSED_FAILED, "crashed", "crashed"},
-	[MFW_ERR_CPU] = {REFUSED_LATE, "deadline",
-		"ran longer than limits.cpu or limits.deadline allow"},
-	[MFW_ERR_MEMORY] = {REFUSED_MEMORY, "memory",
-		"needs more memory than its manifest's memory.window"},
-	[MFW_ERR_EFFECTS] = {REFUSED_FAILED, "effects", "left effects that are malformed"},
-	[MFW_ERR_EVENT] = {REFUSED_TOO_BIG, "event", "got an event that it can't hold"},
-	[MFW_ERR_CALL] = {REFUSED_DENIED, "call",
-		"called another service, which this hub can't do"},
-	[MFW_ERR_BACKEND] = {REFUSED_DOWN, "backend", "could not be given a machine"},
-	[MFW_ERR_IMAGE] = {REFUSED_DOWN, "image", "has no image that can be loaded"},
-	[MFW_ERR_INIT] = {REFUSED_DOWN, "init", "has no snapshot: mf_init failed"},
-	[MFW_ERR_FULL] = {REFUSED_FAILED, "full",
+	[MFW_OK] = {"ok", ""},
+	[MFW_ERR_FAILED] = {"failed", "gave up (mf_fail)"},
+	[MFW_ERR_CRASHED] = {"crashed", "crashed"},
+	[MFW_ERR_CPU] = {"deadline", "ran longer than limits.cpu or limits.deadline allow"},
+	[MFW_ERR_MEMORY] = {"memory", "needs more memory than its manifest's memory.window"},
+	[MFW_ERR_EFFECTS] = {"effects", "left effects that are malformed"},
+	[MFW_ERR_EVENT] = {"event", "got an event that it can't hold"},
+	[MFW_ERR_CALL] = {"call", "called another service, which this hub can't do"},
+	[MFW_ERR_BACKEND] = {"backend", "could not be given a machine"},
+	[MFW_ERR_IMAGE] = {"image", "has no image that can be loaded"},
+	[MFW_ERR_INIT] = {"init", "has no snapshot: mf_init failed"},
+	[MFW_ERR_FULL] = {"full",
 		"replied or logged more than its manifest's memory.effects holds"},
 };
 
@@ -122,7 +118,7 @@ static void end(struct doing *d, const struct mfw_message *m, enum mfw_result re
 	const struct verdict *v = &verdicts[result];
 	const struct ending ending = {
 		.refused = result != MFW_OK,
-		.why = v->why,
+		.why = result != MFW_OK ? refusal_of(result) : 0,
 		.reply = d->replied ? &d->reply : NULL,
 		.result = v->name,
 		.birth_ns = bounded(m->birth_ns),

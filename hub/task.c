@@ -8,18 +8,6 @@
 
 #define SPARE_MOST 512u
 
-const char *const refusal_names[REFUSALS] = {
-	[REFUSED_BUSY] = "busy",
-	[REFUSED_DOWN] = "down",
-	[REFUSED_STOPPING] = "stopping",
-	[REFUSED_TOO_BIG] = "too big",
-	[REFUSED_LATE] = "late",
-	[REFUSED_FAILED] = "failed",
-	[REFUSED_MEMORY] = "memory",
-	[REFUSED_DENIED] = "denied",
-	[REFUSED_OPEN] = "open",
-};
-
 void task_append(struct task_list *list, struct task *task)
 {
 	task->next = NULL;

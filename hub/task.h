@@ -18,26 +18,12 @@
 #include "hub/order.h"
 #include "sys/net.h"
 #include "wire/event.h"
+#include "wire/words.h"
 
 #define TASK_ID 32 /* hexadecimal digits */
 
 struct service;
 struct task;
-
-/* Why an event has no reply. Each input says it in its protocol's own words. */
-enum refusal {
-	REFUSED_BUSY,     /* the queue is full */
-	REFUSED_DOWN,     /* no worker can be had */
-	REFUSED_STOPPING, /* the hub ends */
-	REFUSED_TOO_BIG,  /* the event doesn't fit */
-	REFUSED_LATE,     /* waited, or ran, past its deadline */
-	REFUSED_FAILED,   /* the life crashed, failed or broke its limits */
-	REFUSED_MEMORY,   /* it needed more memory than it may have */
-	REFUSED_DENIED,   /* it asked for what it may not have */
-	REFUSED_OPEN,     /* its lives fail again and again: none is tried for a while */
-	REFUSALS
-};
-extern const char *const refusal_names[REFUSALS];
 
 struct reply {
 	uint32_t status; /* as in HTTP */

@@ -1,7 +1,5 @@
-/* hub/words.c - DNS: an answer with the query's header and question, and an error. */
-#include "hub/words.h"
-
-#include <string.h>
+/* wire/words.c - DNS: an answer with the query's header and question, and an error. */
+#include "wire/words.h"
 
 #define DNS_HEADER 12u /* RFC 1035, 4.1.1 */
 #define DNS_QR     0x80u
@@ -10,9 +8,41 @@
 #define SERVFAIL   2u
 #define REFUSED    5u
 
+const char *const refusal_names[REFUSALS] = {
+	[REFUSED_BUSY] = "busy",
+	[REFUSED_DOWN] = "down",
+	[REFUSED_STOPPING] = "stopping",
+	[REFUSED_TOO_BIG] = "too big",
+	[REFUSED_LATE] = "late",
+	[REFUSED_FAILED] = "failed",
+	[REFUSED_MEMORY] = "memory",
+	[REFUSED_DENIED] = "denied",
+	[REFUSED_OPEN] = "open",
+};
+
+static const enum refusal refusals[MFW_RESULTS] = {
+	[MFW_OK] = REFUSALS,
+	[MFW_ERR_FAILED] = REFUSED_FAILED,
+	[MFW_ERR_CRASHED] = REFUSED_FAILED,
+	[MFW_ERR_CPU] = REFUSED_LATE,
+	[MFW_ERR_MEMORY] = REFUSED_MEMORY,
+	[MFW_ERR_EFFECTS] = REFUSED_FAILED,
+	[MFW_ERR_EVENT] = REFUSED_TOO_BIG,
+	[MFW_ERR_CALL] = REFUSED_DENIED,
+	[MFW_ERR_BACKEND] = REFUSED_DOWN,
+	[MFW_ERR_IMAGE] = REFUSED_DOWN,
+	[MFW_ERR_INIT] = REFUSED_DOWN,
+	[MFW_ERR_FULL] = REFUSED_FAILED,
+};
+
+enum refusal refusal_of(enum mfw_result result)
+{
+	return refusals[result];
+}
+
 enum words words_named(const char *protocol)
 {
-	return protocol && strcmp(protocol, "dns") == 0 ? WORDS_DNS : WORDS_NONE;
+	return protocol && __builtin_strcmp(protocol, "dns") == 0 ? WORDS_DNS : WORDS_NONE;
 }
 
 /* The length of the one question, or 0: there isn't exactly one, whole and plain. */
@@ -39,12 +69,12 @@ static size_t refuse_dns(
 	if (n < DNS_HEADER || (event[2] & DNS_QR)) /* answers are never answered */
 		return 0;
 	question = question_length(event, n);
-	memset(to, 0, DNS_HEADER);
-	memcpy(to, event, 2);
+	__builtin_memset(to, 0, DNS_HEADER);
+	__builtin_memcpy(to, event, 2);
 	to[2] = (uint8_t)(DNS_QR | (event[2] & DNS_KEEP));
 	to[3] = (uint8_t)((event[3] & DNS_CD) | (why == REFUSED_DENIED ? REFUSED : SERVFAIL));
 	to[5] = question > 0;
-	memcpy(to + DNS_HEADER, event + DNS_HEADER, question);
+	__builtin_memcpy(to + DNS_HEADER, event + DNS_HEADER, question);
 	return DNS_HEADER + question;
 }
 
