@@ -13,8 +13,9 @@
  *
  *	struct mfw_head      written by the hub before the worker starts
  *	struct mfw_status    written by the worker
- *	struct mfw_ring      hub to worker: MFW_BIRTH, MFW_ANSWER
- *	struct mfw_ring      worker to hub: MFW_DEATH, MFW_SUSPENDED
+ *	struct mfw_socket    written by the worker, if it reads a socket of its own
+ *	struct mfw_ring      hub to worker: MFW_BIRTH, MFW_ANSWER, MFW_FINISH
+ *	struct mfw_ring      worker to hub: MFW_DEATH, MFW_SUSPENDED, MFW_FINISHED, MFW_TOLD_...
  *	slots × (event area, effects area), each area rounded up to MF_PAGE
  *
  * A slot belongs to the hub until its number is sent to the worker, and to the
@@ -28,6 +29,14 @@
  * side that fills the other's counter stops nobody: poll, then read. The hub's
  * `sleeping` is set from the start; it looks at mfw_status at each waking, so a
  * worker writes MFW_FD_WAKE_HUB once when its state is READY or FAILED.
+ *
+ * A socket of its own: with MFW_OWN_SOCKET the worker finds a bound UDP socket at
+ * MFW_FD_SOCKET, receives from it, and sends the replies itself. The hub keeps the descriptor,
+ * but doesn't read as long as the worker lives. What happened is counted in struct mfw_socket,
+ * which the hub takes for display only; some of the lives that went wrong, and of what lives
+ * logged, are told by ring messages. MFW_FINISH ends it: no datagram is taken out of the
+ * socket any more, those that were are answered, then comes MFW_FINISHED. What lies in the
+ * socket then is for the next.
  *
  * Rule for MFW_VERSION: hub and worker of one release only; any change raises it.
  */
@@ -56,8 +65,14 @@ enum mfw_fd {
 };
 
 enum mfw_backend { MFW_BACKEND_AUTO = 0, MFW_BACKEND_KVM = 1, MFW_BACKEND_PROCESS = 2 };
+
+/* mfw_head.flags */
+#define MFW_OWN_SOCKET 1u
+#define MFW_WILDCARD   2u /* that socket's replies must name the address that they are from */
+
 enum mfw_birth_mode { MFW_POOLED = 0, MFW_FRESH = 1 };
 
+#define MFW_SUBJECT 64u
 struct mfw_head {
 	uint64_t magic;
 	uint32_t version;
@@ -72,9 +87,13 @@ struct mfw_head {
 	uint64_t cpu_ns; /* limits; 0: what the image says */
 	uint64_t deadline_ns;
 	uint64_t idle_ns; /* life: idle; 0: die at once */
-	uint64_t reserved[8];
+	/* for a socket of its own: */
+	uint32_t words; /* enum words (wire/words.h): how to refuse */
+	uint32_t subject_bytes;
+	char subject[MFW_SUBJECT]; /* of its events: the address that it is bound to */
+	uint64_t reserved[7];
 };
-_Static_assert(sizeof(struct mfw_head) == 136, "mfw_head");
+_Static_assert(sizeof(struct mfw_head) == 200, "mfw_head");
 
 enum mfw_state { MFW_STARTING = 0, MFW_READY = 1, MFW_FAILED = 2 };
 
@@ -95,6 +114,12 @@ enum mfw_kind {
 	MFW_ANSWER = 2,    /* hub: the answer to this slot's call lies in mf_event.answer */
 	MFW_DEATH = 3,     /* worker: the life is over */
 	MFW_SUSPENDED = 4, /* worker: the last effect is a call */
+	MFW_FINISH = 5,    /* hub: leave the socket */
+	MFW_FINISHED = 6,  /* worker: it is left */
+	/* worker: of a life on the socket; `slot` is an index into mfw_socket.told */
+	MFW_TOLD_END = 7,    /* it ended badly: result, vector ... as of MFW_DEATH */
+	MFW_TOLD_DENIED = 8, /* it asked for an effect that is no reply: `bytes` is its kind */
+	MFW_TOLD_LOG = 9,    /* it logged, at level `result`, `bytes` of text */
 };
 
 /* How a life ended, as the worker saw it. */
@@ -131,7 +156,9 @@ _Static_assert(sizeof(struct mfw_message) == 64, "mfw_message");
 /* mfw_message.vector where there was no exception: it left in a way that isn't the gate */
 #define MFW_VECTOR_EXIT 256u
 
+/* Room for what all slots may bring, and for what comes without one. */
 #define MFW_SLOTS 256u
+#define MFW_RING  512u
 struct mfw_ring {
 	uint32_t head; /* consumer: how many it has taken */
 	uint32_t pad0[15];
@@ -140,15 +167,46 @@ struct mfw_ring {
 	uint32_t sleeping;
 	uint32_t pad2[15];
 	uint32_t pad3[16];
-	struct mfw_message message[MFW_SLOTS];
+	struct mfw_message message[MFW_RING];
 };
-_Static_assert(sizeof(struct mfw_ring) == 256 + 64 * MFW_SLOTS, "mfw_ring");
+_Static_assert(sizeof(struct mfw_ring) == 256 + 64 * MFW_RING, "mfw_ring");
 _Static_assert(offsetof(struct mfw_ring, tail) == 64, "mfw_ring.tail");
+
+/* Counts up from zero, of the worker's own socket. Buckets as of base/histogram.h. */
+#define MFW_BUCKETS  21u
+#define MFW_REFUSALS 16u /* by enum refusal (wire/words.h) */
+#define MFW_COUNTED  16u /* by enum mfw_result */
+struct mfw_times {
+	uint64_t bucket[MFW_BUCKETS];
+	uint64_t sum_ns;
+};
+struct mfw_counts {
+	uint64_t events, bytes_in; /* datagrams */
+	uint64_t replies, bytes_out, unsent, dropped;
+	uint64_t lives, replied, denied;
+	uint64_t results[MFW_COUNTED], refused[MFW_REFUSALS];
+	struct mfw_times queue, birth, run, total;
+};
+
+#define MFW_TOLD      16u
+#define MFW_TOLD_TEXT 472u
+struct mfw_told {
+	char id[32]; /* of the event */
+	uint64_t reserved;
+	char text[MFW_TOLD_TEXT];
+};
+struct mfw_socket {
+	struct mfw_counts counts;
+	struct mfw_told told[MFW_TOLD];
+};
+_Static_assert(sizeof(struct mfw_told) == 512, "mfw_told");
+_Static_assert(offsetof(struct mfw_socket, told) == sizeof(struct mfw_counts), "mfw_socket");
 
 #define MFW_ROUND(n)     (((uint64_t)(n) + MF_PAGE - 1) / MF_PAGE * MF_PAGE)
 #define MFW_AT_HEAD      0ull
 #define MFW_AT_STATUS    ((uint64_t)MF_PAGE)
-#define MFW_AT_TO_WORKER (MFW_AT_STATUS + MFW_ROUND(sizeof(struct mfw_status)))
+#define MFW_AT_SOCKET    (MFW_AT_STATUS + MFW_ROUND(sizeof(struct mfw_status)))
+#define MFW_AT_TO_WORKER (MFW_AT_SOCKET + MFW_ROUND(sizeof(struct mfw_socket)))
 #define MFW_AT_TO_HUB    (MFW_AT_TO_WORKER + MFW_ROUND(sizeof(struct mfw_ring)))
 #define MFW_AT_SLOTS     (MFW_AT_TO_HUB + MFW_ROUND(sizeof(struct mfw_ring)))
 

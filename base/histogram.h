@@ -24,7 +24,8 @@ static inline uint64_t histogram_bound(unsigned i)
 	return bound[i];
 }
 
-static inline void histogram_add(struct histogram *h, uint64_t ns)
+/* Which bucket takes it. */
+static inline unsigned histogram_bucket(uint64_t ns)
 {
 	unsigned least = 0, most = HISTOGRAM_BUCKETS;
 
@@ -36,7 +37,12 @@ static inline void histogram_add(struct histogram *h, uint64_t ns)
 		else
 			least = middle + 1;
 	}
-	h->bucket[least]++;
+	return least;
+}
+
+static inline void histogram_add(struct histogram *h, uint64_t ns)
+{
+	h->bucket[histogram_bucket(ns)]++;
 	h->sum_ns += ns;
 }
 

@@ -222,7 +222,7 @@ void *link_event(struct link *link, int slot)
 
 void link_post(struct link *link, int slot, enum mfw_kind kind, size_t bytes)
 {
-	struct mfw_message *m = &link->out->message[link->out_tail % MFW_SLOTS];
+	struct mfw_message *m = &link->out->message[link->out_tail % MFW_RING];
 
 	*m = (struct mfw_message){
 		.slot = (uint32_t)slot, .kind = (uint16_t)kind, .bytes = (uint32_t)bytes};
@@ -256,7 +256,7 @@ static int waiting(struct link *link)
 		atomic_load_explicit((_Atomic uint32_t *)&link->in->tail, memory_order_acquire);
 	uint32_t n = tail - link->in_head;
 
-	return n > MFW_SLOTS ? -EPROTO : (int)n;
+	return n > MFW_RING ? -EPROTO : (int)n;
 }
 
 /* As waiting, but if there is nothing the worker is told to wake us. */
@@ -286,7 +286,7 @@ int link_receive(struct link *link, struct mfw_message *message)
 
 	if (n <= 0)
 		return n;
-	memcpy(message, &link->in->message[link->in_head % MFW_SLOTS], sizeof(*message));
+	memcpy(message, &link->in->message[link->in_head % MFW_RING], sizeof(*message));
 	atomic_signal_fence(memory_order_seq_cst); /* the copy is what is checked */
 	link->in_head++;
 	atomic_store_explicit(

@@ -30,9 +30,9 @@ endif
 ifneq ($(MUSL),)
 MUSL_LIB := $(patsubst %/,%,$(dir $(filter %/Scrt1.o,$(shell $(MUSL) -o /dev/null '-###' -x c /dev/null 2>&1))))
 # its specs know nothing of -static-pie
-MUSL_LDFLAGS := -Wl,-static,-pie,--no-dynamic-linker,-z,text,-z,relro,-z,now
+MUSL_LDFLAGS := -Wl,-static,-pie,--no-dynamic-linker,-z,text,-z,relro,-z,now,--gc-sections
 # its ioctl takes an int; the kernel's headers lie among those of glibc: after all others
-MUSL_CFLAGS := -fPIE -Wno-sign-conversion \
+MUSL_CFLAGS := -fPIE -ffunction-sections -fdata-sections -Wno-sign-conversion \
 	-idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 endif
 

@@ -92,6 +92,13 @@ static const struct sandbox_rule process_rules[] = {
 	ANY(seccomp, "its own list"),
 };
 
+/* A socket of its own: that one and no other. */
+static const struct sandbox_rule socket_rules[] = {
+	ONLY(recvmmsg, 0, 0xffffffffu, MFW_FD_SOCKET, "datagrams from its own socket"),
+	ONLY(sendmsg, 0, 0xffffffffu, MFW_FD_SOCKET, "their replies"),
+	ANY(getrandom, "seeds and ids of their lives"),
+};
+
 #if defined(__SANITIZE_ADDRESS__)
 /* Sanitizers need more than can be listed; what runs under them is a test. */
 #define JAIL_SKIPPED 1
@@ -100,26 +107,29 @@ static const struct sandbox_rule process_rules[] = {
 #endif
 
 /* The list with this process's own number in its place. */
-const struct sandbox_rule *jail_rules(enum mfw_backend backend, size_t *count)
+const struct sandbox_rule *jail_rules(enum mfw_backend backend, bool socket, size_t *count)
 {
 	static struct sandbox_rule own[RULES_MAX];
 	const bool kvm = backend == MFW_BACKEND_KVM;
 	const size_t bytes = kvm ? sizeof(kvm_rules) : sizeof(process_rules);
+	const size_t more = socket ? sizeof(socket_rules) : 0;
 
-	_Static_assert(sizeof(kvm_rules) <= sizeof(own) && sizeof(process_rules) <= sizeof(own),
+	_Static_assert(sizeof(kvm_rules) + sizeof(socket_rules) <= sizeof(own) &&
+			sizeof(process_rules) + sizeof(socket_rules) <= sizeof(own),
 		"RULES_MAX");
-	memcpy(own, kvm ? kvm_rules : process_rules, bytes);
-	*count = bytes / sizeof(own[0]);
+	memcpy(own, socket_rules, more);
+	memcpy((uint8_t *)own + more, kvm ? kvm_rules : process_rules, bytes);
+	*count = (bytes + more) / sizeof(own[0]);
 	for (size_t i = 0; i < *count; i++)
 		if (own[i].masked && own[i].equal == OWN_PID)
 			own[i].equal = (uint64_t)getpid();
 	return own;
 }
 
-int jail_enter(enum mfw_backend backend)
+int jail_enter(enum mfw_backend backend, bool socket)
 {
 	size_t count;
-	const struct sandbox_rule *rules = jail_rules(backend, &count);
+	const struct sandbox_rule *rules = jail_rules(backend, socket, &count);
 	int rc = sandbox_no_privileges();
 
 	return rc < 0 || JAIL_SKIPPED ? rc : sandbox_enter(rules, count);

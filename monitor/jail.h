@@ -6,15 +6,17 @@
 #ifndef MONITOR_JAIL_H
 #define MONITOR_JAIL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "abi/worker.h"
 #include "sys/sandbox.h"
 
 /* The list for this process, for people and tests. Static: the next call writes it again. */
-const struct sandbox_rule *jail_rules(enum mfw_backend backend, size_t *count);
+const struct sandbox_rule *jail_rules(enum mfw_backend backend, bool socket, size_t *count);
 
-/* All threads must have been started. backend: kvm or process. 0 or -errno. */
-int jail_enter(enum mfw_backend backend);
+/* All threads must have been started. backend: kvm or process. socket: it has one of its own, at
+ * MFW_FD_SOCKET. 0 or -errno. */
+int jail_enter(enum mfw_backend backend, bool socket);
 
 #endif

@@ -20,6 +20,8 @@ static int head_check(const struct mfw_head *head, uint64_t file_bytes)
 		return -EINVAL;
 	if (head->slots == 0 || head->slots > MFW_SLOTS || (head->slots & (head->slots - 1)))
 		return -EINVAL;
+	if (head->flags & ~(MFW_OWN_SOCKET | MFW_WILDCARD) || head->subject_bytes > MFW_SUBJECT)
+		return -EINVAL;
 	if (head->backend > MFW_BACKEND_PROCESS || head->birth > MFW_FRESH)
 		return -EINVAL;
 	if (head->event_area % MF_PAGE || head->effects_area % MF_PAGE ||
@@ -46,6 +48,7 @@ int ring_open(struct ring *ring, int shared_fd, int wake_worker, int wake_hub)
 	ring->shared = at;
 	memcpy(&ring->head, ring->shared + MFW_AT_HEAD, sizeof(ring->head));
 	ring->status = (void *)(ring->shared + MFW_AT_STATUS);
+	ring->socket = (void *)(ring->shared + MFW_AT_SOCKET);
 	ring->to_worker = (void *)(ring->shared + MFW_AT_TO_WORKER);
 	ring->to_hub = (void *)(ring->shared + MFW_AT_TO_HUB);
 	pthread_mutex_init(&ring->take_lock, NULL);
@@ -71,17 +74,30 @@ static int waiting(const struct ring *ring)
 	uint32_t tail = __atomic_load_n(&ring->to_worker->tail, __ATOMIC_ACQUIRE);
 	uint32_t n = tail - ring->taken;
 
-	return n <= MFW_SLOTS ? (int)n : -EINVAL;
+	return n <= MFW_RING ? (int)n : -EINVAL;
 }
 
-static void sleep_until_woken(const struct ring *ring)
+void ring_woken(struct ring *ring)
 {
-	struct pollfd wait = {.fd = ring->wake_worker, .events = POLLIN};
 	uint64_t count;
 
-	poll(&wait, 1, -1);
-	/* if it fails another waking took it; the loop looks anyway */
+	/* if it fails another waking took it; whoever waited looks anyway */
 	(void)!read(ring->wake_worker, &count, sizeof(count));
+}
+
+static void sleep_until_woken(struct ring *ring)
+{
+	struct pollfd wait = {.fd = ring->wake_worker, .events = POLLIN};
+
+	poll(&wait, 1, -1);
+	ring_woken(ring);
+}
+
+static void take_first(struct ring *ring, struct mfw_message *message)
+{
+	memcpy(message, &ring->to_worker->message[ring->taken % MFW_RING], sizeof(*message));
+	ring->taken++;
+	__atomic_store_n(&ring->to_worker->head, ring->taken, __ATOMIC_RELEASE);
 }
 
 /* With the lock held: whoever waits, waits for all. */
@@ -96,12 +112,17 @@ static int take(struct ring *ring, struct mfw_message *message)
 			sleep_until_woken(ring);
 		__atomic_store_n(sleeping, 0, __ATOMIC_SEQ_CST);
 	}
-	if (n < 0)
-		return n;
-	memcpy(message, &ring->to_worker->message[ring->taken % MFW_SLOTS], sizeof(*message));
-	ring->taken++;
-	__atomic_store_n(&ring->to_worker->head, ring->taken, __ATOMIC_RELEASE);
-	return 0;
+	if (n > 0)
+		take_first(ring, message);
+	return n < 0 ? n : 0;
+}
+
+static bool sane(const struct ring *ring, const struct mfw_message *message)
+{
+	if (message->kind == MFW_FINISH)
+		return (ring->head.flags & MFW_OWN_SOCKET) != 0;
+	return message->slot < ring->head.slots && message->kind == MFW_BIRTH &&
+		message->bytes <= ring->head.event_area;
 }
 
 int ring_take(struct ring *ring, struct mfw_message *message)
@@ -111,11 +132,29 @@ int ring_take(struct ring *ring, struct mfw_message *message)
 	pthread_mutex_lock(&ring->take_lock);
 	rc = take(ring, message);
 	pthread_mutex_unlock(&ring->take_lock);
-	if (rc == 0 &&
-		(message->slot >= ring->head.slots || message->kind != MFW_BIRTH ||
-			message->bytes > ring->head.event_area))
-		rc = -EINVAL;
-	return rc;
+	return rc == 0 && !sane(ring, message) ? -EINVAL : rc;
+}
+
+int ring_take_now(struct ring *ring, struct mfw_message *message)
+{
+	int n = waiting(ring); /* mostly there is none, and no need for the lock */
+
+	if (n == 0)
+		return 0;
+	pthread_mutex_lock(&ring->take_lock);
+	n = waiting(ring);
+	if (n > 0)
+		take_first(ring, message);
+	pthread_mutex_unlock(&ring->take_lock);
+	if (n > 0)
+		return sane(ring, message) ? 1 : -EINVAL;
+	return n;
+}
+
+bool ring_sleep(struct ring *ring)
+{
+	__atomic_store_n(&ring->to_worker->sleeping, 1, __ATOMIC_SEQ_CST);
+	return waiting(ring) == 0;
 }
 
 /* ---------------------------------------------------------------- putting */
@@ -129,21 +168,53 @@ void ring_tell(struct ring *ring)
 	(void)!write(ring->wake_hub, &one, sizeof(one));
 }
 
+/* With the lock held. */
+static void put(struct ring *ring, const struct mfw_message *message)
+{
+	memcpy(&ring->to_hub->message[ring->put % MFW_RING], message, sizeof(*message));
+	ring->put++;
+	__atomic_store_n(&ring->to_hub->tail, ring->put, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&ring->to_hub->sleeping, __ATOMIC_SEQ_CST))
+		ring_tell(ring);
+}
+
+/* How many the hub hasn't taken, as it says. */
+static uint32_t unread(const struct ring *ring)
+{
+	return ring->put - __atomic_load_n(&ring->to_hub->head, __ATOMIC_ACQUIRE);
+}
+
 int ring_put(struct ring *ring, const struct mfw_message *message)
 {
-	uint32_t head;
 	int rc = -EINVAL;
 
 	pthread_mutex_lock(&ring->put_lock);
-	head = __atomic_load_n(&ring->to_hub->head, __ATOMIC_ACQUIRE);
-	if (ring->put - head < MFW_SLOTS) {
-		memcpy(&ring->to_hub->message[ring->put % MFW_SLOTS], message, sizeof(*message));
-		ring->put++;
-		__atomic_store_n(&ring->to_hub->tail, ring->put, __ATOMIC_SEQ_CST);
-		if (__atomic_load_n(&ring->to_hub->sleeping, __ATOMIC_SEQ_CST))
-			ring_tell(ring);
+	if (unread(ring) < MFW_RING) {
+		put(ring, message);
 		rc = 0;
 	}
 	pthread_mutex_unlock(&ring->put_lock);
 	return rc;
+}
+
+void ring_tell_of(struct ring *ring, struct mfw_message *message, const char id[static 32],
+	const uint8_t *text)
+{
+	uint32_t i, n;
+
+	pthread_mutex_lock(&ring->put_lock);
+	i = ring->told % MFW_TOLD;
+	n = unread(ring);
+	/* what the slots may bring has its room; and the entry's last message must have been read */
+	if (n < MFW_RING - MFW_SLOTS - 1 &&
+		(ring->told < MFW_TOLD || ring->put - ring->told_at[i] > n)) {
+		memcpy(ring->socket->told[i].id, id, sizeof(ring->socket->told[i].id));
+		if (message->kind == MFW_TOLD_LOG)
+			memcpy(ring->socket->told[i].text, text, message->bytes);
+		ring->told_at[i] = ring->put;
+		ring->told++;
+		message->slot = i;
+		put(ring, message);
+	}
+	pthread_mutex_unlock(&ring->put_lock);
 }

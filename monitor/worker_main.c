@@ -25,6 +25,7 @@
 #include "monitor/jail.h"
 #include "monitor/monitor.h"
 #include "monitor/ring.h"
+#include "monitor/socket.h"
 
 #define THREADS_MAX 64u
 #define CPUID_MOST  16384u
@@ -37,6 +38,7 @@ static struct worker {
 	const uint8_t *data;
 	size_t data_size;
 	uint8_t cpuid[CPUID_MOST + 1];
+	struct socket socket;
 	struct monitor *monitor; /* set once, before `go` is passed */
 	pthread_barrier_t up;    /* every thread runs */
 	pthread_barrier_t go;    /* and there is a monitor */
@@ -101,7 +103,14 @@ static void serve(struct shell *shell, const struct mfw_message *birth)
 		last_words("the hub's ring", EPROTO);
 }
 
-/* first: the thread that made the monitor, which settles it after its first event. */
+/* After an event; first: this thread made the monitor, and settles it then. */
+static void rest(struct shell *shell, bool first)
+{
+	shell_clean(shell);
+	if (first)
+		monitor_settle(worker.monitor);
+}
+
 static void live(struct shell *shell, bool first)
 {
 	struct mfw_message birth;
@@ -110,10 +119,56 @@ static void live(struct shell *shell, bool first)
 		if (ring_take(&worker.ring, &birth) < 0)
 			last_words("the hub's message", EPROTO);
 		serve(shell, &birth);
-		shell_clean(shell);
-		if (first)
-			monitor_settle(worker.monitor);
+		rest(shell, first);
 	}
+}
+
+/* One message of the hub, if there is one. */
+static bool heed(struct shell *shell)
+{
+	struct mfw_message message;
+	int n = ring_take_now(&worker.ring, &message);
+
+	if (n < 0)
+		last_words("the hub's message", EPROTO);
+	if (n > 0 && message.kind == MFW_FINISH)
+		socket_finish(&worker.socket);
+	else if (n > 0)
+		serve(shell, &message);
+	return n > 0;
+}
+
+/* With a socket of its own: by turns what the hub sends and what comes there. */
+static void live_on_socket(struct shell *shell, bool first)
+{
+	struct receiver *receiver = receiver_open(&worker.socket);
+	bool more = true;
+
+	if (receiver == NULL)
+		last_words("memory for datagrams", ENOMEM);
+	for (;;) {
+		bool heard = heed(shell);
+
+		if (more)
+			more = receiver_round(receiver, shell);
+		if (heard || more)
+			continue;
+		rest(shell, first);
+		more = receiver_wait(receiver);
+	}
+}
+
+static bool owns_socket(void)
+{
+	return (worker.ring.head.flags & MFW_OWN_SOCKET) != 0;
+}
+
+static void live_as_told(struct shell *shell, bool first)
+{
+	if (owns_socket())
+		live_on_socket(shell, first);
+	else
+		live(shell, first);
 }
 
 static void *thread(void *unused)
@@ -125,7 +180,7 @@ static void *thread(void *unused)
 	pthread_barrier_wait(&worker.up);
 	pthread_barrier_wait(&worker.go);
 	if (shell_open(&shell, worker.monitor, error) == 0)
-		live(shell, false);
+		live_as_told(shell, false);
 	/* the others go on; this one can't even end, which takes system calls of its own */
 	say("a thread has no shell", error);
 	while (poll(NULL, 0, -1) <= 0)
@@ -226,7 +281,7 @@ int main(void)
 	if (monitor_prepare() < 0)
 		last_words("the watchdog thread", EAGAIN);
 	start_threads();
-	rc = jail_enter(options.backend);
+	rc = jail_enter(options.backend, owns_socket());
 	if (rc < 0)
 		fail(MFW_ERR_BACKEND, "seccomp can't be entered; a worker doesn't run without it");
 
@@ -241,7 +296,8 @@ int main(void)
 		fail((enum mfw_result)rc, error);
 	if (shell_open(&shell, worker.monitor, error) != 0)
 		fail(MFW_ERR_BACKEND, error);
+	socket_init(&worker.socket, &worker.ring, &worker.image.note);
 	report(MFW_READY, MFW_OK, "");
 	pthread_barrier_wait(&worker.go);
-	live(shell, true);
+	live_as_told(shell, true);
 }

@@ -9,8 +9,8 @@
 
 #define STORE 4096u
 
-static uint8_t store[STORE];
-static size_t left; /* unused bytes, at the end of store */
+static _Thread_local uint8_t store[STORE];
+static _Thread_local size_t left; /* unused bytes, at the end of store */
 
 static void fill(void)
 {

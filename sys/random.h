@@ -1,6 +1,6 @@
 /*
  * sys/random.h - random bytes from the kernel, fetched some pages at a time so that one
- * event's seed costs a copy. What was given out is wiped here. One thread only.
+ * event's seed costs a copy. What was given out is wiped here. Each thread has a store of its own.
  */
 #ifndef SYS_RANDOM_H
 #define SYS_RANDOM_H

@@ -29,7 +29,7 @@ static void tell(void)
 
 static void send_message(const struct mfw_message *m)
 {
-	out->message[put % MFW_SLOTS] = *m;
+	out->message[put % MFW_RING] = *m;
 	put++;
 	__atomic_store_n(&out->tail, put, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&out->sleeping, __ATOMIC_SEQ_CST))
@@ -57,7 +57,7 @@ static struct mfw_message take(void)
 			poll(&wait, 1, -1);
 		(void)!read(MFW_FD_WAKE_WORKER, &n, sizeof(n));
 	}
-	return in->message[taken++ % MFW_SLOTS];
+	return in->message[taken++ % MFW_RING];
 }
 
 /* ------------------------------------------------------------------ effects */
@@ -129,7 +129,7 @@ static void live(const char *how, const struct mfw_message *birth)
 	if (strcmp(how, "twice") == 0)
 		send_message(&death);
 	if (strcmp(how, "far-tail") == 0) {
-		__atomic_store_n(&out->tail, put + MFW_SLOTS + 1, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&out->tail, put + MFW_RING + 1, __ATOMIC_SEQ_CST);
 		tell();
 	}
 	if (strcmp(how, "scribble") == 0) {

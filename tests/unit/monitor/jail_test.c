@@ -35,7 +35,7 @@ static int try(enum mfw_backend backend, const struct attempt *a)
 
 	pid = fork();
 	if (pid == 0) {
-		rules = jail_rules(backend, &count);
+		rules = jail_rules(backend, false, &count);
 		signal(SIGSYS, SIG_DFL);
 		if (sandbox_no_privileges() < 0 || sandbox_enter(rules, count) < 0)
 			syscall(SYS_exit_group, 99);
@@ -135,7 +135,7 @@ static void reasons(void **state)
 
 	(void)state;
 	for (size_t b = 0; b < 2; b++) {
-		rules = jail_rules(backends[b], &count);
+		rules = jail_rules(backends[b], false, &count);
 		for (size_t i = 0; i < count; i++)
 			assert_true(rules[i].reason != NULL && strlen(rules[i].reason) > 0);
 	}

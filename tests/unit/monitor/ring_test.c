@@ -59,7 +59,7 @@ static void worker_close(struct ring *ring, const struct hub *h)
 
 static void hub_send(struct hub *h, struct mfw_message m)
 {
-	h->to_worker->message[h->to_worker->tail % MFW_SLOTS] = m;
+	h->to_worker->message[h->to_worker->tail % MFW_RING] = m;
 	__atomic_store_n(&h->to_worker->tail, h->to_worker->tail + 1, __ATOMIC_RELEASE);
 }
 
@@ -73,7 +73,7 @@ static void messages_go_round(void **state)
 	hub_open(&h, 4);
 	assert_int_equal(worker_open(&ring, &h), 0);
 	/* more than the rings hold, so that the indices wrap */
-	for (uint32_t i = 0; i < 3 * MFW_SLOTS; i++) {
+	for (uint32_t i = 0; i < 3 * MFW_RING; i++) {
 		hub_send(&h, (struct mfw_message){.slot = i % 4, .kind = MFW_BIRTH, .bytes = i});
 		assert_int_equal(ring_take(&ring, &m), 0);
 		assert_int_equal(m.slot, i % 4);
@@ -82,7 +82,7 @@ static void messages_go_round(void **state)
 		m.kind = MFW_DEATH;
 		assert_int_equal(ring_put(&ring, &m), 0);
 		assert_int_equal(h.to_hub->tail, i + 1);
-		assert_int_equal(h.to_hub->message[i % MFW_SLOTS].bytes, i);
+		assert_int_equal(h.to_hub->message[i % MFW_RING].bytes, i);
 		h.to_hub->head = i + 1;
 	}
 	worker_close(&ring, &h);
@@ -187,16 +187,16 @@ static void bad_indices(void **state)
 	(void)state;
 	hub_open(&h, 4);
 	assert_int_equal(worker_open(&ring, &h), 0);
-	h.to_worker->tail = MFW_SLOTS + 1;
+	h.to_worker->tail = MFW_RING + 1;
 	assert_int_equal(ring_take(&ring, &m), -EINVAL);
 	h.to_worker->tail = UINT32_MAX;
 	assert_int_equal(ring_take(&ring, &m), -EINVAL);
-	for (uint32_t i = 0; i < MFW_SLOTS; i++)
+	for (uint32_t i = 0; i < MFW_RING; i++)
 		assert_int_equal(ring_put(&ring, &death), 0);
 	assert_int_equal(ring_put(&ring, &death), -EINVAL); /* it never took one */
 	h.to_hub->head = 1;
 	assert_int_equal(ring_put(&ring, &death), 0);
-	h.to_hub->head = 5 * MFW_SLOTS; /* ahead of us */
+	h.to_hub->head = 5 * MFW_RING; /* ahead of us */
 	assert_int_equal(ring_put(&ring, &death), -EINVAL);
 	worker_close(&ring, &h);
 	hub_close(&h);

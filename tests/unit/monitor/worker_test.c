@@ -142,14 +142,14 @@ static enum mfw_result live(struct hub *h)
 	uint32_t n = h->to_worker->tail;
 
 	memcpy(h->at + MFW_AT_SLOTS, &event, sizeof(event));
-	h->to_worker->message[n % MFW_SLOTS] =
+	h->to_worker->message[n % MFW_RING] =
 		(struct mfw_message){.kind = MFW_BIRTH, .bytes = sizeof(event)};
 	__atomic_store_n(&h->to_worker->tail, n + 1, __ATOMIC_SEQ_CST);
 	assert_int_equal(write(h->wake_worker, &one, sizeof(one)), sizeof(one));
 	for (int i = 0; i < SECONDS * 100; i++) {
 		if (__atomic_load_n(&h->to_hub->tail, __ATOMIC_ACQUIRE) == n + 1) {
 			h->to_hub->head = n + 1;
-			return h->to_hub->message[n % MFW_SLOTS].result;
+			return h->to_hub->message[n % MFW_RING].result;
 		}
 		if (!is_alive(h))
 			fail_msg("the worker died");
