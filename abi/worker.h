@@ -14,8 +14,9 @@
  *	struct mfw_head      written by the hub before the worker starts
  *	struct mfw_status    written by the worker
  *	struct mfw_socket    written by the worker, if it reads a socket of its own
- *	struct mfw_ring      hub to worker: MFW_BIRTH, MFW_ANSWER, MFW_FINISH
- *	struct mfw_ring      worker to hub: MFW_DEATH, MFW_SUSPENDED, MFW_FINISHED, MFW_TOLD_...
+ *	struct mfw_ring      hub to worker: MFW_BIRTH, MFW_ANSWER, MFW_RECEIVE, MFW_FINISH
+ *	struct mfw_ring      worker to hub: MFW_DEATH, MFW_SUSPENDED, MFW_FINISHED,
+ *	                     MFW_TOLD_...
  *	slots × (event area, effects area), each area rounded up to MF_PAGE
  *
  * A slot belongs to the hub until its number is sent to the worker, and to the
@@ -31,10 +32,10 @@
  * worker writes MFW_FD_WAKE_HUB once when its state is READY or FAILED.
  *
  * A socket of its own: with MFW_OWN_SOCKET the worker finds a bound UDP socket at
- * MFW_FD_SOCKET, receives from it, and sends the replies itself. The hub keeps the descriptor,
- * but doesn't read as long as the worker lives. What happened is counted in struct mfw_socket,
+ * MFW_FD_SOCKET. From MFW_RECEIVE on it receives from it and sends the replies itself; the hub
+ * keeps the descriptor, but doesn't read meanwhile. What happened is counted in struct mfw_socket,
  * which the hub takes for display only; some of the lives that went wrong, and of what lives
- * logged, are told by ring messages. MFW_FINISH ends it: no datagram is taken out of the
+ * logged, are told by ring messages. MFW_FINISH ends that: no datagram is taken out of the
  * socket any more, those that were are answered, then comes MFW_FINISHED. What lies in the
  * socket then is for the next.
  *
@@ -114,12 +115,13 @@ enum mfw_kind {
 	MFW_ANSWER = 2,    /* hub: the answer to this slot's call lies in mf_event.answer */
 	MFW_DEATH = 3,     /* worker: the life is over */
 	MFW_SUSPENDED = 4, /* worker: the last effect is a call */
-	MFW_FINISH = 5,    /* hub: leave the socket */
-	MFW_FINISHED = 6,  /* worker: it is left */
+	MFW_RECEIVE = 5,   /* hub: the socket is yours; of this and the next, `bytes` counts up */
+	MFW_FINISH = 6,    /* hub: leave it */
+	MFW_FINISHED = 7,  /* worker: it is left; `bytes` is the hub's */
 	/* worker: of a life on the socket; `slot` is an index into mfw_socket.told */
-	MFW_TOLD_END = 7,    /* it ended badly: result, vector ... as of MFW_DEATH */
-	MFW_TOLD_DENIED = 8, /* it asked for an effect that is no reply: `bytes` is its kind */
-	MFW_TOLD_LOG = 9,    /* it logged, at level `result`, `bytes` of text */
+	MFW_TOLD_END = 8,    /* it ended badly: result, vector ... as of MFW_DEATH */
+	MFW_TOLD_DENIED = 9, /* it asked for an effect that is no reply: `bytes` is its kind */
+	MFW_TOLD_LOG = 10,   /* it logged, at level `result`, `bytes` of text */
 };
 
 /* How a life ended, as the worker saw it. */

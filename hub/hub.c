@@ -121,6 +121,8 @@ static uint64_t last_deadline(const struct service *s, uint64_t last)
 			last = s->queue.last->deadline_ns;
 		if (s->running.last && s->running.last->deadline_ns > last)
 			last = s->running.last->deadline_ns;
+		if (lend_is_out(s) && loop_now(s->hub->loop) + s->deadline_ns > last)
+			last = loop_now(s->hub->loop) + s->deadline_ns;
 	}
 	return last;
 }

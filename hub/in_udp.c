@@ -23,9 +23,11 @@ struct in_udp {
 	struct input input;
 	struct loop_source readable;
 	int fd;
-	unsigned pending; /* tasks: their replies need the socket */
-	uint64_t last_ns; /* when something came before */
-	bool wildcard;    /* then each reply must name the address that it is from */
+	unsigned pending;       /* tasks: their replies need the socket */
+	uint64_t last_ns;       /* when something came before */
+	struct service *reader; /* whose worker reads it; NULL: the hub does */
+	bool stopped;
+	bool wildcard; /* then each reply must name the address that it is from */
 };
 
 union control {
@@ -224,6 +226,8 @@ static void on_readable(struct loop_source *source, uint32_t events)
 	unsigned most = now - u->last_ns < DENSE_NS ? BATCH : 1;
 
 	(void)events;
+	if (lend_give(u->input.service, &u->input))
+		return;
 	u->last_ns = now;
 	if (!turn_begin(&u->input.turn, u->input.hub->loop))
 		return;
@@ -239,18 +243,48 @@ static void udp_stop(struct input *input)
 	struct in_udp *u = LOOP_OWNER(input, struct in_udp, input);
 
 	/* The socket stays for the replies that are still owed. */
+	u->stopped = true;
 	loop_remove(input->hub->loop, u->fd, &u->readable);
+	if (u->reader)
+		lend_ask_back(u->reader);
+}
+
+int in_udp_descriptor(const struct input *input)
+{
+	return LOOP_OWNER(input, const struct in_udp, input)->fd;
+}
+
+void in_udp_lend(struct input *input, struct service *to)
+{
+	struct in_udp *u = LOOP_OWNER(input, struct in_udp, input);
+
+	u->reader = to;
+	loop_remove(input->hub->loop, u->fd, &u->readable);
+}
+
+/* What came meanwhile and wasn't taken makes it readable at once. */
+void in_udp_take_back(struct input *input)
+{
+	struct in_udp *u = LOOP_OWNER(input, struct in_udp, input);
+
+	u->reader = NULL;
+	if (!u->stopped && loop_add(input->hub->loop, u->fd, EPOLLIN, &u->readable) < 0)
+		log_error("%s can't be watched any more: no memory", input->text);
 }
 
 static bool udp_busy(const struct input *input)
 {
-	return LOOP_OWNER(input, struct in_udp, input)->pending > 0;
+	const struct in_udp *u = LOOP_OWNER(input, const struct in_udp, input);
+
+	return u->pending > 0 || u->reader;
 }
 
 static void udp_close(struct input *input)
 {
 	struct in_udp *u = LOOP_OWNER(input, struct in_udp, input);
 
+	if (u->reader)
+		lend_forget(u->reader);
 	loop_remove(input->hub->loop, u->fd, &u->readable);
 	fd_close(&u->fd);
 	free(u);

@@ -61,6 +61,10 @@ struct input {
 /* Binds input->address (given by the caller in *address) and listens. -errno. */
 int in_udp_open(struct input **input, struct service *service, const struct net_address *address,
 	enum words words);
+/* Its socket, for the service's worker to read: from lend to take_back the hub doesn't. */
+int in_udp_descriptor(const struct input *input);
+void in_udp_lend(struct input *input, struct service *to);
+void in_udp_take_back(struct input *input);
 int in_tcp_open(struct input **input, struct service *service, const struct net_address *address,
 	enum words words, unsigned framing_bytes);
 

@@ -188,6 +188,14 @@ static void judge_and_do(struct service *s, struct task *task, const struct mfw_
 	end(&d, m, MFW_OK);
 }
 
+void life_told(struct service *service, const struct task *task, const struct mfw_message *message)
+{
+	enum mfw_result result = message->result;
+
+	report_failure(
+		&service->hub->report, service, task, message, result, verdicts[result].words);
+}
+
 /* About how long a life takes: a mean that follows. */
 static void learn(struct service *s, const struct mfw_message *m)
 {

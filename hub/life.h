@@ -10,11 +10,15 @@
 #include "abi/worker.h"
 
 struct service;
+struct task;
 
 /* "ok", "crashed", "deadline" ... */
 const char *life_result_name(enum mfw_result result);
 
 /* The worker sent a message about one of its slots. False: it makes no sense. */
 bool life_ended(struct service *service, const struct mfw_message *message);
+
+/* The same, told in short of a life that the hub had no part in (lend.h). */
+void life_told(struct service *service, const struct task *task, const struct mfw_message *message);
 
 #endif

@@ -25,7 +25,7 @@ struct link {
 	uint32_t slots, event_area, effects_area;
 	bool at_worker[MFW_SLOTS];
 	uint32_t free_slot[MFW_SLOTS], free_count;
-	bool posted;
+	bool posted, own_socket;
 	pid_t pid;
 	int pidfd, wake_worker, wake_hub, words;
 };
@@ -107,7 +107,7 @@ static int start(struct link *link, const struct link_options *o, int memory, in
 				[MFW_FD_IMAGE] = o->image_fd,
 				[MFW_FD_DATA] = o->data_fd,
 				[MFW_FD_KVM] = o->kvm_fd,
-				[MFW_FD_SOCKET] = -1,
+				[MFW_FD_SOCKET] = o->socket_fd,
 				[MFW_FD_CPUID] = o->cpuid_fd,
 			},
 	};
@@ -123,6 +123,7 @@ int link_open(struct link **out, const struct link_options *options)
 	if (!link)
 		return -ENOMEM;
 	link->pidfd = link->wake_worker = link->wake_hub = link->words = -1;
+	link->own_socket = options->socket_fd >= 0;
 	err = make_memory(link, &options->head, &memory);
 	if (err == 0)
 		err = make_wakers(link);
@@ -220,17 +221,29 @@ void *link_event(struct link *link, int slot)
 
 /* ------------------------------------------------------------------- rings */
 
-void link_post(struct link *link, int slot, enum mfw_kind kind, size_t bytes)
+static void put(struct link *link, const struct mfw_message *m)
 {
-	struct mfw_message *m = &link->out->message[link->out_tail % MFW_RING];
-
-	*m = (struct mfw_message){
-		.slot = (uint32_t)slot, .kind = (uint16_t)kind, .bytes = (uint32_t)bytes};
-	link->at_worker[slot] = true;
+	link->out->message[link->out_tail % MFW_RING] = *m;
 	link->out_tail++;
 	atomic_store_explicit(
 		(_Atomic uint32_t *)&link->out->tail, link->out_tail, memory_order_release);
 	link->posted = true;
+}
+
+void link_post(struct link *link, int slot, enum mfw_kind kind, size_t bytes)
+{
+	const struct mfw_message m = {
+		.slot = (uint32_t)slot, .kind = (uint16_t)kind, .bytes = (uint32_t)bytes};
+
+	link->at_worker[slot] = true;
+	put(link, &m);
+}
+
+void link_turn(struct link *link, enum mfw_kind kind, uint32_t turn)
+{
+	const struct mfw_message m = {.kind = (uint16_t)kind, .bytes = turn};
+
+	put(link, &m);
 }
 
 void link_kick(struct link *link)
@@ -271,6 +284,12 @@ static int waiting_or_sleep(struct link *link)
 	return waiting(link);
 }
 
+static bool sane_of_socket(const struct link *link, const struct mfw_message *m)
+{
+	return link->own_socket && m->kind >= MFW_FINISHED && m->kind <= MFW_TOLD_LOG &&
+		m->slot < MFW_TOLD && m->result < MFW_RESULTS;
+}
+
 static bool sane(const struct link *link, const struct mfw_message *m)
 {
 	if (m->kind != MFW_DEATH && m->kind != MFW_SUSPENDED)
@@ -291,6 +310,8 @@ int link_receive(struct link *link, struct mfw_message *message)
 	link->in_head++;
 	atomic_store_explicit(
 		(_Atomic uint32_t *)&link->in->head, link->in_head, memory_order_release);
+	if (sane_of_socket(link, message))
+		return 1;
 	if (!sane(link, message))
 		return -EPROTO;
 	link->at_worker[message->slot] = false;
@@ -302,6 +323,22 @@ void link_effects_copy(struct link *link, const struct mfw_message *message, voi
 	const uint8_t *from = link_event(link, (int)message->slot);
 
 	memcpy(to, from + link->event_area, message->bytes);
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+void link_counts(struct link *link, struct mfw_counts *counts)
+{
+	const struct mfw_socket *from = (const void *)(link->memory + MFW_AT_SOCKET);
+
+	memcpy(counts, &from->counts, sizeof(*counts));
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+void link_told(struct link *link, const struct mfw_message *message, struct mfw_told *told)
+{
+	const struct mfw_socket *from = (const void *)(link->memory + MFW_AT_SOCKET);
+
+	memcpy(told, &from->told[message->slot], sizeof(*told));
 	atomic_signal_fence(memory_order_seq_cst);
 }
 

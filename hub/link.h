@@ -21,8 +21,8 @@ struct link_options {
 	const char *program;  /* mayfly-worker */
 	const char *name;     /* of the service */
 	struct mfw_head head; /* backend, birth, threads, limits, areas; the rest is filled in */
-	int image_fd, data_fd, kvm_fd, cpuid_fd, null_fd; /* borrowed; -1: none */
-	int cpu;                                          /* as in struct spawn */
+	int image_fd, data_fd, kvm_fd, cpuid_fd, null_fd, socket_fd; /* borrowed; -1: none */
+	int cpu;                                                     /* as in struct spawn */
 };
 
 /* Makes the memory and starts the process. -errno. */
@@ -49,6 +49,12 @@ void *link_event(struct link *link, int slot);
 /* Gives the slot to the worker, which hears of it at the next link_kick. */
 void link_post(struct link *link, int slot, enum mfw_kind kind, size_t bytes);
 void link_kick(struct link *link);
+
+/* MFW_RECEIVE or MFW_FINISH, about its own socket. */
+void link_turn(struct link *link, enum mfw_kind kind, uint32_t turn);
+/* Copies what it counts there, and what a message MFW_TOLD_... is about; nothing is checked. */
+void link_counts(struct link *link, struct mfw_counts *counts);
+void link_told(struct link *link, const struct mfw_message *message, struct mfw_told *told);
 
 /* The next message: 1; none, and the worker will wake us: 0; nonsense: -EPROTO. After a
  * MFW_DEATH the slot is the hub's again, still taken. */

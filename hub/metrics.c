@@ -9,20 +9,26 @@
 #include "base/version.h"
 #include "hub/hub.h"
 #include "hub/journal.h"
+#include "hub/lend.h"
 #include "hub/life.h"
 #include "sys/clock.h"
 #include "sys/usage.h"
 
 /* ------------------------------------------------------------------- times */
 
+struct service_times *metrics_times(struct service *service)
+{
+	if (!service->times)
+		service->times = calloc(1, sizeof(*service->times));
+	return service->times;
+}
+
 void metrics_life(struct service *service, const struct task *task, const struct ending *ending)
 {
 	uint64_t total = clock_mono_ns() - task->accepted_ns;
 	uint64_t ran = ending->birth_ns + ending->run_ns;
-	struct service_times *times = service->times;
+	struct service_times *times = metrics_times(service);
 
-	if (!times)
-		times = service->times = calloc(1, sizeof(*times));
 	if (!times) /* no memory: not noted */
 		return;
 	histogram_add(&times->total, total);
@@ -457,5 +463,6 @@ void metrics_page(struct hub *hub, const struct page_request *request, struct pa
 {
 	(void)request;
 	reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
+	lend_look_at_all(hub);
 	metrics_write(hub, reply->body);
 }

@@ -14,6 +14,8 @@ struct hub;
 struct service;
 struct task;
 
+/* Its times; NULL: no memory for them. */
+struct service_times *metrics_times(struct service *service);
 /* Notes how long an accepted event took; it has just ended. */
 void metrics_life(struct service *service, const struct task *task, const struct ending *ending);
 

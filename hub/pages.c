@@ -356,6 +356,7 @@ void pages_services(struct hub *hub, const struct page_request *request, struct 
 
 	if (!find_service(hub, request, reply, &name))
 		return;
+	lend_look_at_all(hub);
 	fputs("{\"hub\":", reply->body);
 	put(reply->body, hub_object(hub));
 	fputs(",\"services\":", reply->body);
@@ -384,6 +385,7 @@ void pages_stats(struct hub *hub, const struct page_request *request, struct pag
 
 	if (!find_service(hub, request, reply, &name))
 		return;
+	lend_look_at_all(hub);
 	fputs("{\"hub\":", reply->body);
 	put(reply->body, hub_figures(hub));
 	fputs(",\"listeners\":", reply->body);

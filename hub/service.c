@@ -391,7 +391,7 @@ void service_refuse_all(struct service *service, enum refusal why)
 
 bool service_quiet(const struct service *service)
 {
-	return !service->queue.first && !service->running.first;
+	return !service->queue.first && !service->running.first && !lend_is_out(service);
 }
 
 /* ------------------------------------------------------------ what time brings */
@@ -423,6 +423,8 @@ static uint64_t patience(const struct service *s, const char **wrong)
 	*wrong = "hangs";
 	if (s->posted > 0)
 		return s->heard_ns + s->deadline_ns + SILENCE_NS;
+	if (lend_is_out(s))
+		return lend_patience(s, wrong);
 	*wrong = NULL;
 	return s->active_ns + s->idle_ns;
 }
@@ -441,6 +443,8 @@ static void tick(struct loop_timer *timer)
 	if (s->worker != WORKER_NONE && patience(s, &wrong) <= now) {
 		if (wrong)
 			worker_lost(s, wrong);
+		else if (lend_is_out(s))
+			lend_tick(s);
 		else if (service_quiet(s))
 			worker_retire(s, "no event came for a while");
 		else
@@ -510,6 +514,7 @@ void service_close(struct service *service)
 	fd_close(&service->image_fd);
 	fd_close(&service->data_fd);
 	free(service->times);
+	free(service->lend);
 	free(service->name);
 	free(service->image_path);
 	free(service);

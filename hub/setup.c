@@ -168,6 +168,29 @@ static bool only_replies(const struct service *s)
 	return (s->note.grants & ~harmless) == 0 && s->manifest.reads_count == 0;
 }
 
+/* Its worker reads its UDP socket: then the worker alone judges what lives ask for, so there must
+ * be nothing to judge; and a worker has room for one socket. */
+static int choose_socket(
+	struct service *s, const struct config_service *config, char error[static HUB_ERROR_MAX])
+{
+	if (config->socket != CONFIG_SOCKET_WORKER)
+		return 0;
+	if (config->udp_count != 1)
+		return setup_bad(config->place, error, SETUP_USAGE,
+			"socket: 'worker' needs exactly one address under udp, %u are there",
+			config->udp_count);
+	if (!only_replies(s))
+		return setup_bad(config->place, error, SETUP_USAGE,
+			"socket: 'worker' is for services that can only reply; %s may do more: its "
+			"mayfly.yaml has reads, writes, emits, calls or upstream",
+			s->name);
+	s->lend = calloc(1, sizeof(*s->lend));
+	if (!s->lend)
+		return setup_bad(config->place, error, SETUP_FAILED, "no memory");
+	s->head.flags |= MFW_OWN_SOCKET;
+	return 0;
+}
+
 /* Which events wait for each other. A single thread takes all as they come anyway. */
 static void choose_order(struct service *s)
 {
@@ -212,6 +235,8 @@ int setup_service(struct hub *hub, const struct config_service *config, struct s
 		status = attach(s, config, error);
 	if (status == 0)
 		status = choose_backend(s, config, error);
+	if (status == 0)
+		status = choose_socket(s, config, error);
 	if (status != 0) {
 		service_close(s);
 		return status;

@@ -285,6 +285,8 @@ static void point(struct want *w)
 		return;
 	}
 	t = trigger_of(w);
+	if (w->input->service != w->service) /* the one before may have lent it */
+		lend_ask_back(w->input->service);
 	w->input->service = w->service;
 	w->input->words = words_named(t->protocol);
 	w->input->example = t->example;
@@ -323,9 +325,14 @@ void wants_commit(struct plan *plan)
 			let_go(hub, i);
 		}
 	}
+	for (unsigned i = 0; i < plan->config->services_count; i++)
+		if (plan->services[i]->lend)
+			plan->services[i]->lend->input = NULL;
 	for (struct want *w = plan->wants; w < plan->wants + plan->wants_count; w++) {
 		if (!w->opened)
 			point(w);
+		if (w->kind == WANT_UDP && w->service->lend)
+			w->service->lend->input = w->input;
 		*end = w->input;
 		end = &w->input->next;
 	}

@@ -72,6 +72,7 @@ static void forget(struct service *s)
 	loop_remove(loop, link_words_fd(s->link), &s->words);
 	loop_later_cancel(loop, &s->more);
 	s->worker = WORKER_ENDING;
+	lend_ended(s);
 	service_take_back(s);
 	link_close(s->link);
 	s->link = NULL;
@@ -122,6 +123,13 @@ static bool check_started(struct service *s)
 	return true;
 }
 
+static bool take_message(struct service *s, const struct mfw_message *m)
+{
+	if (m->kind == MFW_DEATH || m->kind == MFW_SUSPENDED)
+		return life_ended(s, m);
+	return lend_message(s, m);
+}
+
 /* As much as a turn allows, or all. False: the worker was lost on the way. */
 static bool drain(struct service *s, bool all)
 {
@@ -132,7 +140,7 @@ static bool drain(struct service *s, bool all)
 	s->empty_wakes++;
 	while ((n = link_receive(s->link, &m)) > 0) {
 		s->empty_wakes = 0;
-		if (!life_ended(s, &m))
+		if (!take_message(s, &m))
 			break;
 		if (!all && !turn_goes_on(&s->turn)) {
 			loop_later(s->hub->loop, &s->more);
@@ -270,7 +278,7 @@ static const char *advice(int err)
 bool worker_start(struct service *service)
 {
 	struct hub *hub = service->hub;
-	const struct link_options options = {
+	struct link_options options = {
 		.program = hub->options.worker_program,
 		.name = service->name,
 		.head = service->head,
@@ -284,7 +292,10 @@ bool worker_start(struct service *service)
 						 : -1,
 	};
 	char why[256];
-	int err = link_open(&service->link, &options);
+	int err;
+
+	options.socket_fd = lend_descriptor(service, &options.head);
+	err = link_open(&service->link, &options);
 
 	if (err < 0) {
 		snprintf(

@@ -119,7 +119,7 @@ static int take(struct ring *ring, struct mfw_message *message)
 
 static bool sane(const struct ring *ring, const struct mfw_message *message)
 {
-	if (message->kind == MFW_FINISH)
+	if (message->kind == MFW_FINISH || message->kind == MFW_RECEIVE)
 		return (ring->head.flags & MFW_OWN_SOCKET) != 0;
 	return message->slot < ring->head.slots && message->kind == MFW_BIRTH &&
 		message->bytes <= ring->head.event_area;

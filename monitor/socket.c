@@ -29,6 +29,8 @@ _Static_assert(REFUSALS <= MFW_REFUSALS && MFW_RESULTS <= MFW_COUNTED, "struct m
 /* Datagrams that one system call may bring; fewer if events are large. */
 #define BATCH       16u
 #define BATCH_BYTES (256u << 10)
+/* Two: if only one comes there are no more, which then needn't be asked for. */
+#define FEWEST 2u
 /* And only as many as are lived in about this time: other threads may be idle. */
 #define AHEAD_NS 200000u
 
@@ -67,6 +69,7 @@ struct receiver {
 	/* of the batch at hand: */
 	int64_t wall;
 	uint64_t boot, spent_ns;
+	bool awake; /* there may be a datagram */
 };
 
 static uint64_t now(clockid_t clock)
@@ -327,48 +330,72 @@ static void make_ready(struct receiver *r, unsigned i)
 
 static unsigned how_many(const struct receiver *r)
 {
-	uint64_t n = r->life_ns > 0 ? AHEAD_NS / r->life_ns : 1;
+	uint64_t n = r->life_ns > 0 ? AHEAD_NS / r->life_ns : 0;
 
-	if (n < 1)
-		n = 1;
+	if (n < FEWEST)
+		n = FEWEST;
 	return n < r->places ? (unsigned)n : r->places;
 }
 
-/* Counted among those at work; false: it is over. */
-static bool enter(struct socket *s)
-{
-	if (!(atomic_fetch_add(&s->at_work, 1) & MARK))
-		return true;
-	atomic_fetch_sub(&s->at_work, 1);
-	return false;
-}
-
+/* With the lock held: if nobody is at work any more, that is told, once. */
 static void tell_finished(struct socket *s)
 {
-	const struct mfw_message message = {.kind = MFW_FINISHED};
+	const struct mfw_message message = {.kind = MFW_FINISHED, .bytes = s->turn};
 
-	if (!atomic_exchange(&s->finished, true) && ring_put(s->ring, &message) < 0)
+	if (s->finished || atomic_load(&s->at_work) != MARK)
+		return;
+	s->finished = true;
+	if (ring_put(s->ring, &message) < 0)
 		_exit(2);
 }
 
 static void leave(struct socket *s)
 {
-	if (atomic_fetch_sub(&s->at_work, 1) - 1 == MARK)
-		tell_finished(s);
+	if (atomic_fetch_sub(&s->at_work, 1) - 1 != MARK)
+		return;
+	pthread_mutex_lock(&s->lock);
+	tell_finished(s);
+	pthread_mutex_unlock(&s->lock);
 }
 
-void socket_finish(struct socket *socket)
+/* Counted among those at work; false: it isn't ours now. */
+static bool enter(struct socket *s)
 {
-	if (atomic_fetch_or(&socket->at_work, MARK) == 0)
-		tell_finished(socket);
+	if (!(atomic_fetch_add(&s->at_work, 1) & MARK))
+		return true;
+	leave(s);
+	return false;
 }
 
+/* Two threads may have taken two of them: the later one counts, whoever comes first. */
+void socket_heed(struct socket *socket, const struct mfw_message *message)
+{
+	static const uint64_t one = 1;
+
+	pthread_mutex_lock(&socket->lock);
+	if ((int32_t)(message->bytes - socket->turn) > 0) {
+		socket->turn = message->bytes;
+		if (message->kind == MFW_RECEIVE) {
+			socket->finished = true; /* nothing to tell until it shall end */
+			atomic_fetch_and(&socket->at_work, ~MARK);
+			/* others wait for the ring alone */
+			(void)!write(socket->ring->wake_worker, &one, sizeof(one));
+		} else {
+			socket->finished = false;
+			atomic_fetch_or(&socket->at_work, MARK);
+			tell_finished(socket);
+		}
+	}
+	pthread_mutex_unlock(&socket->lock);
+}
+
+/* One system call tells how many there are: if fewer came than asked for, none is left. */
 bool receiver_round(struct receiver *r, struct shell *shell)
 {
 	unsigned most = how_many(r);
 	long n;
 
-	if (!enter(r->socket))
+	if (!r->awake || !enter(r->socket))
 		return false;
 	for (unsigned i = 0; i < most; i++)
 		make_ready(r, i);
@@ -384,28 +411,30 @@ bool receiver_round(struct receiver *r, struct shell *shell)
 		r->place[i].ready = false;
 	}
 	leave(r->socket);
-	return n == (long)most;
+	r->awake = n == (long)most;
+	return r->awake;
 }
 
-bool receiver_wait(struct receiver *r)
+void receiver_wait(struct receiver *r)
 {
 	struct pollfd wait[] = {{.fd = r->socket->ring->wake_worker, .events = POLLIN},
 		{.fd = MFW_FD_SOCKET, .events = POLLIN}};
-	bool over = atomic_load(&r->socket->at_work) & MARK;
+	bool ours = !(atomic_load(&r->socket->at_work) & MARK);
 
 	if (!ring_sleep(r->socket->ring))
-		return false;
-	poll(wait, over ? 1 : 2, -1);
+		return;
+	poll(wait, ours ? 2 : 1, -1);
 	if (wait[0].revents)
 		ring_woken(r->socket->ring);
-	return !over && wait[1].revents != 0;
+	r->awake = !ours || wait[1].revents != 0;
 }
 
 /* ------------------------------------------------------------ open and close */
 
 void socket_init(struct socket *socket, struct ring *ring, const struct mfi_image *note)
 {
-	*socket = (struct socket){.ring = ring, .note = note};
+	*socket = (struct socket){.ring = ring, .note = note, .at_work = MARK, .finished = true};
+	pthread_mutex_init(&socket->lock, NULL);
 	socket->deadline_ns = ring->head.deadline_ns ? ring->head.deadline_ns : note->deadline_ns;
 }
 
@@ -423,6 +452,7 @@ struct receiver *receiver_open(struct socket *socket)
 	if (r->places < 1)
 		r->places = 1;
 	r->memory = malloc(r->places * r->event_bytes);
+	r->awake = true;
 	if (r->memory != NULL)
 		return r;
 	free(r);

@@ -8,6 +8,7 @@
 #ifndef MONITOR_SOCKET_H
 #define MONITOR_SOCKET_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,9 +22,11 @@ struct socket {
 	struct ring *ring;
 	const struct mfi_image *note; /* after the jail */
 	uint64_t deadline_ns;
-	/* threads that have taken datagrams and not answered them yet, + MARK once it shall end */
+	/* threads that have taken datagrams and not answered them yet, + MARK unless it is ours */
 	_Atomic uint32_t at_work;
-	atomic_bool finished;     /* and the hub knows */
+	pthread_mutex_t lock;     /* of the next two */
+	uint32_t turn;            /* of the hub's last word about it */
+	bool finished;            /* it was left, and the hub knows */
 	_Atomic uint64_t telling; /* a second, and how often was told in it: 32 bits each */
 };
 
@@ -35,9 +38,9 @@ void receiver_close(struct receiver *receiver);
 
 /* Takes datagrams if there are any, and answers them. True: there may be more. */
 bool receiver_round(struct receiver *receiver, struct shell *shell);
-/* Waits for the ring or a datagram. True: it is a datagram. */
-bool receiver_wait(struct receiver *receiver);
-/* MFW_FINISH came. */
-void socket_finish(struct socket *socket);
+/* Waits for the ring or a datagram. */
+void receiver_wait(struct receiver *receiver);
+/* MFW_RECEIVE or MFW_FINISH came. */
+void socket_heed(struct socket *socket, const struct mfw_message *message);
 
 #endif

@@ -131,30 +131,29 @@ static bool heed(struct shell *shell)
 
 	if (n < 0)
 		last_words("the hub's message", EPROTO);
-	if (n > 0 && message.kind == MFW_FINISH)
-		socket_finish(&worker.socket);
-	else if (n > 0)
+	if (n == 0)
+		return false;
+	if (message.kind == MFW_BIRTH)
 		serve(shell, &message);
-	return n > 0;
+	else
+		socket_heed(&worker.socket, &message);
+	return true;
 }
 
 /* With a socket of its own: by turns what the hub sends and what comes there. */
 static void live_on_socket(struct shell *shell, bool first)
 {
 	struct receiver *receiver = receiver_open(&worker.socket);
-	bool more = true;
 
 	if (receiver == NULL)
 		last_words("memory for datagrams", ENOMEM);
 	for (;;) {
 		bool heard = heed(shell);
 
-		if (more)
-			more = receiver_round(receiver, shell);
-		if (heard || more)
+		if (receiver_round(receiver, shell) || heard)
 			continue;
 		rest(shell, first);
-		more = receiver_wait(receiver);
+		receiver_wait(receiver);
 	}
 }
 

@@ -31,6 +31,7 @@ static struct link *open_link(const char *how)
 		.data_fd = -1,
 		.kvm_fd = -1,
 		.cpuid_fd = -1,
+		.socket_fd = -1,
 		.null_fd = null_fd,
 		.cpu = -1,
 	};
@@ -125,6 +126,7 @@ static void test_big_areas(void **state)
 		.data_fd = -1,
 		.kvm_fd = -1,
 		.cpuid_fd = -1,
+		.socket_fd = -1,
 		.null_fd = null_fd,
 		.cpu = 0,
 	};
@@ -208,6 +210,7 @@ static void test_no_program(void **state)
 		.data_fd = -1,
 		.kvm_fd = -1,
 		.cpuid_fd = -1,
+		.socket_fd = -1,
 		.null_fd = null_fd,
 		.cpu = -1,
 	};
