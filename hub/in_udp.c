@@ -283,8 +283,7 @@ static void udp_close(struct input *input)
 {
 	struct in_udp *u = LOOP_OWNER(input, struct in_udp, input);
 
-	if (u->reader)
-		lend_forget(u->reader);
+	lend_forget(input->hub, input);
 	loop_remove(input->hub->loop, u->fd, &u->readable);
 	fd_close(&u->fd);
 	free(u);

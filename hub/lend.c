@@ -85,11 +85,25 @@ static void come_home(struct service *s)
 	hub_ended(s->hub);
 }
 
-void lend_forget(struct service *service)
+static void forget_in(struct service *list, const struct input *input)
 {
-	lend_look(service);
-	service->lend->input = service->lend->given = NULL;
-	service->lend->state = LEND_HOME;
+	for (struct service *s = list; s; s = s->next) {
+		if (!s->lend)
+			continue;
+		if (s->lend->given == input) {
+			lend_look(s);
+			s->lend->given = NULL;
+			s->lend->state = LEND_HOME;
+		}
+		if (s->lend->input == input)
+			s->lend->input = NULL;
+	}
+}
+
+void lend_forget(struct hub *hub, const struct input *input)
+{
+	forget_in(hub->services, input);
+	forget_in(hub->leaving, input);
 }
 
 int lend_descriptor(struct service *service, struct mfw_head *head)

@@ -40,8 +40,8 @@ bool lend_give(struct service *service, struct input *input);
 bool lend_is_out(const struct service *service);
 /* As soon as the worker has answered what it took. */
 void lend_ask_back(struct service *service);
-/* Its input goes away, whatever its worker does. */
-void lend_forget(struct service *service);
+/* The input goes away, whoever reads it. */
+void lend_forget(struct hub *hub, const struct input *input);
 /* Takes the worker's counts over into the hub's. True: something came since the last time. */
 bool lend_look(struct service *service);
 void lend_look_at_all(struct hub *hub);

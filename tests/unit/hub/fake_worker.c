@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -119,6 +120,8 @@ static void live(const char *how, const struct mfw_message *birth)
 		death.slot = (birth->slot + 1) % head.slots;
 	if (strcmp(how, "big-effects") == 0)
 		death.bytes = head.effects_area + 8;
+	if (strcmp(how, "told-unasked") == 0)
+		death.kind = MFW_TOLD_LOG;
 	if (strcmp(how, "bad-kind") == 0)
 		death.kind = 99;
 	if (strcmp(how, "bad-result") == 0)
@@ -176,6 +179,93 @@ static void live_backwards(void)
 		live("echo", &kept[--n]);
 }
 
+/* ----------------------------------------------------------- its own socket */
+
+static void tell_nonsense(struct mfw_socket *own)
+{
+	struct mfw_message m = {.kind = MFW_TOLD_LOG, .result = MF_LEVEL_ERROR, .bytes = 8000};
+
+	memset(own, 0x7f, sizeof(*own));
+	memset(own->told[0].id, 'z', sizeof(own->told[0].id));
+	send_message(&m);
+	m = (struct mfw_message){.kind = MFW_TOLD_DENIED, .slot = 3, .bytes = ~0u};
+	send_message(&m);
+	m = (struct mfw_message){.kind = MFW_TOLD_END,
+		.slot = MFW_TOLD - 1,
+		.result = MFW_ERR_CRASHED,
+		.vector = ~0u,
+		.address = ~0ull};
+	send_message(&m);
+}
+
+/* One datagram. */
+static void take_datagram(const char *how, struct mfw_counts *counts)
+{
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(peer);
+	char bytes[2048];
+	ssize_t n = recvfrom(
+		MFW_FD_SOCKET, bytes, sizeof(bytes), MSG_DONTWAIT, (struct sockaddr *)&peer, &size);
+
+	if (n < 0)
+		return;
+	if (strcmp(how, "own-dies") == 0)
+		_exit(7);
+	counts->events++;
+	counts->lives++;
+	if (strcmp(how, "own-fails") == 0) {
+		counts->results[MFW_ERR_CRASHED]++;
+		return;
+	}
+	counts->results[MFW_OK]++;
+	counts->replied++;
+	counts->replies++;
+	counts->total.bucket[0]++;
+	(void)!sendto(MFW_FD_SOCKET, bytes, (size_t)n, 0, (struct sockaddr *)&peer, size);
+}
+
+/* Until the hub has something to say. */
+static void receive(const char *how)
+{
+	struct mfw_socket *own = (void *)(shared + MFW_AT_SOCKET);
+	struct pollfd wait[] = {{.fd = MFW_FD_SOCKET, .events = POLLIN},
+		{.fd = MFW_FD_WAKE_WORKER, .events = POLLIN}};
+	struct mfw_message m = {.kind = MFW_TOLD_LOG};
+
+	if (strcmp(how, "own-lies") == 0)
+		tell_nonsense(own);
+	if (strcmp(how, "own-level") == 0) {
+		m.result = MFW_RESULTS - 1;
+		send_message(&m);
+	}
+	if (strcmp(how, "own-slot") == 0) {
+		m.slot = MFW_TOLD;
+		send_message(&m);
+	}
+	if (strcmp(how, "own-early") == 0) {
+		m.kind = MFW_FINISHED;
+		send_message(&m);
+	}
+	while (__atomic_load_n(&in->tail, __ATOMIC_ACQUIRE) == taken) {
+		__atomic_store_n(&in->sleeping, 1, __ATOMIC_SEQ_CST);
+		poll(wait, 2, 10);
+		take_datagram(how, &own->counts);
+	}
+}
+
+static void leave(const char *how, const struct mfw_message *finish)
+{
+	struct mfw_message m = {.kind = MFW_FINISHED, .bytes = finish->bytes};
+
+	if (strcmp(how, "own-stays") == 0)
+		return;
+	if (strcmp(how, "own-lies") == 0)
+		memset(shared + MFW_AT_SOCKET, 0, sizeof(struct mfw_counts));
+	if (strcmp(how, "own-wrong") == 0)
+		m.bytes++;
+	send_message(&m);
+}
+
 void fake_worker_if_asked(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "";
@@ -200,8 +290,13 @@ void fake_worker_if_asked(int argc, char **argv)
 	if (strcmp(how, "backwards") == 0)
 		live_backwards();
 	for (;;) {
-		struct mfw_message birth = take();
+		struct mfw_message m = take();
 
-		live(how, &birth);
+		if (m.kind == MFW_RECEIVE)
+			receive(how);
+		else if (m.kind == MFW_FINISH)
+			leave(how, &m);
+		else
+			live(how, &m);
 	}
 }

@@ -36,6 +36,16 @@ void fake_worker_if_asked(int argc, char **argv);
  *	bad-effects leaves nonsense in the effects area
  *	waker       wakes the hub all the time for nothing
  *	scribble    overwrites all of the shared memory after each life
+ *	told-unasked tells of a life on a socket that it never had
+ *	own-echo    as echo, and echoes datagrams on its own socket
+ *	own-fails   takes its datagrams and says that every life crashed
+ *	own-dies    exits at the first datagram
+ *	own-stays   doesn't leave its socket when it is told to
+ *	own-wrong   leaves, but says so in answer to something else
+ *	own-early   says that it left, unasked
+ *	own-lies    counts nonsense, then less, and tells nonsense within bounds
+ *	own-level   tells of a log of no known level
+ *	own-slot    tells of a life that isn't there
  *	talk        writes lines with control characters to its standard error
  */
 

@@ -26,7 +26,7 @@ struct attempt {
 };
 
 /* The signal that the process died of, 0 if it came back from the call. */
-static int try(enum mfw_backend backend, const struct attempt *a)
+static int try(enum mfw_backend backend, bool socket, const struct attempt *a)
 {
 	const struct sandbox_rule *rules;
 	size_t count;
@@ -35,7 +35,7 @@ static int try(enum mfw_backend backend, const struct attempt *a)
 
 	pid = fork();
 	if (pid == 0) {
-		rules = jail_rules(backend, false, &count);
+		rules = jail_rules(backend, socket, &count);
 		signal(SIGSYS, SIG_DFL);
 		if (sandbox_no_privileges() < 0 || sandbox_enter(rules, count) < 0)
 			syscall(SYS_exit_group, 99);
@@ -92,16 +92,34 @@ static const struct attempt process_only[] = {
 	{"limits of others", SYS_prlimit64, {1, RLIMIT_NOFILE, 0, 0}},
 };
 
+/* Of a worker with a socket of its own: only that one, and only this. */
+static const struct attempt on_socket[] = {
+	{"recvmmsg", SYS_recvmmsg, {MFW_FD_SOCKET, 0, 0}},
+	{"sendmsg", SYS_sendmsg, {MFW_FD_SOCKET, 0, 0}},
+	{"getrandom", SYS_getrandom, {0, 0, 0}},
+};
+
+static const struct attempt off_socket[] = {
+	{"recvmmsg elsewhere", SYS_recvmmsg, {MFW_FD_SOCKET + 1, 0, 0}},
+	{"sendmsg elsewhere", SYS_sendmsg, {MFW_FD_WAKE_HUB, 0, 0}},
+	{"sendto", SYS_sendto, {MFW_FD_SOCKET, 0, 0}},
+	{"connect", SYS_connect, {MFW_FD_SOCKET, 0, 0}},
+	{"bind", SYS_bind, {MFW_FD_SOCKET, 0, 0}},
+	{"setsockopt", SYS_setsockopt, {MFW_FD_SOCKET, 0, 0}},
+	{"accept4", SYS_accept4, {MFW_FD_SOCKET, 0, 0}},
+};
+
 static const struct attempt allowed[] = {
 	{"clock_gettime", SYS_clock_gettime, {CLOCK_MONOTONIC, 0}},
 	{"read", SYS_read, {-1}},
 	{"memory", SYS_mmap, {0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS}},
 };
 
-static void all_die(enum mfw_backend backend, const struct attempt *a, size_t n, int of)
+static void all_die(
+	enum mfw_backend backend, bool socket, const struct attempt *a, size_t n, int of)
 {
 	for (size_t i = 0; i < n; i++) {
-		int sig = try(backend, &a[i]);
+		int sig = try(backend, socket, &a[i]);
 
 		if (sig != of)
 			fail_msg("%s: signal %d", a[i].name, sig);
@@ -113,17 +131,30 @@ static void all_die(enum mfw_backend backend, const struct attempt *a, size_t n,
 static void kvm_list(void **state)
 {
 	(void)state;
-	all_die(MFW_BACKEND_KVM, common, N(common), SIGSYS);
-	all_die(MFW_BACKEND_KVM, kvm_only, N(kvm_only), SIGSYS);
-	all_die(MFW_BACKEND_KVM, allowed, N(allowed), 0);
+	all_die(MFW_BACKEND_KVM, false, common, N(common), SIGSYS);
+	all_die(MFW_BACKEND_KVM, false, kvm_only, N(kvm_only), SIGSYS);
+	all_die(MFW_BACKEND_KVM, false, allowed, N(allowed), 0);
 }
 
 static void process_list(void **state)
 {
 	(void)state;
-	all_die(MFW_BACKEND_PROCESS, common, N(common), SIGSYS);
-	all_die(MFW_BACKEND_PROCESS, process_only, N(process_only), SIGSYS);
-	all_die(MFW_BACKEND_PROCESS, allowed, N(allowed), 0);
+	all_die(MFW_BACKEND_PROCESS, false, common, N(common), SIGSYS);
+	all_die(MFW_BACKEND_PROCESS, false, process_only, N(process_only), SIGSYS);
+	all_die(MFW_BACKEND_PROCESS, false, allowed, N(allowed), 0);
+}
+
+static void socket_list(void **state)
+{
+	static const enum mfw_backend backends[] = {MFW_BACKEND_KVM, MFW_BACKEND_PROCESS};
+
+	(void)state;
+	for (size_t b = 0; b < 2; b++) {
+		all_die(backends[b], false, on_socket, N(on_socket), SIGSYS);
+		all_die(backends[b], true, on_socket, N(on_socket), 0);
+		all_die(backends[b], true, off_socket, N(off_socket), SIGSYS);
+		all_die(backends[b], true, common, N(common), SIGSYS);
+	}
 }
 
 /* Each rule says why it is there. */
@@ -135,7 +166,7 @@ static void reasons(void **state)
 
 	(void)state;
 	for (size_t b = 0; b < 2; b++) {
-		rules = jail_rules(backends[b], false, &count);
+		rules = jail_rules(backends[b], true, &count);
 		for (size_t i = 0; i < count; i++)
 			assert_true(rules[i].reason != NULL && strlen(rules[i].reason) > 0);
 	}
@@ -146,6 +177,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kvm_list),
 		cmocka_unit_test(process_list),
+		cmocka_unit_test(socket_list),
 		cmocka_unit_test(reasons),
 	};
 

@@ -125,7 +125,7 @@ static void around(const struct sandbox_rule *rule)
 static void like_libseccomp(enum mfw_backend backend)
 {
 	size_t count;
-	const struct sandbox_rule *rules = jail_rules(backend, false, &count);
+	const struct sandbox_rule *rules = jail_rules(backend, true, &count);
 	struct seccomp_data data = {.arch = AUDIT_ARCH_X86_64};
 
 	ours.n = sandbox_program(rules, count, ours.at);
