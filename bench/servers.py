@@ -53,8 +53,8 @@ def tree(pid):
     return pids
 
 
-def spent_ns(pid):
-    """Processor time of one process; of its children that ended too, but those in ticks of 10 ms."""
+def own_ns(pid):
+    """Processor time of one process, to the nanosecond."""
     total = 0
     for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
         try:
@@ -62,12 +62,17 @@ def spent_ns(pid):
                 total += int(f.read().split()[0])
         except OSError:
             pass
+    return total
+
+
+def ended_ns(pid):
+    """Of its children that ended, in ticks of 10 ms."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii") as f:
             fields = f.read().rpartition(")")[2].split()
     except OSError:
-        return total
-    return total + (int(fields[13]) + int(fields[14])) * 1_000_000_000 // TICK
+        return 0
+    return (int(fields[13]) + int(fields[14])) * 1_000_000_000 // TICK
 
 
 def status_kib(pid, key):
@@ -112,7 +117,7 @@ class Server:
 
     def spent(self):
         """Processor time so far, by process: {"": all}, and what a server tells apart."""
-        return {"": sum(spent_ns(pid) for pid in tree(self.pid))}
+        return {"": sum(own_ns(pid) + ended_ns(pid) for pid in tree(self.pid))}
 
     def wait_port(self, seconds=10):
         end = time.monotonic() + seconds
@@ -284,8 +289,8 @@ class Hub(Server):
             time.sleep(0.02)
 
     def spent(self):
-        hub = spent_ns(self.pid)
-        workers = sum(spent_ns(pid) for pid in tree(self.pid)[1:])
+        hub, pids = own_ns(self.pid), tree(self.pid)
+        workers = ended_ns(self.pid) + sum(own_ns(pid) + ended_ns(pid) for pid in pids[1:])
         return {"": hub + workers, "hub": hub, "worker": workers}
 
 
