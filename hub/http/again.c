@@ -36,10 +36,11 @@ static void replay(struct conn *c, const struct answer *answer)
 	send_answer(c, &r, reply->headers, reply->body);
 }
 
-/* A route of a service is a scope: its name and pattern, which has no line's end in it. */
+/* A route of a service is a scope: its name, host and pattern, which have no line's end in them. */
 static struct mf_str scope_of(const struct route *route, char *to, size_t size)
 {
-	int n = snprintf(to, size, "%s\n%s", route->service->name, route->path);
+	int n = snprintf(to, size, "%s\n%s\n%s", route->service->name,
+		route->host ? route->host : "", route->path);
 
 	return mf_str_of(to, (size_t)n < size ? (size_t)n : size - 1);
 }
@@ -48,7 +49,7 @@ bool again_begin(struct conn *c, const struct route *route, const struct request
 	struct mf_str body)
 {
 	struct hub *hub = c->http->input.hub;
-	char key[ANSWERS_KEY], scope[512];
+	char key[ANSWERS_KEY], scope[1024];
 	struct answers_request what = {.method = request->method,
 		.path = request->path,
 		.query = request->query,

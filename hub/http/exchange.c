@@ -184,16 +184,28 @@ static void on_reply(struct task *task, const struct reply *reply)
 	conn_settle(c);
 }
 
+/* In HTTP's words, with the time after which another try makes sense. */
+static struct problem refusal(const struct service *service, enum refusal why)
+{
+	struct problem p = *problem_of(why);
+
+	if (p.retry_after > 0)
+		p.retry_after =
+			(unsigned)((service_retry_ns(service, why) + CLOCK_S - 1) / CLOCK_S);
+	return p;
+}
+
 static void on_refuse(struct task *task, enum refusal why)
 {
 	struct conn *c = task->context;
 	struct response r = {.event = task->id};
+	const struct problem p = refusal(task->service, why);
 
 	again_drop(c);
 	if (c->fd < 0)
 		c->http->input.counts.unsent++;
 	else
-		answer_problem(c, problem_of(why), &r);
+		answer_problem(c, &p, &r);
 	c->holds--;
 	conn_settle(c);
 }
@@ -260,6 +272,7 @@ static bool write_event(struct task *task, struct conn *c, const struct route *r
 static void make_event(struct conn *c, const struct route *route, const struct request *request,
 	struct mf_str body)
 {
+	struct problem p;
 	enum refusal why;
 	struct task *task;
 
@@ -276,7 +289,8 @@ static void make_event(struct conn *c, const struct route *route, const struct r
 	if (!task) {
 		service_refused(route->service, why);
 		again_drop(c);
-		exchange_problem(c, problem_of(why));
+		p = refusal(route->service, why);
+		exchange_problem(c, &p);
 		return;
 	}
 	task->origin = &origin;

@@ -6,16 +6,16 @@
 #include "hub/http/response.h"
 
 static const struct problem problems[REFUSALS] = {
+	/* retry_after: 1 where a try may make sense later; service_retry_ns says when */
 	[REFUSED_BUSY] = {503, 1, "the service has more to do than it may queue"},
-	[REFUSED_DOWN] = {503, 5, "the service can't be started at the moment"},
-	[REFUSED_STOPPING] = {503, 5, "the hub is stopping"},
+	[REFUSED_DOWN] = {503, 1, "the service can't be started at the moment"},
+	[REFUSED_STOPPING] = {503, 1, "the hub is stopping"},
 	[REFUSED_TOO_BIG] = {413, 0, "the request is larger than the service takes"},
 	[REFUSED_LATE] = {504, 0, "the service didn't answer in time"},
 	[REFUSED_FAILED] = {502, 0, "the service failed at this request"},
 	[REFUSED_MEMORY] = {507, 0, "the service needed more memory than it may have"},
 	[REFUSED_DENIED] = {403, 0, "the service asked for what it may not have"},
-	[REFUSED_OPEN] = {503, 10,
-		"the service fails again and again, and isn't tried for a while"},
+	[REFUSED_OPEN] = {503, 1, "the service fails again and again, and isn't tried for a while"},
 };
 
 const struct problem *problem_of(enum refusal why)

@@ -2,6 +2,7 @@
 memory, a hub without descriptors or processes, queues that are full. What the user sees, what
 the operator reads, and that others are served meanwhile."""
 
+import json
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from conftest import SANITIZED, read_message, tcp_ask, udp_ask
+from http_client import Client, listener
 from hubs import Hub, hub_yaml, service
 
 UDP, TCP = "udp: [127.0.0.1:0]", "tcp: [127.0.0.1:0]"
@@ -294,15 +296,15 @@ def test_no_process_for_a_worker(build, root):
 # ------------------------------------------------------------------ too much to do
 
 
-def counters(hub):
-    """name -> value of a hub with one service."""
+def counters(hub, name_of_service=""):
+    """name -> value, of one service; the name is enough where there is one."""
     port = hub.events("metrics")[0]["port"]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
         lines = page.read().decode().splitlines()
     found = {}
     for line in lines:
         name, _, value = line.rpartition(" ")
-        if line.startswith("mayfly_"):
+        if line.startswith("mayfly_") and f'service="{name_of_service}' in line:
             name, _, labels = name.partition("{")
             reason = re.search(r'reason="([^"]*)"', labels)
             found[name + ("/" + reason.group(1) if reason else "")] = float(value)
@@ -362,3 +364,119 @@ def test_figures_add_up_after_a_bad_day(start, build):
     c = counters(hub)
     assert add_up(c)
     assert c["mayfly_events_accepted_total"] + c["mayfly_events_turned_away_total"] == 1200
+
+
+# ------------------------------------------------------------------------- over HTTP
+
+
+@pytest.fixture
+def web(build):
+    return build / "guest/web.mfy"
+
+
+def problem(answer, status):
+    """Its detail."""
+    assert answer.status == status, answer
+    assert answer.headers["content-type"] == "application/problem+json"
+    found = json.loads(answer.body)
+    assert found["status"] == status and found["id"] == answer.headers["mayfly-event"]
+    return found["detail"]
+
+
+def test_workers_are_killed_under_load_by_http(start, web, backend):
+    """Eight clients that ask one after another: each request is answered, by its own life."""
+    hub = start(service(web, f"backend: {backend}", "limits: {deadline: 5s}"), head=listener(),
+                trace=False)
+    port, ended, wrong, killed = hub.http(), threading.Event(), [], []
+
+    def client(number):
+        with Client(port) as c:
+            for n in range(200):
+                body = f"{number}/{n}".encode()
+                answer = c.ask("POST", "/echo", body)
+                if answer.status != 200 or b"body=" + body not in answer.body:
+                    wrong.append((body, answer))
+                time.sleep(0.004)
+
+    clients = [threading.Thread(target=client, args=(n,)) for n in range(8)]
+    killer = threading.Thread(target=lambda: killed.append(keep_killing(hub, ended)))
+    for thread in (*clients, killer):
+        thread.start()
+    for c in clients:
+        c.join()
+    ended.set()
+    killer.join()
+    assert not wrong
+    assert killed[0] >= 3
+
+
+def test_a_full_queue_over_http(start, web, echo):
+    """503 at once, with when to come back; others are served meanwhile."""
+    hub = start(service(web, "limits: {queue: 2, deadline: 1s}"), service(echo, UDP),
+                head=listener() + "metrics: 127.0.0.1:0\n")
+    clients = [Client(hub.http()) for _ in range(100)]
+    assert clients[0].ask("POST", "/echo").status == 200
+    os.kill(hub.workers()[0], signal.SIGSTOP)
+    for c in clients:
+        c.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+    answers = [c.answer() for c in clients]
+    assert udp_ask(hub.port("echo"), b"x") == b"x"
+    busy = [a for a in answers if a.status == 503]
+    late = [a for a in answers if a.status == 504]
+    assert len(busy) > 10 and late and len(busy) + len(late) == len(answers)
+    for a in busy:
+        assert "more to do than it may queue" in problem(a, 503)
+        assert 1 <= int(a.headers["retry-after"]) <= 60
+    hub.until(lambda: clients[0].ask("POST", "/echo").status == 200)  # on the next worker
+    assert add_up(counters(hub, "web"))
+    for c in clients:
+        c.socket.close()
+
+
+def test_an_open_circuit_over_http(start, web):
+    """Retry-After is the pause; who keeps to it is let in."""
+    hub = start(service(web, "limits: {failures: 3}"), head=listener())
+    with Client(hub.http()) as c:
+        for _ in range(3):
+            assert "failed at this request" in problem(c.ask("POST", "/crash"), 502)
+        refused = c.ask("GET", "/echo")
+        assert "isn't tried for a while" in problem(refused, 503)
+        assert refused.headers["retry-after"] == "1"
+        time.sleep(1)
+        assert problem(c.ask("POST", "/fail"), 502)  # the trial
+        refused = c.ask("GET", "/echo")
+        assert problem(refused, 503) and refused.headers["retry-after"] == "2"
+        time.sleep(2)
+        assert c.ask("GET", "/echo").status == 200
+        assert c.ask("GET", "/echo").status == 200
+    assert [e["state"] for e in hub.events("circuit")] == ["open", "closed"]
+
+
+def test_many_busy_connections_of_one_service(start, web, echo):
+    """Requests that come without end on fifty connections leave time for another service."""
+    hub = start(service(web), service(echo, UDP), head=listener(), trace=False)
+    port, ended = hub.http(), threading.Event()
+    request = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx"
+
+    def flood():
+        sockets = [connect(port) for _ in range(50)]
+        for s in sockets:
+            s.setblocking(False)
+        while not ended.is_set():
+            for s in sockets:
+                try:
+                    s.send(request * 50)
+                    s.recv(1 << 20)
+                except BlockingIOError:
+                    pass
+        for s in sockets:
+            s.close()
+
+    flooder = threading.Thread(target=flood)
+    flooder.start()
+    try:
+        for _ in range(200):
+            assert udp_ask(hub.port("echo"), b"x") == b"x"
+    finally:
+        ended.set()
+        flooder.join()
