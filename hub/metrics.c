@@ -1,8 +1,8 @@
 /* hub/metrics.c - the page for Prometheus: a family is a name, a type and its samples. */
 #include "hub/metrics.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "abi/guest.h"
 #include "abi/image.h"
@@ -41,61 +41,121 @@ void metrics_life(struct service *service, const struct task *task, const struct
 
 /* ------------------------------------------------------------------- samples */
 
+/* A page has hundreds of kilobytes where there are many services, and the loop waits for it:
+ * so it is put together in a buffer, without stdio's formatting and locks. */
 struct page {
 	FILE *to;
 	const struct hub *hub;
 	struct usage usage;
+	size_t used;
+	char buffer[4096];
 };
+
+static void flush(struct page *p)
+{
+	fwrite(p->buffer, 1, p->used, p->to);
+	p->used = 0;
+}
+
+static void put_n(struct page *p, const char *text, size_t n)
+{
+	if (n > sizeof(p->buffer) - p->used)
+		flush(p);
+	if (n > sizeof(p->buffer)) {
+		fwrite(text, 1, n, p->to);
+		return;
+	}
+	memcpy(p->buffer + p->used, text, n);
+	p->used += n;
+}
+
+static void put(struct page *p, const char *text)
+{
+	put_n(p, text, strlen(text));
+}
+
+static void put_number(struct page *p, uint64_t value)
+{
+	char digits[24];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + value % 10);
+	while (value /= 10);
+	put_n(p, digits + at, sizeof(digits) - at);
+}
 
 static void family(struct page *p, const char *name, const char *type, const char *help)
 {
-	fprintf(p->to, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+	put(p, "# HELP ");
+	put(p, name);
+	put(p, " ");
+	put(p, help);
+	put(p, "\n# TYPE ");
+	put(p, name);
+	put(p, " ");
+	put(p, type);
+	put(p, "\n");
 }
 
 /* ,KEY="VALUE" or, as the first, {KEY="VALUE" */
 static void label(struct page *p, char before, const char *key, const char *value)
 {
-	fprintf(p->to, "%c%s=\"", before, key);
-	for (; *value; value++) {
-		if (*value == '"' || *value == '\\')
-			putc('\\', p->to);
-		if (*value == '\n')
-			fputs("\\n", p->to);
-		else
-			putc(*value, p->to);
+	put_n(p, &before, 1);
+	put(p, key);
+	put(p, "=\"");
+	for (;;) {
+		size_t plain = strcspn(value, "\"\\\n");
+
+		put_n(p, value, plain);
+		value += plain;
+		if (!*value)
+			break;
+		put(p, "\\");
+		put_n(p, *value == '\n' ? "n" : value, 1);
+		value++;
 	}
-	putc('"', p->to);
+	put(p, "\"");
 }
 
 static void number(struct page *p, uint64_t value)
 {
-	fprintf(p->to, "} %" PRIu64 "\n", value);
+	put(p, "} ");
+	put_number(p, value);
+	put(p, "\n");
 }
 
 static void seconds(struct page *p, const char *before, uint64_t ns)
 {
-	fprintf(p->to, "%s%" PRIu64 ".%09u\n", before, (uint64_t)(ns / CLOCK_S),
-		(unsigned)(ns % CLOCK_S));
+	char part[16];
+
+	put(p, before);
+	put_number(p, ns / CLOCK_S);
+	snprintf(part, sizeof(part), ".%09u\n", (unsigned)(ns % CLOCK_S));
+	put(p, part);
 }
 
 static void plain(
 	struct page *p, const char *name, const char *type, const char *help, uint64_t value)
 {
 	family(p, name, type, help);
-	fprintf(p->to, "%s %" PRIu64 "\n", name, value);
+	put(p, name);
+	put(p, " ");
+	put_number(p, value);
+	put(p, "\n");
 }
 
 static void plain_time(
 	struct page *p, const char *name, const char *type, const char *help, uint64_t ns)
 {
 	family(p, name, type, help);
-	fputs(name, p->to);
+	put(p, name);
 	seconds(p, " ", ns);
 }
 
 static void begin(struct page *p, const char *name, const struct service *s)
 {
-	fputs(name, p->to);
+	put(p, name);
 	label(p, '{', "service", s->name);
 }
 
@@ -284,30 +344,41 @@ static const struct {
 		offsetof(struct service_times, total)},
 };
 
+/* "5e-06" ... "10": the bounds, written once. */
+static const char *bound_text(unsigned i)
+{
+	static char text[HISTOGRAM_BUCKETS][16];
+
+	if (!text[i][0])
+		snprintf(text[i], sizeof(text[i]), "%g", (double)histogram_bound(i) / 1e9);
+	return text[i];
+}
+
+static void write_bucket(struct page *p, const char *name, const struct service *s,
+	const char *bound, uint64_t below)
+{
+	put(p, name);
+	begin(p, "_bucket", s);
+	label(p, ',', "le", bound);
+	number(p, below);
+}
+
 static void write_histogram(
 	struct page *p, const char *name, const struct service *s, const struct histogram *h)
 {
 	uint64_t below = 0;
-	char bound[32];
 
 	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
 		below += h->bucket[i];
-		snprintf(bound, sizeof(bound), "%g", (double)histogram_bound(i) / 1e9);
-		fprintf(p->to, "%s_bucket", name);
-		begin(p, "", s);
-		label(p, ',', "le", bound);
-		number(p, below);
+		write_bucket(p, name, s, bound_text(i), below);
 	}
 	below += h->bucket[HISTOGRAM_BUCKETS];
-	fprintf(p->to, "%s_bucket", name);
-	begin(p, "", s);
-	label(p, ',', "le", "+Inf");
-	number(p, below);
-	fprintf(p->to, "%s_sum", name);
-	begin(p, "", s);
+	write_bucket(p, name, s, "+Inf", below);
+	put(p, name);
+	begin(p, "_sum", s);
 	seconds(p, "} ", h->sum_ns);
-	fprintf(p->to, "%s_count", name);
-	begin(p, "", s);
+	put(p, name);
+	begin(p, "_count", s);
 	number(p, below);
 }
 
@@ -348,7 +419,7 @@ static const struct {
 
 static void begin_input(struct page *p, const char *name, const struct input *in)
 {
-	fputs(name, p->to);
+	put(p, name);
 	label(p, '{', "transport", in->ops->name);
 	label(p, ',', "address", in->text);
 	if (in->service)
@@ -379,11 +450,21 @@ static void write_inputs(struct page *p)
 
 static void write_build(struct page *p)
 {
+	char line[192];
+
 	family(p, "mayfly_build_info", "gauge", "What runs; always 1.");
-	fprintf(p->to,
+	snprintf(line, sizeof(line),
 		"mayfly_build_info{version=\"" MAYFLY_VERSION
 		"\",guest_abi=\"%u\",image_format=\"%u\",worker_abi=\"%u\"} 1\n",
 		MF_ABI_VERSION, MFI_VERSION, MFW_VERSION);
+	put(p, line);
+}
+
+static void by(struct page *p, const char *name, const char *key, const char *word, uint64_t value)
+{
+	put(p, name);
+	label(p, '{', key, word);
+	number(p, value);
 }
 
 static void write_reloads(struct page *p)
@@ -392,8 +473,8 @@ static void write_reloads(struct page *p)
 	const struct hub_reloads *r = &p->hub->reloads;
 
 	family(p, name, "counter", "How often the configuration was read again.");
-	fprintf(p->to, "%s{result=\"ok\"} %" PRIu64 "\n%s{result=\"failed\"} %" PRIu64 "\n", name,
-		r->done, name, r->failed);
+	by(p, name, "result", "ok", r->done);
+	by(p, name, "result", "failed", r->failed);
 	plain_time(p, "mayfly_config_last_reload_timestamp_seconds", "gauge",
 		"When the configuration was last taken, at the start or by a reload.",
 		(uint64_t)(r->last_ns ? r->last_ns : p->hub->started_ns));
@@ -408,8 +489,7 @@ static void write_lines(struct page *p)
 		return;
 	family(p, name, "counter", "Lines that the hub said.");
 	for (unsigned i = LOG_INFO; i < LOG_LEVELS; i++)
-		fprintf(p->to, "%s{level=\"%s\"} %" PRIu64 "\n", name, log_level_names[i],
-			j->lines[i]);
+		by(p, name, "level", log_level_names[i], j->lines[i]);
 }
 
 static void write_hub(struct page *p)
@@ -457,6 +537,7 @@ void metrics_write(const struct hub *hub, FILE *to)
 	write_states(&page);
 	write_times(&page);
 	write_inputs(&page);
+	flush(&page);
 }
 
 void metrics_page(struct hub *hub, const struct page_request *request, struct page_reply *reply)
