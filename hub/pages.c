@@ -134,17 +134,33 @@ static json_t *quantile(const struct histogram *h, unsigned permille)
 	return h && histogram_count(h) > 0 ? us(histogram_quantile(h, permille)) : json_null();
 }
 
-/* Of a listener that several share: what leads to this one. */
+static bool has(const json_t *list, const json_t *text)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one) if (json_equal(one, text)) return true;
+	return false;
+}
+
+/* Of a listener that several share: what leads to this one, whatever the method. */
 static void add_routes(json_t *list, const struct input *in, const struct service *s)
 {
 	const struct router *router = in_http_router(in);
 	const struct route *r;
 
-	for (size_t i = 0; (r = router_at(router, i)); i++)
-		if (r->service == s)
-			json_array_append_new(list,
-				json_sprintf("%s %s%s%s%s", in->ops->name, in->text, r->path,
-					r->host ? " for " : "", r->host ? r->host : ""));
+	for (size_t i = 0; (r = router_at(router, i)); i++) {
+		json_t *text;
+
+		if (r->service != s)
+			continue;
+		text = json_sprintf("%s %s%s%s%s", in->ops->name, in->text, r->path,
+			r->host ? " for " : "", r->host ? r->host : "");
+		if (has(list, text))
+			json_decref(text);
+		else
+			json_array_append_new(list, text);
+	}
 }
 
 static json_t *listeners_of(const struct hub *hub, const struct service *s)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "abi/image.h"
@@ -59,14 +60,17 @@ int client_operands(const char *command, int argc, char **argv, const char **ope
 
 /* --------------------------------------------------------------------- which */
 
+int client_denied(const struct client *client, const char *path)
+{
+	return out_say(client->command, STATUS_DENIED,
+		"the hub at \"%s\" is another user's: ask as that user or as root", path);
+}
+
 static int check(const struct client *c)
 {
 	switch (rundir_probe(c->path)) {
 	case RUNDIR_ALIVE: return STATUS_OK;
-	case RUNDIR_DENIED:
-		return out_say(c->command, STATUS_DENIED,
-			"the hub at \"%s\" is another user's: ask as that user or as root",
-			c->path);
+	case RUNDIR_DENIED: return client_denied(c, c->path);
 	case RUNDIR_DEAD:
 		return out_say(c->command, STATUS_UNREACHABLE,
 			"\"%s\": its hub has ended without removing it", c->path);
@@ -161,6 +165,13 @@ static int talk(struct client *c, const char *method, const char *page, FILE *to
 	return rc;
 }
 
+static bool is_others(const char *path)
+{
+	struct stat st;
+
+	return geteuid() != 0 && stat(path, &st) == 0 && st.st_uid != geteuid();
+}
+
 /* Why there is no answer. */
 static int unreachable(struct client *c, CURLcode rc, bool *gone)
 {
@@ -170,10 +181,8 @@ static int unreachable(struct client *c, CURLcode rc, bool *gone)
 		*gone = true;
 		return STATUS_UNREACHABLE;
 	}
-	if (rc == CURLE_GOT_NOTHING)
-		return out_say(c->command, STATUS_DENIED,
-			"the hub at \"%s\" closed the connection: it answers root and its own user",
-			c->path);
+	if (is_others(c->path) && (rc == CURLE_GOT_NOTHING || rc == CURLE_RECV_ERROR))
+		return client_denied(c, c->path);
 	return out_say(c->command, STATUS_UNREACHABLE, "the hub at \"%s\" does not answer: %s",
 		c->path, curl_load(&why)->strerror(rc));
 }

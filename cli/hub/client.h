@@ -22,6 +22,9 @@ struct client {
 int client_open(struct client *client, const char *command, const char *hub);
 void client_close(struct client *client);
 
+/* Says that the hub at `path` is another user's: STATUS_DENIED. */
+int client_denied(const struct client *client, const char *path);
+
 /* *answer is the caller's (json_decref) if STATUS_OK is returned. `gone`, if not NULL: nothing is
  * said when the hub isn't there, and *gone is set. */
 int client_ask(

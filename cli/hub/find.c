@@ -59,9 +59,7 @@ static int none(const struct client *c, const struct found *found)
 	size_t at = 0;
 
 	if (found->denied > 0)
-		return out_say(c->command, STATUS_DENIED,
-			"the hub at \"%s\" is another user's: ask as that user or as root",
-			found->denied_path);
+		return client_denied(c, found->denied_path);
 	for (unsigned i = 0; i < n; i++)
 		at += (size_t)snprintf(
 			where + at, sizeof(where) - at, "%s%s", i > 0 ? ", " : "", directories[i]);

@@ -6,7 +6,9 @@ import re
 import socket
 import stat
 import subprocess
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 from conftest import BUILD, ROOT, run, tcp_ask, udp_ask
@@ -107,6 +109,16 @@ def test_ps_shows_an_open_circuit(start, trap, mayfly, ask):
     assert only(ask(hub, "ps"))["circuit"]["openings"] == 1
     assert re.search(r"trap +\S+ +open \ds ", mayfly("ps").stdout)
     assert "circuit open" in mayfly("stats", "trap").stdout
+
+
+def test_ps_names_routes(start, build, ask):
+    hub = start(service(build / "services/button.mfy", "http: [{host: home.test, path: /hall}]"),
+                service(build / "services/button.mfy", "name: other"),
+                head="http:\n  - listen: 127.0.0.1:0\n")
+    port = hub.events("listening")[0]["port"]
+    services = {s["name"]: s["listeners"] for s in ask(hub, "ps")["services"]}
+    assert services["button"] == [f"http 127.0.0.1:{port}/hall for home.test"]
+    assert services["other"] == [f"http 127.0.0.1:{port}/button/+"]  # GET and POST
 
 
 # ----------------------------------------------------------------------- stats
@@ -301,41 +313,47 @@ def test_the_socket_is_ours_alone(start, echo, run_directory):
     assert hub.stop() == 0 and not os.listdir(run_directory)
 
 
+@pytest.fixture
+def open_directory(monkeypatch):
+    """One that everybody may look into; pytest's own is closed again and again."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        monkeypatch.setenv("RUNTIME_DIRECTORY", directory)
+        yield Path(directory)
+
+
+def as_nobody(*argv):
+    return run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *argv, cwd="/")
+
+
 @ROOT_ONLY
-def test_another_user_is_refused(start, echo, mayfly, tmp_path, run_directory):
+def test_another_user_is_refused(start, echo, mayfly, open_directory):
     """By the socket's mode; and by who asks, should that ever be changed."""
     hub = start(service(echo, UDP))
     path = path_of(hub)
-    for directory in [run_directory, *run_directory.parents][:-1]:
-        if os.stat(directory).st_uid == os.geteuid():
-            os.chmod(directory, os.stat(directory).st_mode | 0o111)
-    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    done = run(*nobody, "curl", "-sS", "--max-time", "10", "--unix-socket", path, "http://hub/v1/health")
+    args = ["curl", "-sS", "--max-time", "10", "--unix-socket", path, "http://hub/v1/health"]
+    done = as_nobody(*args)
     assert done.returncode == 7 and done.stdout == ""  # couldn't connect
     os.chmod(path, 0o666)
-    done = run(*nobody, "curl", "-sS", "--max-time", "10", "--unix-socket", path, "http://hub/v1/health")
+    done = as_nobody(*args)
     assert done.returncode in (52, 56) and done.stdout == ""  # nothing came back
     assert "user 65534 was turned away" in hub.said()
     assert mayfly("ps").returncode == 0
-    assert hub.process.poll() is None
 
 
 @ROOT_ONLY
-def test_another_users_command(start, echo, build, tmp_path):
+def test_another_users_command(start, echo, build, open_directory):
     hub = start(service(echo, UDP))
-    program = tmp_path / "mayfly"  # where anybody finds it
+    program = open_directory / "mayfly"  # where anybody finds it
     program.write_bytes((build / "mayfly").read_bytes())
     program.chmod(0o755)
-    for directory in tmp_path.parents:
-        if os.stat(directory).st_uid == os.geteuid() and directory != directory.parent:
-            os.chmod(directory, os.stat(directory).st_mode | 0o111)
-    os.chmod(tmp_path, 0o755)
-    os.chmod(os.path.dirname(path_of(hub)), 0o755)
-    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     for args in (["ps"], ["ps", "--hub", path_of(hub)]):
-        done = run(*nobody, program, *args, cwd="/")
+        done = as_nobody(program, *args)
         assert done.returncode == 4, done.stderr
         assert f'the hub at "{path_of(hub)}" is another user\'s' in done.stderr
+    os.chmod(path_of(hub), 0o666)
+    done = as_nobody(program, "ps")  # is turned away
+    assert done.returncode == 4 and "another user's" in done.stderr
 
 
 def test_no_hub(mayfly, tmp_path):

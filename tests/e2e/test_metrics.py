@@ -131,6 +131,26 @@ def test_lives_add_up(start, build):
         value(text, "mayfly_events_accepted_total")
 
 
+def test_http_listeners(start, build, promtool):
+    """What is shared has no service; what is refused before it is an event is counted."""
+    hub = start(service(build / "services/button.mfy"),
+                head="metrics: 127.0.0.1:0\nhttp:\n  - listen: 127.0.0.1:0\n")
+    at = hub.events("listening")[0]["port"]
+    urllib.request.urlopen(f"http://127.0.0.1:{at}/button/hall", timeout=10).close()
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(f"http://127.0.0.1:{at}/nonesuch", timeout=10)
+    text = fetch(hub)
+    here = {"transport": "http", "address": f"127.0.0.1:{at}"}
+    assert value(text, "mayfly_listener_requests_total", **here) == 2
+    assert value(text, "mayfly_listener_events_total", **here) == 1
+    assert value(text, "mayfly_listener_bad_total", **here) == 1
+    assert value(text, "mayfly_listener_connections_total", **here) == 2
+    assert value(text, "mayfly_lives_total", service="button", result="ok") == 1
+    assert not any(dict(pairs).get("address") == here["address"] and "service" in dict(pairs)
+                   for _, pairs in samples(text))
+    check(promtool, text)
+
+
 def test_the_hub_and_its_process(start, build):
     hub = start(service(build / "services/echo.mfy", UDP))
     text = fetch(hub)
