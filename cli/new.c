@@ -15,11 +15,12 @@
 #include "cli/out.h"
 
 static const char usage[] =
-	"usage: mayfly new NAME\n"
+	"usage: mayfly new [--http] NAME\n"
 	"\n"
 	"Writes the directory NAME with a whole service: mayfly.yaml, main.c, a test event, a\n"
 	"README. NAME may be a path; its last part names the service: a small letter, then small\n"
-	"letters, digits and '-'.\n"
+	"letters, digits and '-'. With --http it answers requests, without it datagrams and\n"
+	"messages.\n"
 	"\n"
 	"Exit status: 0 written, 1 it can't be written, 2 not a name, or it is there already.\n";
 
@@ -63,6 +64,65 @@ static const char code[] =
 	"\tmf_reply_bytes(text, n);\n"
 	"}\n";
 
+static const char http_manifest[] =
+	"# mayfly.yaml(5) explains every key.\n"
+	"mayfly: 1\n"
+	"name: @\n"
+	"version: \"0.1\"\n"
+	"counter: 1\n"
+	"budget: 8KiB          # of the image; `mayfly build` fails when it gets bigger\n"
+	"limits:\n"
+	"  deadline: 1s\n"
+	"triggers:\n"
+	"  - type: http        # GET answers HEAD too; other methods get 405 from the hub\n"
+	"    method: GET\n"
+	"    path: /@\n"
+	"    example: ?name=world\n";
+
+static const char http_code[] =
+	"/*\n"
+	" * @ - greets whoever asks: GET /@?name=world\n"
+	" *\n"
+	" * A virtual machine is born for every request, calls mf_main once, and is gone.\n"
+	" * mayfly.h says what there is besides; wire/http_text.h reads what stands in headers.\n"
+	" */\n"
+	"#include <mayfly.h>\n"
+	"\n"
+	"#include \"wire/http_text.h\"\n"
+	"\n"
+	"void mf_main(const struct mf_event *ev)\n"
+	"{\n"
+	"\tstruct mf_str name = http_parameter(mf_query(ev), \"name\");\n"
+	"\tuint8_t decoded[200];\n"
+	"\tchar text[256];\n"
+	"\tsize_t n;\n"
+	"\n"
+	"\tif (name.n == 0 || name.n > sizeof(decoded) || !http_decode(name, true, decoded, &n)) "
+        "{\n"
+	"\t\tmf_reply_problem(400, \"Bad Request\", \"name: expected one of up to 200 bytes\");\n"
+	"\t\treturn;\n"
+	"\t}\n"
+	"\tn = mf_format(text, sizeof(text), \"hello, %.*s\\n\", (int)n, (char *)decoded);\n"
+	"\tmf_reply(200, \"text/plain; charset=utf-8\", text, n);\n"
+	"}\n";
+
+static const char http_readme[] =
+	"# @\n"
+	"\n"
+	"Greets whoever asks.\n"
+	"\n"
+	"    mayfly build .                          # makes @.mfy and @.debug\n"
+	"    mayfly run @.mfy --http 'GET /@?name=world'   # one life: hello, world\n"
+	"    mayfly inspect @.mfy                    # what is in it, and why\n"
+	"    mayfly bench @.mfy --http 'GET /@?name=world' # how long a birth takes here\n"
+	"    mayfly up @.mfy --http 127.0.0.1:8080   # a hub that listens; Ctrl-C ends it\n"
+	"    curl 'http://127.0.0.1:8080/@?name=world'\n"
+	"\n"
+	"| file | what it is |\n"
+	"| --- | --- |\n"
+	"| `mayfly.yaml` | the manifest: limits, triggers, what the service may ask for |\n"
+	"| `main.c` | the service; every other `*.c` and `*.S` here is built with it |\n";
+
 static const char event[] = "world\n";
 
 static const char readme[] =
@@ -84,14 +144,23 @@ static const char readme[] =
 
 static const char ignored[] = "*.mfy\n*.debug\n";
 
-static const struct {
+struct file {
 	const char *name, *text;
-} files[] = {
+};
+static const struct file files[] = {
 	{"mayfly.yaml", manifest},
 	{"main.c", code},
 	{"event.bin", event},
 	{"README.md", readme},
 	{".gitignore", ignored},
+	{NULL, NULL},
+};
+static const struct file http_files[] = {
+	{"mayfly.yaml", http_manifest},
+	{"main.c", http_code},
+	{"README.md", http_readme},
+	{".gitignore", ignored},
+	{NULL, NULL},
 };
 
 static bool is_name(const char *name)
@@ -128,13 +197,13 @@ static int write_file(int dir, const char *file, const char *text, const char *n
 	return fclose(to) == 0 ? rc : -errno;
 }
 
-static int write_service(const char *path, const char *name)
+static int write_service(const char *path, const char *name, bool http)
 {
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int rc = dir < 0 ? -errno : 0;
 
-	for (size_t i = 0; rc == 0 && i < sizeof(files) / sizeof(files[0]); i++)
-		rc = write_file(dir, files[i].name, files[i].text, name);
+	for (const struct file *f = http ? http_files : files; rc == 0 && f->name; f++)
+		rc = write_file(dir, f->name, f->text, name);
 	if (dir >= 0)
 		close(dir);
 	if (rc)
@@ -142,12 +211,16 @@ static int write_service(const char *path, const char *name)
 			"new", STATUS_FAILED, "can't write into \"%s\": %s", path, strerror(-rc));
 	printf("%s is there. Next:\n"
 	       "  mayfly build %s\n"
-	       "  mayfly run %s/%s.mfy --event %s/event.bin\n",
-		path, path, path, name, path);
+	       "  mayfly run %s/%s.mfy ",
+		path, path, path, name);
+	if (http)
+		printf("--http 'GET /%s?name=world'\n", name);
+	else
+		printf("--event %s/event.bin\n", path);
 	return out_end("new", STATUS_OK);
 }
 
-static int new_service(char *path)
+static int new_service(char *path, bool http)
 {
 	size_t n = strlen(path);
 	const char *name;
@@ -165,13 +238,14 @@ static int new_service(char *path)
 			path,
 			errno == EEXIST ? "is there already; choose another name"
 					: strerror(errno));
-	return write_service(path, name);
+	return write_service(path, name, http);
 }
 
 int cmd_new(int argc, char **argv)
 {
-	static const struct option options[] = {
+	static const struct option options[] = {{"http", no_argument, NULL, 't'},
 		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	bool http = false;
 	int c;
 
 	opterr = 0;
@@ -180,10 +254,14 @@ int cmd_new(int argc, char **argv)
 			fputs(usage, stdout);
 			return out_end("new", STATUS_OK);
 		}
+		if (c == 't') {
+			http = true;
+			continue;
+		}
 		return out_say("new", STATUS_USAGE, "\"%s\": unknown: see mayfly new --help",
 			argv[optind - 1]);
 	}
 	if (argc - optind != 1)
 		return out_say("new", STATUS_USAGE, "give one name: mayfly new NAME");
-	return new_service(argv[optind]);
+	return new_service(argv[optind], http);
 }

@@ -1,5 +1,8 @@
 """mayfly new: what it writes builds and runs as it is; what it refuses."""
 
+import re
+import shlex
+
 import pytest
 
 from conftest import talk
@@ -17,6 +20,25 @@ def test_builds_and_runs_at_once(mayfly, tmp_path):
     readme = (tmp_path / "hello/README.md").read_text()
     assert readme.startswith("# hello\n") and "hello.mfy" in readme
     assert (tmp_path / "hello/.gitignore").read_text() == "*.mfy\n*.debug\n"
+
+
+def test_one_for_http(mayfly, tmp_path):
+    made = mayfly("new", "--http", "hello", cwd=tmp_path)
+    assert (made.returncode, made.stderr) == (0, "")
+    steps = [shlex.split(line) for line in made.stdout.splitlines() if line.startswith("  mayfly ")]
+    built, ran = [mayfly(*step[1:], cwd=tmp_path) for step in steps]
+    assert (built.returncode, talk(built.stderr)) == (0, [])
+    assert ran.returncode == 0 and ran.stdout == "hello, world\n"
+    assert talk(ran.stderr) == ["mayfly: run: hello: 200 text/plain; charset=utf-8"]
+    asked = mayfly("run", "hello/hello.mfy", "--http", "GET /hello?name=a%20b+%26", cwd=tmp_path)
+    assert asked.stdout == "hello, a b &\n"
+    asked = mayfly("run", "hello/hello.mfy", "--http", "GET /hello?name=%", cwd=tmp_path)
+    assert '"status":400,"detail":"name: expected' in asked.stdout
+    for step in re.findall(r"^    (mayfly (?:run|bench) .*?)(?:  +#.*)?$",
+                           (tmp_path / "hello/README.md").read_text(), re.M):
+        argv = shlex.split(step.split("#")[0])[1:]
+        done = mayfly(*argv, *(["-n", "100"] if argv[0] == "bench" else []), cwd=tmp_path / "hello")
+        assert done.returncode == 0, step
 
 
 def test_takes_a_path(mayfly, tmp_path):
@@ -48,7 +70,7 @@ def test_says_where_it_cannot_write(mayfly, tmp_path):
 
 
 def test_help_and_mistakes(mayfly):
-    assert "usage: mayfly new NAME" in mayfly("new", "--help").stdout
+    assert "usage: mayfly new [--http] NAME" in mayfly("new", "--help").stdout
     assert mayfly("new").returncode == 2
     assert mayfly("new", "a", "b").returncode == 2
     assert '"--nmae": unknown' in mayfly("new", "--nmae").stderr
