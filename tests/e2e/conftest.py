@@ -43,6 +43,12 @@ def build():
     return BUILD
 
 
+@pytest.fixture(scope="session")
+def build_directory():
+    """The same, for fixtures that live longer than a test."""
+    return BUILD
+
+
 @pytest.fixture
 def mayfly():
     """mayfly("run", IMAGE, ...) -> CompletedProcess"""
