@@ -62,6 +62,9 @@ const char *http_event_header(struct http_event *event, const char *line)
 		event->content_type = value;
 		return NULL;
 	}
+	for (unsigned i = 0; i < event->headers; i++)
+		if (same_name(name, event->header[i].name))
+			return "given twice: write its values in one, with commas";
 	if (event->headers == HTTP_HEADERS_MAX)
 		return "more headers than 32";
 	event->header[event->headers].name = name;
