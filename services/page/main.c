@@ -59,6 +59,11 @@ static bool strays(const struct target *t)
 	return false;
 }
 
+static bool is_prefix(struct mf_str path)
+{
+	return path.n >= site.prefix.n && memcmp(path.p, site.prefix.p, site.prefix.n) == 0;
+}
+
 /* The path without prefix and first slash, decoded; false, having answered: it is none of ours. */
 static bool read_path(struct target *t, struct mf_str path)
 {
@@ -69,7 +74,7 @@ static bool read_path(struct target *t, struct mf_str path)
 		mf_reply_problem(414, "URI Too Long", "no file has such a long name");
 		return false;
 	}
-	if (path.n <= skip || memcmp(path.p, site.prefix.p, skip) != 0 || path.p[skip] != '/') {
+	if (!is_prefix(path) || path.n == skip || path.p[skip] != '/') {
 		mf_reply_problem(404, "Not Found", "no file is served here");
 		return false;
 	}
@@ -211,6 +216,10 @@ void mf_main(const struct mf_event *ev)
 	if (!mf_str_is(method, "GET") && !mf_str_is(method, "HEAD")) {
 		mf_reply_header("Allow", "GET, HEAD");
 		mf_reply_problem(405, "Method Not Allowed", "files can only be read");
+		return;
+	}
+	if (site.prefix.n > 0 && mf_str_eq(mf_subject(ev), site.prefix)) {
+		redirect(mf_subject(ev), mf_query(ev));
 		return;
 	}
 	if (!read_path(&target, mf_subject(ev)))

@@ -64,4 +64,5 @@ def test_refusals(web, path, options, status, words):
     assert (got, headers["content-type"]) == (status, "application/problem+json")
     assert problem["status"] == status and words in problem["detail"]
     assert problem["id"] == headers["mayfly-event"]
-    assert status != 405 or set(headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
+    assert status != 405 or set(headers["allow"].split(", ")) == {
+        "GET", "HEAD", "POST", "OPTIONS"}

@@ -112,7 +112,7 @@ def test_standard(web):
 
 def test_methods(web):
     status, headers, _ = web.ask("/github")
-    assert (status, headers["allow"]) == (405, "POST")
+    assert (status, headers["allow"]) == (405, "POST, OPTIONS")
 
 
 def test_a_secret_that_is_no_key(tmp_path, mayfly, build):

@@ -27,6 +27,7 @@ class Web:
         head, body = self.directory / "head", self.directory / "body"
         body.write_bytes(b"")
         self.curl(path, "-D", head, "-o", body, *options)
-        lines = head.read_text("latin-1").strip().split("\r\n\r\n")[-1].split("\r\n")
+        lines = head.read_bytes().decode("latin-1").strip().split("\r\n\r\n")[-1].split("\r\n")
         headers = dict(line.split(": ", 1) for line in lines[1:])
-        return int(lines[0].split()[1]), {k.lower(): v for k, v in headers.items()}, body.read_bytes()
+        got = b"" if "-I" in options else body.read_bytes()  # with -I curl writes the head there
+        return int(lines[0].split()[1]), {k.lower(): v for k, v in headers.items()}, got

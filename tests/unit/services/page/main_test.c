@@ -190,7 +190,8 @@ static void test_a_prefix(void **state)
 	assert_int_equal(get("GET /site/docs")->status, 308);
 	assert_header("Location", "/site/docs/");
 	assert_int_equal(get("GET /")->status, 404);
-	assert_int_equal(get("GET /site")->status, 404);
+	assert_int_equal(get("GET /site?a")->status, 308);
+	assert_header("Location", "/site/?a");
 	assert_int_equal(get("GET /sites/")->status, 404);
 	assert_int_equal(get("GET /si")->status, 404);
 }
