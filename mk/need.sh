@@ -17,6 +17,8 @@ PACKAGES_BUILD=(
 )
 PACKAGES_RUN=(
 	"bind9-dnsutils:dig, which asks the dns service"
+	"curl:asks the services that speak HTTP"
+	"openssl:signs a webhook"
 )
 PACKAGES_TEST=(
 	"libcmocka-dev:unit tests"
