@@ -98,7 +98,7 @@ static const char http_code[] =
 	"\tsize_t n;\n"
 	"\n"
 	"\tif (name.n == 0 || name.n > sizeof(decoded) || !http_decode(name, true, decoded, &n)) "
-        "{\n"
+	"{\n"
 	"\t\tmf_reply_problem(400, \"Bad Request\", \"name: expected one of up to 200 bytes\");\n"
 	"\t\treturn;\n"
 	"\t}\n"
