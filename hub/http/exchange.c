@@ -45,7 +45,8 @@ void exchange_problem(struct conn *c, const struct problem *problem)
 /* What makes the request impossible, and all that comes behind it on this connection. */
 void exchange_refuse(struct conn *c, unsigned status, const char *detail)
 {
-	const struct problem p = {.status = status, .detail = detail};
+	const struct problem p = {
+		.status = status, .retry_after = status == 503 ? 1 : 0, .detail = detail};
 	struct response r = {0};
 
 	c->keep_alive = false;

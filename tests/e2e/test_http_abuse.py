@@ -160,6 +160,17 @@ def test_a_bad_request_behind_good_ones(hub):
         refused(client, 400)
 
 
+def test_a_body_that_is_far_too_large(hub, tmp_path):
+    """The client is still sending when it is answered: it sees the answer, not a reset."""
+    body = tmp_path / "body"
+    body.write_bytes(b"x" * (8 << 20))
+    with served(hub.http()):
+        for more in [], ["-H", "Transfer-Encoding: chunked"], ["-H", "Expect:"]:
+            got = run("curl", "-sS", "-w", "%{http_code}", "-T", body, *more,
+                      f"http://127.0.0.1:{hub.http()}/upload")
+            assert got.stdout.endswith("413") and "larger than the service takes" in got.stdout, got
+
+
 # ---------------------------------------------------------------------- slow ones
 
 
