@@ -43,8 +43,9 @@ static void failed_to_start(struct service *s, const char *why)
 }
 
 /* Has the worker been of no use? */
-static bool is_early(const struct service *s)
+static bool is_early(struct service *s)
 {
+	lend_look(s);
 	return s->worker_lives == 0 ||
 		(s->worker_lives < EARLY_LIVES && clock_mono_ns() - s->started_ns < EARLY_NS);
 }
