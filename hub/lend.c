@@ -17,6 +17,8 @@ _Static_assert(MFW_BUCKETS == HISTOGRAM_BUCKETS + 1 && REFUSALS <= MFW_REFUSALS 
 
 /* How often the counts are looked at, or more often: an idle worker ends so much too late. */
 #define LOOK_NS CLOCK_S
+/* A thread of a worker has no more datagrams in its hands. */
+#define LOST_MOST 16u
 /* Lives end by their deadline; then there is nothing to wait for. */
 #define LEAVE_NS (2 * CLOCK_S)
 
@@ -126,15 +128,6 @@ int lend_descriptor(struct service *service, struct mfw_head *head)
 }
 _Static_assert(NET_TEXT <= MFW_SUBJECT, "an address as text");
 
-void lend_ended(struct service *service)
-{
-	if (!service->lend)
-		return;
-	lend_look(service);
-	come_home(service);
-	service->lend->given = NULL;
-}
-
 /* ------------------------------------------------------------------- counts */
 
 /* How much more it is than `*seen`, which it becomes. What went down was a lie. */
@@ -182,11 +175,12 @@ static void tell_circuit(struct service *s, uint64_t well, uint64_t badly)
 
 static void take_lives(struct service *s, const struct mfw_counts *is, struct mfw_counts *seen)
 {
-	uint64_t well = 0, badly, lives = more(is->lives, &seen->lives);
+	uint64_t well = 0, badly, replied, lives = more(is->lives, &seen->lives);
 
 	s->counts.lives += lives;
 	s->worker_lives += lives;
-	s->counts.replied += more(is->replied, &seen->replied);
+	replied = more(is->replied, &seen->replied);
+	s->counts.replied += replied;
 	badly = more(is->denied, &seen->denied);
 	s->counts.denied += badly;
 	for (unsigned i = 0; i < MFW_RESULTS; i++) {
@@ -195,6 +189,7 @@ static void take_lives(struct service *s, const struct mfw_counts *is, struct mf
 		s->counts.results[i] += n;
 		*(i == MFW_OK ? &well : &badly) += n;
 	}
+	s->counts.silent += well > replied ? well - replied : 0;
 	for (unsigned i = 0; i < REFUSALS; i++)
 		s->counts.refused[i] += more(is->refused[i], &seen->refused[i]);
 	tell_circuit(s, well, badly);
@@ -230,6 +225,32 @@ void lend_look_at_all(struct hub *hub)
 	for (struct service *s = hub->services; s; s = s->next)
 		if (lend_is_out(s))
 			lend_look(s);
+}
+
+/* Datagrams that it had taken and not answered when it died: nobody will. */
+static void count_lost(struct service *s)
+{
+	const struct mfw_counts *seen = &s->lend->seen;
+	uint64_t ended = seen->results[MFW_OK], lost;
+
+	for (unsigned i = 0; i < REFUSALS; i++)
+		ended += seen->refused[i];
+	lost = seen->events > ended ? seen->events - ended : 0;
+	if (lost > LOST_MOST * s->head.threads) /* figures of a liar */
+		return;
+	s->counts.refused[REFUSED_FAILED] += lost;
+	s->lend->given->counts.dropped += lost;
+}
+
+void lend_ended(struct service *service)
+{
+	if (!service->lend)
+		return;
+	lend_look(service);
+	if (service->lend->given)
+		count_lost(service);
+	come_home(service);
+	service->lend->given = NULL;
 }
 
 /* ----------------------------------------------------------------- messages */

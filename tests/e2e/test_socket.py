@@ -160,6 +160,10 @@ def test_killed_under_load(start, echo):
     lost = client.finish()
     assert lost <= 3 * 16, f"{lost} of {client.sent}"  # a batch each
     assert udp_ask(hub.port("echo"), b"still there") == b"still there"
+    taken, replied, refused = (counted(hub, f"mayfly_{what}_total")
+                               for what in ("events_accepted", "events_replied", "refusals"))
+    assert (taken, replied) == (replied + refused, len(client.answered) + 1)
+    assert refused == lost
 
 
 def test_reload_under_load(start, echo):
