@@ -312,9 +312,12 @@ NAMES = [("www.example.test", "A", 3), ("example.test", "MX", 2), ("host.example
          ("nothing.example.test", "A", 0)]
 
 
-def question(world):
+def question(world, wanted):
+    """An id that no question under way has, so many answers, the question."""
     name, kind, answers = world.random.choice(NAMES)
     number = world.random.randrange(65536)
+    while number in wanted:
+        number = world.random.randrange(65536)
     wire = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
     return number, answers, struct.pack(">HHHHHH", number, 0, 1, 0, 0, 0) + wire + struct.pack(">HH", QTYPE[kind], 1)
 
@@ -349,7 +352,7 @@ async def udp_dns(world, port="udp", kind="dns, udp"):
     try:
         for _ in range(world.random.randrange(1, 30)):
             for _ in range(world.random.choice((1, 1, 1, 4))):
-                number, answers, data = question(world)
+                number, answers, data = question(world, wanted)
                 wanted[number] = answers
                 transport.sendto(data)
             while wanted:
@@ -372,7 +375,7 @@ async def tcp_dns(world):
     try:
         for _ in range(world.random.randrange(1, 20)):
             for _ in range(world.random.randrange(1, 8)):
-                number, answers, data = question(world)
+                number, answers, data = question(world, wanted)
                 wanted[number] = answers
                 writer.write(struct.pack(">H", len(data)) + data)
             while wanted:
