@@ -79,7 +79,7 @@ static void part(struct hub *hub)
 	for (struct input **at = &hub->leaving_inputs; *at;) {
 		struct input *i = *at;
 
-		if (i->ops->busy(i)) {
+		if (i->tasks > 0 || i->ops->busy(i)) {
 			at = &i->next;
 			continue;
 		}

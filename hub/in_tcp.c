@@ -37,6 +37,7 @@ struct conn {
 	struct loop_later resume; /* messages wait in `in`, and there is room for them again */
 	int fd;                   /* -1: closed, and here only for its tasks */
 	uint32_t events;
+	unsigned framing; /* as it was when the connection began */
 	struct bytes in, out;
 	unsigned pending; /* tasks, and whoever is busy with it: holds it in memory */
 	bool ended;       /* the peer sends no more */
@@ -92,22 +93,22 @@ static void conn_close(struct conn *c)
 }
 
 /* The length of the first message with what is before it; 0: not known yet. */
-static size_t message_size(const struct in_tcp *t, const uint8_t *p, size_t n)
+static size_t message_size(const struct conn *c, const uint8_t *p, size_t n)
 {
 	size_t size = 0;
 
-	if (n < t->input.framing)
+	if (n < c->framing)
 		return 0;
-	for (unsigned i = 0; i < t->input.framing; i++)
+	for (unsigned i = 0; i < c->framing; i++)
 		size = size << 8 | p[i];
-	return t->input.framing + size;
+	return c->framing + size;
 }
 
 /* Is there something that take_messages would take? */
 static bool message_waits(const struct conn *c)
 {
 	size_t n = bytes_left(&c->in);
-	size_t size = n > 0 ? message_size(c->tcp, c->in.p + c->in.at, n) : 0;
+	size_t size = n > 0 ? message_size(c, c->in.p + c->in.at, n) : 0;
 
 	return size > 0 && size <= n;
 }
@@ -163,7 +164,7 @@ static bool send_message(struct conn *c, const void *body, size_t n)
 	struct input *in = &c->tcp->input;
 	uint8_t length[4] = {(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
 	struct iovec iov[2] = {
-		{length + 4 - in->framing, in->framing}, {(void *)(uintptr_t)body, n}};
+		{length + 4 - c->framing, c->framing}, {(void *)(uintptr_t)body, n}};
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
 	ssize_t sent = 0;
 	bool kept = true;
@@ -213,13 +214,14 @@ static void on_refuse(struct task *task, enum refusal why)
 
 	if (c->fd >= 0)
 		refuse_bytes(c, why, event, task_payload(task, event, sizeof(event)));
+	c->tcp->input.tasks--;
 	c->pending--;
 	settle(c);
 }
 
 static bool fits_framing(const struct conn *c, size_t n)
 {
-	return n <= (c->tcp->input.framing == 2 ? UINT16_MAX : UINT32_MAX);
+	return n <= (c->framing == 2 ? UINT16_MAX : UINT32_MAX);
 }
 
 static void on_reply(struct task *task, const struct reply *reply)
@@ -234,6 +236,7 @@ static void on_reply(struct task *task, const struct reply *reply)
 		c->tcp->input.counts.unsent++;
 	else if (reply)
 		send_message(c, reply->body.p, reply->body.n);
+	c->tcp->input.tasks--;
 	c->pending--;
 	settle(c);
 }
@@ -272,6 +275,7 @@ static void take_message(struct conn *c, const uint8_t *p, size_t n)
 	task->origin = &origin;
 	task->context = c;
 	c->pending++;
+	in->tasks++;
 	service_submit(task);
 }
 
@@ -285,11 +289,11 @@ static bool too_long(const struct in_tcp *t, size_t size)
  * holds the connection (pending), which may be closed on the way. */
 static size_t take_messages(struct conn *c, const uint8_t *p, size_t n)
 {
-	size_t used = 0, framing = c->tcp->input.framing;
+	size_t used = 0, framing = c->framing;
 
 	/* the caller's hold counts as one */
 	while (c->fd >= 0 && c->pending <= PENDING_MOST) {
-		size_t size = message_size(c->tcp, p + used, n - used);
+		size_t size = message_size(c, p + used, n - used);
 
 		if (too_long(c->tcp, size)) {
 			service_refused(c->tcp->input.service, REFUSED_TOO_BIG);
@@ -415,6 +419,7 @@ static int conn_open(struct input *input, int fd, const struct net_address *peer
 	c->source.ready = on_conn;
 	c->resume.run = on_resume;
 	c->events = EPOLLIN;
+	c->framing = t->input.framing;
 	c->peer_n = net_text(peer, c->peer);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	err = loop_add(hub->loop, fd, c->events, &c->source);

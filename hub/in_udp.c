@@ -23,7 +23,6 @@ struct in_udp {
 	struct input input;
 	struct loop_source readable;
 	int fd;
-	unsigned pending;       /* tasks: their replies need the socket */
 	uint64_t last_ns;       /* when something came before */
 	struct service *reader; /* whose worker reads it; NULL: the hub does */
 	bool stopped;
@@ -107,7 +106,7 @@ static void on_reply(struct task *task, const struct reply *reply)
 
 	if (reply)
 		send_to(u, task, reply->body.p, reply->body.n);
-	u->pending--;
+	u->input.tasks--;
 }
 
 /* `event` may be cut short: enough is left for any protocol's refusal. */
@@ -130,7 +129,7 @@ static void on_refuse(struct task *task, enum refusal why)
 	size_t n = task_payload(task, event, sizeof(event));
 
 	refuse_bytes(u, task, why, event, n);
-	u->pending--;
+	u->input.tasks--;
 }
 
 static const struct origin_ops origin = {.source = "udp", .reply = on_reply, .refuse = on_refuse};
@@ -212,7 +211,7 @@ static bool take_one(struct in_udp *u)
 	}
 	event_payload_set(&task->writer, (size_t)n);
 	event_span(&task->writer, &task->head.peer, mf_str_of(peer, net_text(&task->peer, peer)));
-	u->pending++;
+	u->input.tasks++;
 	service_submit(task);
 	return true;
 }
@@ -274,9 +273,7 @@ void in_udp_take_back(struct input *input)
 
 static bool udp_busy(const struct input *input)
 {
-	const struct in_udp *u = LOOP_OWNER(input, const struct in_udp, input);
-
-	return u->pending > 0 || u->reader;
+	return LOOP_OWNER(input, const struct in_udp, input)->reader != NULL;
 }
 
 static void udp_close(struct input *input)

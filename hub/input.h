@@ -48,6 +48,7 @@ struct input {
 	bool own;                   /* only the hub's own pages: the admin socket, metrics */
 	struct net_address asked;   /* as configured; its size 0: it isn't of hub.yaml */
 	struct net_address address; /* as bound */
+	unsigned tasks;             /* events whose end it waits for */
 	bool kept;                  /* by the plan at hand (hub/plan.h) */
 	char text[NET_TEXT];        /* the same, for people and for mf_event.subject */
 	unsigned text_n;

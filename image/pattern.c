@@ -62,5 +62,7 @@ bool pattern_is_host(const char *host)
 
 bool pattern_is_header(const char *name)
 {
-	return name[0] != '\0' && name[strspn(name, ALNUM "!#$%&'*+-.^_`|~")] == '\0';
+	size_t n = strlen(name);
+
+	return n > 0 && n <= PATTERN_HEADER_MAX && n == strspn(name, ALNUM "!#$%&'*+-.^_`|~");
 }

@@ -11,7 +11,8 @@
 
 #include <stdbool.h>
 
-#define PATTERN_MAX 255 /* bytes of any of them */
+#define PATTERN_MAX        255 /* bytes of any of them, but for: */
+#define PATTERN_HEADER_MAX 63  /* names of headers */
 
 /* NULL: it is a path pattern; else what is wrong with it, to put behind "'/a//#b' ". */
 const char *pattern_wrong(const char *path);

@@ -181,6 +181,7 @@ static void on_reply(struct task *task, const struct reply *reply)
 		c->http->input.counts.unsent++;
 	else
 		send_answer(c, &r, reply ? reply->headers : nothing, reply ? reply->body : nothing);
+	c->http->input.tasks--;
 	c->holds--;
 	conn_settle(c);
 }
@@ -207,6 +208,7 @@ static void on_refuse(struct task *task, enum refusal why)
 		c->http->input.counts.unsent++;
 	else
 		answer_problem(c, &p, &r);
+	c->http->input.tasks--;
 	c->holds--;
 	conn_settle(c);
 }
@@ -297,6 +299,7 @@ static void make_event(struct conn *c, const struct route *route, const struct r
 	task->origin = &origin;
 	task->context = c;
 	c->holds++;
+	c->http->input.tasks++;
 	service_submit(task);
 }
 

@@ -1,18 +1,21 @@
 """SIGHUP: another configuration in the place of the one that runs. What was accepted is answered,
 what is the same stays as it is, a bad file changes nothing."""
 
+import http.client
 import os
 import shutil
 import signal
 import socket
+import ssl
 import threading
 import time
 
 import pytest
-from conftest import free_port, read_message, tcp_ask, udp_ask
+from conftest import free_port, read_message, run, tcp_ask, udp_ask
 from hubs import Hub, alive, hub_yaml, service
 
 UDP, TCP = "udp: [127.0.0.1:0]", "tcp: [127.0.0.1:0]"
+HTTP = "http: [{listen: 127.0.0.1:0}]\n"
 
 
 @pytest.fixture
@@ -184,6 +187,128 @@ def test_changed_data(start, build, tmp_path):
     assert udp_ask(hub.port("dns"), query).endswith(bytes([192, 0, 2, 2]))
 
 
+# ----------------------------------------------------------------------- HTTP
+
+
+def get(connection, path="/greeting"):
+    """(status, body) on a connection that stays open."""
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+def browser(port):
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+
+
+def test_routes_change_under_a_connection(start, greeter, build):
+    web = service(build / "guest/web.mfy", "http: [{path: /echo}]")
+    hub = start(hub_yaml(greeter("one", UDP), web, head=HTTP))
+    port = hub.port(None, "http")
+    client = browser(port)
+    assert get(client) == (200, b"one")
+    first = client.sock
+    assert hub.reload(hub_yaml(greeter("two", UDP), web, head=HTTP))["kept"] == 1
+    assert get(client) == (200, b"two")
+    assert hub.reload(hub_yaml(greeter("two", UDP, "http: [{path: /b}]"), web, head=HTTP)) == {
+        "event": "reloaded", "kept": 2, "changed": 0, "added": 0, "removed": 0}
+    assert get(client)[0] == 404
+    assert get(client, "/b") == (200, b"two")
+    assert hub.reload(hub_yaml(web, head=HTTP))["removed"] == 1
+    assert get(client, "/b")[0] == 404
+    assert get(client, "/echo")[0] == 200
+    assert client.sock is first
+    assert len(hub.events("listening", transport="http")) == 1
+
+
+def test_a_route_that_is_taken_changes_nothing(start, greeter, build):
+    hub = start(hub_yaml(greeter("one", UDP), head=HTTP))
+    why = hub.reload(hub_yaml(greeter("two", UDP), service(build / "guest/config.mfy"),
+                              head=HTTP))["why"]
+    assert "any method /greeting on 127.0.0.1:0: greeter at " in why
+    assert get(browser(hub.port(None, "http"))) == (200, b"one")
+
+
+def test_an_http_listener_moves(start, greeter, build):
+    old, new = free_port(), free_port()
+    text = "http: [{{listen: 127.0.0.1:{}}}]\n"
+    slow = service(build / "guest/web.mfy", "limits: {cpu: 800ms}")
+    hub = start(hub_yaml(greeter("one", UDP), slow, head=text.format(old)))
+    idle, busy, gone = browser(old), browser(old), browser(old)
+    assert get(idle) == (200, b"one")
+    busy.request("GET", "/loop")
+    gone.request("GET", "/loop")
+    hub.until(lambda: hub.events("worker_started", service="web"))
+    gone.sock.close()
+    assert hub.reload(hub_yaml(greeter("one", UDP), slow, head=text.format(new)))["kept"] == 2
+    assert get(browser(new)) == (200, b"one")
+    refused(old)
+    assert idle.sock.recv(1) == b""  # it was doing nothing
+    assert busy.getresponse().status == 504  # it is told what became of its request
+    hub.until(lambda: len(hub.events("life", service="web")) == 2)
+    assert get(browser(new), "/echo")[0] == 200
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """certificate(NAME): files of a key and of a certificate for it."""
+
+    def make(name):
+        key, pem = tmp_path / f"{name}.key", tmp_path / f"{name}.pem"
+        done = run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                   "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                   "-addext", f"subjectAltName=DNS:{name}", "-keyout", key, "-out", pem)
+        assert done.returncode == 0, done.stderr
+        return pem, key
+
+    return make
+
+
+def secure(port, pem, name):
+    context = ssl.create_default_context(cafile=str(pem))
+    raw = socket.create_connection(("127.0.0.1", port), 10)
+    client = browser(port)
+    client.sock = context.wrap_socket(raw, server_hostname=name)
+    return client
+
+
+def test_a_certificate_changes(start, greeter, certificate):
+    pem, key = certificate("first.test")
+    head = f"http: [{{listen: 127.0.0.1:0, tls: {{certificate: {pem}, key: {key}}}}}]\n"
+    text = hub_yaml(greeter("one", UDP), head=head)
+    hub = start(text)
+    port = hub.port(None, "https")
+    old = secure(port, pem, "first.test")
+    assert get(old) == (200, b"one")
+    new_pem, new_key = certificate("second.test")
+    shutil.copy(new_pem, pem)
+    said = hub.reload(text)  # a certificate and the key of another one
+    assert said["event"] == "not_reloaded" and "hub.yaml:2:8: http: tls: " in said["why"]
+    shutil.copy(new_key, key)
+    assert hub.reload(text)["kept"] == 1
+    assert get(secure(port, new_pem, "second.test")) == (200, b"one")
+    assert get(old) == (200, b"one")
+    pem.unlink()
+    assert "No such file" in hub.reload(text)["why"]
+    assert get(secure(port, new_pem, "second.test")) == (200, b"one")
+
+
+def test_tls_comes_and_goes(start, greeter, certificate):
+    pem, key = certificate("a.test")
+    plain = hub_yaml(greeter("one", UDP), head=HTTP)
+    tls = hub_yaml(greeter("one", UDP), head="http: [{listen: 127.0.0.1:0, "
+                   f"tls: {{certificate: {pem}, key: {key}}}}}]\n")
+    hub = start(plain)
+    port = hub.port(None, "http")
+    client = browser(port)
+    assert get(client) == (200, b"one")
+    hub.reload(tls)
+    assert get(secure(port, pem, "a.test")) == (200, b"one")
+    assert get(client) == (200, b"one")
+    hub.reload(plain)
+    assert get(browser(port)) == (200, b"one")
+
+
 # ------------------------------------------------------------------ bad files
 
 
@@ -259,6 +384,26 @@ def on_one_connection(port):
     return ask
 
 
+def with_browser(port):
+    client = browser(port)
+
+    def ask():
+        status, body = get(client)
+        return body if status == 200 else status
+
+    return ask
+
+
+def once(port):
+    """Asks on a connection of its own."""
+    client = browser(port)
+    try:
+        status, body = get(client)
+        return body if status == 200 else status
+    finally:
+        client.close()
+
+
 def hammer(hub, texts, asks, seconds=4):
     """All clients at once while the configuration changes ten times a second."""
     clients = [Client(ask) for ask in asks]
@@ -281,17 +426,18 @@ def hammer(hub, texts, asks, seconds=4):
 def test_under_load(start, echo, greeter):
     """Nothing that was accepted is lost, whatever changes around it."""
     texts = [
-        hub_yaml(greeter("two"), service(echo, UDP)),
-        hub_yaml(service(echo, UDP), greeter("two")),
-        hub_yaml(greeter("one", UDP, TCP, "limits: {threads: 2}")),
-        hub_yaml(greeter("one"), service(echo, UDP)),
+        hub_yaml(greeter("two"), service(echo, UDP), head=HTTP),
+        hub_yaml(service(echo, UDP), greeter("two"), head=HTTP),
+        hub_yaml(greeter("one", UDP, TCP, "limits: {threads: 2}"), head=HTTP),
+        hub_yaml(greeter("one"), service(echo, UDP), head=HTTP + "metrics: 127.0.0.1:0\n"),
     ]
     hub = start(texts[3])
-    port = hub.port("greeter")
+    port, web = hub.port("greeter"), hub.port(None, "http")
     udp_ask(port, b"")
     descriptors = hub.descriptors()
     reloads = hammer(hub, texts, [lambda: udp_ask(port, b"", 10), lambda: udp_ask(port, b"", 10),
-                                  on_one_connection(port), lambda: tcp_ask(port, b"", 10)])
+                                  on_one_connection(port), lambda: tcp_ask(port, b"", 10),
+                                  with_browser(web), lambda: once(web)])
     assert hub.reload(texts[3])["event"] == "reloaded"
     assert udp_ask(port, b"") == b"one"
     hub.until(lambda: len(hub.workers()) == 1)

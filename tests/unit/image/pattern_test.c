@@ -62,12 +62,19 @@ static void test_hosts(void **state)
 
 static void test_headers(void **state)
 {
+	char longest[PATTERN_HEADER_MAX + 2];
+
 	(void)state;
 	assert_true(pattern_is_header("User-Agent"));
 	assert_true(pattern_is_header("x_1"));
 	assert_false(pattern_is_header(""));
 	assert_false(pattern_is_header("a b"));
 	assert_false(pattern_is_header("a:"));
+	memset(longest, 'a', sizeof(longest));
+	longest[PATTERN_HEADER_MAX + 1] = '\0';
+	assert_false(pattern_is_header(longest));
+	longest[PATTERN_HEADER_MAX] = '\0';
+	assert_true(pattern_is_header(longest));
 }
 
 int main(void)
