@@ -163,8 +163,7 @@ static bool send_message(struct conn *c, const void *body, size_t n)
 {
 	struct input *in = &c->tcp->input;
 	uint8_t length[4] = {(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
-	struct iovec iov[2] = {
-		{length + 4 - c->framing, c->framing}, {(void *)(uintptr_t)body, n}};
+	struct iovec iov[2] = {{length + 4 - c->framing, c->framing}, {(void *)(uintptr_t)body, n}};
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
 	ssize_t sent = 0;
 	bool kept = true;

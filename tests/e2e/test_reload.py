@@ -2,11 +2,13 @@
 what is the same stays as it is, a bad file changes nothing."""
 
 import http.client
+import contextlib
 import os
 import shutil
 import signal
 import socket
 import ssl
+import struct
 import threading
 import time
 
@@ -350,6 +352,55 @@ def test_a_port_that_this_hub_has_in_another_way(start, echo):
     why = hub.reload(hub_yaml(service(echo, f"tcp: ['*:{port}']")))["why"]
     assert "this hub has it until it is started again" in why
     assert tcp_ask(port, b"x") == b"x"
+
+
+# ------------------------------------------------------- clients that don't wait
+
+
+def vanish(s):
+    """The connection is reset, not closed."""
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()
+
+
+@contextlib.contextmanager
+def frozen(pid):
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("kind", ["tcp", "http"])
+def test_its_client_vanishes_and_its_listener_too(start, build, echo, kind):
+    """An event outlives both its connection and the listener that it came by."""
+    port = free_port()
+    kept = service(echo, "name: kept", UDP)
+    if kind == "tcp":
+        hub = start(hub_yaml(kept, service(echo, f"tcp: [127.0.0.1:{port}]")))
+        question = b"\0\1x"
+    else:
+        hub = start(hub_yaml(kept, service(build / "guest/web.mfy"),
+                             head=f"http: [{{listen: 127.0.0.1:{port}}}]\n"))
+        question = b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), 5) as s:
+        s.sendall(question)
+        assert s.recv(10)
+    worker, lives = hub.workers()[0], len(hub.events("life"))
+    with frozen(worker):
+        s = socket.create_connection(("127.0.0.1", port), 5)
+        s.sendall(question)
+        descriptors = hub.descriptors()
+        time.sleep(0.2)  # it is at work
+        vanish(s)
+        assert hub.reload(hub_yaml(kept))["removed"] == 1
+        refused(port)
+        hub.until(lambda: hub.descriptors() < descriptors)
+        assert udp_ask(hub.port("kept"), b"x") == b"x"
+    hub.until(lambda: len(hub.events("life")) > lives + 1)
+    hub.until(lambda: not alive(worker))
+    assert udp_ask(hub.port("kept"), b"y") == b"y"
 
 
 # ----------------------------------------------------------------------- load
