@@ -151,8 +151,6 @@ static int on_head(llhttp_t *parser)
 
 	r->chunked = (parser->flags & F_CHUNKED) != 0;
 	r->length = parser->content_length;
-	r->keep_alive = r->minor == 0 ? (parser->flags & F_CONNECTION_KEEP_ALIVE) != 0
-				      : (parser->flags & F_CONNECTION_CLOSE) == 0;
 	return HPE_PAUSED;
 }
 
@@ -262,6 +260,39 @@ static bool check_framing(struct request *r, struct request_wrong *wrong)
 	return true;
 }
 
+/* Is `word` one of those that commas divide? */
+static bool lists(struct mf_str list, const char *word)
+{
+	while (list.n > 0) {
+		const uint8_t *comma = memchr(list.p, ',', list.n);
+		size_t n = comma ? (size_t)(comma - list.p) : list.n, from = 0, end = n;
+
+		while (from < end && (list.p[from] == ' ' || list.p[from] == '\t'))
+			from++;
+		while (end > from && (list.p[end - 1] == ' ' || list.p[end - 1] == '\t'))
+			end--;
+		if (token_is(mf_str_of(list.p + from, end - from), word))
+			return true;
+		n += comma != NULL;
+		list = mf_str_of(list.p + n, list.n - n);
+	}
+	return false;
+}
+
+/* RFC 9112, 9.3. llhttp misses a word with a tab behind it. */
+static void take_connection(struct request *r)
+{
+	bool close = false, keep = false;
+	struct mf_str list;
+	unsigned next = 0;
+
+	while ((list = request_header(r, "connection", &next)).p) {
+		close |= lists(list, "close");
+		keep |= lists(list, "keep-alive");
+	}
+	r->keep_alive = !close && (r->minor > 0 || keep);
+}
+
 static bool take_expectation(struct request *r, struct request_wrong *wrong)
 {
 	bool several = false;
@@ -291,7 +322,9 @@ bool request_parse(struct request *request, const uint8_t *p, size_t n, struct r
 	if (what)
 		return refuse(wrong, 400, what);
 	request->count = 0;
-	return take_first_line(request, p, n, wrong) && run_parser(request, p, n, wrong) &&
-		take_host(request, wrong) && check_framing(request, wrong) &&
+	if (!take_first_line(request, p, n, wrong) || !run_parser(request, p, n, wrong))
+		return false;
+	take_connection(request);
+	return take_host(request, wrong) && check_framing(request, wrong) &&
 		take_expectation(request, wrong) && take_content(request, wrong);
 }

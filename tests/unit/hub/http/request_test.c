@@ -78,6 +78,10 @@ static void reads_variants(void **state)
 	assert_true(r.keep_alive);
 	good(GET HOST "Connection: close\r\n\r\n");
 	assert_false(r.keep_alive);
+	good(GET HOST "Connection:\tX ,\tClose\t\r\nConnection: keep-alive\r\n\r\n");
+	assert_false(r.keep_alive);
+	good(GET HOST "Connection: closed, x-close\r\n\r\n");
+	assert_true(r.keep_alive);
 	good("POST /? HTTP/1.1\r\n" HOST
 	     "Transfer-Encoding: Chunked\r\nExpect: 100-Continue\r\n\r\n");
 	assert_true(r.chunked);
