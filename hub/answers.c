@@ -166,7 +166,7 @@ enum answers_found answers_find(struct answers *answers, struct mf_str key,
 	const struct answers_request *request, uint64_t now, struct answers_entry **entry,
 	struct answer *answer)
 {
-	const struct mf_str names[] = {request->scope, key};
+	const struct mf_str names[] = {request->scope, request->who[0], request->who[1], key};
 	const struct mf_str what[] = {
 		request->method, request->path, request->query, request->body};
 	uint8_t name[DIGEST], same[DIGEST];
@@ -175,7 +175,7 @@ enum answers_found answers_find(struct answers *answers, struct mf_str key,
 	if (!make_table(answers))
 		return ANSWERS_FULL;
 	answers_expire(answers, now);
-	digest(answers, name, names, 2);
+	digest(answers, name, names, 4);
 	digest(answers, same, what, 4);
 	at = find(answers, name);
 	e = *at;

@@ -51,7 +51,7 @@ struct answer {
 
 /* What a request is, but for its key. */
 struct answers_request {
-	struct mf_str scope;
+	struct mf_str scope, who[2]; /* who: what the client shows to be known by */
 	struct mf_str method, path, query, body;
 };
 

@@ -45,6 +45,17 @@ static struct mf_str scope_of(const struct route *route, char *to, size_t size)
 	return mf_str_of(to, (size_t)n < size ? (size_t)n : size - 1);
 }
 
+/* What a service may tell its clients by: the answer to one is not for another that knows the key. */
+static void take_who(
+	struct mf_str who[static 2], const struct route *route, const struct request *request)
+{
+	static const char *const names[] = {"authorization", "cookie"};
+
+	for (unsigned i = 0, next = 0; i < 2; i++, next = 0)
+		if (exchange_names(route, names[i]))
+			who[i] = request_header(request, names[i], &next);
+}
+
 bool again_begin(struct conn *c, const struct route *route, const struct request *request,
 	struct mf_str body)
 {
@@ -66,6 +77,7 @@ bool again_begin(struct conn *c, const struct route *route, const struct request
 		return false;
 	}
 	what.scope = scope_of(route, scope, sizeof(scope));
+	take_who(what.who, route, request);
 	switch (answers_find(
 		&hub->answers, mf_str_of(key, n), &what, loop_now(hub->loop), &c->entry, &answer)) {
 	case ANSWERS_NEW: return true;

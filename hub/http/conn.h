@@ -107,6 +107,8 @@ void intake_bytes(struct conn *conn, uint8_t *p, size_t n);
 /* May this request go on to its body? False: it was answered. *most: what its body may have. */
 bool exchange_admit(struct conn *conn, const struct request *request, size_t *most);
 void exchange_run(struct conn *conn, const struct request *request, struct mf_str body);
+/* Does the service get this header? `lower` is in lower case. */
+bool exchange_names(const struct route *route, const char *lower);
 /* The hub's own answer: this request, and all that comes behind it, is refused. */
 void exchange_refuse(struct conn *conn, unsigned status, const char *detail);
 /* Only this request is. */

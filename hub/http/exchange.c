@@ -108,7 +108,7 @@ static const struct route *find(struct conn *c, const struct request *request)
 	return NULL;
 }
 
-static bool names_header(const struct route *route, const char *lower)
+bool exchange_names(const struct route *route, const char *lower)
 {
 	for (unsigned i = 0; i < route->headers_count; i++)
 		if (token_is(mf_str_of(route->headers[i], strlen(route->headers[i])), lower))
@@ -130,7 +130,7 @@ bool exchange_admit(struct conn *c, const struct request *request, size_t *most)
 	}
 	/* Nobody here decodes a body; who gets it as it is must be able to see that. */
 	if (request->content_encoding.p && !token_is(request->content_encoding, "identity") &&
-		!names_header(route, "content-encoding"))
+		!exchange_names(route, "content-encoding"))
 		return turn_away(c, 415, "the service takes no Content-Encoding", NULL, "identity");
 	return true;
 }

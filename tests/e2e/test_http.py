@@ -274,6 +274,24 @@ def test_an_idempotency_key(hub):
     hub.until(lambda: len(hub.events("life")) == 4)
 
 
+def test_an_idempotency_key_of_another_client(start, web):
+    """Whoever shows another cookie, or asks another host, gets none of the first one's answer."""
+    hub = start(hub_yaml(service(web, "http: [{host: a.test}, {host: b.test}, {host: c.test}]"),
+                         head=listener()))
+    with Client(hub.http()) as client:
+        def ask(host, cookie):
+            headers = {"Host": host, "Idempotency-Key": "1"}
+            return client.ask("POST", "/pay", b"5", {**headers, **cookie})
+
+        mine = ask("a.test", {"Cookie": "user=1"})
+        for host, cookie in [("a.test", {"Cookie": "user=2"}), ("a.test", {}),
+                             ("b.test", {"Cookie": "user=1"})]:
+            assert "idempotency-replayed" not in ask(host, cookie).headers
+        assert ask("a.test", {"Cookie": "user=1"}).body == mine.body
+        assert "idempotency-replayed" in ask("b.test", {"Cookie": "user=1"}).headers
+    hub.until(lambda: len(hub.events("life")) == 4)
+
+
 def test_an_idempotency_key_at_work_or_failed(start, web):
     hub = start(hub_yaml(service(web, "limits: {cpu: 1s, deadline: 2s, failures: 0}"),
                          head=listener()))

@@ -575,7 +575,7 @@ static void compare(void)
 			const char *target = strchr(we_saw[at].text, ' ');
 
 			/* the target of an absolute form is told without its host */
-			if (target && strncmp(target, " http", 5) == 0 &&
+			if (target && strncasecmp(target, " http", 5) == 0 &&
 				we_saw[at].n == hub_saw[i].n && we_saw[at].sum == hub_saw[i].sum)
 				break;
 			at++;
