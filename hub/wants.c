@@ -137,6 +137,15 @@ static void find_there(struct plan *plan)
 
 /* --------------------------------------------------------------------- open */
 
+/* Those that are kept are as they are wanted, so they are in nobody's way. */
+static bool has_port(const struct input *list, const struct net_address *address, bool kept)
+{
+	for (const struct input *i = list; i; i = i->next)
+		if ((kept || !i->kept) && net_port(&i->address) == net_port(address))
+			return true;
+	return false;
+}
+
 static int cant_listen(
 	const struct plan *plan, const struct want *w, int err, char error[static HUB_ERROR_MAX])
 {
@@ -148,9 +157,11 @@ static int cant_listen(
 		help = ": choose another port, or end the program that has it";
 	if (err == -EACCES)
 		help = ": ports below 1024 need a privilege";
-	for (const struct input *i = plan->hub->inputs; i && err == -EADDRINUSE; i = i->next)
-		if (!i->kept && net_port(&i->address) == net_port(w->address))
-			help = ": this hub has it until it is started again";
+	if (err == -EADDRINUSE && has_port(plan->hub->leaving_inputs, w->address, true))
+		help = ": this hub still answers there what came before the last reload: reload "
+		       "it again in a moment";
+	if (err == -EADDRINUSE && has_port(plan->hub->inputs, w->address, false))
+		help = ": this hub has it until it is started again";
 	return setup_bad(w->place, error, SETUP_FAILED, "%s: can't listen on %s: %s%s",
 		kinds[w->kind].name, text, strerror(-err), help);
 }

@@ -403,6 +403,20 @@ def test_its_client_vanishes_and_its_listener_too(start, build, echo, kind):
     assert udp_ask(hub.port("kept"), b"y") == b"y"
 
 
+def test_a_port_that_was_taken_away_and_has_work(start, echo):
+    port = free_port()
+    kept, at = service(echo, "name: kept", UDP), service(echo, f"udp: [127.0.0.1:{port}]")
+    hub = start(hub_yaml(kept, at))
+    assert udp_ask(port, b"x") == b"x"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s, frozen(hub.workers()[0]):
+        s.sendto(b"y", ("127.0.0.1", port))
+        time.sleep(0.2)  # it is at work
+        assert hub.reload(hub_yaml(kept))["removed"] == 1
+        assert "reload it again in a moment" in hub.reload(hub_yaml(kept, at))["why"]
+    hub.until(lambda: hub.reload(hub_yaml(kept, at))["event"] == "reloaded")
+    assert udp_ask(port, b"z") == b"z"
+
+
 # ----------------------------------------------------------------------- load
 
 
