@@ -62,7 +62,8 @@ enum mfw_fd {
 	MFW_FD_KVM = 8,         /* /dev/kvm; or closed */
 	MFW_FD_SOCKET = 9,      /* the UDP socket of a pure service; or closed */
 	MFW_FD_CPUID = 10,      /* struct kvm_cpuid2, what KVM supports; or closed: ask it */
-	MFW_FD_END = 11
+	MFW_FD_KEPT = 11,       /* memfd: a snapshot, if sealed; else room for one; or closed */
+	MFW_FD_END = 12
 };
 
 enum mfw_backend { MFW_BACKEND_AUTO = 0, MFW_BACKEND_KVM = 1, MFW_BACKEND_PROCESS = 2 };
@@ -203,6 +204,15 @@ struct mfw_socket {
 };
 _Static_assert(sizeof(struct mfw_told) == 512, "mfw_told");
 _Static_assert(offsetof(struct mfw_socket, told) == sizeof(struct mfw_counts), "mfw_socket");
+
+/* At the start of what lies at MFW_FD_KEPT; the pages follow from MF_PAGE on. */
+struct mfw_kept {
+	uint64_t magic;
+	uint32_t version, reserved;
+	uint64_t window_bytes, init_bytes;
+	uint8_t digest[32]; /* as mfw_status.snapshot */
+};
+_Static_assert(sizeof(struct mfw_kept) == 64, "mfw_kept");
 
 #define MFW_ROUND(n)     (((uint64_t)(n) + MF_PAGE - 1) / MF_PAGE * MF_PAGE)
 #define MFW_AT_HEAD      0ull

@@ -76,6 +76,7 @@ struct hub {
 	struct answers answers;         /* to requests with an Idempotency-Key */
 	int kvm_fd, kvm_error, null_fd; /* kvm_fd -1: none, kvm_error says why */
 	int core;                       /* where the hub stays; -1: anywhere */
+	uint64_t kept_bytes;            /* of all services' snapshots (kept.h) */
 	struct machine machine;         /* what workers on it needn't ask */
 	int state_fd;                   /* its directory is locked; -1: it has none */
 	char *state;                    /* as configured; NULL: none */

@@ -109,6 +109,7 @@ static int start(struct link *link, const struct link_options *o, int memory, in
 				[MFW_FD_KVM] = o->kvm_fd,
 				[MFW_FD_SOCKET] = o->socket_fd,
 				[MFW_FD_CPUID] = o->cpuid_fd,
+				[MFW_FD_KEPT] = o->kept_fd,
 			},
 	};
 

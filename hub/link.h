@@ -21,8 +21,9 @@ struct link_options {
 	const char *program;  /* mayfly-worker */
 	const char *name;     /* of the service */
 	struct mfw_head head; /* backend, birth, threads, limits, areas; the rest is filled in */
-	int image_fd, data_fd, kvm_fd, cpuid_fd, null_fd, socket_fd; /* borrowed; -1: none */
-	int cpu;                                                     /* as in struct spawn */
+	int image_fd, data_fd, kvm_fd, cpuid_fd, null_fd, socket_fd,
+		kept_fd; /* borrowed; -1: none */
+	int cpu;         /* as in struct spawn */
 };
 
 /* Makes the memory and starts the process. -errno. */

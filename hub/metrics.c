@@ -505,6 +505,8 @@ static void write_hub(struct page *p)
 		hub->connections_most);
 	plain(p, "mayfly_held_bytes", "gauge",
 		"Half messages and replies not taken, of all connections.", hub->held.held);
+	plain(p, "mayfly_kept_bytes", "gauge",
+		"Snapshots of services that have no worker now, or had none.", hub->kept_bytes);
 	plain(p, "mayfly_held_limit_bytes", "gauge", "How much that may be.", hub->held.most);
 }
 

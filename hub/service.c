@@ -452,6 +452,8 @@ static void tick(struct loop_timer *timer)
 	}
 	if (s->worker != WORKER_NONE)
 		service_wake_by(s, patience(s, &wrong));
+	else
+		kept_tick(s);
 	if (s->queue.first && s->queue.first->deadline_ns > now)
 		service_wake_by(s, s->queue.first->deadline_ns);
 	else if (s->queue.first)
@@ -466,7 +468,7 @@ void service_init(struct service *service, struct hub *hub)
 {
 	memset(service, 0, sizeof(*service));
 	service->hub = hub;
-	service->image_fd = service->data_fd = service->core = -1;
+	service->image_fd = service->data_fd = service->core = service->snap.fd = -1;
 	near_reset(&service->near, true);
 	service->circuit.most = CIRCUIT_FAILURES;
 	service->timer.fire = tick;
@@ -513,6 +515,7 @@ void service_close(struct service *service)
 	manifest_free(&service->manifest);
 	fd_close(&service->image_fd);
 	fd_close(&service->data_fd);
+	kept_drop(service);
 	free(service->times);
 	free(service->lend);
 	free(service->name);

@@ -17,6 +17,7 @@
 #include "abi/worker.h"
 #include "base/histogram.h"
 #include "hub/circuit.h"
+#include "hub/kept.h"
 #include "hub/lend.h"
 #include "hub/link.h"
 #include "hub/near.h"
@@ -80,6 +81,7 @@ struct service {
 	unsigned posted;                 /* slots at the worker */
 	unsigned reruns;                 /* tasks with an attempt behind them */
 	uint64_t life_ns;                /* of the recent ones, about */
+	struct kept snap;                /* its snapshot, between two workers */
 	struct lend *lend;               /* its worker may read its UDP socket; NULL: it may not */
 	struct circuit circuit;          /* closed as long as lives and workers do some good */
 

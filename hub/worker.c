@@ -9,6 +9,7 @@
 
 #include "hub/config.h"
 #include "hub/hub.h"
+#include "hub/kept.h"
 #include "hub/life.h"
 #include "sys/clock.h"
 
@@ -78,6 +79,7 @@ static void forget(struct service *s)
 	link_close(s->link);
 	s->link = NULL;
 	s->worker = WORKER_NONE;
+	kept_after(s);
 }
 
 void worker_retire(struct service *service, const char *why)
@@ -295,6 +297,7 @@ bool worker_start(struct service *service)
 	char why[256];
 	int err;
 
+	options.kept_fd = kept_descriptor(service);
 	options.socket_fd = lend_descriptor(service, &options.head);
 	err = link_open(&service->link, &options);
 

@@ -1,5 +1,6 @@
 #include "monitor/jail.h"
 
+#include <fcntl.h>
 #include <linux/kvm.h>
 #include <sched.h>
 #include <signal.h>
@@ -41,6 +42,11 @@
 		ONLY(prctl, 0, 0xffffffffu, PR_SET_TSC, "no TSC for guests"),                      \
 		ANY(rt_sigreturn, "back from the signal that stops a vCPU"),                       \
 		ANY(restart_syscall, "on with poll or futex after a stop, or the host's sleep"),   \
+		ANY(lseek, "which pages of a memory exist"),                                       \
+		ONLY(pread64, 0, 0xffffffffu, MFW_FD_KEPT, "the snapshot of an earlier worker"),   \
+		ONLY(pwrite64, 0, 0xffffffffu, MFW_FD_KEPT, "one for a later worker"),             \
+		ONLY(fcntl, 1, 0xffffffffu, F_GET_SEALS, "is it whole?"),                          \
+		ONLY(fcntl, 1, 0xffffffffu, F_ADD_SEALS, "it is whole"),                           \
 		ANY(exit_group, "the end")
 
 static const struct sandbox_rule kvm_rules[] = {
@@ -72,7 +78,6 @@ static const struct sandbox_rule process_rules[] = {
 	ANY(sigaltstack, "the same"),
 	ONLY(clone, 0, CLONE_VM | CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS, 0, "a gated process"),
 	ANY(pipe2, "its two pipes"),
-	ANY(lseek, "which pages of a large window exist"),
 	IOCTL(FIONREAD, "did a life begin before it ended?"),
 	ANY(clock_getres, "its CPU clock"),
 	ANY(sched_setaffinity, "it runs where its monitor's thread runs"),

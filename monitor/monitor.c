@@ -13,6 +13,7 @@
 #include "image/fault.h"
 #include "monitor/arch/arch.h"
 #include "monitor/core.h"
+#include "monitor/keep.h"
 #include "monitor/kvm.h"
 #include "wire/effects.h"
 #include "wire/sha256.h"
@@ -197,6 +198,18 @@ static int run_init(struct monitor *m, char error[MONITOR_ERROR_MAX])
 	return rc;
 }
 
+static int start_from_init(struct monitor *m, char error[MONITOR_ERROR_MAX])
+{
+	int rc = 0;
+
+	if (!keep_take(m)) {
+		rc = run_init(m, error);
+		if (rc == 0)
+			keep_put(m);
+	}
+	return rc;
+}
+
 /* ---------------------------------------------------------------- monitor */
 
 static void choose_backend(struct monitor *m)
@@ -239,7 +252,7 @@ int monitor_open(struct monitor **out, const struct image *image, const uint8_t 
 	else if (make_fixed(m, data, data_size) < 0 || make_snapshot(m) < 0)
 		monitor_refuse(error, MFW_ERR_BACKEND, "memory for the image");
 	else
-		rc = image->note.flags & MFI_HAS_INIT ? run_init(m, error) : 0;
+		rc = image->note.flags & MFI_HAS_INIT ? start_from_init(m, error) : 0;
 	if (rc != 0) {
 		monitor_close(m);
 		return rc;

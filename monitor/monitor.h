@@ -35,6 +35,7 @@ struct monitor_options {
 	int kvm_fd;        /* /dev/kvm, borrowed; -1: none */
 	const void *cpuid; /* struct kvm_cpuid2: what KVM supports, if it was asked before */
 	size_t cpuid_bytes;
+	int keep_fd;          /* see keep.h, borrowed; 0: none */
 	uint64_t cpu_ns;      /* 0: what the image says */
 	uint64_t deadline_ns; /* 0: what the image says */
 };

@@ -274,6 +274,7 @@ int main(void)
 	options.backend = choose();
 	if (options.backend == MFW_BACKEND_KVM)
 		take_cpuid(&options);
+	options.keep_fd = fcntl(MFW_FD_KEPT, F_GETFD) >= 0 ? MFW_FD_KEPT : 0;
 	options.birth = worker.ring.head.birth;
 	options.cpu_ns = worker.ring.head.cpu_ns;
 	options.deadline_ns = worker.ring.head.deadline_ns;

@@ -135,6 +135,35 @@ def test_threads(start, echo):
     assert counted(hub, "mayfly_events_replied_total") == sum(c.sent for c in clients)
 
 
+def test_kept(start, dns, backend, tmp_path):
+    """mf_init runs for the first worker; the next one starts from what it left, unless the
+    attached data is another."""
+    def starts():
+        return hub.events("worker_started")
+
+    (tmp_path / "a.zone").write_text((ROOT / "services/dns/example.test.zone").read_text())
+    text = hub_yaml(service(dns, UDP, f"data: {{example.test.zone: {tmp_path}/a.zone}}",
+                            "limits: {idle: 100ms}", f"backend: {backend}"),
+                    head="metrics: 127.0.0.1:0\n")
+    hub = start(service(dns, UDP, f"data: {{example.test.zone: {tmp_path}/a.zone}}",
+                        "limits: {idle: 100ms}", f"backend: {backend}"))
+    dig = ["dig", "+short", "+tries=1", "+time=10", "@127.0.0.1", "-p", str(hub.port("dns")),
+           "host.example.test"]
+    for n in range(1, 4):
+        answer = subprocess.run(dig, capture_output=True, text=True, check=True).stdout
+        assert answer == "192.0.2.80\n"
+        hub.until(lambda n=n: len(hub.events("worker_ended")) == n)
+        hub.until(lambda: not hub.workers())
+    assert [s["init_ms"] > 0 for s in starts()] == [True, False, False]
+    assert 0 < counted(hub, "mayfly_kept_bytes") < 1 << 20
+    zone = (tmp_path / "a.zone").read_text()
+    (tmp_path / "a.zone").write_text(zone.replace("192.0.2.80", "192.0.2.81"))
+    assert hub.reload(text)["event"] == "reloaded"
+    answer = subprocess.run(dig, capture_output=True, text=True, check=True).stdout
+    assert answer == "192.0.2.81\n"
+    assert starts()[3]["init_ms"] > 0
+
+
 def test_idle(start, echo):
     """Nothing idle costs: the worker ends, and the next datagram starts another."""
     hub = start(service(echo, UDP, OWN, "limits: {idle: 200ms}"))

@@ -32,6 +32,7 @@ static struct link *open_link(const char *how)
 		.kvm_fd = -1,
 		.cpuid_fd = -1,
 		.socket_fd = -1,
+		.kept_fd = -1,
 		.null_fd = null_fd,
 		.cpu = -1,
 	};
@@ -127,6 +128,7 @@ static void test_big_areas(void **state)
 		.kvm_fd = -1,
 		.cpuid_fd = -1,
 		.socket_fd = -1,
+		.kept_fd = -1,
 		.null_fd = null_fd,
 		.cpu = 0,
 	};
@@ -211,6 +213,7 @@ static void test_no_program(void **state)
 		.kvm_fd = -1,
 		.cpuid_fd = -1,
 		.socket_fd = -1,
+		.kept_fd = -1,
 		.null_fd = null_fd,
 		.cpu = -1,
 	};

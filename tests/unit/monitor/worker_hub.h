@@ -13,7 +13,7 @@
 #define SECONDS 20 /* that anything may take here */
 
 struct hub {
-	int shared, wake_worker, wake_hub, data, cpuid, socket; /* -1: it gets none */
+	int shared, wake_worker, wake_hub, data, cpuid, socket, kept; /* -1: it gets none */
 	pid_t worker;
 	uint8_t *at;
 	struct mfw_head *head;

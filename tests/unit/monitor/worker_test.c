@@ -3,6 +3,7 @@
  * but the hub ends it. Worth a program of its own because what the jail leaves out shows
  * only when a system call is made.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -134,6 +135,104 @@ static void told_of_cpuid(void **state)
 	}
 }
 
+/* What a life left, of which its caller knows the size. */
+static struct mfw_message live_and_see(struct hub *h, uint8_t *effects, size_t most)
+{
+	const struct mf_event event = {
+		.abi = MF_ABI_VERSION, .bytes = sizeof(event), .source = MF_SOURCE_RUN};
+	struct mfw_message death;
+
+	memcpy(h->at + MFW_AT_SLOTS, &event, sizeof(event));
+	hub_send(h, (struct mfw_message){.kind = MFW_BIRTH, .bytes = sizeof(event)});
+	death = hub_hear(h);
+	assert_true(death.bytes > 0 && death.bytes <= most);
+	memcpy(effects, h->at + MFW_AT_SLOTS + MF_EVENT_DEFAULT, death.bytes);
+	return death;
+}
+
+static int room_to_keep(void)
+{
+	int fd = memfd_create("worker-test-kept", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert_int_equal(ftruncate(fd, 4 << 20), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK), 0);
+	return fd;
+}
+
+/* One worker; was mf_init run? `kept` stays the caller's. */
+static bool start_with(const char *guest, enum mfw_backend backend, int kept, uint8_t *effects,
+	struct mfw_message *death)
+{
+	struct hub h;
+	bool ran;
+
+	hub_open(&h, backend, 1);
+	h.kept = kept;
+	hub_start(&h, guest, 0);
+	if (h.status->state != MFW_READY)
+		fail_msg("%s: %s", guest, h.status->message);
+	ran = h.status->init_ns > 0;
+	*death = live_and_see(&h, effects, MF_EFFECTS_DEFAULT);
+	hub_close(&h);
+	return ran;
+}
+
+/* The second worker starts from what the first one left, and comes to the same. */
+static void keeps(enum mfw_backend backend)
+{
+	static const char *const guests[] = {"counter", "init-clear"};
+	static uint8_t effects[2][MF_EFFECTS_DEFAULT];
+	struct mfw_message death[2];
+
+	need_backend(backend);
+	for (size_t i = 0; i < sizeof(guests) / sizeof(guests[0]); i++) {
+		int kept = room_to_keep();
+
+		assert_true(start_with(guests[i], backend, kept, effects[0], &death[0]));
+		assert_true(fcntl(kept, F_GET_SEALS) & F_SEAL_WRITE);
+		assert_false(start_with(guests[i], backend, kept, effects[1], &death[1]));
+		assert_int_equal(death[0].bytes, death[1].bytes);
+		assert_int_equal(death[0].result, death[1].result);
+		assert_memory_equal(effects[0], effects[1], death[0].bytes);
+		close(kept);
+	}
+}
+
+static void keeps_kvm(void **state)
+{
+	(void)state;
+	keeps(MFW_BACKEND_KVM);
+}
+
+static void keeps_process(void **state)
+{
+	(void)state;
+	keeps(MFW_BACKEND_PROCESS);
+}
+
+/* What was kept of another service, or isn't whole, is no snapshot. */
+static void keeps_its_own(void **state)
+{
+	static uint8_t effects[MF_EFFECTS_DEFAULT];
+	struct mfw_message death;
+	struct mfw_kept head;
+	int kept = room_to_keep(), copy = room_to_keep();
+	static uint8_t all[4 << 20];
+
+	(void)state;
+	assert_true(start_with("counter", MFW_BACKEND_PROCESS, kept, effects, &death));
+	assert_true(start_with("init-clear", MFW_BACKEND_PROCESS, kept, effects, &death));
+	/* the same bytes, not sealed: somebody may still write them */
+	assert_int_equal(pread(kept, all, sizeof(all), 0), sizeof(all));
+	memcpy(&head, all, sizeof(head));
+	assert_int_equal(head.magic, MFW_MAGIC);
+	assert_int_equal(pwrite(copy, all, sizeof(all), 0), sizeof(all));
+	assert_true(start_with("counter", MFW_BACKEND_PROCESS, copy, effects, &death));
+	assert_int_equal(pwrite(kept, "x", 1, MF_PAGE), -1);
+	close(kept);
+	close(copy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +242,9 @@ int main(void)
 		cmocka_unit_test(threads_without_a_shell_process),
 		cmocka_unit_test(too_much_data),
 		cmocka_unit_test(told_of_cpuid),
+		cmocka_unit_test(keeps_kvm),
+		cmocka_unit_test(keeps_process),
+		cmocka_unit_test(keeps_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
