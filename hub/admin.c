@@ -21,6 +21,7 @@
 #include "sys/clock.h"
 #include "sys/fd.h"
 #include "sys/rundir.h"
+#include "sys/systemd.h"
 
 #define BACKLOG 64
 
@@ -31,6 +32,7 @@
 struct admin {
 	struct input *socket; /* NULL: none */
 	bool usual;           /* its path wasn't configured */
+	bool given;           /* the service manager made it, and removes it */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	dev_t device; /* of its file, so that nobody else's is removed at the end */
 	ino_t inode;
@@ -93,6 +95,8 @@ static void remove_file(const struct admin *admin)
 {
 	struct stat st;
 
+	if (admin->given)
+		return;
 	if (lstat(admin->path, &st) == 0 && st.st_dev == admin->device && st.st_ino == admin->inode)
 		unlink(admin->path);
 }
@@ -196,8 +200,11 @@ static int adopt(struct hub *hub, int fd, struct input **input)
 
 static int open_at(struct hub *hub, const char *path, struct admin *admin)
 {
-	int fd = listen_at(path), err;
+	int fd = systemd_unix_socket(path), err;
 
+	admin->given = fd >= 0;
+	if (fd == -ENOENT)
+		fd = listen_at(path);
 	if (fd < 0)
 		return fd;
 	err = remember(admin, path);

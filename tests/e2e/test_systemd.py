@@ -177,6 +177,35 @@ def test_sockets_handed_over(tmp_path):
         assert tcp_ask(own[0], b"own") == b"own"
 
 
+def test_the_admin_socket_handed_over(tmp_path):
+    """It stays where the manager made it; a file that the hub made goes with the hub."""
+    path = tmp_path / "admin.sock"
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(str(path))
+    s.listen()
+    text = hub_yaml(service(ECHO, "backend: process", "udp: [127.0.0.1:0]"), head=f"admin: {path}\n")
+    with Managed(tmp_path, text, sockets=[s]).stopping():
+        done = run(BUILD / "mayfly", "ps", "--hub", path)
+        assert done.returncode == 0 and "echo" in done.stdout, done.stderr
+    assert path.exists()
+    s.close()
+    path.unlink()
+    with Managed(tmp_path, text).stopping():
+        assert path.exists()
+    assert not path.exists()
+
+
+def test_http_and_metrics_handed_over(tmp_path):
+    web, metrics = bound(socket.SOCK_STREAM), bound(socket.SOCK_STREAM)
+    text = hub_yaml(service(BUILD / "services/button.mfy", "backend: process"),
+                    head=f"metrics: 127.0.0.1:{port_of(metrics)}\nhttp: [{{listen: '127.0.0.1:{port_of(web)}'}}]\n")
+    with Managed(tmp_path, text, sockets=[metrics, web]).stopping():
+        done = run("curl", "-sS", "-X", "POST", f"http://127.0.0.1:{port_of(web)}/button/hall")
+        assert done.stdout == "hall: short\n", done.stderr
+        done = run("curl", "-sS", f"http://127.0.0.1:{port_of(metrics)}/metrics")
+        assert 'mayfly_lives_total{service="button"' in done.stdout, done.stderr
+
+
 def test_a_socket_outlives_the_hub(tmp_path):
     """What comes between two hubs waits in the socket, which the manager keeps."""
     udp = bound(socket.SOCK_DGRAM)
@@ -290,10 +319,12 @@ systemctl reload mayflyd; echo "reload=$?"
 echo "moved=$(ask -p 5356)"
 cp /etc/mayfly/hub.yaml /etc/mayfly/good.yaml
 echo nonsense >/etc/mayfly/hub.yaml
-systemctl reload mayflyd
+systemctl reload mayflyd; echo "broken=$?"
+show broken_state ActiveState
 echo "kept=$(ask -p 5356)"
 cp /etc/mayfly/good.yaml /etc/mayfly/hub.yaml
 show reloaded ActiveState
+echo "ps=$(/host/bin/mayfly ps | grep -c dns)"
 first=$(pid)
 [ $first -gt 1 ] || { journalctl; exit 1; }
 kill -STOP $first; until_not $first
@@ -335,13 +366,14 @@ def test_under_systemd_itself(installed, tmp_path, backend):
     if done.returncode == 77:
         pytest.skip(done.stdout.strip())
     log = (tmp_path / "log").read_text()
-    got = dict(re.findall(r"^([a-z]+)=(.*)$", log, re.M))
+    got = dict(re.findall(r"^([a-z_]+)=(.*)$", log, re.M))
     for name in ("early", "tcp", "unprivileged", "moved", "kept", "after", "killed", "again"):
         assert got[name] == "web.example.test.", (name, log)
     assert got["state"] == "active" and got["status"] == "1 service", log
     assert got["uid"] != "0" and int(got["capabilities"], 16) == 0, log
     kind = "kvm" if backend == "auto" and os.path.exists("/dev/kvm") else "process"
     assert got["worker"].endswith(f"backend {kind}"), log
-    assert (got["reload"], got["reloaded"]) == ("0", "active"), log
+    assert (got["reload"], got["broken"], got["broken_state"], got["reloaded"]) == ("0", "1", "active", "active"), log
+    assert got["ps"] == "1", log  # root finds it in /run/mayfly
     assert int(got["watchdog"]) == 1, log
     assert (got["restart"], got["stop"], got["result"]) == ("0", "0", "success"), log
