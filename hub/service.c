@@ -405,10 +405,18 @@ void service_wake_by(struct service *service, uint64_t at)
 		(void)loop_timer_set(service->hub->loop, timer, at);
 }
 
-static void expire(struct service *s, uint64_t now)
+static void expire_queue(struct service *s, uint64_t now)
 {
+	if (!turn_begin(&s->turn, s->hub->loop))
+		return;
 	while (s->queue.first && s->queue.first->deadline_ns <= now && turn_goes_on(&s->turn))
 		service_refuse(s->queue.first, REFUSED_LATE);
+	turn_end(&s->turn);
+}
+
+/* They are few, and don't wait for a turn: the worker's messages may take each. */
+static void expire_running(struct service *s, uint64_t now)
+{
 	while (s->running.first && s->running.first->deadline_ns + GRACE_NS <= now)
 		service_refuse(s->running.first, REFUSED_LATE);
 }
@@ -429,16 +437,16 @@ static uint64_t patience(const struct service *s, const char **wrong)
 	return s->active_ns + s->idle_ns;
 }
 
+/* What is still to be done at `now` is done in the next round: a timer that is set to the past goes off
+ * in this one, again and again. */
 static void tick(struct loop_timer *timer)
 {
 	struct service *s = LOOP_OWNER(timer, struct service, timer);
 	uint64_t now = loop_now(s->hub->loop);
 	const char *wrong;
 
-	if (turn_begin(&s->turn, s->hub->loop)) {
-		expire(s, now);
-		turn_end(&s->turn);
-	}
+	expire_queue(s, now);
+	expire_running(s, now);
 	service_pump(s); /* an event that is gone may have held up others of its key */
 	if (s->worker != WORKER_NONE && patience(s, &wrong) <= now) {
 		if (wrong)

@@ -403,6 +403,38 @@ static void test_hangs(void **state)
 	close_hub();
 }
 
+static void take_turn(struct loop_source *source, uint32_t events)
+{
+	(void)source, (void)events;
+	service->turn.round = loop_round(hub.loop);
+	service->turn.spent_ns = TURN_NS;
+}
+
+/* Lives are late, and whatever else the service has to do takes all of each round. */
+static void test_late_without_a_turn(void **state)
+{
+	struct loop_source busy = {.ready = take_turn};
+	int always[2];
+
+	(void)state;
+	open_hub("echo");
+	service->deadline_ns = 300 * CLOCK_MS;
+	ask_all(1);
+	run(1, 5000);
+	assert_int_equal(pipe2(always, O_CLOEXEC), 0);
+	close(always[1]);
+	assert_int_equal(loop_add(hub.loop, always[0], EPOLLIN, &busy), 0);
+	kill(link_pid(service->link), SIGSTOP);
+	ask_all(2);
+	alarm(30); /* the loop must not be stuck in a round */
+	run(3, 5000);
+	alarm(0);
+	assert_int_equal(seen.refused[REFUSED_LATE], 2);
+	loop_remove(hub.loop, always[0], &busy);
+	close(always[0]);
+	close_hub();
+}
+
 static void test_failures(void **state)
 {
 	static const struct {
@@ -525,6 +557,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_killer),
 		cmocka_unit_test(test_sigkill),
 		cmocka_unit_test(test_hangs),
+		cmocka_unit_test(test_late_without_a_turn),
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_circuit),
 		cmocka_unit_test(test_trial_taken_back),
