@@ -268,6 +268,8 @@ static json_t *full_object(const struct hub *hub, const struct service *s)
 {
 	json_t *o = service_object(hub, s), *workers = json_object();
 
+	set(o, "silent", count(s->counts.silent));
+	set(o, "turned_away", count(s->counts.turned_away));
 	set(o, "reruns", count(s->counts.reruns));
 	set(o, "results", results_object(s));
 	set(o, "refusals", refusals_object(s));

@@ -128,9 +128,12 @@ static void show_service(const json_t *s)
 
 	printf("\nservice %s, %s, circuit %s, backend %s\n", client_text(s, "name"),
 		client_text(s, "state"), client_text(circuit, "state"), client_text(s, "backend"));
-	printf("  events      accepted %lld, replied %lld, refused %lld, cold %lld, rerun %lld\n",
+	printf("  events      accepted %lld, replied %lld, silent %lld, refused %lld (%lld of them "
+	       "not "
+	       "accepted), cold %lld, rerun %lld\n",
 		(long long)client_integer(s, "accepted"), (long long)client_integer(s, "replied"),
-		(long long)client_integer(s, "refused"), (long long)client_integer(s, "cold"),
+		(long long)client_integer(s, "silent"), (long long)client_integer(s, "refused"),
+		(long long)client_integer(s, "turned_away"), (long long)client_integer(s, "cold"),
 		(long long)client_integer(s, "reruns"));
 	printf("  now         %lld of at most %lld wait, %lld run\n",
 		(long long)client_integer(s, "queued"),

@@ -151,6 +151,14 @@ def test_http_listeners(start, build, promtool):
     check(promtool, text)
 
 
+def test_the_manual_names_all(start, build, root):
+    hub = start(service(build / "services/echo.mfy", UDP))
+    udp_ask(hub.port("echo"), b"x")
+    manual = set(re.findall(r"[a-z_]{4,}", (root / "man/mayflyd.8").read_text()))
+    for name in re.findall(r"# TYPE (\S+)", fetch(hub)):
+        assert name in manual or name.removeprefix("mayfly_listener_") in manual, name
+
+
 def test_the_hub_and_its_process(start, build):
     hub = start(service(build / "services/echo.mfy", UDP))
     text = fetch(hub)

@@ -61,6 +61,14 @@ static void counts_of_a_service(void **state)
 	assert_true(has(text, "mayfly_circuit_open{service=\"first\"} 1"));
 }
 
+static void a_worker_that_counts_nonsense(void **state)
+{
+	(void)state;
+	hub.services->counts.lives = 1;
+	hub.services->counts.results[MFW_OK] = 5;
+	assert_true(has(page(), "mayfly_lives_total{service=\"first\",result=\"late\"} 0"));
+}
+
 static void times_are_cumulative(void **state)
 {
 	const char *text;
@@ -173,6 +181,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(counts_of_a_service),
+		TEST(a_worker_that_counts_nonsense),
 		TEST(times_are_cumulative),
 		TEST(listeners),
 		TEST(labels_are_escaped),
