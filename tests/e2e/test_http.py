@@ -293,7 +293,7 @@ def test_an_idempotency_key_of_another_client(start, web):
 
 
 def test_an_idempotency_key_at_work_or_failed(start, web):
-    hub = start(hub_yaml(service(web, "limits: {cpu: 1s, deadline: 2s, failures: 0}"),
+    hub = start(hub_yaml(service(web, "limits: {cpu: 1s, deadline: 20s, failures: 0}"),
                          head=listener()))
     key = {"Idempotency-Key": "a"}
     with Client(hub.http()) as client, Client(hub.http()) as again:
@@ -442,7 +442,7 @@ def cpu_ticks(pid):
 
 def test_a_graceful_stop_answers_what_was_accepted(start, web):
     """A life is under way, another connection is idle, a third sent half a request."""
-    hub = start(hub_yaml(service(web, "limits: {cpu: 2s, deadline: 3s}"), head=listener()))
+    hub = start(hub_yaml(service(web, "limits: {cpu: 1s, deadline: 20s}"), head=listener()))
     port = hub.http()
     with Client(port) as busy, Client(port) as idle, Client(port) as half:
         assert idle.ask("GET", "/").status == 200
