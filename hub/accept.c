@@ -15,6 +15,9 @@
 
 #define ACCEPT_MOST 16u /* connections a round */
 
+/* Connections to each of the hub's own listeners, which limits.connections doesn't keep out. */
+#define OWN_MOST 64u
+
 /* Closes the connection that has been idle for longest. False: none is. */
 static bool make_room(struct hub *hub)
 {
@@ -32,6 +35,15 @@ static bool make_room(struct hub *hub)
 	if (idlest)
 		idlest->ops->make_room(idlest);
 	return idlest != NULL;
+}
+
+/* The same among its own. */
+static bool make_room_in(struct input *input)
+{
+	if (input->ops->idle_since(input) == UINT64_MAX)
+		return false;
+	input->ops->make_room(input);
+	return true;
 }
 
 static rlim_t descriptors_most(void)
@@ -88,7 +100,7 @@ static bool find_room(struct acceptor *a, int *fd)
 	int lower;
 
 	if (a->input->own) /* whoever looks after the hub gets in when it is full */
-		return true;
+		return a->input->counts.open < OWN_MOST || make_room_in(a->input);
 	if (hub->connections >= hub->connections_most)
 		return make_room(hub);
 	if (!is_short(hub, *fd))

@@ -1,12 +1,14 @@
 """/metrics as Prometheus reads it: its own checker, and numbers that follow what happened."""
 
+import contextlib
 import re
 import shutil
+import socket
 import subprocess
 import urllib.request
 
 import pytest
-from conftest import tcp_ask, udp_ask
+from conftest import read_message, tcp_ask, udp_ask
 from hubs import Hub, hub_yaml, service
 
 UDP, TCP = "udp: [127.0.0.1:0]", "tcp: [127.0.0.1:0]"
@@ -180,6 +182,24 @@ def test_nothing_else_is_there(start, build):
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", data=b"x", timeout=10)
     assert refused.value.code == 405
+
+
+def test_a_crowd(start, build):
+    """Whoever only comes to look takes no client's connection: idle ones make room for each other."""
+    hub = start(service(build / "services/echo.mfy", TCP),
+                head="metrics: 127.0.0.1:0\nlimits: {connections: 100}\n")
+    where = ("127.0.0.1", hub.events("ready")[0]["metrics"]["port"])
+    with contextlib.ExitStack() as stack:
+        client = stack.enter_context(socket.create_connection(
+            ("127.0.0.1", hub.port("echo", "tcp")), 5))
+        for _ in range(200):
+            stack.enter_context(socket.create_connection(where, 5)).sendall(b"GET")
+        text = fetch(hub)
+        port = where[1]
+        assert value(text, "mayfly_listener_connections", address=f"127.0.0.1:{port}") <= 64
+        assert tcp_ask(hub.port("echo", "tcp"), b"x") == b"x"
+        client.sendall(b"\0\1x")
+        assert read_message(client) == b"x"
 
 
 def test_the_address_is_taken(start, build):
