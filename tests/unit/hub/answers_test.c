@@ -155,23 +155,37 @@ static void test_the_whole_request(void **state)
 	static const char *const whats[][4] = {{"PUT", "/a", "q", "b"}, {"POST", "/b", "q", "b"},
 		{"POST", "/a", "p", "b"}, {"POST", "/aq", "", "b"}, {"POST", "/a", "", "qb"},
 		{"POST", "/a", "q", ""}};
-	struct answers_request request = {
-		MF_STR("r"), MF_STR("POST"), MF_STR("/a"), MF_STR("q"), MF_STR("b")};
+	struct answers_request request = {.scope = MF_STR("r"),
+		.method = MF_STR("POST"),
+		.path = MF_STR("/a"),
+		.query = MF_STR("q"),
+		.body = MF_STR("b")};
 
 	(void)state;
 	assert_int_equal(
 		answers_find(&answers, MF_STR("k"), &request, now, &entry, &answer), ANSWERS_NEW);
 	keep(200, "");
 	for (size_t i = 0; i < sizeof(whats) / sizeof(whats[0]); i++) {
-		const struct answers_request other = {MF_STR("r"), str(whats[i][0]),
-			str(whats[i][1]), str(whats[i][2]), str(whats[i][3])};
+		const struct answers_request other = {.scope = MF_STR("r"),
+			.method = str(whats[i][0]),
+			.path = str(whats[i][1]),
+			.query = str(whats[i][2]),
+			.body = str(whats[i][3])};
 
 		assert_int_equal(answers_find(&answers, MF_STR("k"), &other, now, &entry, &answer),
 			ANSWERS_OTHER);
 	}
 	assert_int_equal(
 		answers_find(&answers, MF_STR("k"), &request, now, &entry, &answer), ANSWERS_KEPT);
-	/* nor do scope and key */
+	/* nor do scope, who asks, and key */
+	for (unsigned i = 0; i < 2; i++) {
+		struct answers_request other = request;
+
+		other.who[i] = MF_STR("somebody");
+		assert_int_equal(answers_find(&answers, MF_STR("k"), &other, now, &entry, &answer),
+			ANSWERS_NEW);
+		answers_drop(&answers, entry);
+	}
 	request.scope = MF_STR("rk");
 	assert_int_equal(
 		answers_find(&answers, MF_STR(""), &request, now, &entry, &answer), ANSWERS_NEW);
