@@ -298,7 +298,7 @@ def test_no_process_for_a_worker(build, root):
 
 def counters(hub, name_of_service=""):
     """name -> value, of one service; the name is enough where there is one."""
-    port = hub.events("metrics")[0]["port"]
+    port = hub.events("ready")[0]["metrics"]["port"]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
         lines = page.read().decode().splitlines()
     found = {}
