@@ -493,6 +493,21 @@ static void write_lines(struct page *p)
 		by(p, name, "level", log_level_names[i], j->lines[i]);
 }
 
+static void write_answers(struct page *p)
+{
+	const struct answers *a = &p->hub->answers;
+
+	plain(p, "mayfly_kept_answers", "gauge", "Answers kept for their Idempotency-Keys.",
+		a->count);
+	plain(p, "mayfly_kept_answers_bytes", "gauge", "What they take.", a->bytes);
+	plain(p, "mayfly_kept_answers_limit_bytes", "gauge", "How much that may be.",
+		ANSWERS_BYTES);
+	plain(p, "mayfly_kept_answers_replayed_total", "counter",
+		"Requests that got such an answer, and no life.", a->replayed);
+	plain(p, "mayfly_kept_answers_conflicts_total", "counter",
+		"Requests with the key of another one.", a->conflicts);
+}
+
 static void write_hub(struct page *p)
 {
 	const struct hub *hub = p->hub;
@@ -509,6 +524,7 @@ static void write_hub(struct page *p)
 	plain(p, "mayfly_kept_bytes", "gauge",
 		"Snapshots of services that have no worker now, or had none.", hub->kept_bytes);
 	plain(p, "mayfly_held_limit_bytes", "gauge", "How much that may be.", hub->held.most);
+	write_answers(p);
 }
 
 /* The names that all programs give these. */

@@ -318,6 +318,10 @@ static json_t *hub_figures(const struct hub *hub)
 	set(o, "connections_limit", count(hub->connections_most));
 	set(o, "held_bytes", count(hub->held.held));
 	set(o, "held_limit_bytes", count(hub->held.most));
+	set(o, "kept_answers", count(hub->answers.count));
+	set(o, "kept_answers_bytes", count(hub->answers.bytes));
+	set(o, "kept_answers_replayed", count(hub->answers.replayed));
+	set(o, "kept_answers_conflicts", count(hub->answers.conflicts));
 	set(o, "reloads", count(hub->reloads.done));
 	set(o, "reloads_failed", count(hub->reloads.failed));
 	return o;

@@ -181,7 +181,10 @@ static int unreachable(struct client *c, CURLcode rc, bool *gone)
 		*gone = true;
 		return STATUS_UNREACHABLE;
 	}
-	if (is_others(c->path) && (rc == CURLE_GOT_NOTHING || rc == CURLE_RECV_ERROR))
+	/* it may have been turned away before libcurl looked whether it was let in */
+	if (is_others(c->path) &&
+		(rc == CURLE_COULDNT_CONNECT || rc == CURLE_SEND_ERROR || rc == CURLE_RECV_ERROR ||
+			rc == CURLE_GOT_NOTHING))
 		return client_denied(c, c->path);
 	return out_say(c->command, STATUS_UNREACHABLE, "the hub at \"%s\" does not answer: %s",
 		c->path, curl_load(&why)->strerror(rc));

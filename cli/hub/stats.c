@@ -42,6 +42,11 @@ static void show_hub(const json_t *hub)
 		(long long)client_integer(hub, "connections_limit"),
 		(long long)client_integer(hub, "descriptors"),
 		(long long)client_integer(hub, "descriptors_limit"));
+	printf("  kept answers %lld, %s; replayed %lld, conflicts %lld\n",
+		(long long)client_integer(hub, "kept_answers"),
+		table_bytes(a, client_integer(hub, "kept_answers_bytes")),
+		(long long)client_integer(hub, "kept_answers_replayed"),
+		(long long)client_integer(hub, "kept_answers_conflicts"));
 	printf("  reloads      %lld, failed %lld\n", (long long)client_integer(hub, "reloads"),
 		(long long)client_integer(hub, "reloads_failed"));
 }
