@@ -18,6 +18,7 @@ struct loop {
 	int batch_at, batch_count; /* what is still to be dealt with in this round */
 	struct loop_timer **heap;  /* heap[1] is the earliest */
 	size_t timers, room;
+	bool firing; /* timers go off */
 	uint64_t round;
 	struct loop_later *later, **later_end; /* in this round */
 	struct loop_later *next, **next_end;   /* in the next */
@@ -133,6 +134,8 @@ int loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t at)
 {
 	uint64_t before = timer->at;
 
+	if (loop->firing && at <= loop->now)
+		at = loop->now + 1;
 	if (timer->place == 0) {
 		int err = make_room(loop);
 
@@ -169,12 +172,14 @@ void loop_timer_clear(struct loop *loop, struct loop_timer *timer)
 
 static void run_timers(struct loop *loop)
 {
+	loop->firing = true;
 	while (loop->timers > 0 && loop->heap[1]->at <= loop->now) {
 		struct loop_timer *timer = loop->heap[1];
 
 		loop_timer_clear(loop, timer);
 		timer->fire(timer);
 	}
+	loop->firing = false;
 }
 
 /* ---------------------------------------------------------------- put off */

@@ -41,7 +41,7 @@ int loop_change(struct loop *loop, int fd, uint32_t events, struct loop_source *
 /* Before fd is closed. No event of this round reaches the source any more. */
 void loop_remove(struct loop *loop, int fd, struct loop_source *source);
 
-/* Sets or moves. -ENOMEM. */
+/* Sets or moves. To the past while timers go off: in the next round, so that this one ends. -ENOMEM. */
 int loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t at);
 void loop_timer_clear(struct loop *loop, struct loop_timer *timer);
 

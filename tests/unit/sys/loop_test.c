@@ -48,6 +48,30 @@ static uint64_t some_ms(void)
 	return (unsigned)rand() % 50u * CLOCK_MS;
 }
 
+static unsigned early;
+static void set_to_the_past(struct loop_timer *timer)
+{
+	early++;
+	assert_int_equal(loop_timer_set(loop, timer, loop_now(loop) - CLOCK_S), 0);
+}
+
+/* A timer that is set again to what was already is no end of all others. */
+static void test_timers_of_the_past(void **state)
+{
+	struct loop_timer timer = {.fire = set_to_the_past};
+
+	(void)state;
+	early = 0;
+	assert_int_equal(loop_timer_set(loop, &timer, loop_now(loop) - 1), 0);
+	alarm(30);
+	for (unsigned i = 1; i < 4; i++) {
+		assert_int_equal(loop_once(loop, -1), 0);
+		assert_int_equal(early, i);
+	}
+	alarm(0);
+	loop_timer_clear(loop, &timer);
+}
+
 static void test_timers(void **state)
 {
 	uint64_t start = clock_mono_ns();
@@ -173,6 +197,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_timers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_timers_of_the_past, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_removed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_later_again, setup, teardown),
