@@ -82,7 +82,7 @@ static void start_phase(struct conn *c, enum conn_phase phase)
 
 void conn_enter(struct conn *c, enum conn_phase phase)
 {
-	if (c->fd < 0 || c->phase == phase)
+	if (c->fd < 0 || (c->phase == phase && phase != CONN_IDLE)) /* idle anew, from now on */
 		return;
 	if (c->phase == CONN_HEAD && phase == CONN_BODY) {
 		c->phase = CONN_BODY;
@@ -163,7 +163,6 @@ static ssize_t read_some(struct conn *c)
 static void take(struct conn *c, size_t n)
 {
 	c->http->input.counts.bytes_in += n;
-	c->moved += n;
 	if (c->phase == CONN_LINGER)
 		return;
 	intake_bytes(c, read_buffer, n);

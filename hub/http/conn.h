@@ -54,7 +54,7 @@ struct conn {
 	bool bodiless;     /* it is HEAD */
 	bool expects;      /* the client waits for 100 Continue */
 	uint64_t since_ns; /* in this phase */
-	size_t moved;      /* bytes, since then */
+	size_t moved;      /* bytes of an answer, since then */
 	struct bytes in, out;
 	size_t seen;                 /* request_head: bytes of `in` that were looked at */
 	size_t taken;                /* CONN_WORK: bytes of `in` that are the request at work */

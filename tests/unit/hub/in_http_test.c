@@ -447,6 +447,19 @@ static void waits_so_long_between_requests(void **state)
 	assert_int_equal(hub.connections, 0);
 }
 
+/* A request for nobody is a request too. */
+static void is_idle_since_the_last_answer(void **state)
+{
+	uint64_t before;
+
+	(void)state;
+	expect("GET /get HTTP/1.1\r\n" HOST "\r\n", "HTTP/1.1 200", NULL);
+	before = input->ops->idle_since(input);
+	pass(2 * CLOCK_MS);
+	expect("GET /nowhere HTTP/1.1\r\n" HOST "\r\n", "HTTP/1.1 404", NULL);
+	assert_true(input->ops->idle_since(input) > before);
+}
+
 static void the_idlest_makes_room(void **state)
 {
 	int others[8];
@@ -524,6 +537,7 @@ int main(void)
 		TEST(reads_no_more_than_may_wait),
 		TEST(waits_so_long_for_requests),
 		TEST(waits_so_long_between_requests),
+		TEST(is_idle_since_the_last_answer),
 		TEST(the_idlest_makes_room),
 		TEST(stops),
 		TEST(changes_routes),
