@@ -445,7 +445,7 @@ def test_an_open_circuit_over_http(start, web):
         time.sleep(1)
         assert problem(c.ask("POST", "/fail"), 502)  # the trial
         refused = c.ask("GET", "/echo")
-        assert problem(refused, 503) and refused.headers["retry-after"] == "2"
+        assert problem(refused, 503) and int(refused.headers["retry-after"]) in (1, 2)
         time.sleep(2)
         assert c.ask("GET", "/echo").status == 200
         assert c.ask("GET", "/echo").status == 200
