@@ -156,21 +156,23 @@ static void take_input(
 	to->dropped += more(is->dropped, &seen->dropped);
 }
 
+static void tell_life(struct service *s, bool well)
+{
+	enum circuit_news news = circuit_life(&s->circuit, well, false, loop_now(s->hub->loop));
+
+	report_circuit(&s->hub->report, s, news, "on its own socket");
+}
+
 /* Lives that failed in a row open the circuit; of the order in which these ended nothing is
  * known but how many there were of each kind. */
 static void tell_circuit(struct service *s, uint64_t well, uint64_t badly)
 {
-	uint64_t now = loop_now(s->hub->loop);
-	enum circuit_news news;
-
-	if (well > 0)
-		circuit_life(&s->circuit, true, false, now);
-	for (; well == 0 && badly > 0 && s->circuit.state == CIRCUIT_CLOSED; badly--) {
-		news = circuit_life(&s->circuit, false, false, now);
-		report_circuit(&s->hub->report, s, news, "on its own socket");
-		if (s->circuit.most == 0)
-			return;
+	if (well > 0) {
+		tell_life(s, true);
+		return;
 	}
+	for (; badly > 0 && s->circuit.most > 0 && s->circuit.state == CIRCUIT_CLOSED; badly--)
+		tell_life(s, false);
 }
 
 static void take_lives(struct service *s, const struct mfw_counts *is, struct mfw_counts *seen)

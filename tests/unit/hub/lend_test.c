@@ -2,6 +2,7 @@
  * hub/lend: a UDP socket that is the worker's. Honest workers and others, with a client on
  * loopback; the hub reads whenever the worker doesn't.
  */
+#include "hub/journal.h"
 #include "hub/lend.h"
 
 #include <errno.h>
@@ -209,6 +210,38 @@ static void test_fails(void **state)
 	close_hub();
 }
 
+static bool was_said(const struct journal *journal, const char *text)
+{
+	const struct journal_filter all = {.after = 0};
+	const struct journal_line *line = NULL;
+
+	while ((line = journal_next(journal, line, &all)))
+		if (strstr(line->text, text))
+			return true;
+	return false;
+}
+
+/* A life that goes well on its own socket closes a circuit that opened meanwhile, aloud. */
+static void test_recovers(void **state)
+{
+	struct journal journal;
+
+	(void)state;
+	journal_open(&journal, false);
+	open_hub("own-echo");
+	send_all(1);
+	assert_int_equal(answers(1, 5000), 1);
+	lend_look(service);
+	service->circuit.state = CIRCUIT_OPEN;
+	send_all(1);
+	assert_int_equal(answers(1, 5000), 1);
+	lend_look(service);
+	assert_false(is_open());
+	assert_true(was_said(&journal, "circuit closed"));
+	close_hub();
+	journal_close(&journal);
+}
+
 static void test_stays(void **state)
 {
 	(void)state;
@@ -269,6 +302,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_dies),
 		cmocka_unit_test(test_fails),
+		cmocka_unit_test(test_recovers),
 		cmocka_unit_test(test_stays),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_lies),
