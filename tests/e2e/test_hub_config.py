@@ -267,7 +267,7 @@ def test_http_ports_in_use(refused, greeter):
 
 def test_metrics_have_an_address_of_their_own(start, greeter):
     hub = start(greeter("one"), head=HTTP + "metrics: 127.0.0.1:0\n")
-    shared, own = hub.port(None, "http"), hub.events("metrics")[0]["port"]
+    shared, own = hub.port(None, "http"), hub.events("ready")[0]["metrics"]["port"]
     assert curl(shared, "/greeting") == (200, "one")
     assert curl(shared, "/metrics")[0] == 404
     assert curl(own, "/greeting")[0] == 404
