@@ -50,6 +50,17 @@ static bool have_replies(const struct input *i)
 	return false;
 }
 
+/* Those that were held up by it. */
+static void pump_after(struct service *s, const struct service *gone)
+{
+	for (; s; s = s->next) {
+		if (s->after != gone)
+			continue;
+		s->after = NULL;
+		service_pump(s);
+	}
+}
+
 /* Its figures live on in the service that took its place. */
 static void forget(struct hub *hub, struct service *service)
 {
@@ -59,6 +70,8 @@ static void forget(struct hub *hub, struct service *service)
 		heir = heir->next;
 	if (heir)
 		service_inherit(heir, service);
+	pump_after(hub->services, service);
+	pump_after(hub->leaving, service);
 	worker_retire(service, heir ? "its service was replaced" : "its service was removed");
 	service_close(service);
 }

@@ -20,11 +20,37 @@ static int check_name(const struct plan *plan, unsigned n, char error[static HUB
 	return 0;
 }
 
+static void keep(struct plan *plan, unsigned i, struct service *s, struct service **cursor)
+{
+	plan->counts.kept++;
+	plan->services[i] = s;
+	s->kept = true;
+	*cursor = s->next;
+}
+
 static struct service *named(struct service *list, const char *name)
 {
 	while (list && strcmp(list->name, name) != 0)
 		list = list->next;
 	return list;
+}
+
+/* An entry that didn't change, of files that didn't: there is nothing to load. */
+static bool find_unchanged(struct plan *plan, unsigned i, struct service **cursor)
+{
+	uint8_t print[FINGERPRINT];
+	struct service *s = *cursor;
+
+	if (!fingerprint(&plan->config->services[i], print))
+		return false;
+	if (!s || memcmp(s->print, print, sizeof(print)) != 0)
+		s = plan->hub->services;
+	while (s && memcmp(s->print, print, sizeof(print)) != 0)
+		s = s->next;
+	if (!s || s->kept)
+		return false;
+	keep(plan, i, s, cursor);
+	return true;
 }
 
 /* A service that is the same as the one of its name which is there isn't needed. */
@@ -40,13 +66,27 @@ static void find_there(struct plan *plan, unsigned i, struct service **cursor)
 	if (!there) {
 		plan->counts.added++;
 	} else if (setup_same(made, there)) {
-		plan->counts.kept++;
-		there->kept = true;
-		plan->services[i] = there;
+		memcpy(there->print, made->print, sizeof(there->print));
+		keep(plan, i, there, cursor);
 		service_close(made);
 	} else {
 		plan->counts.changed++;
 	}
+}
+
+static int make_service(
+	struct plan *plan, unsigned i, struct service **cursor, char error[static HUB_ERROR_MAX])
+{
+	int status;
+
+	if (find_unchanged(plan, i, cursor))
+		return check_name(plan, i, error);
+	status = setup_service(plan->hub, &plan->config->services[i], &plan->services[i], error);
+	if (status == 0)
+		status = check_name(plan, i, error);
+	if (status == 0)
+		find_there(plan, i, cursor);
+	return status;
 }
 
 static int make_services(struct plan *plan, char error[static HUB_ERROR_MAX])
@@ -65,13 +105,8 @@ static int make_services(struct plan *plan, char error[static HUB_ERROR_MAX])
 		snprintf(error, HUB_ERROR_MAX, "no memory");
 		return SETUP_FAILED;
 	}
-	for (unsigned i = 0; i < config->services_count && status == 0; i++) {
-		status = setup_service(plan->hub, &config->services[i], &plan->services[i], error);
-		if (status == 0)
-			status = check_name(plan, i, error);
-		if (status == 0)
-			find_there(plan, i, &cursor);
-	}
+	for (unsigned i = 0; i < config->services_count && status == 0; i++)
+		status = make_service(plan, i, &cursor, error);
 	plan->counts.removed -= plan->counts.kept + plan->counts.changed;
 	return status;
 }
@@ -131,6 +166,8 @@ static void take_services(struct plan *plan)
 		old = s->kept ? NULL : named(before, s->name);
 		if (old)
 			service_inherit(s, old);
+		if (old && s->keyed && !service_quiet(old))
+			s->after = old;
 	}
 	for (struct service *s = before; s; s = next) {
 		next = s->next;

@@ -275,7 +275,7 @@ void service_pump(struct service *service)
 	uint64_t now = loop_now(service->hub->loop);
 	struct task *task;
 
-	if (!order_next(&service->order) || service->worker == WORKER_ENDING)
+	if (!order_next(&service->order) || service->worker == WORKER_ENDING || service->after)
 		return;
 	if (service->worker == WORKER_NONE && !worker_start(service))
 		return;

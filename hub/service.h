@@ -17,6 +17,7 @@
 #include "abi/worker.h"
 #include "base/histogram.h"
 #include "hub/circuit.h"
+#include "hub/fingerprint.h"
 #include "hub/kept.h"
 #include "hub/lend.h"
 #include "hub/link.h"
@@ -56,7 +57,9 @@ struct service_times {
 struct service {
 	struct service *next;
 	struct hub *hub;
-	bool kept; /* by the plan at hand (hub/plan.h) */
+	bool kept;                  /* by the plan at hand (hub/plan.h) */
+	struct service *after;      /* its events wait until this one, which it replaced, is gone */
+	uint8_t print[FINGERPRINT]; /* of its entry and files; zero: none */
 	char *name;
 	char *image_path;
 	/* What it is, fixed when the hub's configuration is read. */
@@ -69,6 +72,7 @@ struct service {
 	int core;              /* its worker's; or enum config_core */
 	unsigned queue_most;
 	struct key key; /* of its events */
+	bool keyed;     /* events of one key have an order */
 	bool ordered;   /* events of one key never run at once: there are several threads */
 	uint64_t idle_ns, deadline_ns;
 	struct symbols *symbols; /* read when something crashes */

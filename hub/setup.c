@@ -198,7 +198,8 @@ static void choose_order(struct service *s)
 
 	(void)key_parse(&s->key, text ? text : "path"); /* the manifest's was checked */
 	s->key.given = text != NULL;
-	s->ordered = s->head.threads > 1 && s->key.count > 0 && (text || !only_replies(s));
+	s->keyed = s->key.count > 0 && (text || !only_replies(s));
+	s->ordered = s->keyed && s->head.threads > 1;
 }
 
 static int choose_name(
@@ -228,6 +229,7 @@ int setup_service(struct hub *hub, const struct config_service *config, struct s
 	if (!s)
 		return setup_bad(config->place, error, SETUP_FAILED, "no memory");
 	service_init(s, hub);
+	(void)fingerprint(config, s->print);
 	status = load_image(s, config, error);
 	if (status == 0)
 		status = choose_name(s, config, error);
@@ -255,5 +257,6 @@ bool setup_same(const struct service *a, const struct service *b)
 		memcmp(a->snapshot, b->snapshot, sizeof(a->snapshot)) == 0 &&
 		memcmp(&a->head, &b->head, sizeof(a->head)) == 0 && a->core == b->core &&
 		a->queue_most == b->queue_most && a->idle_ns == b->idle_ns &&
-		a->deadline_ns == b->deadline_ns && a->circuit.most == b->circuit.most;
+		a->deadline_ns == b->deadline_ns && a->circuit.most == b->circuit.most &&
+		!a->lend == !b->lend;
 }
