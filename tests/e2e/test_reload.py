@@ -189,6 +189,25 @@ def test_changed_data(start, build, tmp_path):
     assert udp_ask(hub.port("dns"), query).endswith(bytes([192, 0, 2, 2]))
 
 
+def test_events_of_one_key_keep_their_order(start, build):
+    """Those of the new service wait until the old one has done those that came before."""
+    def text(queue):
+        return hub_yaml(service(build / "guest/ordered.mfy", UDP, f"limits: {{queue: {queue}}}"))
+
+    hub = start(text(100))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.connect(("127.0.0.1", hub.port("ordered")))
+        s.settimeout(10)
+        sent = []
+        for n in range(5):
+            more = [b"slow", *(f"{n}.{i}".encode() for i in range(10))]
+            for payload in more:
+                s.send(payload)
+            sent += more
+            assert hub.reload(text(101 + n))["changed"] == 1
+        assert [s.recv(100) for _ in sent] == sent
+
+
 # ----------------------------------------------------------------------- HTTP
 
 

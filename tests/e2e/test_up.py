@@ -49,6 +49,41 @@ def test_nothing_said_listens_on_free_ports(up, echo):
     assert tcp_ask(ports["tcp"], b"t") == b"t"
 
 
+def test_http_for_whoever_has_it(up, build):
+    u = up(build / "services/button.mfy", "-o", "json")
+    u.wait_for('"ready"')
+    lines = [json.loads(line) for line in u.out.read_text().splitlines()]
+    routes = [line for line in lines if line["event"] == "route"]
+    assert [r["method"] for r in routes] == ["GET", "POST"]
+    asked = subprocess.run(routes[1]["try"], shell=True, capture_output=True, text=True,
+                           timeout=30, check=True)
+    assert asked.stdout == "x: short\n"
+
+
+def test_http_where_it_is_said(up, build, tmp_path):
+    pem, key, port = tmp_path / "a.pem", tmp_path / "a.key", free_port()
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+        "-nodes", "-subj", "/CN=a.test", "-keyout", key, "-out", pem)
+    u = up(build / "services/button.mfy", "--http", f"127.0.0.1:{port}", "--http", "127.0.0.1:0",
+           "--tls", f"{pem},{key}")
+    u.wait_for("ready")
+    assert f"http on 127.0.0.1:{port}" in u.text()
+    commands = re.findall(r"try: (curl .*)", u.text())
+    assert len(commands) == 4 and sum("https://" in c for c in commands) == 2
+    for command in commands:
+        subprocess.run(command, shell=True, capture_output=True, timeout=30, check=True)
+
+
+def test_http_that_cannot_be(up, build):
+    for words, args in [("belongs behind an --http", ["--tls", "a,b"]),
+                        ("write it as CERTIFICATE,KEY", ["--http", "127.0.0.1:0", "--tls", "a"]),
+                        ("No such file", ["--http", "127.0.0.1:0", "--tls", "/nonesuch,b"]),
+                        ("'8080' is not an address", ["--http", "8080"])]:
+        u = up(build / "services/button.mfy", *args)
+        assert u.process.wait(20) in (2, 3)
+        assert words in u.text()
+
+
 def test_options_belong_to_the_image_before_them(up, echo, build):
     one, two = free_port(), free_port()
     u = up("--backend", "process", "--trace", echo, "--udp", f"127.0.0.1:{one}", "--name", "first",
