@@ -17,7 +17,7 @@
 #include "hub/task.h"
 #include "sys/clock.h"
 
-#define ANSWERS_BYTES  (4u << 20)          /* all of them, with what it takes to keep them */
+#define ANSWERS_BYTES  (2u << 20)          /* all of them, with what it takes to keep them */
 #define ANSWERS_LARGE  (ANSWERS_BYTES / 4) /* a larger one isn't kept */
 #define ANSWERS_AGE_NS (24 * 3600 * CLOCK_S)
 #define ANSWERS_KEY    255u /* bytes of a key */
