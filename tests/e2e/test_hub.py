@@ -301,6 +301,10 @@ def test_a_worker_is_killed_under_load(start, echo, backend):
         s.connect(("127.0.0.1", port))
         for round_ in range(15):
             wanted = {f"{round_}/{i}".encode() for i in range(40)}
+            if round_ % 2:  # frozen, so that some are under way for certain
+                assert udp_ask(port, b"x") == b"x"
+                for pid in hub.workers():
+                    os.kill(pid, signal.SIGSTOP)
             for payload in wanted:
                 s.send(payload)
             time.sleep(0.12 if round_ == 0 else 0.003)
