@@ -111,6 +111,18 @@ void client_close(struct client *client)
 
 /* ----------------------------------------------------------------- questions */
 
+int client_ask_once(
+	const char *command, const char *hub, const char *method, const char *page, json_t **answer)
+{
+	struct client client;
+	int status = client_open(&client, command, hub);
+
+	if (status == STATUS_OK)
+		status = client_ask(&client, method, page, answer, NULL);
+	client_close(&client);
+	return status;
+}
+
 void client_parameter(char *page, size_t size, const char *name, const char *value)
 {
 	size_t n = strlen(page);

@@ -30,6 +30,10 @@ int client_denied(const struct client *client, const char *path);
 int client_ask(
 	struct client *client, const char *method, const char *page, json_t **answer, bool *gone);
 
+/* The same for a command that asks once: opens, asks, closes. */
+int client_ask_once(const char *command, const char *hub, const char *method, const char *page,
+	json_t **answer);
+
 /* Appends NAME=VALUE to a page's address, with '?' or '&' before it; the value must be plain. */
 void client_parameter(char *page, size_t size, const char *name, const char *value);
 /* Can a service have this name? Else says that there is none: STATUS_NOT_FOUND. */

@@ -98,7 +98,6 @@ static int show(json_t *answer)
 int cmd_ps(int argc, char **argv)
 {
 	struct client_options o = {0};
-	struct client client;
 	json_t *answer;
 	int status;
 
@@ -107,10 +106,7 @@ int cmd_ps(int argc, char **argv)
 	status = client_operands("ps", argc, argv, NULL);
 	if (status != STATUS_OK)
 		return status;
-	status = client_open(&client, "ps", o.hub);
-	if (status == STATUS_OK)
-		status = client_ask(&client, "GET", "/v1/services", &answer, NULL);
-	client_close(&client);
+	status = client_ask_once("ps", o.hub, "GET", "/v1/services", &answer);
 	if (status != STATUS_OK)
 		return status;
 	return o.json ? out_json("ps", STATUS_OK, answer) : show(answer);

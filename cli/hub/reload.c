@@ -21,7 +21,6 @@ static const struct client_usage usage = {"reload", help, "o:h", options};
 int cmd_reload(int argc, char **argv)
 {
 	struct client_options o = {0};
-	struct client client;
 	json_t *answer;
 	int status;
 
@@ -30,10 +29,7 @@ int cmd_reload(int argc, char **argv)
 	status = client_operands("reload", argc, argv, NULL);
 	if (status != STATUS_OK)
 		return status;
-	status = client_open(&client, "reload", o.hub);
-	if (status == STATUS_OK)
-		status = client_ask(&client, "POST", "/v1/reload", &answer, NULL);
-	client_close(&client);
+	status = client_ask_once("reload", o.hub, "POST", "/v1/reload", &answer);
 	if (status != STATUS_OK)
 		return status;
 	if (o.json)

@@ -172,7 +172,6 @@ int cmd_stats(int argc, char **argv)
 {
 	const char *name = NULL;
 	struct client_options o = {0};
-	struct client client;
 	char page[256] = "/v1/stats";
 	json_t *answer;
 	int status;
@@ -186,10 +185,7 @@ int cmd_stats(int argc, char **argv)
 		return status;
 	if (name)
 		client_parameter(page, sizeof(page), "service", name);
-	status = client_open(&client, "stats", o.hub);
-	if (status == STATUS_OK)
-		status = client_ask(&client, "GET", page, &answer, NULL);
-	client_close(&client);
+	status = client_ask_once("stats", o.hub, "GET", page, &answer);
 	if (status != STATUS_OK)
 		return status;
 	return o.json ? out_json("stats", STATUS_OK, answer) : show(answer, !name);

@@ -59,7 +59,6 @@ static int ended(json_t *answer, bool json)
 int cmd_stop(int argc, char **argv)
 {
 	struct client_options o = {0};
-	struct client client;
 	bool now = false;
 	json_t *answer;
 	int status, c;
@@ -72,10 +71,7 @@ int cmd_stop(int argc, char **argv)
 	status = client_operands("stop", argc, argv, NULL);
 	if (status != STATUS_OK)
 		return status;
-	status = client_open(&client, "stop", o.hub);
-	if (status == STATUS_OK)
-		status = client_ask(
-			&client, "POST", now ? "/v1/stop?now=1" : "/v1/stop", &answer, NULL);
-	client_close(&client);
+	status = client_ask_once(
+		"stop", o.hub, "POST", now ? "/v1/stop?now=1" : "/v1/stop", &answer);
 	return status == STATUS_OK ? ended(answer, o.json) : status;
 }
