@@ -127,6 +127,43 @@ class Up:
 
 
 @pytest.fixture
+def echo(build):
+    return build / "services/echo.mfy"
+
+
+@pytest.fixture
+def dns(build):
+    return build / "services/dns.mfy"
+
+
+@pytest.fixture
+def make_hub(tmp_path):
+    """make_hub(TEXT) -> Hub; all of them end with the test."""
+    from hubs import Hub  # which needs this file
+
+    hubs = []
+
+    def make(text, **options):
+        hubs.append(Hub(tmp_path / f"hub{len(hubs)}", text, **options))
+        return hubs[-1]
+
+    yield make
+    for hub in hubs:
+        hub.stop()
+
+
+@pytest.fixture
+def start(make_hub):
+    """start(service(...), ..., head="admin: PATH\n") -> Hub"""
+    from hubs import hub_yaml
+
+    def make(*services, head="", **options):
+        return make_hub(hub_yaml(*services, head=head), **options)
+
+    return make
+
+
+@pytest.fixture
 def up(tmp_path):
     """up(IMAGE, "--udp", ADDRESS, ...) -> Up; ended after the test."""
     started = []

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import BUILD, ROOT, run, tcp_ask, udp_ask
-from hubs import Hub, alive, hub_yaml, service
+from hubs import alive, hub_yaml, service
 
 UDP, TCP = "udp: [127.0.0.1:0]", "tcp: [127.0.0.1:0]"
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
@@ -25,25 +25,6 @@ def run_directory(tmp_path, monkeypatch):
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(directory))
     monkeypatch.delenv("MAYFLY_HUB", raising=False)
     return directory
-
-
-@pytest.fixture
-def start(tmp_path):
-    """start(service(...), ..., head="admin: PATH\n") -> Hub"""
-    hubs = []
-
-    def make(*services, head="", **options):
-        hubs.append(Hub(tmp_path / f"hub{len(hubs)}", hub_yaml(*services, head=head), **options))
-        return hubs[-1]
-
-    yield make
-    for hub in hubs:
-        hub.stop()
-
-
-@pytest.fixture
-def echo(build):
-    return build / "services/echo.mfy"
 
 
 @pytest.fixture

@@ -18,33 +18,9 @@ from pathlib import Path
 import pytest
 from conftest import SANITIZED, read_message, tcp_ask, udp_ask
 from http_client import Client, listener
-from hubs import Hub, hub_yaml, service
+from hubs import hub_yaml, service
 
 UDP, TCP = "udp: [127.0.0.1:0]", "tcp: [127.0.0.1:0]"
-
-
-@pytest.fixture
-def start(tmp_path):
-    """start(service(...), ...) -> Hub"""
-    hubs = []
-
-    def make(*services, head="", **options):
-        hubs.append(Hub(tmp_path / f"hub{len(hubs)}", hub_yaml(*services, head=head), **options))
-        return hubs[-1]
-
-    yield make
-    for hub in hubs:
-        hub.stop()
-
-
-@pytest.fixture
-def echo(build):
-    return build / "services/echo.mfy"
-
-
-@pytest.fixture
-def dns(build):
-    return build / "services/dns.mfy"
 
 
 def guest(build, name):

@@ -10,24 +10,16 @@ import subprocess
 
 import pytest
 from conftest import run
-from hubs import Hub, hub_yaml, service
+from hubs import hub_yaml, service
 from http_client import Client, listener
 
 PROBLEM = "application/problem+json"
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(make_hub):
     """start(TEXT) -> Hub"""
-    hubs = []
-
-    def make(text, **options):
-        hubs.append(Hub(tmp_path / f"hub{len(hubs)}", text, **options))
-        return hubs[-1]
-
-    yield make
-    for hub in hubs:
-        hub.stop()
+    return make_hub
 
 
 @pytest.fixture

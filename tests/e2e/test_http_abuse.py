@@ -11,7 +11,7 @@ import threading
 import pytest
 from conftest import SANITIZED, run
 from http_client import Client, listener
-from hubs import Hub, hub_yaml, service
+from hubs import hub_yaml, service
 
 HOST = b"Host: a\r\n"
 POST = b"POST / HTTP/1.1\r\n" + HOST
@@ -19,17 +19,9 @@ CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(make_hub):
     """start(TEXT) -> Hub"""
-    hubs = []
-
-    def make(text, **options):
-        hubs.append(Hub(tmp_path / f"hub{len(hubs)}", text, **options))
-        return hubs[-1]
-
-    yield make
-    for hub in hubs:
-        hub.stop()
+    return make_hub
 
 
 @pytest.fixture

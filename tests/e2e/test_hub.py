@@ -16,30 +16,6 @@ from hubs import Hub, alive, hub_yaml, service
 UDP, TCP = "udp: [127.0.0.1:0]", "tcp: [127.0.0.1:0]"
 
 
-@pytest.fixture
-def start(tmp_path):
-    """start(service(...), ...) -> Hub"""
-    hubs = []
-
-    def make(*services, head="", **options):
-        hubs.append(Hub(tmp_path / f"hub{len(hubs)}", hub_yaml(*services, head=head), **options))
-        return hubs[-1]
-
-    yield make
-    for hub in hubs:
-        hub.stop()
-
-
-@pytest.fixture
-def echo(build):
-    return build / "services/echo.mfy"
-
-
-@pytest.fixture
-def dns(build):
-    return build / "services/dns.mfy"
-
-
 def guest(build, name):
     return build / f"guest/{name}.mfy"
 

@@ -7,22 +7,16 @@ import uuid
 import pytest
 from conftest import run
 from http_client import listener
-from hubs import Hub, hub_yaml, service
+from hubs import hub_yaml, service
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(make_hub):
     """start(service(...), ...) -> Hub with an HTTP listener"""
-    hubs = []
-
     def make(*services, **options):
-        text = hub_yaml(*services, head=listener())
-        hubs.append(Hub(tmp_path / f"hub{len(hubs)}", text, **options))
-        return hubs[-1]
+        return make_hub(hub_yaml(*services, head=listener()), **options)
 
-    yield make
-    for hub in hubs:
-        hub.stop()
+    return make
 
 
 @pytest.fixture

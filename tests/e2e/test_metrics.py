@@ -9,23 +9,19 @@ import urllib.request
 
 import pytest
 from conftest import read_message, tcp_ask, udp_ask
-from hubs import Hub, hub_yaml, service
+from hubs import hub_yaml, service
 
 UDP, TCP = "udp: [127.0.0.1:0]", "tcp: [127.0.0.1:0]"
 SAMPLE = re.compile(r'([a-zA-Z_:]+)(?:\{(.*)\})? (\S+)')
 
 
 @pytest.fixture
-def start(tmp_path):
-    hubs = []
-
+def start(make_hub):
+    """start(service(...), ...) -> Hub with an address for metrics"""
     def make(*services, head="metrics: 127.0.0.1:0\n", **options):
-        hubs.append(Hub(tmp_path / f"hub{len(hubs)}", hub_yaml(*services, head=head), **options))
-        return hubs[-1]
+        return make_hub(hub_yaml(*services, head=head), **options)
 
-    yield make
-    for hub in hubs:
-        hub.stop()
+    return make
 
 
 @pytest.fixture

@@ -14,29 +14,16 @@ import time
 
 import pytest
 from conftest import free_port, read_message, run, tcp_ask, udp_ask
-from hubs import Hub, alive, hub_yaml, service
+from hubs import alive, hub_yaml, service
 
 UDP, TCP = "udp: [127.0.0.1:0]", "tcp: [127.0.0.1:0]"
 HTTP = "http: [{listen: 127.0.0.1:0}]\n"
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(make_hub):
     """start(TEXT) -> Hub"""
-    hubs = []
-
-    def make(text, **options):
-        hubs.append(Hub(tmp_path / f"hub{len(hubs)}", text, **options))
-        return hubs[-1]
-
-    yield make
-    for hub in hubs:
-        hub.stop()
-
-
-@pytest.fixture
-def echo(build):
-    return build / "services/echo.mfy"
+    return make_hub
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import urllib.request
 
 import pytest
 from conftest import ROOT, tcp_ask, udp_ask
-from hubs import Hub, hub_yaml, service
+from hubs import hub_yaml, service
 
 UDP, TCP, OWN = "udp: [127.0.0.1:0]", "tcp: [127.0.0.1:0]", "socket: worker"
 ZONE = "data: {example.test.zone: " + str(ROOT / "services/dns/example.test.zone") + "}"
@@ -22,26 +22,12 @@ PATIENT = "limits: {idle: 60s, deadline: 10s}"
 
 
 @pytest.fixture
-def start(tmp_path):
-    hubs = []
-
+def start(make_hub):
+    """start(service(...), ...) -> Hub with an address for metrics"""
     def make(*services, head="metrics: 127.0.0.1:0\n", **options):
-        hubs.append(Hub(tmp_path / f"hub{len(hubs)}", hub_yaml(*services, head=head), **options))
-        return hubs[-1]
+        return make_hub(hub_yaml(*services, head=head), **options)
 
-    yield make
-    for hub in hubs:
-        hub.stop()
-
-
-@pytest.fixture
-def echo(build):
-    return build / "services/echo.mfy"
-
-
-@pytest.fixture
-def dns(build):
-    return build / "services/dns.mfy"
+    return make
 
 
 def counted(hub, name):
