@@ -416,6 +416,7 @@ def test_nothing_leaks(start, echo):
             assert udp_ask(port, b"x") == b"x"
             assert tcp_ask(port, b"y" * 3000) == b"y" * 3000
             hub.until(lambda: not hub.workers())
+        time.sleep(0.2)  # the hub lets go of a worker's descriptors a moment after its end
 
     rounds(10)
     descriptors, memory = hub.descriptors(), hub.resident_kib()
