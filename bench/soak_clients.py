@@ -184,8 +184,8 @@ def chunked(world):
     return Ask("chunked", head + b"".join(pieces) + b"0\r\n\r\n", 202)
 
 
-def moody(world):
-    mood = world.random.choice(("ok", "ok", "ok", "crash", "crash", "loop", "silent", "fail"))
+def moody(world, mood=None):
+    mood = mood or world.random.choice(("ok", "ok", "ok", "crash", "crash", "loop", "silent", "fail"))
     status, body = {"ok": (200, b"ok\n"), "silent": (204, b"")}.get(mood, (502, None))
     return Ask("moody", request("GET", f"/moody/{mood}"), status, body)
 
@@ -264,6 +264,18 @@ async def fill_answers(world, count):
             connection.writer.write(b"".join(ask.data for ask in asks))
             for ask in asks:
                 ask.judge(world.ledger, await connection.answer())
+
+
+async def one_of_each(world):
+    """Before anything is killed: every kind is answered once, whatever chance brings later."""
+    async with Connection(world, False) as connection:
+        for ask in (press(world), moody(world, "ok"), chunked(world), nowhere(world)):
+            await converse(world, connection, ask)
+        for kind, make in (("page", page), ("page, range", page), ("hook", hook)):
+            while not world.ledger.answered.get(kind):
+                await converse(world, connection, make(world))
+    for client in (idempotent, udp_dns, handed_dns, tcp_dns):
+        await client(world)
 
 
 async def slow_writer(world):
