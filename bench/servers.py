@@ -299,7 +299,7 @@ def service(image, *lines):
 
 
 def hub_yaml(*services, head=""):
-    return "mayfly: 1\n" + head + "services:\n" + "".join(services)
+    return "mayfly: 1\ntrust: {allow_unsigned: true}\n" + head + "services:\n" + "".join(services)
 
 
 def dns_hub(directory, backend, handed):

@@ -201,6 +201,8 @@ static int take_all(const struct building *b, const struct raw_config *raw, stru
 			"mayfly: schema '%.20s' is not known, this mayflyd reads 1", raw->mayfly);
 	rc = take_places(b, raw, config);
 	if (rc == 0)
+		rc = config_trust(b, &raw->trust, &config->trust);
+	if (rc == 0)
 		rc = take_listeners(b, raw, config);
 	if (rc < 0)
 		return rc;
@@ -310,6 +312,7 @@ void config_close(struct config *config)
 		free(config->http[i].certificate);
 		free(config->http[i].key);
 	}
+	config_trust_free(&config->trust);
 	free(config->services);
 	free(config->http);
 	free(config->state);

@@ -31,6 +31,12 @@ struct config_listener {
 	char *certificate, *key; /* NULL, both: no TLS */
 };
 
+/* Whose images run. */
+struct config_trust {
+	char place[CONFIG_PLACE];
+	bool allow_unsigned;
+};
+
 /* One entry of a service's `http`: what it says takes the place of what a trigger says. */
 struct config_route {
 	char place[CONFIG_PLACE];
@@ -73,6 +79,7 @@ struct config {
 	unsigned connections;
 	uint64_t memory; /* bytes that peers' half messages and untaken replies may hold */
 	struct http_limits limits; /* of http */
+	struct config_trust trust;
 	struct config_listener *http;
 	unsigned http_count;
 	struct config_service *services;

@@ -37,6 +37,10 @@ struct raw_listener {
 	struct raw_tls tls;
 };
 
+struct raw_trust {
+	char *allow_unsigned;
+};
+
 struct raw_config_limits {
 	char *connections, *memory, *header, *request, *keepalive;
 };
@@ -44,6 +48,7 @@ struct raw_config_limits {
 struct raw_config {
 	char *mayfly, *backend, *state, *admin, *metrics, *log;
 	struct raw_config_limits limits;
+	struct raw_trust trust;
 	struct raw_listener *http;
 	unsigned http_count;
 	struct raw_service *services;
@@ -67,6 +72,10 @@ int config_text(const struct building *b, const char *text, char **out);
 int config_address(const struct building *b, const char *path, const char *key, const char *text,
 	struct net_address *address);
 void config_place(const struct building *b, const char *path, char to[CONFIG_PLACE]);
+
+/* What `trust` says; free it with config_trust_free, failed or not. */
+int config_trust(const struct building *b, const struct raw_trust *raw, struct config_trust *trust);
+void config_trust_free(struct config_trust *trust);
 
 /* The i-th of `services`. What it took is freed with config_service_free, failed or not. */
 int config_service(const struct building *b, unsigned i, const struct raw_service *raw,

@@ -63,6 +63,11 @@ static const cyaml_schema_field_t config_limits[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t trust[] = {
+	MAY("allow_unsigned", struct raw_trust, allow_unsigned),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t tls[] = {
 	TEXT("certificate", struct raw_tls, certificate, 0),
 	TEXT("key", struct raw_tls, key, 0),
@@ -85,6 +90,7 @@ static const cyaml_schema_field_t fields[] = {
 	MAY("log", struct raw_config, log),
 	CYAML_FIELD_MAPPING(
 		"limits", CYAML_FLAG_OPTIONAL, struct raw_config, limits, config_limits),
+	CYAML_FIELD_MAPPING("trust", CYAML_FLAG_OPTIONAL, struct raw_config, trust, trust),
 	CYAML_FIELD_SEQUENCE(
 		"http", OPTIONAL, struct raw_config, http, &listener, 0, CONFIG_LIST_MAX),
 	CYAML_FIELD_SEQUENCE(

@@ -70,12 +70,14 @@ static void add_numbers(crypto_hash_sha256_state *h, const struct config_service
 	add(h, numbers, sizeof(numbers));
 }
 
-bool fingerprint(const struct config_service *c, uint8_t print[static FINGERPRINT])
+bool fingerprint(const struct config_service *c, const uint8_t trust[static FINGERPRINT],
+	uint8_t print[static FINGERPRINT])
 {
 	crypto_hash_sha256_state h;
 	bool settled;
 
 	(void)crypto_hash_sha256_init(&h);
+	add(&h, trust, FINGERPRINT);
 	add_text(&h, c->name);
 	add_text(&h, c->image);
 	add_numbers(&h, c);

@@ -17,7 +17,9 @@
 
 struct config_service;
 
-/* Taken before the files are read. False: there is none, and `print` is all zero. */
-bool fingerprint(const struct config_service *config, uint8_t print[static FINGERPRINT]);
+/* Taken before the files are read; `trust` is that of whose images may run (hub/trust.h). False:
+ * there is none, and `print` is all zero. */
+bool fingerprint(const struct config_service *config, const uint8_t trust[static FINGERPRINT],
+	uint8_t print[static FINGERPRINT]);
 
 #endif

@@ -339,6 +339,8 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 	if (status == 0)
 		status = check_handed_over(error);
 	if (status != 0 || options->check) {
+		if (status == 0)
+			trust_report(&plan);
 		plan_drop(&plan);
 		return status;
 	}

@@ -41,7 +41,7 @@ static bool find_unchanged(struct plan *plan, unsigned i, struct service **curso
 	uint8_t print[FINGERPRINT];
 	struct service *s = *cursor;
 
-	if (!fingerprint(&plan->config->services[i], print))
+	if (!fingerprint(&plan->config->services[i], plan->trust.print, print))
 		return false;
 	if (!s || memcmp(s->print, print, sizeof(print)) != 0)
 		s = plan->hub->services;
@@ -81,7 +81,8 @@ static int make_service(
 
 	if (find_unchanged(plan, i, cursor))
 		return check_name(plan, i, error);
-	status = setup_service(plan->hub, &plan->config->services[i], &plan->services[i], error);
+	status = setup_service(
+		plan->hub, &plan->config->services[i], &plan->trust, &plan->services[i], error);
 	if (status == 0)
 		status = check_name(plan, i, error);
 	if (status == 0)
@@ -135,6 +136,7 @@ int plan_make(struct plan *plan, struct hub *hub, const struct config *config,
 	int status;
 
 	*plan = (struct plan){.hub = hub, .config = config};
+	trust_open(&plan->trust, &config->trust);
 	status = make_services(plan, error);
 	if (status == 0)
 		status = make_scratch(plan, error);
@@ -199,6 +201,7 @@ void plan_commit(struct plan *plan)
 	wants_commit(plan);
 	take_services(plan);
 	take_scratch(plan);
+	trust_report(plan);
 	hub->connections_most = plan->config->connections;
 	hub->held.most = plan->config->memory;
 	hub->http = plan->config->limits;

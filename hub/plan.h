@@ -13,6 +13,7 @@
 
 #include "hub/config.h"
 #include "hub/hub.h"
+#include "hub/trust.h"
 
 struct router;
 struct service;
@@ -45,6 +46,7 @@ struct plan_counts {
 struct plan {
 	struct hub *hub;
 	const struct config *config;
+	struct trust trust;
 	struct service **services; /* in the order of the file; NULL: not made yet */
 	bool *routed;              /* has it a route? */
 	struct want *wants;

@@ -65,6 +65,7 @@ struct service {
 	/* What it is, fixed when the hub's configuration is read. */
 	struct mfi_image note;
 	uint8_t digest[32];
+	bool verified;        /* somebody whom `trust` names signed it */
 	uint8_t snapshot[32]; /* SHA-256 of the image's digest and the data's */
 	struct manifest manifest;
 	int image_fd, data_fd; /* data_fd -1: nothing attached */

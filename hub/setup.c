@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "hub/config.h"
+#include "hub/trust.h"
 #include "image/attach.h"
 #include "image/image.h"
 #include "image/note.h"
@@ -47,8 +48,8 @@ static int take_image(struct service *s, const struct config_service *config,
 	return 0;
 }
 
-static int load_image(
-	struct service *s, const struct config_service *config, char error[static HUB_ERROR_MAX])
+static int load_image(struct service *s, const struct config_service *config,
+	const struct trust *trust, char error[static HUB_ERROR_MAX])
 {
 	char why[IMAGE_ERROR_MAX] = "";
 	struct image image;
@@ -64,7 +65,9 @@ static int load_image(
 	if (rc < 0)
 		return setup_bad(config->place, error, SETUP_FAILED, "image: \"%s\": %s",
 			config->image, why[0] ? why : strerror(-rc));
-	rc = take_image(s, config, &image, error);
+	rc = trust_judge(trust, &image, config->place, config->image, &s->verified, error);
+	if (rc == 0)
+		rc = take_image(s, config, &image, error);
 	image_close(&image);
 	return rc;
 }
@@ -220,8 +223,8 @@ static int choose_name(
 		: setup_bad(config->place, error, SETUP_FAILED, "no memory");
 }
 
-int setup_service(struct hub *hub, const struct config_service *config, struct service **service,
-	char error[static HUB_ERROR_MAX])
+int setup_service(struct hub *hub, const struct config_service *config, const struct trust *trust,
+	struct service **service, char error[static HUB_ERROR_MAX])
 {
 	struct service *s = malloc(sizeof(*s));
 	int status;
@@ -229,8 +232,8 @@ int setup_service(struct hub *hub, const struct config_service *config, struct s
 	if (!s)
 		return setup_bad(config->place, error, SETUP_FAILED, "no memory");
 	service_init(s, hub);
-	(void)fingerprint(config, s->print);
-	status = load_image(s, config, error);
+	(void)fingerprint(config, trust->print, s->print);
+	status = load_image(s, config, trust, error);
 	if (status == 0)
 		status = choose_name(s, config, error);
 	if (status == 0)

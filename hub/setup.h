@@ -10,6 +10,7 @@
 #include "hub/hub.h"
 
 struct config_service;
+struct trust;
 
 enum setup_status {
 	SETUP_FAILED = 1,
@@ -19,8 +20,8 @@ enum setup_status {
 };
 
 /* The caller's, who ends it with service_close; it is in no list. */
-int setup_service(struct hub *hub, const struct config_service *config, struct service **service,
-	char error[static HUB_ERROR_MAX]);
+int setup_service(struct hub *hub, const struct config_service *config, const struct trust *trust,
+	struct service **service, char error[static HUB_ERROR_MAX]);
 /* Would a worker of one do for the other: the same image, data, settings and limits? */
 bool setup_same(const struct service *a, const struct service *b);
 /* Writes "place: ..." and returns status. */

@@ -324,3 +324,19 @@ def test_config_check_beside_a_hub_that_runs(mayfly, start, greeter, tmp_path, p
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("fine if that is a hub which will be told to reload") == 3
     assert curl(port, "/greeting") == (200, "one")
+
+
+# ---------------------------------------------------------------------- trust
+
+
+def test_unsigned_images(refused, make_hub, mayfly, echo, greeter, tmp_path):
+    text = hub_yaml(service(echo, "udp: [127.0.0.1:0]"), greeter("one"), trust="")
+    refused(text, 4, "hub.yaml:3:5: image: ", "it is not signed", "trust: {allow_unsigned: true}")
+    warning = "allow_unsigned: nobody vouches for the images of echo, one"
+    hub = make_hub(text + "trust: {allow_unsigned: true}\n")
+    assert hub.said().count(warning) == 1
+    done = mayfly("config", "check", hub.config)
+    assert done.returncode == 0 and warning in done.stderr
+    assert hub.reload(text)["event"] == "not_reloaded"  # files that were read before are judged anew
+    assert hub.reload(text + "trust: {allow_unsigned: true}\n")["event"] == "reloaded"
+    assert hub.said().count(warning) == 2

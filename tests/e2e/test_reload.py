@@ -321,8 +321,8 @@ def test_tls_comes_and_goes(start, greeter, certificate):
 
 
 def test_a_bad_file_changes_nothing(start, echo, greeter, tmp_path):
-    text = hub_yaml(service(echo, UDP, TCP), greeter("one"))
-    hub = start(text)
+    both = service(echo, UDP, TCP) + greeter("one")
+    hub = start(hub_yaml(both))
     assert udp_ask(hub.port("echo"), b"x") == b"x"
     workers, descriptors = hub.workers(), hub.descriptors()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -330,10 +330,10 @@ def test_a_bad_file_changes_nothing(start, echo, greeter, tmp_path):
         taken = s.getsockname()[1]
         for bad, words in [
                 ("mayfly: [", "hub.yaml:2:1: "),
-                (text + "    udq: []\n", "unknown key 'udq'; did you mean 'udp'?"),
-                (text + service("nonesuch.mfy"), "hub.yaml:11:5: image: "),
-                (text + service(echo), "'echo' is taken"),
-                (text + service(echo, "name: b", "data: {a: b}"), "takes no data"),
+                (hub_yaml(both + "    udq: []\n"), "unknown key 'udq'; did you mean 'udp'?"),
+                (hub_yaml(both, service("nonesuch.mfy")), "hub.yaml:11:5: image: "),
+                (hub_yaml(both, service(echo)), "'echo' is taken"),
+                (hub_yaml(both, service(echo, "name: b", "data: {a: b}")), "takes no data"),
                 (hub_yaml(service(echo, UDP), greeter("two"),
                           service(echo, "name: b", TCP, f"udp: [127.0.0.1:{taken}]")),
                  f"can't listen on 127.0.0.1:{taken}: Address already in use"),
@@ -349,7 +349,7 @@ def test_a_bad_file_changes_nothing(start, echo, greeter, tmp_path):
     hub.config.unlink()
     hub.process.send_signal(signal.SIGHUP)
     hub.until(lambda: "can't read it: No such file" in hub.said())
-    assert hub.reload(text)["kept"] == 2
+    assert hub.reload(hub_yaml(both))["kept"] == 2
 
 
 def test_a_port_that_this_hub_has_in_another_way(start, echo):

@@ -2,7 +2,7 @@
 
 import subprocess
 
-from hubs import Hub
+from hubs import UNSIGNED, Hub
 
 
 class Web:
@@ -12,7 +12,7 @@ class Web:
         directory.mkdir(exist_ok=True)
         self.directory = directory
         self.hub = Hub(directory, "mayfly: 1\nhttp:\n  - listen: 127.0.0.1:0\nservices:\n"
-                       + "".join(services))
+                       + "".join(services) + UNSIGNED)
         self.url = f"http://127.0.0.1:{self.hub.events('listening', transport='http')[0]['port']}"
 
     def curl(self, path, *options, text=True, status=0):

@@ -57,6 +57,7 @@ static void check_top(const struct config *c)
 	assert_path(c->state, "var");
 	assert_string_equal(c->admin, "/run/x.sock");
 	assert_false(c->no_admin);
+	assert_true(c->trust.allow_unsigned);
 	assert_int_equal(net_port(&c->metrics.address), 9100);
 	assert_int_equal(c->log, CONFIG_LOG_JSON);
 	assert_int_equal(c->connections, 77);
@@ -69,7 +70,7 @@ static void check_top(const struct config *c)
 	assert_null(c->http[0].certificate);
 	assert_path(c->http[1].certificate, "tls/a.pem");
 	assert_string_equal(c->http[1].key, "/etc/a.key");
-	assert_non_null(strstr(c->http[1].place, "hub.yaml:11:5"));
+	assert_non_null(strstr(c->http[1].place, "hub.yaml:12:5"));
 }
 
 static void check_routes(const struct config_service *s)
@@ -83,7 +84,7 @@ static void check_routes(const struct config_service *s)
 	assert_null(s->http[0].path);
 	assert_false(s->http[1].listen_given);
 	assert_string_equal(s->http[1].path, "/a/+/#");
-	assert_non_null(strstr(s->http[1].place, "hub.yaml:24:9"));
+	assert_non_null(strstr(s->http[1].place, "hub.yaml:25:9"));
 }
 
 static void test_defaults(void **state)
@@ -97,6 +98,7 @@ static void test_defaults(void **state)
 				 NULL),
 		0);
 	assert_null(c.state);
+	assert_false(c.trust.allow_unsigned);
 	assert_null(c.admin);
 	assert_true(c.no_admin);
 	assert_int_equal(c.metrics.address.size, 0);
@@ -125,6 +127,7 @@ static void test_whole(void **state)
 			"admin: /run/x.sock\n"
 			"metrics: 127.0.0.1:9100\n"
 			"log: json\n"
+			"trust: {allow_unsigned: true}\n"
 			"limits: {connections: 77, memory: 2MiB, header: 4KiB, request: 1s,\n"
 			"  keepalive: 2s}\n"
 			"http:\n"
@@ -242,6 +245,7 @@ static const struct {
 	{TOP("limits: {header: 100}\n"), ":2:18:", "out of bounds: from 1 KiB to 1 MiB"},
 	{TOP("limits: {request: 30}\n"), ":2:19:", "'30' is not a time"},
 	{TOP("statte: x\n"), ":2:1:", "did you mean 'state'?"},
+	{TOP("trust: {allow_unsigned: yes}\n"), ":2:25:", "there are false, true"},
 	{TOP("admin: /0123456789012345678901234567890123456789012345678901234567890123456789"
 	     "01234567890123456789012345678901234567890123456789\n"),
 		":2:8:", "a socket's path at most 107"},

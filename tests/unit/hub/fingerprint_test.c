@@ -18,7 +18,7 @@
 
 static char directory[] = "/tmp/mayfly-print-XXXXXX";
 static char image[64], data[80];
-static uint8_t a[FINGERPRINT], b[FINGERPRINT];
+static uint8_t a[FINGERPRINT], b[FINGERPRINT], trust[FINGERPRINT];
 
 static void write_file(const char *path, const char *text)
 {
@@ -67,7 +67,7 @@ static void test_a_new_file(void **state)
 	struct config_service c = entry();
 
 	(void)state;
-	assert_false(fingerprint(&c, a));
+	assert_false(fingerprint(&c, trust, a));
 	memset(b, 0, sizeof(b));
 	assert_memory_equal(a, b, sizeof(a));
 }
@@ -82,7 +82,7 @@ static void settle(void)
 
 static void differs(const struct config_service *c)
 {
-	assert_true(fingerprint(c, b));
+	assert_true(fingerprint(c, trust, b));
 	assert_memory_not_equal(a, b, sizeof(a));
 }
 
@@ -93,10 +93,10 @@ static void test_entries(void **state)
 
 	(void)state;
 	settle();
-	assert_true(fingerprint(&c, a));
+	assert_true(fingerprint(&c, trust, a));
 	snprintf(c.place, sizeof(c.place), "elsewhere"); /* where it stands is the same to it */
 	c.udp_count = 1;                                 /* addresses are compared for themselves */
-	assert_true(fingerprint(&c, b));
+	assert_true(fingerprint(&c, trust, b));
 	assert_memory_equal(a, b, sizeof(a));
 	c.name = name;
 	differs(&c);
@@ -112,6 +112,10 @@ static void test_entries(void **state)
 	c = entry();
 	c.image = strchr(data, '=') + 1;
 	differs(&c);
+	c = entry();
+	trust[FINGERPRINT - 1] = 1; /* whose images may run isn't in its entry */
+	differs(&c);
+	trust[FINGERPRINT - 1] = 0;
 }
 
 static void test_files(void **state)
@@ -121,21 +125,21 @@ static void test_files(void **state)
 	char *const directories[] = {directory};
 
 	(void)state;
-	assert_true(fingerprint(&c, a));
+	assert_true(fingerprint(&c, trust, a));
 	write_file(image, "other");
 	assert_int_equal(
 		utimes(image, old), 0); /* its content has an old date, but it changed now */
-	assert_false(fingerprint(&c, b));
+	assert_false(fingerprint(&c, trust, b));
 	settle();
 	differs(&c);
 	c.image = directory;
-	assert_false(fingerprint(&c, b));
+	assert_false(fingerprint(&c, trust, b));
 	c = entry();
 	c.data = (char **)(uintptr_t)directories;
-	assert_false(fingerprint(&c, b));
+	assert_false(fingerprint(&c, trust, b));
 	unlink(image);
 	c = entry();
-	assert_false(fingerprint(&c, b));
+	assert_false(fingerprint(&c, trust, b));
 }
 
 int main(void)
