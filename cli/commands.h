@@ -33,6 +33,7 @@ int cmd_logs(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 int cmd_config(int argc, char **argv);
+int cmd_token(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
 #endif

@@ -34,6 +34,7 @@ static const struct command commands[] = {
 	{"reload", cmd_reload, "", "it reads its hub.yaml again"},
 	{"stop", cmd_stop, "[--now]", "it finishes what it accepted, and ends"},
 	{"config", cmd_config, "check FILE", "can a hub use this hub.yaml?"},
+	{"token", cmd_token, "new NAME", "a token for somebody who may ask a hub"},
 	{"doctor", cmd_doctor, "", "what this machine has, and what it lacks"},
 	{"version", cmd_version, "", "versions of the program, the guest ABI and the image format"},
 	{"help", cmd_help, "[COMMAND]", "this page, or a command's"},

@@ -1,0 +1,83 @@
+/* sys/secret.c - see secret.h */
+#include "sys/secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sys/fd.h"
+
+static int bad(const char *what, const char *path, int err, const char *why, const char *help,
+	char error[static SECRET_ERROR_MAX])
+{
+	snprintf(error, SECRET_ERROR_MAX, "%s \"%.200s\": %s%s%.200s", what, path, why,
+		help ? ": type " : "", help ? help : "");
+	return err;
+}
+
+/* The descriptor is looked at and not the path, which somebody might change meanwhile. */
+static int check(int fd, const char *what, const char *path, char error[static SECRET_ERROR_MAX])
+{
+	char why[96], help[256];
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return bad(what, path, -errno, strerror(errno), NULL, error);
+	if (!S_ISREG(st.st_mode))
+		return bad(what, path, -EACCES, "it is no regular file", NULL, error);
+	if (st.st_uid != 0 && st.st_uid != geteuid()) {
+		snprintf(why, sizeof(why), "it belongs to user %u, who may change it",
+			(unsigned)st.st_uid);
+		snprintf(help, sizeof(help), "chown %u %.180s", (unsigned)geteuid(), path);
+		return bad(what, path, -EACCES, why, help, error);
+	}
+	if ((st.st_mode & (S_IRWXO | S_IWGRP)) == 0)
+		return 0;
+	snprintf(why, sizeof(why), "others may read or change it, its mode is 0%03o",
+		(unsigned)st.st_mode & 0777u);
+	snprintf(help, sizeof(help), "chmod 600 %.180s", path);
+	return bad(what, path, -EACCES, why, help, error);
+}
+
+int secret_open(const char *what, const char *path, char error[static SECRET_ERROR_MAX])
+{
+	/* not blocking: it may be a pipe that nobody writes to */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err;
+
+	if (fd < 0)
+		return bad(what, path, -errno, strerror(errno), NULL, error);
+	err = check(fd, what, path, error);
+	if (err == 0)
+		return fd;
+	fd_close(&fd);
+	return err;
+}
+
+int secret_read(const char *what, const char *path, size_t most, char **text, size_t *n,
+	char error[static SECRET_ERROR_MAX])
+{
+	int fd = secret_open(what, path, error), err;
+	void *bytes = NULL;
+
+	if (fd < 0)
+		return fd;
+	err = fd_read_all(fd, most, &bytes, n);
+	fd_close(&fd);
+	if (err < 0)
+		return bad(what, path, err,
+			err == -EFBIG ? "it is longer than any such file" : strerror(-err), NULL,
+			error);
+	*text = bytes;
+	return 0;
+}
+
+void secret_free(char *text, size_t n)
+{
+	if (text)
+		explicit_bzero(text, n);
+	free(text);
+}

@@ -1,0 +1,24 @@
+/*
+ * sys/secret.h - files that hold secrets: keys, tokens. One that others may read or change is
+ * refused, with what to do about it; what was read is wiped when it is given back.
+ *
+ * A file will do if it is a regular one, belongs to root or to the user of this process, and its
+ * mode lets nobody else read, nor the group write: 0600, 0400, 0640, 0440.
+ */
+#ifndef SYS_SECRET_H
+#define SYS_SECRET_H
+
+#include <stddef.h>
+
+#define SECRET_ERROR_MAX 512
+
+/* Opens it to be read. -errno with one line in error that begins with WHAT "PATH": ; -EACCES: others
+ * may read or change it. */
+int secret_open(const char *what, const char *path, char error[static SECRET_ERROR_MAX]);
+/* All that is in it, at most `most` bytes, with a zero byte behind them; for secret_free. */
+int secret_read(const char *what, const char *path, size_t most, char **text, size_t *n,
+	char error[static SECRET_ERROR_MAX]);
+/* Wipes and frees; NULL is fine. */
+void secret_free(char *text, size_t n);
+
+#endif
