@@ -32,6 +32,12 @@ PACKAGES_TEST=(
 	"curl:asks the hub over HTTP and on its admin socket"
 	"libevent-2.1-7:for nsd, which is only unpacked, see below"
 )
+# fuzz/run: clang's libFuzzer; tests go on without where they can't be had.
+PACKAGES_FUZZ=(
+	"clang-14:compiles the fuzzers"
+	"libclang-rt-14-dev:libFuzzer and clang's sanitizers"
+	"python3:runs them"
+)
 # bench/hub: what it measures with; what it measures beside is only unpacked, see need_bench.
 PACKAGES_BENCH=(
 	"python3:runs it"
@@ -103,6 +109,12 @@ borrow() {
 	rm -rf "$2" && mkdir -p "$2" &&
 		(cd "$2" && { apt-get -q download "$1" || { sleep 5 && apt-get -q download "$1"; }; }) >build/apt.log 2>&1 &&
 		dpkg-deb -x "$2"/*.deb "$2" && touch "$2/done" || echo "    not to be had: $(tail -n 1 build/apt.log)"
+}
+
+# What the fuzzers need; 1: some of it is not to be had. `make fuzz FUZZ_CC=clang` takes another clang.
+need_fuzz() {
+	need "${PACKAGES_FUZZ[@]}" && echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
+		clang-14 -fsanitize=fuzzer,address,undefined -x c -o build/fuzz-probe - 2>/dev/null
 }
 
 # What bench/hub needs; its neighbours unpacked into build/, for their packages would start them.
