@@ -13,19 +13,18 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "sys/log.h"
 
 int out_say(const char *command, int status, const char *format, ...)
 {
-	char line[1024];
+	char line[1024], clean[2048];
 	va_list ap;
 
 	va_start(ap, format);
 	vsnprintf(line, sizeof(line), format, ap);
 	va_end(ap);
-	for (char *p = line; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
-	fprintf(stderr, "mayfly: %s: %s\n", command, line);
+	fprintf(stderr, "mayfly: %s: %s\n", command,
+		log_clean(clean, sizeof(clean), line, strlen(line)));
 	return status;
 }
 

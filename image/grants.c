@@ -2,13 +2,22 @@
 #include "image/grants.h"
 
 #include <stdio.h>
+#include <string.h>
+
+/* A name, as an operator may copy it into mayfly.yaml: no longer than this. */
+#define QUOTED_MOST 80
+
+/* ------------------------------------------------------------------ patterns */
 
 /* Does `pattern` allow `name`? Both are parts between slashes; '+' stands for one
- * part, a last '#' for all that follow, as in MQTT 5, 4.7. */
+ * part, a last '#' for all that follow. A wildcard in front means no name that begins with
+ * '$', which are the broker's own (MQTT 5, 4.7.2). */
 static bool allows(const char *pattern, struct mf_str name)
 {
 	size_t i = 0;
 
+	if ((*pattern == '+' || *pattern == '#') && name.n > 0 && name.p[0] == '$')
+		return false;
 	while (*pattern != '\0') {
 		if (pattern[0] == '#' && pattern[1] == '\0')
 			return true;
@@ -34,30 +43,69 @@ static bool any_allows(char *const *list, unsigned count, struct mf_str name)
 	return false;
 }
 
-/* The manifest's list that speaks about effects of this kind; NULL: none does. */
-static const char *grant_list(
-	const struct manifest *m, enum mf_effect_kind kind, char *const **list, unsigned *count)
+static bool is(const char *part, size_t n, char wildcard)
 {
+	return n == 1 && part[0] == wildcard;
+}
+
+bool grants_covers(const char *wide, const char *narrow)
+{
+	if ((*wide == '+' || *wide == '#') && *narrow == '$')
+		return false;
+	for (;;) {
+		size_t w = strcspn(wide, "/"), n = strcspn(narrow, "/");
+
+		if (is(wide, w, '#'))
+			return true;
+		if (is(narrow, n, '#') ||
+			!(is(wide, w, '+') || (w == n && memcmp(wide, narrow, n) == 0)))
+			return false;
+		if (wide[w] != narrow[n])
+			return false;
+		if (wide[w] == '\0')
+			return true;
+		wide += w + 1;
+		narrow += n + 1;
+	}
+}
+
+/* -------------------------------------------------------------------- grants */
+
+const char *grants_list(const struct manifest *manifest, enum mf_effect_kind kind,
+	char *const **list, unsigned *count)
+{
+	const struct manifest *m = manifest;
+
 	switch (kind) {
-	case MF_EFFECT_EMIT:
-		*list = m->emits;
-		*count = m->emits_count;
-		return "emits";
+	case MF_EFFECT_EMIT: *list = m->emits, *count = m->emits_count; return "emits";
 	case MF_EFFECT_PUT:
-	case MF_EFFECT_DELETE:
-		*list = m->writes_count > 0 ? m->writes : m->reads;
-		*count = m->writes_count > 0 ? m->writes_count : m->reads_count;
-		return "writes";
-	case MF_EFFECT_UPSTREAM:
-		*list = m->upstream;
-		*count = m->upstream_count;
-		return "upstream";
-	case MF_EFFECT_CALL:
-		*list = m->calls;
-		*count = m->calls_count;
-		return "calls";
+	case MF_EFFECT_DELETE: *list = m->writes, *count = m->writes_count; return "writes";
+	case MF_EFFECT_UPSTREAM: *list = m->upstream, *count = m->upstream_count; return "upstream";
+	case MF_EFFECT_CALL: *list = m->calls, *count = m->calls_count; return "calls";
 	default: return NULL;
 	}
+}
+
+/* As it stands in YAML between '"'; a long one is cut, for the line that it is for has an end. */
+static const char *quoted(struct mf_str name, char to[2 * QUOTED_MOST + 4])
+{
+	size_t n = name.n < QUOTED_MOST ? name.n : QUOTED_MOST, at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (name.p[i] == '"' || name.p[i] == '\\')
+			to[at++] = '\\';
+		to[at++] = (char)name.p[i];
+	}
+	snprintf(to + at, 4, "%s", name.n > n ? "..." : "");
+	return to;
+}
+
+static bool has_wildcard(struct mf_str name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (name.p[i] == '+' || name.p[i] == '#')
+			return true;
+	return false;
 }
 
 bool grants_allow(const struct mfi_image *note, const struct manifest *manifest,
@@ -65,20 +113,34 @@ bool grants_allow(const struct mfi_image *note, const struct manifest *manifest,
 {
 	char *const *list = NULL;
 	unsigned count = 0;
-	const char *key = grant_list(manifest, kind, &list, &count);
-	bool by_kind = (note->grants & MFI_GRANT(kind)) != 0 || kind == MF_EFFECT_LOG ||
+	const char *key = grants_list(manifest, kind, &list, &count);
+	bool by_note = (note->grants & MFI_GRANT(kind)) != 0 || kind == MF_EFFECT_LOG ||
 		kind == MF_EFFECT_REPLY;
+	bool by_list = key == NULL || (any_allows(list, count, name) && !has_wildcard(name));
+	char text[2 * QUOTED_MOST + 4];
 
-	if (by_kind && (key == NULL || any_allows(list, count, name)))
+	if (by_note && by_list)
 		return true;
-	if (key != NULL)
+	if (key == NULL)
 		snprintf(why, GRANTS_WHY_MAX,
-			"it may not %s \"%.*s\": this line in mayfly.yaml would allow it: "
-			"%s: [\"%.*s\"]",
-			verb, (int)name.n, (const char *)name.p, key, (int)name.n,
-			(const char *)name.p);
+			"its image holds no grant to %s: code that calls mf_%s, built again, would",
+			verb, verb);
+	else if (has_wildcard(name))
+		snprintf(why, GRANTS_WHY_MAX,
+			"it may not %s \"%s\": names have no '+' and no '#', which stand for "
+		        "others "
+			"in mayfly.yaml's '%s'",
+			verb, quoted(name, text), key);
+	else if (!by_list)
+		snprintf(why, GRANTS_WHY_MAX,
+			"it may not %s \"%s\": this line in mayfly.yaml would allow it: %s: "
+			"[\"%s\"]",
+			verb, quoted(name, text), key, text);
 	else
 		snprintf(why, GRANTS_WHY_MAX,
-			"its image holds no grant to %s: build it again with this version", verb);
+			"it may not %s \"%s\": '%s' in mayfly.yaml allows it, but its code calls "
+		        "no "
+			"mf_%s, so that its image holds no grant to",
+			verb, quoted(name, text), key, verb);
 	return false;
 }

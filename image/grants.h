@@ -19,4 +19,12 @@
 bool grants_allow(const struct mfi_image *note, const struct manifest *manifest,
 	enum mf_effect_kind kind, struct mf_str name, const char *verb, char why[GRANTS_WHY_MAX]);
 
+/* The manifest's list that speaks about names of this kind: its key ("emits"), with its entries;
+ * NULL: none does. */
+const char *grants_list(const struct manifest *manifest, enum mf_effect_kind kind,
+	char *const **list, unsigned *count);
+
+/* Is all that `narrow` allows allowed by `wide` too? Both are entries of such a list. */
+bool grants_covers(const char *wide, const char *narrow);
+
 #endif

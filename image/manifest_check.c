@@ -299,11 +299,6 @@ bool manifest_data_fits(const char *entry, const char *name)
 	return manifest_data_name(name) && fnmatch(entry, name, FNM_PERIOD) == 0;
 }
 
-static bool is_anything(const char *name)
-{
-	return name[0] != '\0';
-}
-
 struct list {
 	const char *key, *help;
 	char **item;
@@ -328,18 +323,20 @@ static int check_list(const struct reading *r, const struct list *list)
 	return 0;
 }
 
+/* of what grants go by */
+#define ALONE "; '+' and '#' stand alone between slashes, '#' at the end"
+
 static int check_lists(const struct reading *r, const struct manifest *m)
 {
 	const struct list lists[] = {
 		{"modules", "a module's name, as in posix", m->modules, m->modules_count,
 			is_module_name},
-		{"reads", "a state key", m->reads, m->reads_count, is_anything},
-		{"writes", "a state key", m->writes, m->writes_count, is_anything},
-		{"emits", "a topic; '+' and '#' stand alone, '#' at the end", m->emits,
-			m->emits_count, is_topic_filter},
+		{"reads", "a state key" ALONE, m->reads, m->reads_count, is_topic_filter},
+		{"writes", "a state key" ALONE, m->writes, m->writes_count, is_topic_filter},
+		{"emits", "a topic" ALONE, m->emits, m->emits_count, is_topic_filter},
 		{"calls", "a service's name: [a-z][a-z0-9-]*", m->calls, m->calls_count,
 			is_service_name},
-		{"upstream", "a subject", m->upstream, m->upstream_count, is_anything},
+		{"upstream", "a subject" ALONE, m->upstream, m->upstream_count, is_topic_filter},
 		{"data", "a name of letters, digits, '.', '_', '-' and '/', or '*' for any of them",
 			m->data, m->data_count, is_data_entry},
 	};

@@ -194,6 +194,20 @@ static int check_list(
 	return 0;
 }
 
+/* Of what a file says all can be seen, in its order: no controls (C0, DEL, C1), nothing without a
+ * width, nothing that turns the direction of writing (U+200B to 200F, 202A to 202E, 2060 to 206F,
+ * FEFF). p is UTF-8 with a zero behind it: libyaml saw to that. */
+static bool is_control(const uint8_t *p)
+{
+	if (p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0))
+		return true;
+	if (p[0] == 0xe2 && p[1] == 0x80)
+		return (p[2] >= 0x8b && p[2] <= 0x8f) || (p[2] >= 0xaa && p[2] <= 0xae);
+	if (p[0] == 0xe2 && p[1] == 0x81)
+		return p[2] >= 0xa0 && p[2] <= 0xaf;
+	return p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf;
+}
+
 static int check_text(
 	struct check *c, const yaml_node_t *n, const char *name, const cyaml_schema_value_t *schema)
 {
@@ -206,7 +220,7 @@ static int check_text(
 			"'%s' has %zu characters, at most %u are allowed", name, length,
 			schema->string.max);
 	for (size_t i = 0; i < length; i++)
-		if (n->data.scalar.value[i] < 0x20 || n->data.scalar.value[i] == 0x7f)
+		if (is_control(n->data.scalar.value + i))
 			return bad(
 				c->problem, n->start_mark, "'%s' holds a control character", name);
 	return 0;

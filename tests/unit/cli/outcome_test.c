@@ -46,9 +46,9 @@ static void add(enum mf_effect_kind kind, uint32_t status, const char *name, con
 static struct outcome judge(enum mfw_result result, uint32_t grants)
 {
 	static char home[] = "home/+/set", on[] = "on";
-	static char *emits[] = {home}, *reads[] = {on};
+	static char *emits[] = {home}, *writes[] = {on};
 	const struct manifest m = {
-		.emits = emits, .emits_count = 1, .reads = reads, .reads_count = 1};
+		.emits = emits, .emits_count = 1, .writes = writes, .writes_count = 1};
 	const struct image image = {.note = {.grants = grants}};
 	const struct life life = {.result = result, .effects = area, .bytes = used, .vector = 13};
 	struct outcome o;
