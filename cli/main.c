@@ -25,6 +25,7 @@ static const struct command commands[] = {
 	{"new", cmd_new, "NAME", "write a service that builds and runs at once"},
 	{"build", cmd_build, "DIR [-o FILE]", "make the image NAME.mfy of a service"},
 	{"inspect", cmd_inspect, "IMAGE", "what is in an image, and why"},
+	{"audit", cmd_audit, "IMAGE [NEW]", "what an image may do; what a new one may more"},
 	{"run", cmd_run, "IMAGE [--event FILE]", "one life, here and now; its reply on stdout"},
 	{"bench", cmd_bench, "IMAGE --event FILE", "how long births take on this machine"},
 	{"up", cmd_up, "IMAGE|DIR...", "a hub on loopback with these services"},

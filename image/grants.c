@@ -128,7 +128,7 @@ bool grants_allow(const struct mfi_image *note, const struct manifest *manifest,
 	else if (has_wildcard(name))
 		snprintf(why, GRANTS_WHY_MAX,
 			"it may not %s \"%s\": names have no '+' and no '#', which stand for "
-		        "others "
+			"others "
 			"in mayfly.yaml's '%s'",
 			verb, quoted(name, text), key);
 	else if (!by_list)
@@ -139,7 +139,7 @@ bool grants_allow(const struct mfi_image *note, const struct manifest *manifest,
 	else
 		snprintf(why, GRANTS_WHY_MAX,
 			"it may not %s \"%s\": '%s' in mayfly.yaml allows it, but its code calls "
-		        "no "
+			"no "
 			"mf_%s, so that its image holds no grant to",
 			verb, quoted(name, text), key, verb);
 	return false;

@@ -12,17 +12,7 @@
 #include "cli/build/build.h"
 #include "cli/commands.h"
 #include "cli/out.h"
-
-static const struct {
-	const char *instruction, *use;
-} banned[] = {
-	{"rdtsc", "use mf_time_ns or mf_elapsed_ns"},
-	{"rdtscp", "use mf_time_ns or mf_elapsed_ns"},
-	{"rdrand", "use mf_random"},
-	{"rdseed", "use mf_random"},
-	{"rdpid", "leave it out: a life can't know where it runs"},
-	{"cpuid", "leave it out: what an image may use of the processor is fixed when it is built"},
-};
+#include "image/banned.h"
 
 struct scan {
 	char function[160];
@@ -52,8 +42,8 @@ static int scan_line(void *arg, char *text)
 		return 0;
 	address = strtoul(text, NULL, 16);
 	for (char *word = strtok_r(tab, " \t,", &rest); word; word = strtok_r(NULL, " \t,", &rest))
-		for (size_t i = 0; i < sizeof(banned) / sizeof(banned[0]); i++)
-			if (strcmp(word, banned[i].instruction) == 0) {
+		for (size_t i = 0; i < BANNED; i++)
+			if (strcmp(word, banned[i].name) == 0) {
 				scan->found++;
 				out_say("build", 0, "%s (0x%lx) holds the instruction '%s': %s",
 					scan->function, address, word, banned[i].use);
