@@ -65,7 +65,7 @@ $(B)/mayflyd: $(B)/host/hub/main.o $(HUB_LIBS)
 # its caches before main, and in a virtual machine each CPUID is a way out: a millisecond of every
 # first event (docs/decisions/015). So it uses no library but the C library.
 WORKER_SRC := monitor/worker_main.c $(foreach l,base wire monitor,$(call layer-src,$(l))) \
-	$(addprefix image/,image.c elf.c fault.c) $(addprefix sys/,sandbox.c fd.c net.c random.c)
+	$(addprefix image/,image.c elf.c fault.c) $(addprefix sys/,sandbox.c landlock.c fd.c net.c random.c)
 ifneq ($(MUSL),)
 WORKER_OBJ := $(patsubst %,$(B)/musl/%.o,$(basename $(WORKER_SRC)))
 $(B)/musl/%.o: %.c mk/flags.mk

@@ -39,7 +39,7 @@ struct monitor {
 	enum mfw_backend which;
 	bool deny_cpuid;
 	uint64_t cpu_ns, deadline_ns;
-	int fixed_fd; /* memory of layout.fixed_bytes: gate ... init */
+	int fixed_fd; /* process: memory of layout.fixed_bytes, gate ... init; kvm: -1 */
 	uint8_t *fixed;
 	uint8_t *snapshot; /* the window as every life finds it */
 	uint8_t digest[32];
@@ -95,5 +95,7 @@ int shell_start(struct shell *shell, char error[MONITOR_ERROR_MAX]);
  * monitor->deny_cpuid. */
 void shell_deny(const struct monitor *monitor);
 void shell_allow(const struct monitor *monitor);
+/* The number of this thread, asked once. */
+int shell_thread(void);
 
 #endif

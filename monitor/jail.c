@@ -1,5 +1,6 @@
 #include "monitor/jail.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <sched.h>
@@ -12,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sys/landlock.h"
 #include "sys/sandbox.h"
 
 #define ANY(call, why)                                                                             \
@@ -28,29 +30,32 @@
 #define RULES_MAX SANDBOX_RULES_MOST
 #define OWN_PID   0xfeedfacefeedfaceull /* jail_rules puts the number in its place */
 
-/* Both backends. */
+/* Not permitted: it fails with `e`, which its callers can live with. */
+#define FAILS(call, e, why)                                                                        \
+	{                                                                                          \
+		.number = SYS_##call, .error = e, .reason = why                                    \
+	}
+
+/* Both backends, in the order of how often. */
 #define COMMON                                                                                     \
 	ANY(clock_gettime, "when a life began and ended; the watchdog"),                           \
-		ANY(poll, "wait for the hub"), ANY(read, "the hub's eventfd; a guest's byte"),     \
-		ANY(write, "the hub's eventfd; a guest's byte; last words on descriptor 2"),       \
-		ANY(futex, "locks between its threads"),                                           \
+		ANY(poll, "wait for the hub"), ANY(futex, "locks between its threads"),            \
 		ONLY(mmap, 2, PROT_EXEC, 0, "memory for shells; vCPU state"),                      \
 		ONLY(mprotect, 2, PROT_EXEC, 0, "malloc grows"),                                   \
-		ANY(munmap, "shells are given up"), ANY(brk, "malloc"),                            \
-		ANY(madvise, "malloc gives back"), ANY(close, "a shell's descriptors"),            \
-		ANY(memfd_create, "memory that shells share"), ANY(ftruncate, "its size"),         \
-		ONLY(prctl, 0, 0xffffffffu, PR_SET_TSC, "no TSC for guests"),                      \
-		ANY(rt_sigreturn, "back from the signal that stops a vCPU"),                       \
-		ANY(restart_syscall, "on with poll or futex after a stop, or the host's sleep"),   \
-		ANY(lseek, "which pages of a memory exist"),                                       \
+		ANY(munmap, "shells are given up"), ANY(close, "a shell's descriptors"),           \
 		ONLY(pread64, 0, 0xffffffffu, MFW_FD_KEPT, "the snapshot of an earlier worker"),   \
 		ONLY(pwrite64, 0, 0xffffffffu, MFW_FD_KEPT, "one for a later worker"),             \
-		ONLY(fcntl, 1, 0xffffffffu, F_GET_SEALS, "is it whole?"),                          \
-		ONLY(fcntl, 1, 0xffffffffu, F_ADD_SEALS, "it is whole"),                           \
-		ANY(exit_group, "the end")
+		ONLY(fcntl, 1, 0xffffffffu, F_ADD_SEALS, "which is whole now"),                    \
+		ANY(exit_group, "the end"), FAILS(brk, ENOMEM, "malloc takes mmap instead"),       \
+		FAILS(madvise, ENOSYS, "malloc keeps what it would give back"),                    \
+		FAILS(restart_syscall, EINTR, "after a stop, poll and futex are called anew")
 
 static const struct sandbox_rule kvm_rules[] = {
 	IOCTL(KVM_RUN, "a life"),
+	ONLY(read, 0, 0xffffffffu, MFW_FD_WAKE_WORKER, "woken by the hub"),
+	ONLY(write, 0, 0xffffffffu, MFW_FD_WAKE_HUB, "wakes the hub"),
+	ONLY(write, 0, 0xffffffffu, MFW_FD_WAKE_WORKER, "one thread wakes the others"),
+	ONLY(write, 0, 0xffffffffu, STDERR_FILENO, "last words"),
 	COMMON,
 	IOCTL(KVM_GET_API_VERSION, "is this KVM?"),
 	IOCTL(KVM_CHECK_EXTENSION, "what can it do?"),
@@ -65,36 +70,39 @@ static const struct sandbox_rule kvm_rules[] = {
 	IOCTL(KVM_SET_XCRS, "vector state that it may use"),
 	IOCTL(KVM_GET_REGS, "where it crashed"),
 	ONLY(tgkill, 0, ~0ull, OWN_PID, "the watchdog stops a vCPU"),
-	ANY(getpid, "part of the same"),
-	ANY(gettid, "part of the same"),
-	ANY(rt_sigaction, "the handler for it"),
+	ANY(rt_sigreturn, "back from the signal that stops it"),
 };
 
 /* Gated processes are started by the jailed worker, under this list and their own. */
 static const struct sandbox_rule process_rules[] = {
+	ANY(read, "the hub's eventfd; a guest's byte"),
+	ANY(write, "the hub's eventfd; a guest's byte; last words on descriptor 2"),
 	COMMON,
-	ANY(rt_sigaction, "a gated process: its handlers"),
-	ANY(rt_sigprocmask, "the same; fork"),
-	ANY(sigaltstack, "the same"),
+	ANY(memfd_create, "memory that a gated process shares"),
+	ANY(ftruncate, "its size"),
+	ANY(lseek, "which pages of it exist"),
 	ONLY(clone, 0, CLONE_VM | CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS, 0, "a gated process"),
 	ANY(pipe2, "its two pipes"),
 	IOCTL(FIONREAD, "did a life begin before it ended?"),
-	ANY(clock_getres, "its CPU clock"),
 	ANY(sched_setaffinity, "it runs where its monitor's thread runs"),
 	ANY(pidfd_send_signal, "the watchdog ends it, by the descriptor that clone gave"),
-	ANY(wait4, "it is gone"),
-	ANY(waitid, "what it died of"),
+	ANY(waitid, "it is gone, and what it died of"),
 	/* what one does before its own, much shorter list applies */
+	ANY(rt_sigaction, "a gated process: its handlers"),
+	ANY(rt_sigprocmask, "the same"),
+	ANY(sigaltstack, "the same"),
 	ONLY(mmap, 2, PROT_WRITE, 0, "a gated process maps its guest's code"),
+	ONLY(prctl, 0, 0xffffffffu, PR_SET_TSC, "no TSC for guests"),
 	ONLY(prctl, 0, 0xffffffffu, PR_SET_PDEATHSIG, "it dies with the worker"),
 	ONLY(prctl, 0, 0xffffffffu, PR_SET_NO_NEW_PRIVS, "for seccomp"),
-	ONLY(prctl, 0, 0xffffffffu, PR_SET_DUMPABLE, "nobody traces it"),
+	ONLY(prctl, 0, 0xffffffffu, PR_SET_DUMPABLE, "nobody traces it, no core dump"),
 	ANY(arch_prctl, "no CPUID for guests"),
-	ONLY(prlimit64, 0, 0xffffffffu, 0, "no core dump, of its own"),
 	ANY(dup3, "its two descriptors"),
 	ANY(close_range, "no others"),
-	ANY(rseq, "glibc's, whose memory goes away"),
 	ANY(seccomp, "its own list"),
+#if defined(__GLIBC__)
+	ANY(rseq, "glibc's, whose memory goes away"),
+#endif
 };
 
 /* A socket of its own: that one and no other. */
@@ -131,11 +139,19 @@ const struct sandbox_rule *jail_rules(enum mfw_backend backend, bool socket, siz
 	return own;
 }
 
+int jail_prepare(void)
+{
+	int rc = sandbox_no_privileges();
+
+	if (rc == 0 && !JAIL_SKIPPED)
+		rc = landlock_enter(NULL, 0, false);
+	return rc == -EOPNOTSUPP ? 0 : rc;
+}
+
 int jail_enter(enum mfw_backend backend, bool socket)
 {
 	size_t count;
 	const struct sandbox_rule *rules = jail_rules(backend, socket, &count);
-	int rc = sandbox_no_privileges();
 
-	return rc < 0 || JAIL_SKIPPED ? rc : sandbox_enter(rules, count);
+	return JAIL_SKIPPED ? 0 : sandbox_enter(rules, count);
 }

@@ -34,36 +34,28 @@ static bool read_all(int fd, uint8_t *to, uint64_t n, uint64_t at)
 	return true;
 }
 
-/* `n` bytes at `at` of window and init area, one behind the other. */
-static bool take_piece(struct monitor *m, int fd, uint64_t at, uint64_t n)
+/* `n` bytes from `from` in the file on; what isn't there, and is zero, isn't touched here either. */
+static bool take_area(uint8_t *to, int fd, uint64_t from, uint64_t n)
 {
-	uint64_t window = m->layout.window_bytes, part = 0;
+	static uint8_t piece[16 * MF_PAGE];
 
-	if (at < window) {
-		part = n < window - at ? n : window - at;
-		if (!read_all(fd, m->snapshot + at, part, MF_PAGE + at))
-			return false;
-	}
-	if (part == n)
-		return true;
-	at += part;
-	return read_all(fd, m->fixed + m->layout.init_at + (at - window), n - part, MF_PAGE + at);
-}
+	for (uint64_t at = 0; at < n; at += sizeof(piece)) {
+		uint64_t part = n - at < sizeof(piece) ? n - at : sizeof(piece);
 
-static bool take_all(struct monitor *m, int fd)
-{
-	const uint64_t all = MF_PAGE + m->layout.window_bytes + m->layout.init_bytes;
-	off_t at = MF_PAGE, end;
-
-	while ((at = lseek(fd, at, SEEK_DATA)) >= 0 && (uint64_t)at < all) {
-		end = lseek(fd, at, SEEK_HOLE);
-		if (end < 0 || (uint64_t)end > all)
+		if (!read_all(fd, piece, part, from + at))
 			return false;
-		if (!take_piece(m, fd, (uint64_t)at - MF_PAGE, (uint64_t)(end - at)))
-			return false;
-		at = end;
+		monitor_copy_nonzero(to + at, piece, part);
 	}
 	return true;
+}
+
+/* Both areas are whole pages. */
+static bool take_all(struct monitor *m, int fd)
+{
+	const uint64_t window = m->layout.window_bytes;
+
+	return take_area(m->snapshot, fd, MF_PAGE, window) &&
+		take_area(m->fixed + m->layout.init_at, fd, MF_PAGE + window, m->layout.init_bytes);
 }
 
 /* What the image has in its window gives way: mf_init may have cleared it. */
@@ -77,13 +69,20 @@ static void clear_window(struct monitor *m)
 	}
 }
 
+bool keep_is_whole(int fd)
+{
+	const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW, has = fcntl(fd, F_GET_SEALS);
+
+	return has >= 0 && (has & seals) == seals;
+}
+
 bool keep_take(struct monitor *m)
 {
 	const struct mfw_kept want = head_of(m);
-	const int fd = m->options.keep_fd, seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+	const int fd = m->options.keep_fd;
 	struct mfw_kept head;
 
-	if (fd == 0 || (fcntl(fd, F_GET_SEALS) & seals) != seals)
+	if (fd == 0 || !m->options.keep_whole)
 		return false;
 	if (pread(fd, &head, sizeof(head), 0) != sizeof(head) ||
 		memcmp(&head, &want, sizeof(head)) != 0)
@@ -110,21 +109,28 @@ static bool put_window(const struct monitor *m, int fd)
 	return true;
 }
 
-/* Only what exists: a look at a page of shared memory would make it. */
+/* Where the next page of the init area is that may hold something; `to`: none. In memory that is
+ * shared a look at a page would make it. */
+static uint64_t next_page(const struct monitor *m, uint64_t at, uint64_t to)
+{
+	off_t data;
+
+	if (m->fixed_fd < 0)
+		return at;
+	data = lseek(m->fixed_fd, (off_t)at, SEEK_DATA);
+	return data < 0 || (uint64_t)data > to ? to : (uint64_t)data;
+}
+
 static bool put_init(const struct monitor *m, int fd)
 {
+	static const uint8_t zero[MF_PAGE];
 	const uint64_t from = m->layout.init_at, to = from + m->layout.init_bytes;
-	off_t at = (off_t)from, end;
 
-	while ((uint64_t)at < to && (at = lseek(m->fixed_fd, at, SEEK_DATA)) >= 0) {
-		end = lseek(m->fixed_fd, at, SEEK_HOLE);
-		if (end < 0)
+	for (uint64_t at = from; (at = next_page(m, at, to)) < to; at += MF_PAGE)
+		if (memcmp(m->fixed + at, zero, MF_PAGE) != 0 &&
+			!put_page(
+				fd, m->fixed + at, MF_PAGE + m->layout.window_bytes + (at - from)))
 			return false;
-		for (; at < end && (uint64_t)at < to; at += MF_PAGE)
-			if (!put_page(fd, m->fixed + at,
-				    MF_PAGE + m->layout.window_bytes + ((uint64_t)at - from)))
-				return false;
-	}
 	return true;
 }
 

@@ -13,6 +13,8 @@
 
 struct monitor;
 
+/* Is there a snapshot, or room for one? Asked before rights are given up: seals stay. */
+bool keep_is_whole(int fd);
 /* Takes the snapshot from there: false if there is none, or one of something else. */
 bool keep_take(struct monitor *monitor);
 /* After mf_init: leaves it there. What can't be written is not kept. */

@@ -67,10 +67,19 @@ static int take_cpuid(struct kvm_host *host, const struct monitor_options *optio
 	return 0;
 }
 
+static pid_t own; /* asked before a jail denies it */
+
+void kvm_prepare(void)
+{
+	struct sigaction action = {.sa_handler = on_stop};
+
+	own = getpid();
+	sigaction(STOP_SIGNAL, &action, NULL);
+}
+
 static int ask_host(
 	struct kvm_host *host, const struct monitor_options *options, char error[MONITOR_ERROR_MAX])
 {
-	struct sigaction action = {.sa_handler = on_stop};
 	int kvm_fd = options->kvm_fd, rc;
 
 	if (ioctl(kvm_fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
@@ -83,7 +92,6 @@ static int ask_host(
 		return refuse(error, errno, "KVM_GET_VCPU_MMAP_SIZE");
 	host->fd = kvm_fd;
 	host->run_bytes = (size_t)rc;
-	sigaction(STOP_SIGNAL, &action, NULL);
 	rc = take_cpuid(host, options);
 	if (rc < 0)
 		return refuse(error, -rc, "KVM_GET_SUPPORTED_CPUID");
@@ -204,14 +212,14 @@ static int kvm_open(struct shell *shell, bool init, char error[MONITOR_ERROR_MAX
 	if (pthread_getcpuclockid(pthread_self(), &clock) != 0)
 		clock = CLOCK_MONOTONIC;
 	shell->watch.clock = clock;
-	shell->kvm.thread = (int)syscall(SYS_gettid);
+	shell->kvm.thread = shell_thread();
 	return 0;
 }
 
 static void kvm_kill(struct shell *shell)
 {
 	/* not pthread_kill: musl's takes no process, and could be allowed for all or none */
-	syscall(SYS_tgkill, getpid(), shell->kvm.thread, STOP_SIGNAL);
+	syscall(SYS_tgkill, own, shell->kvm.thread, STOP_SIGNAL);
 }
 
 /* ------------------------------------------------------------------ a life */

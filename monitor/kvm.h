@@ -41,6 +41,8 @@ struct kvm_host {
 	} cpuid; /* what a guest would see if it could ask */
 };
 
+/* Once a process, before the first shell. */
+void kvm_prepare(void);
 int kvm_host_open(struct kvm_host **host, const struct monitor_options *options,
 	char error[MONITOR_ERROR_MAX]);
 void kvm_host_close(struct kvm_host *host);

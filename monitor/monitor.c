@@ -1,6 +1,7 @@
 #include "monitor/monitor.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,10 +27,22 @@ uint64_t monitor_now(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* Once: whoever gave up rights since couldn't do it again. */
 int monitor_prepare(void)
 {
-	signal(SIGPIPE, SIG_IGN);
-	return watchdog_start();
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static bool prepared;
+	int rc = 0;
+
+	pthread_mutex_lock(&lock);
+	if (!prepared) {
+		signal(SIGPIPE, SIG_IGN);
+		kvm_prepare();
+		rc = watchdog_start();
+		prepared = rc == 0;
+	}
+	pthread_mutex_unlock(&lock);
+	return rc;
 }
 
 int monitor_refuse(char error[MONITOR_ERROR_MAX], enum mfw_result result, const char *what)
@@ -66,18 +79,32 @@ static void fill_info(struct monitor *m, size_t data_size)
 	sha256(both, sizeof(both), m->digest);
 }
 
-static int make_fixed(struct monitor *m, const uint8_t *data, size_t data_size)
+/* A gated process maps it by its descriptor; VMs are in this process. */
+static int map_fixed(struct monitor *m)
 {
-	const struct image *image = m->image;
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
 	void *at;
 
-	m->fixed_fd = memfd_create("mayfly-fixed", MFD_CLOEXEC);
-	if (m->fixed_fd < 0 || ftruncate(m->fixed_fd, (off_t)m->layout.fixed_bytes) < 0)
-		return -errno;
-	at = mmap(NULL, m->layout.fixed_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, m->fixed_fd, 0);
+	if (m->which == MFW_BACKEND_PROCESS) {
+		flags = MAP_SHARED;
+		m->fixed_fd = memfd_create("mayfly-fixed", MFD_CLOEXEC);
+		if (m->fixed_fd < 0 || ftruncate(m->fixed_fd, (off_t)m->layout.fixed_bytes) < 0)
+			return -errno;
+	}
+	at = mmap(NULL, m->layout.fixed_bytes, PROT_READ | PROT_WRITE, flags, m->fixed_fd, 0);
 	if (at == MAP_FAILED)
 		return -errno;
 	m->fixed = at;
+	return 0;
+}
+
+static int make_fixed(struct monitor *m, const uint8_t *data, size_t data_size)
+{
+	const struct image *image = m->image;
+	int rc = map_fixed(m);
+
+	if (rc < 0)
+		return rc;
 	arch_fill_fixed(m->fixed, &m->layout, m->which);
 	for (unsigned i = 0; i < image->segments; i++) {
 		const struct image_segment *s = &image->segment[i];

@@ -17,6 +17,7 @@
 #ifndef MONITOR_MONITOR_H
 #define MONITOR_MONITOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,7 @@ struct monitor_options {
 	const void *cpuid; /* struct kvm_cpuid2: what KVM supports, if it was asked before */
 	size_t cpuid_bytes;
 	int keep_fd;          /* see keep.h, borrowed; 0: none */
+	bool keep_whole;      /* and it is sealed: keep_is_whole */
 	uint64_t cpu_ns;      /* 0: what the image says */
 	uint64_t deadline_ns; /* 0: what the image says */
 };
@@ -64,8 +66,10 @@ void monitor_settle(struct monitor *monitor);
 
 enum mfw_backend monitor_backend(const struct monitor *monitor);
 const uint8_t *monitor_snapshot_digest(const struct monitor *monitor); /* 32 bytes */
-/* What monitor_open does once a process; for those who must do it before they give up rights. */
+/* What monitor_open does once a process, and what shell_open does once a thread; for those who must
+ * do it before they give up rights. */
 int monitor_prepare(void);
+void monitor_prepare_thread(void);
 /* Is CPUID denied to gated processes: can it be here, and cheaply? */
 bool monitor_can_deny_cpuid(void);
 uint64_t monitor_init_ns(const struct monitor *monitor);

@@ -13,7 +13,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -83,8 +82,6 @@ static void child_signals(const struct layout *layout)
 
 static void child_rights(const struct monitor *m)
 {
-	const struct rlimit none = {0, 0};
-
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0);
@@ -92,7 +89,6 @@ static void child_rights(const struct monitor *m)
 		child_fail(3);
 	if (m->deny_cpuid)
 		syscall(SYS_arch_prctl, 0x1012 /* ARCH_SET_CPUID */, 0);
-	setrlimit(RLIMIT_CORE, &none);
 }
 
 /* glibc registered an rseq area in memory that goes away; musl has none. */
@@ -134,9 +130,12 @@ static void process_kill(struct shell *shell)
 
 static void process_close(struct shell *shell)
 {
+	siginfo_t info;
+
 	if (shell->process.pid > 0) {
 		process_kill(shell);
-		while (waitpid(shell->process.pid, NULL, 0) < 0 && errno == EINTR)
+		while (waitid(P_PID, (id_t)shell->process.pid, &info, WEXITED) < 0 &&
+			errno == EINTR)
 			;
 	}
 	if (shell->process.pidfd >= 0)
@@ -182,10 +181,17 @@ static int refuse(char error[MONITOR_ERROR_MAX], int err, const char *what)
 	return -err;
 }
 
+/* clock_getcpuclockid(3) makes the same number, and then asks the kernel whether it is one. */
+static clockid_t cpu_clock(int pid)
+{
+	const unsigned scheduled = 2; /* CPUCLOCK_SCHED of the kernel's posix-timers */
+
+	return (clockid_t)(~(unsigned)pid << 3 | scheduled);
+}
+
 static int process_open(struct shell *shell, bool init, char error[MONITOR_ERROR_MAX])
 {
 	int to[2], from[2], rc, pidfd = -1;
-	clockid_t clock;
 
 	(void)init; /* map_region reads shell->init */
 	shell->process.pid = 0;
@@ -210,9 +216,7 @@ static int process_open(struct shell *shell, bool init, char error[MONITOR_ERROR
 		process_close(shell);
 		return refuse(error, -rc, "the gated process didn't start");
 	}
-	if (clock_getcpuclockid(shell->process.pid, &clock) != 0)
-		clock = CLOCK_MONOTONIC;
-	shell->watch.clock = clock;
+	shell->watch.clock = cpu_clock(shell->process.pid);
 	return 0;
 }
 

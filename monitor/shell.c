@@ -171,6 +171,22 @@ void shell_deny(const struct monitor *m)
 		deny(m);
 }
 
+void monitor_prepare_thread(void)
+{
+	(void)shell_thread();
+	if (deny_always && denied[0]++ == 0)
+		prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
+}
+
+int shell_thread(void)
+{
+	static _Thread_local int number;
+
+	if (number == 0)
+		number = (int)syscall(SYS_gettid);
+	return number;
+}
+
 void shell_allow(const struct monitor *m)
 {
 	if (deny_always)

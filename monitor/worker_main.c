@@ -23,6 +23,7 @@
 #include "image/image.h"
 #include "monitor/core.h"
 #include "monitor/jail.h"
+#include "monitor/keep.h"
 #include "monitor/monitor.h"
 #include "monitor/ring.h"
 #include "monitor/socket.h"
@@ -176,6 +177,7 @@ static void *thread(void *unused)
 	struct shell *shell;
 
 	(void)unused;
+	monitor_prepare_thread();
 	pthread_barrier_wait(&worker.up);
 	pthread_barrier_wait(&worker.go);
 	if (shell_open(&shell, worker.monitor, error) == 0)
@@ -275,12 +277,17 @@ int main(void)
 	if (options.backend == MFW_BACKEND_KVM)
 		take_cpuid(&options);
 	options.keep_fd = fcntl(MFW_FD_KEPT, F_GETFD) >= 0 ? MFW_FD_KEPT : 0;
+	options.keep_whole = options.keep_fd > 0 && keep_is_whole(options.keep_fd);
 	options.birth = worker.ring.head.birth;
 	options.cpu_ns = worker.ring.head.cpu_ns;
 	options.deadline_ns = worker.ring.head.deadline_ns;
+	rc = jail_prepare();
+	if (rc < 0)
+		last_words("privileges can't be given up", -rc);
 	if (monitor_prepare() < 0)
 		last_words("the watchdog thread", EAGAIN);
 	start_threads();
+	monitor_prepare_thread();
 	rc = jail_enter(options.backend, owns_socket());
 	if (rc < 0)
 		fail(MFW_ERR_BACKEND, "seccomp can't be entered; a worker doesn't run without it");

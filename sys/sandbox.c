@@ -71,7 +71,8 @@ static void put_rule(struct writer *w, const struct sandbox_rule *rule)
 			w, low + 4, (uint32_t)(rule->mask >> 32), (uint32_t)(rule->equal >> 32), 4);
 		require_half(w, low, (uint32_t)rule->mask, (uint32_t)rule->equal, 1);
 	}
-	put(w, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW);
+	put(w, BPF_RET | BPF_K, 0, 0,
+		rule->error ? SECCOMP_RET_ERRNO | (uint32_t)rule->error : SECCOMP_RET_ALLOW);
 }
 
 uint16_t sandbox_program(const struct sandbox_rule *rules, size_t count,
@@ -89,6 +90,20 @@ uint16_t sandbox_program(const struct sandbox_rule *rules, size_t count,
 	/* SIGSYS, which ends the process unless a gated guest's handler reports it */
 	put(&w, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_TRAP);
 	return w.n;
+}
+
+unsigned sandbox_calls(const struct sandbox_rule *rules, size_t count)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t j = 0;
+
+		while (j < i && (rules[j].error || rules[j].number != rules[i].number))
+			j++;
+		n += j == i && !rules[i].error;
+	}
+	return n;
 }
 
 int sandbox_enter(const struct sandbox_rule *rules, size_t count)

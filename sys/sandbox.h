@@ -11,10 +11,12 @@
 #include <stdint.h>
 
 /* One permitted system call. With `masked`, argument `argument` must have (value & mask) ==
- * equal; the same call may stand in several rules. */
+ * equal; the same call may stand in several rules. With `error` the call isn't permitted: it does
+ * nothing and fails with that errno, for callers who can live with it. */
 struct sandbox_rule {
 	int number;
 	const char *reason;
+	int error;
 	bool masked;
 	unsigned argument;
 	uint64_t mask, equal;
@@ -29,6 +31,9 @@ struct sandbox_rule {
  * holds the two against each other. */
 uint16_t sandbox_program(const struct sandbox_rule *rules, size_t count,
 	struct sock_filter program[static SANDBOX_PROGRAM_MOST]);
+
+/* How many different system calls the list permits. */
+unsigned sandbox_calls(const struct sandbox_rule *rules, size_t count);
 
 /* Applies to every thread of this process, and to what it starts. What isn't listed ends the
  * process by SIGSYS. Rules that come first are checked first. 0 or -errno. */
