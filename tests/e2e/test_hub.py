@@ -362,11 +362,10 @@ def test_a_life_crashes(start, build):
 
 
 def test_a_life_that_never_ends(start, build):
-    hub = start(service(guest(build, "loop"), UDP, "limits: {deadline: 200ms, cpu: 100ms}"))
+    hub = start(service(guest(build, "loop"), UDP, "limits: {deadline: 10s, cpu: 100ms}"))
     silent(hub.port("loop"))
     life = hub.until(lambda: hub.events("life"))[0]
-    assert life["result"] in ("deadline", "late")
-    assert life["total_us"] < 2e6
+    assert life["result"] == "deadline"
     assert "longer than limits.cpu or limits.deadline" in hub.said()
 
 
