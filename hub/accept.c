@@ -150,6 +150,12 @@ static void on_resume(struct loop_timer *timer)
 	loop_change(a->input->hub->loop, a->fd, EPOLLIN, &a->source);
 }
 
+void acceptor_take_all(struct acceptor *acceptor)
+{
+	for (unsigned i = 0; acceptor->fd >= 0 && i < SOMAXCONN && accept_one(acceptor); i++)
+		;
+}
+
 int acceptor_open(struct acceptor *acceptor, struct input *input, int fd)
 {
 	int err;

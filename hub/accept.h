@@ -21,6 +21,8 @@ struct acceptor {
 
 /* Begins; the listening socket is the acceptor's from then on, when it succeeds. -errno. */
 int acceptor_open(struct acceptor *acceptor, struct input *input, int fd);
+/* Takes those who wait to be accepted, before it is closed: else they would be reset. */
+void acceptor_take_all(struct acceptor *acceptor);
 /* Ends and closes it; a second time is fine. */
 void acceptor_close(struct acceptor *acceptor);
 

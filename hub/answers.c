@@ -66,16 +66,17 @@ bool answers_key(struct mf_str field, char key[static ANSWERS_KEY], size_t *n)
 /* The pieces one after another, each with its length, so that none can pass for two. With a
  * seed, so that nobody can make up keys that fill one part of the table. */
 static void digest(const struct answers *a, uint8_t to[static DIGEST], const struct mf_str *pieces,
-	size_t count)
+	size_t count, const struct mf_str *more, size_t more_count)
 {
 	crypto_generichash_state state;
 
 	crypto_generichash_init(&state, a->seed, sizeof(a->seed), DIGEST);
-	for (size_t i = 0; i < count; i++) {
-		uint64_t n = pieces[i].n;
+	for (size_t i = 0; i < count + more_count; i++) {
+		struct mf_str piece = i < count ? pieces[i] : more[i - count];
+		uint64_t n = piece.n;
 
 		crypto_generichash_update(&state, (const uint8_t *)&n, sizeof(n));
-		crypto_generichash_update(&state, pieces[i].p, n);
+		crypto_generichash_update(&state, piece.p, n);
 	}
 	crypto_generichash_final(&state, to, DIGEST);
 }
@@ -166,7 +167,7 @@ enum answers_found answers_find(struct answers *answers, struct mf_str key,
 	const struct answers_request *request, uint64_t now, struct answers_entry **entry,
 	struct answer *answer)
 {
-	const struct mf_str names[] = {request->scope, request->who[0], request->who[1], key};
+	const struct mf_str names[] = {request->scope, key};
 	const struct mf_str what[] = {
 		request->method, request->path, request->query, request->body};
 	uint8_t name[DIGEST], same[DIGEST];
@@ -175,8 +176,8 @@ enum answers_found answers_find(struct answers *answers, struct mf_str key,
 	if (!make_table(answers))
 		return ANSWERS_FULL;
 	answers_expire(answers, now);
-	digest(answers, name, names, 4);
-	digest(answers, same, what, 4);
+	digest(answers, name, names, 2, request->who, request->who_count);
+	digest(answers, same, what, 4, NULL, 0);
 	at = find(answers, name);
 	e = *at;
 	if (!e)

@@ -51,7 +51,9 @@ struct answer {
 
 /* What a request is, but for its key. */
 struct answers_request {
-	struct mf_str scope, who[2]; /* who: what the client shows to be known by */
+	struct mf_str scope;
+	const struct mf_str *who; /* what the client shows to be known by */
+	size_t who_count;
 	struct mf_str method, path, query, body;
 };
 

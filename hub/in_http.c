@@ -24,6 +24,7 @@ static void http_stop(struct input *input)
 {
 	struct in_http *http = http_of(input);
 
+	acceptor_take_all(&http->acceptor);
 	acceptor_close(&http->acceptor);
 	http->stopping = true;
 	conn_stop_all(http);
@@ -157,6 +158,8 @@ void in_http_change(struct input *input, struct tls_context *tls, struct router 
 	http->tls = tls;
 	http->router = router;
 	input->ops = tls ? &tls_ops : &plain_ops;
+	/* connections may have less time than before */
+	(void)loop_timer_set(input->hub->loop, &http->timer, loop_now(input->hub->loop));
 }
 
 const struct router *in_http_router(const struct input *input)

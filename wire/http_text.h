@@ -31,7 +31,7 @@ bool http_list_next(struct mf_str *list, struct mf_str *item);
 #define HTTP_UNSAID (-1)
 int http_weight(struct mf_str list, const char *what);
 
-/* Does an If-None-Match, If-Match or If-Range value name this entity tag ("\"abc\"", strong, with
+/* Does an If-None-Match or If-Match value name this entity tag ("\"abc\"", strong, with
  * its quotes), or is it '*'? Compared weakly, W/"abc" is the same; strongly, it never is (RFC 9110
  * 8.8.3.2). */
 bool http_etag_named(struct mf_str list, struct mf_str etag, bool weakly);

@@ -45,23 +45,33 @@ static struct mf_str scope_of(const struct route *route, char *to, size_t size)
 	return mf_str_of(to, (size_t)n < size ? (size_t)n : size - 1);
 }
 
-/* What a service may tell its clients by: the answer to one is not for another that knows the key. */
-static void take_who(
-	struct mf_str who[static 2], const struct route *route, const struct request *request)
+/* What a service may tell its clients by: the answer to one is not for another that knows the key.
+ * The names and values of all lines, for a service gets them all. */
+#define WHO_MOST (2u * REQUEST_HEADERS_MOST)
+static size_t take_who(struct mf_str who[static WHO_MOST], const struct route *route,
+	const struct request *request)
 {
-	static const char *const names[] = {"authorization", "cookie"};
+	static const struct mf_str names[] = {MF_STR("authorization"), MF_STR("cookie")};
+	struct mf_str value;
+	size_t n = 0;
 
 	for (unsigned i = 0, next = 0; i < 2; i++, next = 0)
-		if (exchange_names(route, names[i]))
-			who[i] = request_header(request, names[i], &next);
+		while (exchange_names(route, (const char *)names[i].p) &&
+			(value = request_header(request, (const char *)names[i].p, &next)).p) {
+			who[n++] = names[i];
+			who[n++] = value;
+		}
+	return n;
 }
 
 bool again_begin(struct conn *c, const struct route *route, const struct request *request,
 	struct mf_str body)
 {
 	struct hub *hub = c->http->input.hub;
+	static struct mf_str who[WHO_MOST];
 	char key[ANSWERS_KEY], scope[1024];
 	struct answers_request what = {.method = request->method,
+		.who = who,
 		.path = request->path,
 		.query = request->query,
 		.body = body};
@@ -77,7 +87,7 @@ bool again_begin(struct conn *c, const struct route *route, const struct request
 		return false;
 	}
 	what.scope = scope_of(route, scope, sizeof(scope));
-	take_who(what.who, route, request);
+	what.who_count = take_who(who, route, request);
 	switch (answers_find(
 		&hub->answers, mf_str_of(key, n), &what, loop_now(hub->loop), &c->entry, &answer)) {
 	case ANSWERS_NEW: return true;

@@ -361,6 +361,24 @@ void conn_on_timer(struct loop_timer *timer)
 
 /* ----------------------------------------------------------------------- end */
 
+/* Has it sent something that was not looked at? */
+static bool has_sent(struct conn *c)
+{
+	uint8_t byte;
+
+	return bytes_left(&c->in) > 0 || recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* A request that came just now, or a part of one, is refused in words, not by a reset. */
+static void stop(struct conn *c)
+{
+	c->bodiless = false;
+	if (c->phase == CONN_HEAD || (c->phase == CONN_IDLE && has_sent(c)))
+		exchange_refuse(c, 503, "this listener is closing");
+	else
+		conn_close(c);
+}
+
 void conn_stop_all(struct in_http *http)
 {
 	static const enum conn_phase waiting[] = {CONN_HANDSHAKE, CONN_IDLE, CONN_HEAD};
@@ -371,10 +389,7 @@ void conn_stop_all(struct in_http *http)
 		for (struct conn *c = http->phases[waiting[i]].first; c; c = next) {
 			next = c->next;
 			c->holds++;
-			if (waiting[i] == CONN_HEAD)
-				exchange_refuse(c, 503, "the hub is stopping");
-			else
-				conn_close(c);
+			stop(c);
 			c->holds--;
 			conn_settle(c);
 		}

@@ -50,7 +50,7 @@ struct conn {
 	uint8_t phase, minor, holds;
 	bool ended;        /* the client sends no more */
 	bool keep_alive;   /* after the answer at hand */
-	bool unread;       /* of the request at hand something was not read */
+	bool unread;       /* of the request at hand the body was not read */
 	bool bodiless;     /* it is HEAD */
 	bool expects;      /* the client waits for 100 Continue */
 	uint64_t since_ns; /* in this phase */

@@ -50,7 +50,6 @@ void exchange_refuse(struct conn *c, unsigned status, const char *detail)
 	struct response r = {0};
 
 	c->keep_alive = false;
-	c->unread = true;
 	c->http->input.counts.bad++;
 	answer_problem(c, &p, &r);
 }

@@ -127,8 +127,9 @@ static void begin_length(struct conn *c, size_t head, size_t length)
 
 /* ------------------------------------------------------------------ heads */
 
-/* Empty lines before a request are let pass (RFC 9112, 2.2). */
-static void skip_empty_lines(struct conn *c)
+/* Empty lines before a request are let pass (RFC 9112, 2.2), and begin none: half of one waits
+ * for the other half as nothing would. False: nothing else is there. */
+static bool skip_empty_lines(struct conn *c)
 {
 	size_t n = 0;
 
@@ -136,6 +137,8 @@ static void skip_empty_lines(struct conn *c)
 		n += 2;
 	if (n > 0)
 		bytes_use(&c->in, held_of(c), n);
+	n = bytes_left(&c->in);
+	return n > 1 || (n == 1 && c->in.p[c->in.at] != '\r');
 }
 
 /* Of the n bytes that are a head or its beginning. False: it was answered. */
@@ -208,8 +211,7 @@ void intake(struct conn *c)
 		run_again(c, c->need - c->head);
 	if (c->phase != CONN_IDLE && c->phase != CONN_HEAD)
 		return;
-	skip_empty_lines(c);
-	if (bytes_left(&c->in) == 0)
+	if (c->phase == CONN_IDLE && !skip_empty_lines(c))
 		return;
 	c->bodiless = false;
 	head = request_head(c->in.p + c->in.at, bytes_left(&c->in), &c->seen);

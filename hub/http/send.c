@@ -54,9 +54,9 @@ static void finished(struct conn *c)
 			loop_later(c->http->input.hub->loop, &c->resume);
 		return;
 	}
-	/* Closing now with something unread would reset the connection, and take the answer from
-	 * a client that is still sending. */
-	if (!c->unread || c->ended) {
+	/* What the client sends to a socket that is closed resets the connection, and may take the
+	 * answer from it (RFC 9112, 9.6): it closes first, or has had time to. */
+	if (c->ended) {
 		conn_close(c);
 		return;
 	}
@@ -85,8 +85,6 @@ void send_answer(struct conn *c, struct response *r, struct mf_str lines, struct
 	iov[2] = (struct iovec){(void *)(uintptr_t) "\r\n", 2};
 	iov[3] = (struct iovec){(void *)(uintptr_t)body.p, has_body ? body.n : 0};
 	c->expects = false;
-	if (!c->keep_alive)
-		c->unread |= bytes_left(&c->in) > c->taken;
 	if (!put_or_keep(c, iov, PARTS)) {
 		in->counts.unsent++;
 		return;

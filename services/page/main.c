@@ -169,8 +169,7 @@ static enum http_range range_of(
 {
 	struct mf_str only_if = mf_attribute(ev, "If-Range");
 
-	if (!mf_str_is(mf_method(ev), "GET") ||
-		(only_if.p && !http_etag_named(only_if, etag_of(sent), false)))
+	if (!mf_str_is(mf_method(ev), "GET") || (only_if.p && !mf_str_eq(only_if, etag_of(sent))))
 		return HTTP_RANGE_ALL;
 	return http_range(mf_attribute(ev, "Range"), sent->content.n, first, last);
 }

@@ -257,6 +257,32 @@ def test_an_http_listener_moves(start, greeter, build):
     assert get(browser(new), "/echo")[0] == 200
 
 
+def test_clients_that_wait_at_a_listener_that_goes(start, greeter):
+    """Who connected and asked already, but wasn't accepted yet, gets an answer and no reset."""
+    old, new = free_port(), free_port()
+    text = "http: [{{listen: 127.0.0.1:{}}}]\n"
+    hub = start(hub_yaml(greeter("one", UDP), head=text.format(old)))
+    os.kill(hub.pid, signal.SIGSTOP)
+    clients = [browser(old) for _ in range(50)]
+    for client in clients:
+        client.request("GET", "/")
+    hub.config.write_text(hub_yaml(greeter("one", UDP), head=text.format(new)))
+    os.kill(hub.pid, signal.SIGHUP)
+    os.kill(hub.pid, signal.SIGCONT)
+    statuses = {client.getresponse().status for client in clients}
+    assert 503 in statuses and statuses <= {200, 503}
+    refused(old)
+    assert get(browser(new)) == (200, b"one")
+
+
+def test_less_patience_with_idle_connections(start, greeter):
+    """Those that are idle already have the new time, not the rest of the old one."""
+    hub = start(hub_yaml(greeter("one", UDP), head="limits: {keepalive: 10m}\n" + HTTP))
+    with socket.create_connection(("127.0.0.1", hub.port(None, "http")), 10) as idle:
+        hub.reload(hub_yaml(greeter("one", UDP), head="limits: {keepalive: 100ms}\n" + HTTP))
+        assert idle.recv(1) == b""
+
+
 @pytest.fixture
 def certificate(tmp_path):
     """certificate(NAME): files of a key and of a certificate for it."""

@@ -178,13 +178,18 @@ static void test_the_whole_request(void **state)
 	assert_int_equal(
 		answers_find(&answers, MF_STR("k"), &request, now, &entry, &answer), ANSWERS_KEPT);
 	/* nor do scope, who asks, and key */
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 1; i <= 3; i++) {
+		const struct mf_str who[] = {
+			MF_STR("cookie"), MF_STR("somebody"), MF_STR("cookie2")};
 		struct answers_request other = request;
 
-		other.who[i] = MF_STR("somebody");
+		other.who = who;
+		other.who_count = i;
 		assert_int_equal(answers_find(&answers, MF_STR("k"), &other, now, &entry, &answer),
 			ANSWERS_NEW);
-		answers_drop(&answers, entry);
+		keep(200, "theirs");
+		assert_int_equal(answers_find(&answers, MF_STR("k"), &other, now, &entry, &answer),
+			ANSWERS_KEPT);
 	}
 	request.scope = MF_STR("rk");
 	assert_int_equal(

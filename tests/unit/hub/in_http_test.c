@@ -195,6 +195,9 @@ static void keeps_connections(void **state)
 	assert_int_equal(hub.held.held, 0);
 	expect("GET /echo HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n", "HTTP/1.1 200", NULL);
 	assert_true(ended());
+	assert_int_equal(hub.connections, 1); /* until we have closed it too */
+	shutdown(client, SHUT_WR);
+	rounds(20);
 	assert_int_equal(hub.connections, 0);
 }
 

@@ -239,6 +239,7 @@ static void test_standard(void **state)
 	assert_refused(standard("msg_1", "1699999699", line), 401, "too far");
 	assert_refused(standard("msg_1", "now", line), 400, "can't be read");
 	assert_refused(standard("", "1700000000", line), 400, "can't be read");
+	assert_refused(standard("msg.1", "1700000000", line), 400, "can't be read");
 	assert_refused(
 		standard("m", "1700000000", "Webhook-Signature: v1,x%s"), 400, "can't be read");
 	assert_refused(standard("m", "1700000000", "Webhook-Signature: %s"), 400, "can't be read");

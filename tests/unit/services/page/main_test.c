@@ -306,6 +306,11 @@ static void test_if_range(void **state)
 		200, DIGITS);
 	assert_body(get_with("GET /digits.txt", HEADERS("Range: bytes=50-", "If-Range: \"x\"")),
 		200, DIGITS);
+	/* one validator, no list and no star */
+	assert_body(get_with("GET /digits.txt", HEADERS("Range: bytes=5-", "If-Range: *")), 200,
+		DIGITS);
+	snprintf(line, sizeof(line), "If-Range: \"x\", %s", etag);
+	assert_body(get_with("GET /digits.txt", HEADERS("Range: bytes=5-", line)), 200, DIGITS);
 }
 
 /* -------------------------------------------------------------- compressed */
