@@ -9,7 +9,7 @@
  *	program headers: one PT_NOTE, then up to MFI_SEGMENTS PT_LOAD by address
  *	the notes (PT_NOTE), each padded to 4 bytes, owner name "mayfly"
  *	the bytes of the segments, each padded to 16
- *	optionally the signature trailer, the last MFI_TRAILER bytes
+ *	optionally the signature trailer, see the end of this file
  *
  * There are no section headers and no symbols: NAME.debug beside it, an
  * ordinary ELF file of the same code, has those.
@@ -87,16 +87,30 @@ struct mfi_module {
 };
 _Static_assert(sizeof(struct mfi_module) == 72, "mfi_module");
 
-/* The signature: Ed25519 over everything before the trailer (minisign's legacy
- * "Ed" algorithm, so that minisign can check an extracted one). */
-#define MFI_TRAILER_MAGIC "MAYFLYSIG1\0\0\0\0\0"
-struct mfi_trailer {
-	uint8_t key_id[8];
-	uint8_t signature[64];
-	uint8_t reserved[40];
-	uint8_t magic[16]; /* last, so that it is found from the end */
+/*
+ * The trailer of a signed image: the text of a minisign signature file, byte for byte, and behind
+ * it this footer, so that the trailer is found from the end. What is signed is everything before
+ * the text, so `minisign -V` checks the bare file with it (mayfly verify --extract). The text is
+ *
+ *	untrusted comment: signature of a mayfly image
+ *	base64 of "ED", the key's id (8 bytes), Ed25519 of the BLAKE2b-512 of what is signed
+ *	trusted comment: mayfly service:NAME counter:N
+ *	base64 of Ed25519 of the signature's 64 bytes and the trusted comment
+ *
+ * each line ended by a newline. The first line is always the same, and the trusted comment is
+ * signed, so no byte of a signed image can be another one. NAME is the image's own. N is its
+ * counter of releases from here on: that of the image note or higher. Another trusted comment, as
+ * minisign writes it by itself, leaves the image's own counter.
+ */
+#define MFI_SIGNATURE_FIRST "untrusted comment: signature of a mayfly image"
+#define MFI_SIGNATURE_MAX   1024u
+#define MFI_FOOTER_MAGIC    "MAYFLYSIGNATURE1"
+struct mfi_footer {
+	uint32_t text_bytes; /* of the text before it; at most MFI_SIGNATURE_MAX */
+	uint32_t reserved;   /* 0 */
+	uint8_t magic[16];   /* last */
 };
-#define MFI_TRAILER 128u
-_Static_assert(sizeof(struct mfi_trailer) == MFI_TRAILER, "mfi_trailer");
+#define MFI_TRAILER_MAX (MFI_SIGNATURE_MAX + 24u)
+_Static_assert(sizeof(struct mfi_footer) == 24, "mfi_footer");
 
 #endif

@@ -49,7 +49,7 @@
 
 #include "abi/guest.h"
 
-#define MFW_VERSION 2u
+#define MFW_VERSION 3u
 #define MFW_MAGIC   0x314b524f574d664dull
 
 /* Descriptors of a worker besides 0 (null), 1 (null) and 2 (its last words). */
@@ -93,7 +93,10 @@ struct mfw_head {
 	uint32_t words; /* enum words (wire/words.h): how to refuse */
 	uint32_t subject_bytes;
 	char subject[MFW_SUBJECT]; /* of its events: the address that it is bound to */
-	uint64_t reserved[7];
+	/* The digest of the image that the hub checked: a worker runs no other, whatever became of
+	 * the file since. */
+	uint8_t image[32];
+	uint64_t reserved[3];
 };
 _Static_assert(sizeof(struct mfw_head) == 200, "mfw_head");
 

@@ -92,6 +92,8 @@ static int load(struct inspection *i)
 	if (rc)
 		return out_say("inspect", STATUS_USAGE, "\"%s\": %s", i->path, error);
 	gather_regions(i);
+	if (signature_of_image(&i->image, &i->signature, &i->counter, i->signature_error) == 0)
+		i->signature_error[0] = '\0';
 	return STATUS_OK;
 }
 

@@ -10,6 +10,7 @@
 
 #include "image/image.h"
 #include "image/manifest.h"
+#include "image/signature.h"
 
 #define REGIONS_MAX (MFI_SEGMENTS + 20)
 
@@ -26,6 +27,9 @@ struct inspection {
 	struct manifest manifest;
 	bool has_manifest; /* it could be read, and says what the note says */
 	char manifest_error[MANIFEST_ERROR_MAX];
+	struct signature signature; /* if the image has one that can be read */
+	uint64_t counter;           /* that counts: the signature's, or the image's own */
+	char signature_error[SIGNATURE_ERROR_MAX]; /* "": it can be read; nobody checked it */
 	struct region region[REGIONS_MAX];
 	unsigned regions;
 };

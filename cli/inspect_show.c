@@ -8,6 +8,7 @@
 #include "cli/inspect.h"
 #include "cli/out.h"
 #include "image/units.h"
+#include "sys/log.h"
 #include "wire/effects.h"
 
 /* ---------------------------------------------------------------- phrases */
@@ -83,9 +84,20 @@ static struct mfi_module module(const struct inspection *i, unsigned m)
 	return copy;
 }
 
-static size_t body_size(const struct inspection *i)
+/* Who says to have signed it. Whether that is so only a key can tell: mayfly verify. */
+static void print_signature(const struct inspection *i)
 {
-	return i->image.size - (i->image.trailer ? MFI_TRAILER : 0);
+	char id[SIGNATURE_ID_TEXT], clean[SIGNATURE_COMMENT_MAX];
+	const char *comment = i->signature.comment;
+
+	if (i->signature_error[0] != '\0') {
+		printf("  signature  %s\n",
+			i->image.signature.n == 0 ? "none" : i->signature_error);
+		return;
+	}
+	printf("  signature  by key %s, counter %llu; mayfly verify checks it\n",
+		signature_id(i->signature.key_id, id), (unsigned long long)i->counter);
+	printf("  comment    %s\n", log_clean(clean, sizeof(clean), comment, strlen(comment)));
 }
 
 /* ------------------------------------------------------------------- text */
@@ -98,12 +110,9 @@ static void print_head(const struct inspection *i)
 	printf("%s %s (counter %llu), x86-64, guest ABI %u\n", n->name, n->release,
 		(unsigned long long)n->counter, n->abi);
 	printf("  sha256     %s\n", out_hex(i->image.digest, 32, hex));
-	if (i->image.trailer)
-		printf("  signature  by key %s\n", out_hex(i->image.trailer->key_id, 8, hex));
-	else
-		printf("  signature  none\n");
-	printf("  size       %zu bytes, %llu left of its budget of %llu\n", body_size(i),
-		(unsigned long long)(n->budget - body_size(i)), (unsigned long long)n->budget);
+	print_signature(i);
+	printf("  size       %zu bytes, %llu left of its budget of %llu\n", i->image.content,
+		(unsigned long long)(n->budget - i->image.content), (unsigned long long)n->budget);
 	printf("  limits     cpu %s, deadline %s, init %s\n",
 		units_show_time(n->cpu_ns, a, sizeof(a)),
 		units_show_time(n->deadline_ns, b, sizeof(b)),
@@ -240,7 +249,8 @@ static json_t *json_sizes(const struct inspection *i)
 int inspect_json(const struct inspection *i)
 {
 	const struct mfi_image *n = &i->image.note;
-	char hex[65], key[17] = "";
+	char hex[65], id[SIGNATURE_ID_TEXT];
+	bool readable = i->signature_error[0] == '\0';
 	json_t *o = json_pack("{s:s, s:s, s:I, s:s, s:s, s:i, s:i}", "name", n->name, "version",
 		n->release, "counter", (json_int_t)n->counter, "digest",
 		out_hex(i->image.digest, 32, hex), "machine", "x86-64", "guest_abi", (int)n->abi,
@@ -248,14 +258,20 @@ int inspect_json(const struct inspection *i)
 
 	if (!o)
 		return out_json("inspect", STATUS_FAILED, NULL);
-	if (i->image.trailer)
-		out_hex(i->image.trailer->key_id, 8, key);
-	json_object_set_new(o, "signed", json_boolean(i->image.trailer != NULL));
-	json_object_set_new(o, "key_id", i->image.trailer ? json_string(key) : json_null());
-	json_object_set_new(o, "image_bytes", json_integer((json_int_t)body_size(i)));
+	json_object_set_new(o, "signed", json_boolean(i->image.signature.n > 0));
+	json_object_set_new(o, "key_id",
+		readable ? json_string(signature_id(i->signature.key_id, id)) : json_null());
+	json_object_set_new(
+		o, "signed_counter", readable ? json_integer((json_int_t)i->counter) : json_null());
+	json_object_set_new(
+		o, "trusted_comment", readable ? json_string(i->signature.comment) : json_null());
+	json_object_set_new(o, "signature_error",
+		readable || i->image.signature.n == 0 ? json_null()
+						      : json_string(i->signature_error));
+	json_object_set_new(o, "image_bytes", json_integer((json_int_t)i->image.content));
 	json_object_set_new(o, "budget_bytes", json_integer((json_int_t)n->budget));
 	json_object_set_new(
-		o, "budget_left_bytes", json_integer((json_int_t)(n->budget - body_size(i))));
+		o, "budget_left_bytes", json_integer((json_int_t)(n->budget - i->image.content)));
 	json_object_set_new(o, "has_init", json_boolean(n->flags & MFI_HAS_INIT));
 	json_object_set_new(o, "entry", json_integer((json_int_t)i->image.entry));
 	json_object_set_new(o, "memory", json_sizes(i));

@@ -43,6 +43,7 @@ static int take_image(struct service *s, const struct config_service *config,
 
 	s->note = image->note;
 	memcpy(s->digest, image->digest, sizeof(s->digest));
+	memcpy(s->head.image, image->digest, sizeof(s->head.image));
 	if (note_manifest(&s->manifest, image, config->image, why) < 0)
 		return setup_bad(config->place, error, SETUP_FAILED, "its manifest: %s", why);
 	return 0;

@@ -420,19 +420,33 @@ static int parse_segments(struct parser *p, unsigned count)
 
 /* ----------------------------------------------------------------- public */
 
+static bool has_footer(const struct parser *p)
+{
+	static const char magic[] = MFI_FOOTER_MAGIC;
+
+	return p->size >= sizeof(struct mfi_footer) &&
+		memcmp(p->bytes + p->size - 16, magic, 16) == 0;
+}
+
+/* Only where it lies: what the text says is for those who check signatures. */
 static int parse_trailer(struct parser *p)
 {
-	static const uint8_t magic[16] = MFI_TRAILER_MAGIC;
-	const struct mfi_trailer *t;
+	struct mfi_footer footer;
 
-	if (p->size < sizeof(*t) || memcmp(p->bytes + p->size - sizeof(magic), magic, 16) != 0)
+	if (!has_footer(p))
 		return 0;
-	/* only bytes: any alignment will do */
-	t = (const struct mfi_trailer *)(const void *)(p->bytes + p->size - sizeof(*t));
-	if (!all_zero(t->reserved, sizeof(t->reserved)))
-		return fail(p, "reserved fields of the signature are not zero");
-	p->image->trailer = t;
-	p->size -= sizeof(*t);
+	p->size -= sizeof(footer);
+	memcpy(&footer, p->bytes + p->size, sizeof(footer));
+	if (footer.reserved || footer.text_bytes == 0 || footer.text_bytes > MFI_SIGNATURE_MAX ||
+		footer.text_bytes > p->size)
+		return fail(p, "its signature is damaged: the last %zu bytes say that it has %u",
+			sizeof(footer), footer.text_bytes);
+	p->size -= footer.text_bytes;
+	p->image->signature = mf_str_of(p->bytes + p->size, footer.text_bytes);
+	if (has_footer(p))
+		return fail(p,
+			"it is signed twice: take the second signature off with "
+			"mayfly verify --extract");
 	return 0;
 }
 
@@ -444,9 +458,10 @@ int image_parse(struct image *image, const uint8_t *bytes, size_t size, char err
 
 	memset(image, 0, sizeof(*image));
 	image->size = size;
-	if (size > MFI_FILE_MAX + MFI_TRAILER)
+	if (size > MFI_FILE_MAX + MFI_TRAILER_MAX)
 		return fail(&p, "it has %zu bytes, an image has at most %u", size, MFI_FILE_MAX);
 	rc = parse_trailer(&p);
+	image->content = p.size;
 	if (rc == 0)
 		rc = parse_header(&p, &phnum);
 	if (rc == 0)
@@ -489,7 +504,7 @@ int image_open(struct image *image, int fd, char error[IMAGE_ERROR_MAX])
 	}
 	if (!S_ISREG(st.st_mode))
 		return fail(&p, "not a regular file");
-	if (st.st_size <= 0 || st.st_size > (off_t)(MFI_FILE_MAX + MFI_TRAILER))
+	if (st.st_size <= 0 || st.st_size > (off_t)(MFI_FILE_MAX + MFI_TRAILER_MAX))
 		return fail(&p, "it has %lld bytes, an image has 1 to %u", (long long)st.st_size,
 			MFI_FILE_MAX);
 	bytes = malloc((size_t)st.st_size);

@@ -34,8 +34,9 @@ struct image {
 	struct mf_str manifest;           /* text of mayfly.yaml */
 	const struct mfi_module *modules; /* unaligned: copy before use */
 	unsigned module_count;
-	const struct mfi_trailer *trailer; /* NULL: unsigned */
-	uint8_t digest[32];
+	size_t content;          /* bytes of the file without its trailer: what is signed */
+	struct mf_str signature; /* the trailer's text (image/signature.h); n 0: unsigned */
+	uint8_t digest[32];      /* of the content */
 };
 
 #define IMAGE_ERROR_MAX 256

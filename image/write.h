@@ -11,7 +11,7 @@
 #include "image/image.h"
 
 /* Uses note, entry, segment, segments, manifest, modules and module_count of *image; its
- * trailer, digest and bytes are not looked at. Nothing is checked but sizes: hand the result
+ * signature, digest and bytes are not looked at. Nothing is checked but sizes: hand the result
  * to image_parse. *out is malloc'ed, the caller frees it. -ENOMEM, -EFBIG. */
 int image_write(const struct image *image, uint8_t **out, size_t *out_size);
 

@@ -30,6 +30,7 @@ PACKAGES_TEST=(
 	"busybox-static:what that machine starts with"
 	"cpio:packs its file system"
 	"curl:asks the hub over HTTP and on its admin socket"
+	"minisign:checks signed images, and signs some"
 	"libevent-2.1-7:for nsd, which is only unpacked, see below"
 )
 # fuzz/run: clang's libFuzzer; tests go on without where they can't be had.

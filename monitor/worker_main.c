@@ -228,7 +228,8 @@ static void copy_image(void)
 {
 	const uint8_t *file;
 
-	if (!map(MFW_FD_IMAGE, &file, &worker.image_size) || worker.image_size > MFI_FILE_MAX)
+	if (!map(MFW_FD_IMAGE, &file, &worker.image_size) ||
+		worker.image_size > MFI_FILE_MAX + MFI_TRAILER_MAX)
 		last_words("the image", EINVAL);
 	worker.image_bytes = malloc(worker.image_size);
 	if (worker.image_bytes == NULL)
@@ -294,9 +295,11 @@ int main(void)
 
 	if (image_parse(&worker.image, worker.image_bytes, worker.image_size, error) < 0)
 		fail(MFW_ERR_IMAGE, error);
+	if (memcmp(worker.image.digest, worker.ring.head.image, sizeof(worker.image.digest)) != 0)
+		fail(MFW_ERR_IMAGE, "its image changed on disk: reload the hub to use it");
 	if (worker.image.note.event_bytes > worker.ring.head.event_area ||
 		worker.image.note.effects_bytes > worker.ring.head.effects_area)
-		fail(MFW_ERR_IMAGE, "the image was changed after the hub read it");
+		fail(MFW_ERR_IMAGE, "the image's event and effects don't fit the slots");
 	rc = monitor_open(
 		&worker.monitor, &worker.image, worker.data, worker.data_size, &options, error);
 	if (rc != 0)

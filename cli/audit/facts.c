@@ -7,6 +7,7 @@
 #include "cli/audit/audit.h"
 #include "cli/out.h"
 #include "image/banned.h"
+#include "image/signature.h"
 #include "image/units.h"
 #include "sys/log.h"
 
@@ -64,17 +65,21 @@ static bool add_amount(struct audit *a, enum audit_part part, const char *what, 
 
 static bool add_who(struct audit *a)
 {
-	const struct image *i = &a->image;
-	char number[24], hex[17] = "", text[64];
+	char number[24], id[SIGNATURE_ID_TEXT], text[64], error[SIGNATURE_ERROR_MAX];
+	struct signature signature;
+	uint64_t counter;
+	int rc = signature_of_image(&a->image, &signature, &counter, error);
 
-	if (i->trailer)
-		out_hex(i->trailer->key_id, 8, hex);
-	snprintf(text, sizeof(text), i->trailer ? "signed by key %s" : "signed by nobody", hex);
-	snprintf(number, sizeof(number), "%llu", (unsigned long long)i->note.counter);
+	snprintf(text, sizeof(text),
+		rc == 0                 ? "signed by key %s"
+			: rc == -ENOENT ? "signed by nobody"
+					: "a signature that is damaged",
+		rc == 0 ? signature_id(signature.key_id, id) : "");
+	snprintf(number, sizeof(number), "%llu", (unsigned long long)counter);
 	return add_text(a, AUDIT_WHO, "name", MORE_IF_CHANGED, "", a->manifest.name) &&
 		add_text(a, AUDIT_WHO, "version", 0, "", a->manifest.version) &&
-		add_amount(a, AUDIT_WHO, "counter", MORE_IF_LOWERED, i->note.counter, "release ",
-			number, "") &&
+		add_amount(a, AUDIT_WHO, "counter", MORE_IF_LOWERED, counter, "release ", number,
+			"") &&
 		add_text(a, AUDIT_WHO, "signature", MORE_IF_CHANGED, "", text);
 }
 
@@ -201,7 +206,7 @@ static bool add_instructions(struct audit *a)
 
 static bool add_code(struct audit *a)
 {
-	size_t size = a->image.size - (a->image.trailer ? MFI_TRAILER : 0);
+	size_t size = a->image.content;
 	char number[24];
 
 	snprintf(number, sizeof(number), "%zu", size);

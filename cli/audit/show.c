@@ -5,6 +5,7 @@
 #include "cli/audit/audit.h"
 #include "cli/commands.h"
 #include "cli/out.h"
+#include "image/signature.h"
 
 /* ------------------------------------------------------------------- text */
 
@@ -99,14 +100,15 @@ static int show_changes_text(
 
 static json_t *json_image(const struct audit *a)
 {
-	char hex[65], key[17] = "";
+	char hex[65], id[SIGNATURE_ID_TEXT], error[SIGNATURE_ERROR_MAX];
+	struct signature signature;
+	uint64_t counter;
+	int rc = signature_of_image(&a->image, &signature, &counter, error);
 
-	if (a->image.trailer)
-		out_hex(a->image.trailer->key_id, 8, key);
 	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:o}", "image", a->path, "name",
-		a->manifest.name, "version", a->manifest.version, "counter",
-		(json_int_t)a->image.note.counter, "digest", out_hex(a->image.digest, 32, hex),
-		"key_id", a->image.trailer ? json_string(key) : json_null());
+		a->manifest.name, "version", a->manifest.version, "counter", (json_int_t)counter,
+		"digest", out_hex(a->image.digest, 32, hex), "key_id",
+		rc == 0 ? json_string(signature_id(signature.key_id, id)) : json_null());
 }
 
 static json_t *json_fact(const struct fact *f)

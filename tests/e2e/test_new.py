@@ -76,7 +76,8 @@ def test_help_and_mistakes(mayfly):
     assert '"--nmae": unknown' in mayfly("new", "--nmae").stderr
 
 
-COMMANDS = ["new", "build", "inspect", "audit", "run", "bench", "up", "doctor", "version", "help"]
+COMMANDS = ["new", "build", "inspect", "audit", "keygen", "sign", "verify", "run", "bench", "up", "doctor", "version",
+            "help"]
 
 
 def test_the_list_of_commands(mayfly):

@@ -92,7 +92,8 @@ static void test_reads_what_was_written(void **state)
 	assert_true(mf_str_is(image.manifest, SAMPLE_MANIFEST));
 	assert_int_equal(image.module_count, 2);
 	assert_memory_equal(image.modules, f->description.modules, 2 * sizeof(struct mfi_module));
-	assert_null(image.trailer);
+	assert_int_equal(image.signature.n, 0);
+	assert_int_equal(image.content, f->size);
 	assert_null(image.bytes);
 	assert_int_equal(image_heap_at(&image), image.segment[2].address + 112);
 	assert_int_equal(image_guard_at(&image),
@@ -110,27 +111,59 @@ static void test_writes_the_same_twice(void **state)
 	free(again);
 }
 
-/* The digest of the file without its trailer, and SHA-256's own test vector by way of it. */
+/* A trailer of `n` bytes of text, behind `size` bytes. */
+static size_t add_trailer(uint8_t *bytes, size_t size, uint32_t n)
+{
+	struct mfi_footer footer = {.text_bytes = n};
+
+	memcpy(footer.magic, MFI_FOOTER_MAGIC, sizeof(footer.magic));
+	memset(bytes + size, 'x', n);
+	memcpy(bytes + size + n, &footer, sizeof(footer));
+	return size + n + sizeof(footer);
+}
+
 static void test_signature_is_not_in_the_digest(void **state)
 {
-	static const uint8_t magic[16] = MFI_TRAILER_MAGIC;
 	const struct fixture *f = *state;
-	uint8_t *signed_bytes = calloc(1, f->size + MFI_TRAILER);
-	struct mfi_trailer trailer = {.key_id = {1, 2, 3}};
+	uint8_t *bytes = calloc(1, f->size + 2 * MFI_TRAILER_MAX);
 	char error[IMAGE_ERROR_MAX];
 	struct image plain, image;
+	size_t size;
 
-	memcpy(trailer.magic, magic, sizeof(magic));
-	memcpy(signed_bytes, f->bytes, f->size);
-	memcpy(signed_bytes + f->size, &trailer, sizeof(trailer));
+	memcpy(bytes, f->bytes, f->size);
+	size = add_trailer(bytes, f->size, 100);
 	assert_int_equal(image_parse(&plain, f->bytes, f->size, error), 0);
-	assert_int_equal(image_parse(&image, signed_bytes, f->size + MFI_TRAILER, error), 0);
-	assert_non_null(image.trailer);
-	assert_int_equal(image.trailer->key_id[2], 3);
+	assert_int_equal(image_parse(&image, bytes, size, error), 0);
+	assert_int_equal(image.signature.n, 100);
+	assert_ptr_equal(image.signature.p, bytes + f->size);
+	assert_int_equal(image.content, f->size);
+	assert_int_equal(image.size, size);
 	assert_memory_equal(image.digest, plain.digest, 32);
-	signed_bytes[f->size + 80] = 1;
-	refused(signed_bytes, f->size + MFI_TRAILER, "reserved fields of the signature");
-	free(signed_bytes);
+	refused(bytes, size - 1, "belong to nothing");
+	refused(bytes, size + 1, "belong to nothing");
+	refused(bytes, add_trailer(bytes, size, 20), "it is signed twice");
+	free(bytes);
+}
+
+static void test_damaged_trailers(void **state)
+{
+	static const uint32_t sizes[] = {0, MFI_SIGNATURE_MAX + 1, UINT32_MAX};
+	const struct fixture *f = *state;
+	uint8_t *bytes = calloc(1, f->size + 2 * MFI_TRAILER_MAX);
+	size_t size;
+
+	memcpy(bytes, f->bytes, f->size);
+	size = add_trailer(bytes, f->size, 100);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		memcpy(bytes + size - sizeof(struct mfi_footer), &sizes[i], sizeof(sizes[i]));
+		refused(bytes, size, "its signature is damaged");
+	}
+	size = add_trailer(bytes, f->size, 100);
+	bytes[size - sizeof(struct mfi_footer) + offsetof(struct mfi_footer, reserved)] = 1;
+	refused(bytes, size, "its signature is damaged");
+	size = add_trailer(bytes, f->size, 100);
+	refused(bytes + f->size + 100, sizeof(struct mfi_footer), "its signature is damaged");
+	free(bytes);
 }
 
 static void test_open_reads_a_descriptor(void **state)
@@ -146,7 +179,7 @@ static void test_open_reads_a_descriptor(void **state)
 	image_close(&image);
 	assert_int_equal(ftruncate(fd, 0), 0);
 	assert_int_equal(image_open(&image, fd, error), -EINVAL);
-	assert_int_equal(ftruncate(fd, (off_t)MFI_FILE_MAX + MFI_TRAILER + 1), 0);
+	assert_int_equal(ftruncate(fd, (off_t)MFI_FILE_MAX + MFI_TRAILER_MAX + 1), 0);
 	assert_int_equal(image_open(&image, fd, error), -EINVAL);
 	close(fd);
 	assert_int_equal(image_open(&image, fd, error), -EBADF);
@@ -542,6 +575,7 @@ int main(void)
 		TEST(test_reads_what_was_written),
 		TEST(test_writes_the_same_twice),
 		TEST(test_signature_is_not_in_the_digest),
+		TEST(test_damaged_trailers),
 		TEST(test_open_reads_a_descriptor),
 		TEST(test_truncated_anywhere),
 		TEST(test_longer_than_it_says),

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "image/image.h"
+
 #define SLOTS 4u
 #define BYTES (MFW_AT_SLOTS + (uint64_t)SLOTS * (MF_EVENT_DEFAULT + MF_EFFECTS_DEFAULT))
 
@@ -72,12 +74,16 @@ static void place_descriptors(const struct hub *h, int image)
 void hub_start(struct hub *h, const char *guest, rlim_t descriptors)
 {
 	const struct rlimit limit = {descriptors, descriptors};
-	char path[256];
+	char path[256], error[IMAGE_ERROR_MAX];
+	struct image checked;
 	int image;
 
 	snprintf(path, sizeof(path), strchr(guest, '/') ? "%s" : "build/guest/%s.mfy", guest);
 	image = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(image >= 0);
+	assert_int_equal(image_open(&checked, image, error), 0);
+	memcpy(h->head->image, checked.digest, sizeof(h->head->image));
+	image_close(&checked);
 	h->worker = fork();
 	if (h->worker == 0) {
 		place_descriptors(h, image);
