@@ -159,6 +159,14 @@ struct mfw_message {
 };
 _Static_assert(sizeof(struct mfw_message) == 64, "mfw_message");
 
+/* A guest's registers as an exception found them. */
+struct mfw_registers {
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+	uint64_t rip, rflags, cs, ss, fs_base, gs_base;
+};
+_Static_assert(sizeof(struct mfw_registers) == 176, "mfw_registers");
+
 /* mfw_message.vector where there was no exception: it left in a way that isn't the gate */
 #define MFW_VECTOR_EXIT 256u
 

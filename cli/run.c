@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "cli/commands.h"
 #include "cli/fault.h"
+#include "cli/gdb/session.h"
 #include "cli/life.h"
 #include "cli/out.h"
 #include "cli/outcome.h"
@@ -28,16 +30,43 @@ static const char usage[] =
 	"  --http 'METHOD /PATH'   the event is this request, its body --event's\n"
 	"  -H 'Name: value'        a header of it; status and headers go to stderr\n"
 	"  --seed HEX, --time NS   the same seed and clock give the same life\n"
+	"  --gdb PORT|ADDR:PORT    wait there for gdb, which then holds the life (port 0: a free "
+        "one)\n"
+	"  --gdb-anyone            ADDR may be one that others than this machine reach\n"
 	"  -o text|json\n"
 	"The reply's body goes to stdout. Exit status: 0 ok, 1 the service failed,\n"
 	"2 usage, 3 not found, 4 denied, 124 deadline, 137 memory.\n";
 
+enum { OPT_GDB = LIFE_OPT_OWN, OPT_GDB_ANYONE };
+
 static const struct option long_options[] = {LIFE_LONG_OPTIONS,
-	{"birth", required_argument, NULL, LIFE_OPT_BIRTH}, {"help", no_argument, NULL, 'h'},
+	{"birth", required_argument, NULL, LIFE_OPT_BIRTH},
+	{"gdb", required_argument, NULL, OPT_GDB},
+	{"gdb-anyone", no_argument, NULL, OPT_GDB_ANYONE}, {"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0}};
 
+/* Options that other commands haven't. */
+struct own {
+	const char *gdb; /* where to listen; NULL: nobody debugs */
+	bool gdb_anyone;
+};
+
+static int take_own(struct own *own, struct life_options *o, int c, const char *value)
+{
+	switch (c) {
+	case OPT_GDB: own->gdb = value; return 0;
+	case OPT_GDB_ANYONE: own->gdb_anyone = true; return 0;
+	case LIFE_OPT_BIRTH:
+		return life_birth(o, value)
+			? 0
+			: out_say(o->command, STATUS_USAGE,
+				  "--birth \"%s\": write one of pooled, fresh", value);
+	default: return life_option(o, c, value);
+	}
+}
+
 /* 0: go on; else an exit status plus one (so that 1 is --help's 0). */
-static int parse(struct life_options *o, int argc, char **argv)
+static int parse(struct life_options *o, struct own *own, int argc, char **argv)
 {
 	int c, status;
 
@@ -54,13 +83,7 @@ static int parse(struct life_options *o, int argc, char **argv)
 				argv[optind - 1]);
 			return status + 1;
 		}
-		if (c == LIFE_OPT_BIRTH)
-			status = life_birth(o, optarg)
-				? 0
-				: out_say(o->command, STATUS_USAGE,
-					  "--birth \"%s\": write one of pooled, fresh", optarg);
-		else
-			status = life_option(o, c, optarg);
+		status = take_own(own, o, c, optarg);
 		if (status != 0)
 			return status + 1;
 	}
@@ -74,6 +97,7 @@ struct errand {
 	const struct life_setup *setup;
 	struct monitor_options options;
 	struct run_record *record;
+	struct gdb_link *gdb; /* NULL: nobody debugs */
 };
 
 static uint8_t *copy(const uint8_t *from, uint32_t n)
@@ -85,8 +109,40 @@ static uint8_t *copy(const uint8_t *from, uint32_t n)
 	return to;
 }
 
-static void live(struct monitor *m, const struct life_setup *s, struct run_record *r)
+static void stop_debugging(struct run_record *r, enum gdb_end end)
 {
+	static const char *const why[] = {
+		[GDB_KILLED] = "gdb ended it",
+		[GDB_LOST] = "gdb's connection was lost, so it was ended",
+		[GDB_BROKEN] = "the machine failed while gdb held it",
+	};
+
+	r->unborn = MFW_ERR_BACKEND;
+	snprintf(r->error, sizeof(r->error), "%s", why[end]);
+}
+
+/* The same as shell_live, but gdb says when it goes on. */
+static void live_held(
+	struct shell *shell, const struct life_setup *s, struct gdb_link *gdb, struct run_record *r)
+{
+	enum gdb_end end = GDB_LOST;
+	struct debug *debug;
+
+	if (debug_open(&debug, shell, s->event, s->event_size, r->error) < 0) {
+		r->unborn = MFW_ERR_BACKEND;
+		return;
+	}
+	if (gdb_accept(gdb) == 0)
+		end = gdb_session(gdb, debug, &s->image);
+	r->life = *debug_life(debug);
+	if (end != GDB_ENDED)
+		stop_debugging(r, end);
+	debug_close(debug);
+}
+
+static void live(const struct errand *e, struct monitor *m, struct run_record *r)
+{
+	const struct life_setup *s = e->setup;
 	struct shell *shell;
 	const uint8_t *init = monitor_init_effects(m, &r->init_bytes);
 
@@ -99,7 +155,10 @@ static void live(struct monitor *m, const struct life_setup *s, struct run_recor
 	r->unborn = (enum mfw_result)shell_open(&shell, m, r->error);
 	if (r->unborn != MFW_OK)
 		return;
-	shell_live(shell, s->event, s->event_size, &r->life);
+	if (e->gdb == NULL)
+		shell_live(shell, s->event, s->event_size, &r->life);
+	else
+		live_held(shell, s, e->gdb, r);
 	r->effects = copy(r->life.effects, r->life.bytes);
 	r->life.effects = r->effects;
 	if (r->effects == NULL)
@@ -117,17 +176,21 @@ static void *run_errand(void *argument)
 	r->unborn = (enum mfw_result)monitor_open(
 		&m, &s->image, s->data, s->data_size, &e->options, r->error);
 	if (r->unborn == MFW_OK) {
-		live(m, s, r);
+		live(e, m, r);
 		monitor_close(m);
 	}
 	return NULL;
 }
 
-static int run_life(const struct life_options *o, const struct life_setup *s, struct run_record *r)
+static int run_life(const struct life_options *o, const struct life_setup *s, struct gdb_link *gdb,
+	struct run_record *r)
 {
-	struct errand errand = {s, life_monitor(s, o), r};
+	struct errand errand = {s, life_monitor(s, o), r, gdb};
 	pthread_t thread;
-	int rc = pthread_create(&thread, NULL, run_errand, &errand);
+	int rc;
+
+	errand.options.held = gdb != NULL;
+	rc = pthread_create(&thread, NULL, run_errand, &errand);
 
 	if (rc != 0)
 		return out_say(o->command, STATUS_FAILED, "no thread: %s", strerror(rc));
@@ -190,18 +253,54 @@ static int tell(const struct life_options *o, const struct life_setup *s,
 	return write_reply(o, name, &out->reply);
 }
 
+/* Before the life, so that what is wrong is said at once. */
+static int wait_for_gdb(const struct life_options *o, const struct own *own, struct gdb_link **gdb)
+{
+	size_t n = strlen(o->image_path);
+	char error[GDB_ERROR_MAX], where[NET_TEXT];
+	struct net_address address;
+	sigset_t children;
+	int rc;
+
+	if (own->gdb == NULL)
+		return 0;
+	*gdb = malloc(sizeof(**gdb));
+	if (*gdb == NULL)
+		return out_say(o->command, STATUS_FAILED, "no memory");
+	rc = gdb_listen(*gdb, own->gdb, own->gdb_anyone, &address, error);
+	if (rc < 0)
+		return out_say(o->command,
+			rc == -EINVAL           ? STATUS_USAGE
+				: rc == -EACCES ? STATUS_DENIED
+						: STATUS_FAILED,
+			"%s", error);
+	/* in all threads: a held process's stops are read from a descriptor */
+	sigemptyset(&children);
+	sigaddset(&children, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &children, NULL);
+	net_text(&address, where);
+	if (n > 4 && strcmp(o->image_path + n - 4, ".mfy") == 0)
+		n -= 4;
+	return out_say(o->command, 0, "waits for gdb: gdb %.*s.debug -ex 'target remote %s'",
+		(int)n, o->image_path, where);
+}
+
 int cmd_run(int argc, char **argv)
 {
 	struct life_options o = {.command = "run", .source = MF_SOURCE_RUN};
+	struct own own = {0};
+	struct gdb_link *gdb = NULL;
 	struct life_setup s;
 	struct run_record r = {0};
-	int status = parse(&o, argc, argv);
+	int status = parse(&o, &own, argc, argv);
 
 	if (status != 0)
 		return status - 1;
 	status = life_load(&s, &o);
 	if (status == 0)
-		status = run_life(&o, &s, &r);
+		status = wait_for_gdb(&o, &own, &gdb);
+	if (status == 0)
+		status = run_life(&o, &s, gdb, &r);
 	if (status == 0) {
 		struct symbols *symbols =
 			r.outcome.result == MFW_ERR_CRASHED ? symbols_beside(o.image_path) : NULL;
@@ -209,6 +308,9 @@ int cmd_run(int argc, char **argv)
 		status = o.json ? run_print_json(&s, &r, symbols) : tell(&o, &s, &r, symbols);
 		symbols_close(symbols);
 	}
+	if (gdb != NULL)
+		gdb_close(gdb);
+	free(gdb);
 	free(r.effects);
 	free(r.init_effects);
 	life_unload(&s);

@@ -63,8 +63,10 @@ $(B)/mayflyd: $(B)/host/hub/main.o $(HUB_LIBS)
 
 # The worker is linked with musl where there is one: glibc asks the processor some sixty times about
 # its caches before main, and in a virtual machine each CPUID is a way out: a millisecond of every
-# first event (docs/decisions/015). So it uses no library but the C library.
-WORKER_SRC := monitor/worker_main.c $(foreach l,base wire monitor,$(call layer-src,$(l))) \
+# first event (docs/decisions/015). So it uses no library but the C library. What holds lives for a
+# debugger (monitor/debug*) is no part of it.
+WORKER_SRC := monitor/worker_main.c $(filter-out monitor/debug%,\
+	$(foreach l,base wire monitor,$(call layer-src,$(l)))) \
 	$(addprefix image/,image.c elf.c fault.c) $(addprefix sys/,sandbox.c landlock.c fd.c net.c random.c)
 ifneq ($(MUSL),)
 WORKER_OBJ := $(patsubst %,$(B)/musl/%.o,$(basename $(WORKER_SRC)))

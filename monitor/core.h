@@ -31,6 +31,10 @@ struct backend {
 };
 extern const struct backend backend_kvm, backend_process;
 
+/* The two halves of the process backend's run: it begins; it comes to its way out. */
+int process_begin(struct shell *shell);
+int process_finish(struct shell *shell, struct life *life);
+
 struct monitor {
 	const struct image *image;
 	struct layout layout;
@@ -89,6 +93,11 @@ void monitor_copy_nonzero(uint8_t *to, const uint8_t *from, uint64_t bytes);
 int shell_make(
 	struct shell **shell, struct monitor *monitor, bool init, char error[MONITOR_ERROR_MAX]);
 int shell_start(struct shell *shell, char error[MONITOR_ERROR_MAX]);
+
+/* The parts of shell_live, for a life that a debugger holds (debug.h): the window is put back and
+ * the event in it, false if it doesn't fit; what the guest left when it said that it is over. */
+bool shell_put_event(struct shell *shell, const void *event, size_t size);
+void shell_take_effects(struct shell *shell, struct life *life);
 
 /* What this thread gives up while it has shells, so that guests don't have it: the TSC (on
  * hosts that don't honour CR4.TSD, and in gated processes), and for gated processes CPUID, if

@@ -224,9 +224,12 @@ static void kvm_kill(struct shell *shell)
 
 /* ------------------------------------------------------------------ a life */
 
-/* Enters the guest until it leaves by itself or, where it is watched, the watchdog ended it. 0
- * or -errno. */
-static int enter(struct shell *shell, bool watched)
+int kvm_stop_signal(void)
+{
+	return STOP_SIGNAL;
+}
+
+int kvm_enter(struct shell *shell, bool (*over)(const void *argument), const void *argument)
 {
 	struct kvm_run *run = shell->kvm.run;
 	int rc = -1;
@@ -237,7 +240,7 @@ static int enter(struct shell *shell, bool watched)
 		 * after the look behind it, the handler remembers */
 		run->immediate_exit = 0;
 		errno = EINTR;
-		if (watched && !(atomic_load(&shell->watch.state) & 1))
+		if (over != NULL && over(argument))
 			break;
 		rc = ioctl(shell->kvm.vcpu, KVM_RUN, 0);
 		if (rc == 0 || errno != EINTR)
@@ -247,19 +250,36 @@ static int enter(struct shell *shell, bool watched)
 	return rc < 0 ? -errno : 0;
 }
 
-/* What the processor pushed on the ring-0 stack, behind the error code where there is one. */
-struct frame {
-	uint64_t rip, cs, rflags, rsp, ss;
-};
+bool kvm_given_up(const void *argument)
+{
+	const struct shell *shell = argument; /* it moves the state on */
 
-static struct frame frame_of(const struct shell *shell)
+	return !(atomic_load(&shell->watch.state) & 1);
+}
+
+struct kvm_frame kvm_frame_of(const struct shell *shell)
 {
 	const struct layout *layout = &shell->monitor->layout;
-	struct frame frame;
+	struct kvm_frame frame;
 
 	memcpy(&frame, shell->window + (layout->guard - MF_ADDR_WINDOW) + MF_PAGE - sizeof(frame),
 		sizeof(frame));
 	return frame;
+}
+
+bool kvm_at_gate(const struct kvm_run *run)
+{
+	return run->exit_reason == KVM_EXIT_IO && run->io.direction == KVM_EXIT_IO_OUT &&
+		run->io.port == ARCH_PORT_GATE && run->io.size == 4 && run->io.count == 1;
+}
+
+int kvm_exception(const struct kvm_run *run)
+{
+	uint32_t vector = run->io.port - ARCH_PORT_EXCEPTION;
+
+	return run->exit_reason == KVM_EXIT_IO && run->io.size == 1 && vector < ARCH_EXCEPTIONS
+		? (int)vector
+		: -1;
 }
 
 /* VMX keeps a single step that a load of SS held back, over the way out, and KVM has no call that
@@ -268,7 +288,7 @@ static struct frame frame_of(const struct shell *shell)
 static bool inherited(const struct shell *shell, uint32_t vector)
 {
 	const uint64_t tf = 0x100;
-	struct frame frame = frame_of(shell);
+	struct kvm_frame frame = kvm_frame_of(shell);
 
 	return vector == 1 && frame.rip == ARCH_BIRTH && !(frame.rflags & tf);
 }
@@ -279,7 +299,7 @@ static void explain(struct shell *shell, uint32_t vector, struct life *life)
 	struct kvm_sregs sregs;
 
 	life->vector = vector;
-	life->address = frame_of(shell).rip;
+	life->address = kvm_frame_of(shell).rip;
 	if (vector == 14 && ioctl(shell->kvm.vcpu, KVM_GET_SREGS, &sregs) == 0)
 		life->touched = sregs.cr2;
 }
@@ -298,26 +318,23 @@ static void explain_exit(struct shell *shell, struct life *life)
 static int judge(struct shell *shell, int rc, struct life *life)
 {
 	const struct kvm_run *run = shell->kvm.run;
-	uint32_t vector;
+	int vector = kvm_exception(run);
 
 	if (rc == -EINTR) {
 		life->result = MFW_ERR_CPU;
 	} else if (rc < 0) {
 		life->result = MFW_ERR_BACKEND;
-	} else if (run->exit_reason == KVM_EXIT_IO && run->io.direction == KVM_EXIT_IO_OUT &&
-		run->io.port == ARCH_PORT_GATE && run->io.size == 4 && run->io.count == 1) {
+	} else if (kvm_at_gate(run)) {
 		memcpy(&shell->operation, (const uint8_t *)run + run->io.data_offset, 4);
 		life->result = MFW_OK;
 	} else {
 		life->result = MFW_ERR_CRASHED;
-		vector = run->io.port - ARCH_PORT_EXCEPTION;
-		if (run->exit_reason != KVM_EXIT_IO || run->io.size != 1 ||
-			vector >= ARCH_EXCEPTIONS)
+		if (vector < 0)
 			explain_exit(shell, life);
-		else if (inherited(shell, vector))
+		else if (inherited(shell, (uint32_t)vector))
 			return -EAGAIN;
 		else
-			explain(shell, vector, life);
+			explain(shell, (uint32_t)vector, life);
 	}
 	return 0;
 }
@@ -325,7 +342,7 @@ static int judge(struct shell *shell, int rc, struct life *life)
 static int kvm_run_life(struct shell *shell, struct life *life)
 {
 	kvm_state_reset(shell->kvm.run, &shell->kvm.sregs, &shell->monitor->layout);
-	return judge(shell, enter(shell, true), life);
+	return judge(shell, kvm_enter(shell, kvm_given_up, shell), life);
 }
 
 static uint64_t kvm_floor(struct shell *shell)
@@ -334,7 +351,7 @@ static uint64_t kvm_floor(struct shell *shell)
 	struct life life = {0};
 
 	kvm_state_reset_registers(shell->kvm.run, &shell->monitor->layout, ARCH_FLOOR);
-	judge(shell, enter(shell, false), &life);
+	judge(shell, kvm_enter(shell, NULL, NULL), &life);
 	return life.result == MFW_OK ? monitor_now() - from : 0;
 }
 

@@ -24,6 +24,7 @@
 #define MONITOR_KVM_H
 
 #include <linux/kvm.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "monitor/monitor.h"
@@ -43,6 +44,24 @@ struct kvm_host {
 
 /* Once a process, before the first shell. */
 void kvm_prepare(void);
+
+/* What the processor pushed on the ring-0 stack, behind the error code where there is one. */
+struct kvm_frame {
+	uint64_t rip, cs, rflags, rsp, ss;
+};
+struct kvm_frame kvm_frame_of(const struct shell *shell);
+/* Which exception the last exit reports; -1: it isn't one. */
+int kvm_exception(const struct kvm_run *run);
+/* Is it the gate's one `out`? */
+bool kvm_at_gate(const struct kvm_run *run);
+/* Enters the guest until it leaves by itself, or a signal came and over(argument) says that it
+ * shall not go on (over NULL: it always shall). 0 or -errno. */
+int kvm_enter(struct shell *shell, bool (*over)(const void *argument), const void *argument);
+/* For `over`, of a shell: the watchdog has ended its life. */
+bool kvm_given_up(const void *shell);
+/* What ends kvm_enter's wait: real-time signals for the thread that runs the guest. */
+int kvm_stop_signal(void);
+
 int kvm_host_open(struct kvm_host **host, const struct monitor_options *options,
 	char error[MONITOR_ERROR_MAX]);
 void kvm_host_close(struct kvm_host *host);

@@ -40,6 +40,7 @@ struct monitor_options {
 	bool keep_whole;      /* and it is sealed: keep_is_whole */
 	uint64_t cpu_ns;      /* 0: what the image says */
 	uint64_t deadline_ns; /* 0: what the image says */
+	bool held;            /* a debugger will hold lives (debug.h) */
 };
 
 /* How one life went. */

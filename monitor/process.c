@@ -84,7 +84,8 @@ static void child_rights(const struct monitor *m)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	prctl(PR_SET_DUMPABLE, 0);
+	if (!m->options.held) /* or nobody but root could */
+		prctl(PR_SET_DUMPABLE, 0);
 	if (prctl(PR_SET_TSC, PR_TSC_SIGSEGV) < 0)
 		child_fail(3);
 	if (m->deny_cpuid)
@@ -276,20 +277,23 @@ static void follow(struct shell *shell)
 		shell->process.cpu = cpu;
 }
 
-static int process_run(struct shell *shell, struct life *life)
+int process_begin(struct shell *shell)
 {
 	static const uint8_t go = 1;
-	const uint8_t *effects = shell->window + shell->monitor->image->note.event_bytes;
 	ssize_t n;
-	int rc;
 
 	follow(shell);
 	do {
 		n = write(shell->process.to, &go, 1);
 	} while (n < 0 && errno == EINTR);
-	if (n != 1)
-		return -EAGAIN;
-	rc = hear(shell);
+	return n == 1 ? 0 : -EAGAIN;
+}
+
+int process_finish(struct shell *shell, struct life *life)
+{
+	const uint8_t *effects = shell->window + shell->monitor->image->note.event_bytes;
+	int rc = hear(shell);
+
 	if (rc == 0)
 		return mourn(shell, life);
 	if (rc < 0) {
@@ -304,6 +308,13 @@ static int process_run(struct shell *shell, struct life *life)
 		explain(shell, life);
 	}
 	return 0;
+}
+
+static int process_run(struct shell *shell, struct life *life)
+{
+	int rc = process_begin(shell);
+
+	return rc < 0 ? rc : process_finish(shell, life);
 }
 
 /* What exists of the window in shared memory was touched at some time. Not by mincore, which

@@ -239,10 +239,11 @@ void shell_clean(struct shell *shell)
 }
 
 /* Copied first, then checked: the hub may still write to where it came from. */
-static bool put_event(struct shell *shell, const void *event, size_t size)
+bool shell_put_event(struct shell *shell, const void *event, size_t size)
 {
 	struct mf_event head;
 
+	shell_clean(shell);
 	if (size < sizeof(head) || size > shell->monitor->image->note.event_bytes)
 		return false;
 	shell->dirty = true;
@@ -256,7 +257,7 @@ static bool put_event(struct shell *shell, const void *event, size_t size)
 }
 
 /* The guest said that it is over: what it left, copied once. */
-static void take_effects(struct shell *shell, struct life *life)
+void shell_take_effects(struct shell *shell, struct life *life)
 {
 	static const enum mfw_result results[] = {
 		[MF_OUTCOME_NONE] = MFW_ERR_EFFECTS,
@@ -319,8 +320,7 @@ void shell_live(struct shell *shell, const void *event, size_t size, struct life
 	/* twice: see backend->run. The first may have written to the window. */
 	for (int attempt = 0; attempt < 2 && !done; attempt++) {
 		*life = (struct life){.result = MFW_ERR_BACKEND};
-		shell_clean(shell);
-		if (!put_event(shell, event, size)) {
+		if (!shell_put_event(shell, event, size)) {
 			life->result = MFW_ERR_EVENT;
 			return;
 		}
@@ -331,7 +331,7 @@ void shell_live(struct shell *shell, const void *event, size_t size, struct life
 	if (!done)
 		life->result = MFW_ERR_BACKEND;
 	else if (life->result == MFW_OK)
-		take_effects(shell, life);
+		shell_take_effects(shell, life);
 	if (shell->monitor->options.birth == MFW_FRESH)
 		shell_stop(shell);
 }

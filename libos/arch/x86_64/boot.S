@@ -6,9 +6,13 @@
 	.section .text.mf_boot, "ax", @progbits
 	.globl mf_boot
 	.type mf_boot, @function
+	.cfi_sections .debug_frame /* NAME.debug: a backtrace ends here */
 mf_boot:
+	.cfi_startproc
+	.cfi_undefined rip
 	call mf_start
 	ud2
+	.cfi_endproc
 	.size mf_boot, . - mf_boot
 
 	.section .note.GNU-stack, "", @progbits

@@ -68,10 +68,9 @@ __attribute__((constructor)) static void keep_clock(void)
 	sigaction(SIGSEGV, &action, NULL);
 }
 
-int service_try(struct service *s, const char *name, enum mfw_backend backend,
-	enum mfw_birth_mode birth, struct mf_str data)
+static int service_make(struct service *s, const char *name, struct mf_str data,
+	const struct monitor_options *options)
 {
-	struct monitor_options options = {.backend = backend, .birth = birth, .kvm_fd = kvm_fd()};
 	char error[IMAGE_ERROR_MAX];
 	int fd = open_image(name), rc;
 
@@ -79,7 +78,7 @@ int service_try(struct service *s, const char *name, enum mfw_backend backend,
 	if (image_open(&s->image, fd, error) != 0)
 		fail_msg("%s: %s", name, error);
 	close(fd);
-	rc = monitor_open(&s->monitor, &s->image, data.p, data.n, &options, s->error);
+	rc = monitor_open(&s->monitor, &s->image, data.p, data.n, options, s->error);
 	if (rc == 0)
 		rc = shell_open(&s->shell, s->monitor, s->error);
 	if (rc == 0) { /* emulated machines are slow */
@@ -87,6 +86,22 @@ int service_try(struct service *s, const char *name, enum mfw_backend backend,
 		s->shell->watch.wall_ns *= 50;
 	}
 	return rc;
+}
+
+int service_try(struct service *s, const char *name, enum mfw_backend backend,
+	enum mfw_birth_mode birth, struct mf_str data)
+{
+	struct monitor_options options = {.backend = backend, .birth = birth, .kvm_fd = kvm_fd()};
+
+	return service_make(s, name, data, &options);
+}
+
+void service_open_held(struct service *s, const char *name, enum mfw_backend backend)
+{
+	struct monitor_options options = {.backend = backend, .kvm_fd = kvm_fd(), .held = true};
+
+	if (service_make(s, name, (struct mf_str){0}, &options) != 0)
+		fail_msg("%s: %s", name, s->error);
 }
 
 void service_open(struct service *s, const char *name, enum mfw_backend backend)

@@ -35,6 +35,8 @@ void need_backend(enum mfw_backend backend);
 int service_try(struct service *s, const char *name, enum mfw_backend backend,
 	enum mfw_birth_mode birth, struct mf_str data);
 void service_open(struct service *s, const char *name, enum mfw_backend backend);
+/* For a debugger. */
+void service_open_held(struct service *s, const char *name, enum mfw_backend backend);
 void service_close(struct service *s);
 
 /* One life for an event with this payload. */
