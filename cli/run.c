@@ -31,7 +31,7 @@ static const char usage[] =
 	"  -H 'Name: value'        a header of it; status and headers go to stderr\n"
 	"  --seed HEX, --time NS   the same seed and clock give the same life\n"
 	"  --gdb PORT|ADDR:PORT    wait there for gdb, which then holds the life (port 0: a free "
-        "one)\n"
+	"one)\n"
 	"  --gdb-anyone            ADDR may be one that others than this machine reach\n"
 	"  -o text|json\n"
 	"The reply's body goes to stdout. Exit status: 0 ok, 1 the service failed,\n"

@@ -26,6 +26,8 @@ PACKAGES_TEST=(
 	"python3-pytest:end-to-end tests"
 	"systemd:checks its units, and runs them in namespaces of its own"
 	"clang-format:checks the layout of the sources"
+	"gdb:debugs lives: mayfly run --gdb"
+	"binutils:nm, which looks for what no worker may have"
 	"qemu-system-x86:a machine with AMD's virtualisation, emulated"
 	"busybox-static:what that machine starts with"
 	"cpio:packs its file system"

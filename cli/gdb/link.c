@@ -38,7 +38,7 @@ int gdb_listen(struct gdb_link *link, const char *text, bool anyone, struct net_
 	if (!is_loopback(address) && !anyone) {
 		snprintf(error, GDB_ERROR_MAX,
 			"--gdb \"%.80s\": others than this machine could reach it, and nobody is "
-		        "asked "
+			"asked "
 			"for a password: use a port alone and a tunnel (ssh -L), or add "
 			"--gdb-anyone",
 			text);

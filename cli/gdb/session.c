@@ -268,21 +268,21 @@ static enum gdb_end go_on(struct session *s, bool step)
 	int rc;
 
 	s->state.fault_vector = s->state.fault_address = 0;
-	for (;;) {
+	do {
+		rc = gdb_interrupted(s->link); /* what came together with this packet, too */
+		if (rc < 0)
+			return GDB_LOST;
+		if (rc > 0) {
+			s->stop = (struct debug_stop){.why = DEBUG_WOKEN};
+			break;
+		}
 		rc = debug_resume(s->debug, step, s->link->fd, &s->stop);
 		if (rc < 0) {
 			print(s, "the machine failed\n");
 			s->size = (size_t)snprintf(s->reply, sizeof(s->reply), "X09");
 			return GDB_BROKEN;
 		}
-		if (s->stop.why != DEBUG_WOKEN)
-			break;
-		rc = gdb_interrupted(s->link);
-		if (rc != 0)
-			break;
-	}
-	if (rc < 0)
-		return GDB_LOST;
+	} while (s->stop.why == DEBUG_WOKEN);
 	if (s->stop.why == DEBUG_ENDED)
 		return tell_end(s);
 	if (s->stop.why == DEBUG_FAULT && explain_fault(s) < 0)

@@ -12,7 +12,7 @@ struct tally {
 static struct tally tally = {.what = "payload"};
 static volatile int spinning = 1;
 
-static __attribute__((noinline)) void count(struct tally *t, struct mf_str text)
+static __attribute__((noipa)) void count(struct tally *t, struct mf_str text)
 {
 	uint32_t length = 0;
 
@@ -27,18 +27,18 @@ static __attribute__((noinline)) void count(struct tally *t, struct mf_str text)
 	}
 }
 
-static __attribute__((noinline)) void poke(volatile uint32_t *at, uint32_t value)
+static __attribute__((noipa)) void poke(volatile uint32_t *at, uint32_t value)
 {
 	*at = value;
 }
 
-static __attribute__((noinline)) void fall(const struct tally *t)
+static __attribute__((noipa)) void fall(const struct tally *t)
 {
 	poke((volatile uint32_t *)(uintptr_t)(t->lines * 16), t->longest);
 	__asm__ volatile(""); /* it returns here */
 }
 
-static __attribute__((noinline)) void spin(void)
+static __attribute__((noipa)) void spin(void)
 {
 	while (spinning)
 		;
