@@ -147,6 +147,11 @@ struct mf_span {
 	uint32_t len;
 };
 
+/* The attribute by which the hub says who asks over HTTP, in small letters; no client can set it:
+ * "token:NAME", or a name in a certificate, "dns:NAME", "email:NAME", "uri:NAME", "cn:NAME".
+ * Absent where nobody had to say who he is. */
+#define MF_CLIENT "mayfly-client"
+
 enum mf_source {
 	MF_SOURCE_INIT = 0, /* no event: this is the run of mf_init */
 	MF_SOURCE_RUN = 1,  /* the command line */

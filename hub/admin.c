@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <grp.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,10 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hub/admin_network.h"
 #include "hub/config.h"
 #include "hub/in_http.h"
 #include "hub/metrics.h"
 #include "hub/pages.h"
+#include "hub/peer.h"
 #include "hub/setup.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
@@ -36,7 +39,10 @@ struct admin {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	dev_t device; /* of its file, so that nobody else's is removed at the end */
 	ino_t inode;
+	char *group;           /* whose members may look; NULL: none */
+	gid_t group_id;        /* the same */
 	struct input *metrics; /* NULL: none */
+	struct input *network; /* the same pages over the network; NULL: none */
 };
 
 /* -------------------------------------------------------------------- socket */
@@ -113,6 +119,58 @@ static int remember(struct admin *admin, const char *path)
 	return 0;
 }
 
+/* ---------------------------------------------------------------------- group */
+
+static int bad_group(const char *name, const char *why, char error[static HUB_ERROR_MAX])
+{
+	snprintf(error, HUB_ERROR_MAX, "admin_group: '%.60s': %s", name, why);
+	return SETUP_FAILED;
+}
+
+/* A group that is the same isn't looked up again: a hub that has dropped its rights may not be able to. */
+static int find_group(struct admin *admin, const struct admin *old, const char *name,
+	char error[static HUB_ERROR_MAX])
+{
+	const struct group *found;
+
+	admin->group_id = PEER_NO_GROUP;
+	if (!name)
+		return 0;
+	admin->group = strdup(name);
+	if (!admin->group)
+		return bad_group(name, "no memory", error);
+	if (old && old->group && strcmp(old->group, name) == 0) {
+		admin->group_id = old->group_id;
+		return 0;
+	}
+	found = getgrnam(name);
+	if (!found)
+		return bad_group(name, "there is no such group: groupadd makes one", error);
+	admin->group_id = found->gr_gid;
+	return 0;
+}
+
+/* The socket's mode lets the group in. Of one that the service manager made, its unit says that. */
+static int show_group(
+	const struct admin *admin, const struct admin *old, char error[static HUB_ERROR_MAX])
+{
+	bool there = old && old->socket == admin->socket;
+	gid_t group = admin->group_id;
+
+	if (!admin->socket || admin->given || group == (there ? old->group_id : PEER_NO_GROUP))
+		return 0;
+	if (group == PEER_NO_GROUP) {
+		(void)chmod(admin->path, 0600);
+		return 0;
+	}
+	if (lchown(admin->path, (uid_t)-1, group) == 0 && chmod(admin->path, 0660) == 0)
+		return 0;
+	return bad_group(admin->group,
+		errno == EPERM ? "only root, or a member, can give the socket to it"
+			       : strerror(errno),
+		error);
+}
+
 /* ----------------------------------------------------------------- directory */
 
 /* Hubs that were killed leave their sockets behind. */
@@ -180,15 +238,15 @@ static void unkeep(struct input *input)
 	*at = input->next;
 }
 
-static int adopt(struct hub *hub, int fd, struct input **input)
+static int adopt(struct hub *hub, int fd, gid_t group, struct input **input)
 {
-	static const struct http_options plain = {.own_user = true};
+	const struct http_options plain = {.own_user = true, .group = group};
 	char why[HTTP_ERROR_MAX];
 	struct router *router = NULL;
 	int err = router_open(&router);
 
 	if (err == 0)
-		err = pages_add(router);
+		err = pages_add(router, NULL, NULL);
 	if (err == 0)
 		err = in_http_adopt(input, hub, fd, &plain, router, why);
 	if (err < 0)
@@ -209,7 +267,7 @@ static int open_at(struct hub *hub, const char *path, struct admin *admin)
 		return fd;
 	err = remember(admin, path);
 	if (err == 0)
-		err = adopt(hub, fd, &admin->socket);
+		err = adopt(hub, fd, admin->group_id, &admin->socket);
 	if (err == 0)
 		return 0;
 	remove_file(admin);
@@ -304,10 +362,12 @@ static int take_socket(struct hub *hub, const struct config *config, struct admi
 	struct admin *old = hub->admin;
 
 	if (same_socket(old, config)) {
-		struct input *metrics = admin->metrics;
-
-		*admin = *old;
-		admin->metrics = metrics;
+		memcpy(admin->path, old->path, sizeof(admin->path));
+		admin->socket = old->socket;
+		admin->usual = old->usual;
+		admin->given = old->given;
+		admin->device = old->device;
+		admin->inode = old->inode;
 		return 0;
 	}
 	if (config->admin)
@@ -327,6 +387,41 @@ static int take_metrics(struct hub *hub, const struct config *config, struct adm
 	return 0;
 }
 
+/* All that can fail; what was opened is in `admin`. */
+static int take_all(struct hub *hub, const struct config *config, struct admin *admin,
+	struct admin_network *network, char error[static HUB_ERROR_MAX])
+{
+	const struct admin *old = hub->admin;
+	int status = find_group(admin, old, config->admin_group, error);
+
+	if (status == 0)
+		status = take_metrics(hub, config, admin, error);
+	if (status == 0)
+		status = admin_network_make(hub, config, old ? old->network : NULL, network, error);
+	if (status == 0)
+		status = take_socket(hub, config, admin, error);
+	return status == 0 ? show_group(admin, old, error) : status;
+}
+
+static void undo(struct input *opened, const struct input *old)
+{
+	if (!opened || opened == old)
+		return;
+	unkeep(opened);
+	opened->ops->close(opened);
+}
+
+static void undo_all(struct admin *admin, const struct admin *old, struct admin_network *network)
+{
+	admin_network_drop(network);
+	if (admin->socket && !(old && admin->socket == old->socket))
+		remove_file(admin);
+	undo(admin->socket, old ? old->socket : NULL);
+	undo(admin->metrics, old ? old->metrics : NULL);
+	free(admin->group);
+	free(admin);
+}
+
 /* It answers what it was asked, then it is gone. */
 static void let_go(struct hub *hub, struct input *input)
 {
@@ -337,32 +432,40 @@ static void let_go(struct hub *hub, struct input *input)
 	hub_ended(hub);
 }
 
+static void replace(struct hub *hub, struct input *old, const struct input *now)
+{
+	if (old && old != now)
+		let_go(hub, old);
+}
+
 int admin_take(struct hub *hub, const struct config *config, char error[static HUB_ERROR_MAX])
 {
 	struct admin *old = hub->admin, *admin = calloc(1, sizeof(*admin));
+	struct admin_network network = {0};
 	int status;
 
 	if (!admin) {
 		snprintf(error, HUB_ERROR_MAX, "no memory");
 		return SETUP_FAILED;
 	}
-	status = take_metrics(hub, config, admin, error);
-	if (status == 0)
-		status = take_socket(hub, config, admin, error);
+	status = take_all(hub, config, admin, &network, error);
 	if (status != 0) {
-		if (admin->metrics && !(old && admin->metrics == old->metrics)) {
-			unkeep(admin->metrics);
-			admin->metrics->ops->close(admin->metrics);
-		}
-		free(admin);
+		undo_all(admin, old, &network);
 		return status;
 	}
-	if (old && old->metrics && old->metrics != admin->metrics)
-		let_go(hub, old->metrics);
-	if (old && old->socket && old->socket != admin->socket) {
+	admin->network = network.input;
+	if (network.opened)
+		keep(hub, network.input);
+	admin_network_take(&network);
+	if (admin->socket)
+		in_http_set_group(admin->socket, admin->group_id);
+	if (old && old->socket != admin->socket)
 		remove_file(old);
-		let_go(hub, old->socket);
-	}
+	replace(hub, old ? old->socket : NULL, admin->socket);
+	replace(hub, old ? old->metrics : NULL, admin->metrics);
+	replace(hub, old ? old->network : NULL, admin->network);
+	if (old)
+		free(old->group);
 	free(old);
 	hub->admin = admin;
 	return 0;
@@ -374,6 +477,7 @@ void admin_close(struct hub *hub)
 		return;
 	if (hub->admin->socket)
 		remove_file(hub->admin);
+	free(hub->admin->group);
 	free(hub->admin);
 	hub->admin = NULL;
 }
@@ -381,6 +485,11 @@ void admin_close(struct hub *hub)
 const char *admin_path(const struct hub *hub)
 {
 	return hub->admin && hub->admin->socket ? hub->admin->path : NULL;
+}
+
+const struct input *admin_network(const struct hub *hub)
+{
+	return hub->admin ? hub->admin->network : NULL;
 }
 
 const struct input *admin_metrics(const struct hub *hub)

@@ -100,6 +100,10 @@ static int take_places(
 	static const char *const logs[] = {"text", "json", NULL};
 	int rc = take_admin(b, raw->admin, config), choice;
 
+	if (rc == 0)
+		rc = config_network(b, raw, config);
+	if (rc == 0)
+		rc = config_text(b, raw->admin_group, &config->admin_group);
 	if (rc == 0 && raw->state)
 		rc = config_path(b, raw->state, &config->state);
 	config_place(b, "metrics", config->metrics.place);
@@ -140,16 +144,8 @@ static int take_listener(
 	int rc;
 
 	snprintf(path, sizeof(path), "http.%u", i);
-	config_place(b, path, l->place);
-	snprintf(path, sizeof(path), "http.%u.listen", i);
-	rc = config_address(b, path, "http", raw->listen, &l->address);
-	if (rc == 0)
-		rc = check_listener(b, config, i);
-	if (rc == 0 && raw->tls.certificate)
-		rc = config_path(b, raw->tls.certificate, &l->certificate);
-	if (rc == 0 && raw->tls.key)
-		rc = config_path(b, raw->tls.key, &l->key);
-	return rc;
+	rc = config_listener(b, path, raw, l);
+	return rc < 0 ? rc : check_listener(b, config, i);
 }
 
 static int take_listeners(
@@ -308,14 +304,14 @@ void config_close(struct config *config)
 {
 	for (unsigned i = 0; i < config->services_count; i++)
 		config_service_free(&config->services[i]);
-	for (unsigned i = 0; i < config->http_count; i++) {
-		free(config->http[i].certificate);
-		free(config->http[i].key);
-	}
+	for (unsigned i = 0; i < config->http_count; i++)
+		config_listener_free(&config->http[i]);
+	config_network_free(config);
 	config_trust_free(&config->trust);
 	free(config->services);
 	free(config->http);
 	free(config->state);
 	free(config->admin);
+	free(config->admin_group);
 	memset(config, 0, sizeof(*config));
 }

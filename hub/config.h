@@ -24,11 +24,22 @@ enum config_log { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
 /* Who reads a service's UDP sockets. */
 enum config_socket { CONFIG_SOCKET_HUB, CONFIG_SOCKET_WORKER };
 
+/* Who may ask: http/access.h. */
+struct config_access {
+	char *tokens; /* a file; NULL: not said */
+	bool open;    /* tokens: none: what the listener says doesn't count */
+	char **clients;
+	unsigned clients_count; /* 0: not said */
+};
+
 /* An address where HTTP is spoken. */
 struct config_listener {
 	char place[CONFIG_PLACE];
 	struct net_address address;
-	char *certificate, *key; /* NULL, both: no TLS */
+	char *certificate, *key;     /* NULL, both: no TLS */
+	char *authorities, *revoked; /* of client certificates; NULL: none are asked for */
+	bool require;                /* without one there is no connection */
+	struct config_access access; /* where routes don't say */
 };
 
 /* Whose images run. */
@@ -43,6 +54,7 @@ struct config_route {
 	bool listen_given;
 	struct net_address listen;  /* only on the listeners with this address */
 	char *host, *method, *path; /* NULL: not said */
+	struct config_access access;
 };
 
 /* What one `- image: ...` says. Paths are absolute or relative to the working directory. */
@@ -74,6 +86,10 @@ struct config {
 	char *state; /* directory; NULL: none */
 	char *admin; /* path of the Unix socket; NULL: the usual one */
 	bool no_admin;
+	char *admin_group;              /* whose members may look; NULL: none */
+	struct config_listener network; /* admin over the network: address.size 0: none */
+	char **change;                  /* who there may reload and stop; 0: nobody */
+	unsigned change_count;
 	struct config_listener metrics; /* its address.size 0: none; never TLS */
 	enum config_log log;
 	unsigned connections;

@@ -16,7 +16,9 @@ struct raw_service_limits {
 };
 
 struct raw_route {
-	char *listen, *host, *method, *path;
+	char *listen, *host, *method, *path, *tokens;
+	char **clients;
+	unsigned clients_count;
 };
 
 struct raw_service {
@@ -29,12 +31,20 @@ struct raw_service {
 };
 
 struct raw_tls {
-	char *certificate, *key;
+	char *certificate, *key, *clients, *revoked, *require;
 };
 
 struct raw_listener {
-	char *listen;
+	char *listen, *tokens;
 	struct raw_tls tls;
+	char **clients;
+	unsigned clients_count;
+};
+
+struct raw_network {
+	struct raw_listener at;
+	char **change;
+	unsigned change_count;
 };
 
 struct raw_trust {
@@ -46,7 +56,8 @@ struct raw_config_limits {
 };
 
 struct raw_config {
-	char *mayfly, *backend, *state, *admin, *metrics, *log;
+	char *mayfly, *backend, *state, *admin, *admin_group, *metrics, *log;
+	struct raw_network network;
 	struct raw_config_limits limits;
 	struct raw_trust trust;
 	struct raw_listener *http;
@@ -76,6 +87,17 @@ void config_place(const struct building *b, const char *path, char to[CONFIG_PLA
 /* What `trust` says; free it with config_trust_free, failed or not. */
 int config_trust(const struct building *b, const struct raw_trust *raw, struct config_trust *trust);
 void config_trust_free(struct config_trust *trust);
+
+/* config_access.c: what stands at "AT." about who may ask. It is freed with config_access_free, failed
+ * or not; so are a listener's and the network's parts. */
+int config_access(const struct building *b, const char *at, const char *tokens,
+	char *const *clients, unsigned clients_count, struct config_access *access);
+void config_access_free(struct config_access *access);
+int config_listener(const struct building *b, const char *at, const struct raw_listener *raw,
+	struct config_listener *listener);
+void config_listener_free(struct config_listener *listener);
+int config_network(const struct building *b, const struct raw_config *raw, struct config *config);
+void config_network_free(struct config *config);
 
 /* The i-th of `services`. What it took is freed with config_service_free, failed or not. */
 int config_service(const struct building *b, unsigned i, const struct raw_service *raw,

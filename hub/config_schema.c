@@ -11,6 +11,9 @@
 #define LIST(key, member)                                                                          \
 	CYAML_FIELD_SEQUENCE(key, OPTIONAL, struct raw_service, member, &text, 0, CONFIG_LIST_MAX)
 
+#define NAMES(key, type, member)                                                                   \
+	CYAML_FIELD_SEQUENCE(key, OPTIONAL, type, member, &text, 0, CONFIG_LIST_MAX)
+
 static const cyaml_schema_value_t text = {
 	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 1, TEXT_MOST)};
 
@@ -29,6 +32,8 @@ static const cyaml_schema_field_t route_fields[] = {
 	MAY("host", struct raw_route, host),
 	MAY("method", struct raw_route, method),
 	MAY("path", struct raw_route, path),
+	MAY("tokens", struct raw_route, tokens),
+	NAMES("clients", struct raw_route, clients),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t route = {
@@ -71,21 +76,38 @@ static const cyaml_schema_field_t trust[] = {
 static const cyaml_schema_field_t tls[] = {
 	TEXT("certificate", struct raw_tls, certificate, 0),
 	TEXT("key", struct raw_tls, key, 0),
+	MAY("clients", struct raw_tls, clients),
+	MAY("revoked", struct raw_tls, revoked),
+	MAY("require", struct raw_tls, require),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t listener_fields[] = {
 	TEXT("listen", struct raw_listener, listen, 0),
 	CYAML_FIELD_MAPPING("tls", CYAML_FLAG_OPTIONAL, struct raw_listener, tls, tls),
+	MAY("tokens", struct raw_listener, tokens),
+	NAMES("clients", struct raw_listener, clients),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t listener = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_listener, listener_fields)};
+
+static const cyaml_schema_field_t network[] = {
+	TEXT("listen", struct raw_network, at.listen, 0),
+	CYAML_FIELD_MAPPING("tls", CYAML_FLAG_OPTIONAL, struct raw_network, at.tls, tls),
+	MAY("tokens", struct raw_network, at.tokens),
+	NAMES("clients", struct raw_network, at.clients),
+	NAMES("change", struct raw_network, change),
+	CYAML_FIELD_END,
+};
 
 static const cyaml_schema_field_t fields[] = {
 	TEXT("mayfly", struct raw_config, mayfly, 0),
 	MAY("backend", struct raw_config, backend),
 	MAY("state", struct raw_config, state),
 	MAY("admin", struct raw_config, admin),
+	MAY("admin_group", struct raw_config, admin_group),
+	CYAML_FIELD_MAPPING(
+		"admin_listen", CYAML_FLAG_OPTIONAL, struct raw_config, network, network),
 	MAY("metrics", struct raw_config, metrics),
 	MAY("log", struct raw_config, log),
 	CYAML_FIELD_MAPPING(

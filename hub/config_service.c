@@ -187,6 +187,9 @@ static int take_route(const struct building *b, const char *at, const struct raw
 		rc = config_text(b, raw->method, &route->method);
 	if (rc == 0)
 		rc = config_text(b, raw->path, &route->path);
+	if (rc == 0)
+		rc = config_access(
+			b, at, raw->tokens, raw->clients, raw->clients_count, &route->access);
 	return rc;
 }
 
@@ -263,6 +266,7 @@ void config_service_free(struct config_service *s)
 		free(s->http[i].host);
 		free(s->http[i].method);
 		free(s->http[i].path);
+		config_access_free(&s->http[i].access);
 	}
 	free(s->http);
 }

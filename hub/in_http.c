@@ -11,6 +11,7 @@
 #include "hub/http/conn.h"
 #include "hub/http/tls.h"
 #include "hub/hub.h"
+#include "hub/peer.h"
 #include "sys/fd.h"
 
 _Static_assert(HTTP_ERROR_MAX >= TLS_ERROR_MAX, "room for TLS's errors");
@@ -67,9 +68,9 @@ int in_http_prepare(struct tls_context **tls, const struct http_options *options
 {
 	*tls = NULL;
 	error[0] = '\0';
-	if (!options || !options->certificate)
+	if (!options || !options->tls.certificate)
 		return 0;
-	return tls_context_open(tls, options->certificate, options->key, error);
+	return tls_context_open(tls, &options->tls, error);
 }
 
 /* The address of the socket, for people too. */
@@ -91,18 +92,18 @@ static void name_it(struct input *input, int fd)
 /* Its mode keeps others out; but that may be changed, and directories of some systems ignore it. */
 static int take_own_user(struct input *input, int fd, const struct net_address *peer)
 {
-	static struct log_rate rate = {.burst = 1};
-	struct ucred who;
-	socklen_t size = sizeof(who);
+	struct in_http *http = http_of(input);
 	uint64_t skipped;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
-		return -errno;
-	if (who.uid == 0 || who.uid == geteuid())
+	if (peer_rights(fd, http->group) != PEER_NONE)
 		return conn_open(input, fd, peer);
-	if (log_allowed(&rate, loop_now(input->hub->loop), &skipped))
-		log_warn("%s: user %u was turned away: it answers root and user %u", input->text,
-			(unsigned)who.uid, (unsigned)geteuid());
+	input->counts.denied[ACCESS_NOT_OURS]++;
+	if (log_allowed(&http->denials, loop_now(input->hub->loop), &skipped))
+		log_warn("%s: user %ld was turned away: it answers root and user %u%s; %llu more "
+			 "since the last such line",
+			input->text, peer_user(fd), (unsigned)geteuid(),
+			http->group != PEER_NO_GROUP ? ", and shows members of admin_group" : "",
+			(unsigned long long)skipped);
 	return -EPERM;
 }
 
@@ -119,6 +120,9 @@ int in_http_adopt(struct input **input, struct hub *hub, int fd, const struct ht
 	http->input.ops = http->tls ? &tls_ops : &plain_ops;
 	http->input.hub = hub;
 	http->timer.fire = conn_on_timer;
+	http->denials.burst = 1;
+	http->own_user = options && options->own_user;
+	http->group = options ? options->group : PEER_NO_GROUP;
 	http->acceptor.take = options && options->own_user ? take_own_user : conn_open;
 	name_it(&http->input, fd);
 	if (err == 0)
@@ -160,6 +164,11 @@ void in_http_change(struct input *input, struct tls_context *tls, struct router 
 	input->ops = tls ? &tls_ops : &plain_ops;
 	/* connections may have less time than before */
 	(void)loop_timer_set(input->hub->loop, &http->timer, loop_now(input->hub->loop));
+}
+
+void in_http_set_group(struct input *input, gid_t group)
+{
+	http_of(input)->group = group;
 }
 
 const struct router *in_http_router(const struct input *input)

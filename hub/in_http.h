@@ -7,15 +7,15 @@
 #define HUB_IN_HTTP_H
 
 #include "hub/http/router.h"
+#include "hub/http/tls.h"
 #include "hub/input.h"
 
 #define HTTP_ERROR_MAX 512
 
-struct tls_context;
-
 struct http_options {
-	const char *certificate, *key; /* PEM files: TLS is spoken; NULL: it isn't */
-	bool own_user; /* a Unix socket: only root and the hub's own user are let in */
+	struct tls_files tls; /* certificate NULL: TLS isn't spoken */
+	bool own_user;        /* a Unix socket: only root and the hub's own user are let in, and: */
+	gid_t group;          /* whose members may look; PEER_NO_GROUP: none */
 };
 
 /* Binds, listens and routes by `router`, which is the input's from then on. -errno with one
@@ -35,6 +35,8 @@ int in_http_prepare(struct tls_context **tls, const struct http_options *options
 /* Other routes from the next request on, another certificate from the next connection on. Both
  * are the input's then; the old ones are closed. */
 void in_http_change(struct input *input, struct tls_context *tls, struct router *router);
+/* Of a Unix socket: another group from the next connection on. */
+void in_http_set_group(struct input *input, gid_t group);
 
 /* By what its requests are routed now. */
 const struct router *in_http_router(const struct input *input);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hub/http/access.h"
 #include "hub/turn.h"
 #include "sys/net.h"
 #include "wire/words.h"
@@ -35,9 +36,10 @@ struct input_counts {
 	uint64_t replies, bytes_out;
 	uint64_t unsent; /* replies that the socket didn't take, or whose client was gone */
 	uint64_t connections, dropped;
-	unsigned open;     /* connections at this moment */
-	uint64_t requests; /* HTTP: answered, whatever the answer was */
-	uint64_t bad;      /* what came but was no event: malformed, too big, for nobody */
+	unsigned open;                   /* connections at this moment */
+	uint64_t requests;               /* HTTP: answered, whatever the answer was */
+	uint64_t denied[ACCESS_RESULTS]; /* HTTP: of the bad, by why they may not ask */
+	uint64_t bad; /* what came but was no event: malformed, too big, for nobody */
 };
 
 struct input {

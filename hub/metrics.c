@@ -447,6 +447,21 @@ static void write_inputs(struct page *p)
 	}
 }
 
+/* Who asked and may not, where anybody is asked who he is. */
+static void write_denials(struct page *p)
+{
+	static const char name[] = "mayfly_listener_denied_total";
+
+	family(p, name, "counter", "Clients that may not ask, by why.");
+	for (const struct input *in = p->hub->inputs; in; in = in->next)
+		for (unsigned i = ACCESS_GRANTED + 1; i < ACCESS_RESULTS; i++)
+			if (in->counts.denied[i] > 0) {
+				begin_input(p, name, in);
+				label(p, ',', "reason", access_result_names[i]);
+				number(p, in->counts.denied[i]);
+			}
+}
+
 /* ------------------------------------------------------------------- the hub */
 
 static void write_build(struct page *p)
@@ -556,6 +571,7 @@ void metrics_write(const struct hub *hub, FILE *to)
 	write_states(&page);
 	write_times(&page);
 	write_inputs(&page);
+	write_denials(&page);
 	flush(&page);
 }
 

@@ -501,29 +501,31 @@ void pages_stop(struct hub *hub, const struct page_request *request, struct page
 {
 	bool now = mf_str_is(page_parameter(request->query, "now"), "1");
 
-	log_info("asked to stop%s on the admin socket", now ? " now" : "");
+	log_info("asked to stop%s", now ? " now" : "");
 	reply->content_type = as_json;
 	put(reply->body, json_pack("{si sb}", "pid", (int)getpid(), "now", (int)now));
 	hub_stop_soon(hub, now);
 }
 
-int pages_add(struct router *router)
+int pages_add(struct router *router, struct access *look, struct access *change)
 {
 	static const struct route routes[] = {
 		{.method = "GET", .path = "/v1/health", .page = pages_health},
 		{.method = "GET", .path = "/v1/services", .page = pages_services},
 		{.method = "GET", .path = "/v1/stats", .page = pages_stats},
 		{.method = "GET", .path = "/v1/logs", .page = pages_logs},
-		{.method = "POST", .path = "/v1/reload", .page = pages_reload},
-		{.method = "POST", .path = "/v1/stop", .page = pages_stop},
+		{.method = "POST", .path = "/v1/reload", .page = pages_reload, .changes = true},
+		{.method = "POST", .path = "/v1/stop", .page = pages_stop, .changes = true},
 		{.method = "GET", .path = "/metrics", .page = metrics_page},
 	};
 	int err = 0;
 
 	for (unsigned i = 0; err == 0 && i < sizeof(routes) / sizeof(routes[0]); i++) {
+		struct route route = routes[i];
 		const struct route *other;
 
-		err = router_add(router, &routes[i], &other);
+		route.access = route.changes ? change : look;
+		err = router_add(router, &route, &other);
 	}
 	return err;
 }

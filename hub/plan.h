@@ -13,6 +13,7 @@
 
 #include "hub/config.h"
 #include "hub/hub.h"
+#include "hub/rights.h"
 #include "hub/trust.h"
 
 struct router;
@@ -51,7 +52,8 @@ struct plan {
 	bool *routed;              /* has it a route? */
 	struct want *wants;
 	unsigned wants_count;
-	uint8_t *scratch; /* for the hub, if it needs a larger one */
+	struct rights rights; /* while routes are made */
+	uint8_t *scratch;     /* for the hub, if it needs a larger one */
 	size_t scratch_size;
 	struct plan_counts counts;
 };

@@ -158,9 +158,10 @@ void report_ready(struct report *report, const struct hub *hub)
 			json_pack("{ss ss}", "name", s->name, "backend",
 				backend_names[s->head.backend]));
 	put_json(report,
-		json_pack("{ss si so so so}", "event", "ready", "pid", (int)getpid(), "services",
+		json_pack("{ss si so so so so}", "event", "ready", "pid", (int)getpid(), "services",
 			services, "admin",
-			admin_path(hub) ? json_string(admin_path(hub)) : json_null(), "metrics",
+			admin_path(hub) ? json_string(admin_path(hub)) : json_null(),
+			"admin_listen", address_object(admin_network(hub)), "metrics",
 			address_object(admin_metrics(hub))));
 	log_info("ready; Ctrl-C ends it");
 }

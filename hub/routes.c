@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/http/access.h"
 #include "hub/http/router.h"
 #include "hub/in_http.h"
 #include "hub/plan.h"
@@ -71,7 +72,7 @@ static const char *first(const char *a, const char *b)
 static int add_trigger(struct plan *plan, unsigned service, const struct config_route *entry,
 	const struct manifest_trigger *t, char error[static HUB_ERROR_MAX])
 {
-	const struct route route = {
+	struct route route = {
 		.host = first(entry->host, t->host),
 		.method = first(entry->method, t->method),
 		.path = first(entry->path, t->path),
@@ -89,7 +90,11 @@ static int add_trigger(struct plan *plan, unsigned service, const struct config_
 			(entry->listen_given && !net_same(&entry->listen, w->address)))
 			continue;
 		plan->routed[service] = true;
-		status = add(w, &route, t->example, error);
+		status = rights_make(&plan->rights, w->listener, &entry->access, entry->place,
+			&route.access, error);
+		if (status == 0)
+			status = add(w, &route, t->example, error);
+		access_drop(route.access); /* the router holds it too */
 	}
 	return status;
 }
@@ -134,10 +139,35 @@ int routes_make(struct plan *plan, char error[static HUB_ERROR_MAX])
 	}
 	for (unsigned i = 0; i < plan->config->services_count && status == 0; i++)
 		status = add_service(plan, i, error);
+	rights_close(&plan->rights);
 	return status;
 }
 
 /* ------------------------------------------------------------------- report */
+
+/* Does what is sent there stay on this machine? */
+static bool is_loopback(const struct net_address *a)
+{
+	if (a->any.sa_family == AF_INET)
+		return (ntohl(a->v4.sin_addr.s_addr) >> 24) == 127;
+	return IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
+}
+
+static void warn_of_open_tokens(const struct want *w)
+{
+	const struct router *router = in_http_router(w->input);
+	const struct route *route;
+
+	if (w->listener->certificate || is_loopback(w->address))
+		return;
+	for (size_t i = 0; (route = router_at(router, i)); i++)
+		if (access_has_tokens(route->access)) {
+			log_warn("%s: tokens are asked for on %s without tls: whoever sees them on "
+				 "their way can use them",
+				w->place, w->input->text);
+			return;
+		}
+}
 
 /* What is new: all of a new listener, and what a new service has on the others. */
 static void report_routes(const struct plan *plan, const struct want *w)
@@ -167,8 +197,10 @@ void routes_report(const struct plan *plan)
 	const struct config *config = plan->config;
 
 	for (const struct want *w = plan->wants; w < plan->wants + plan->wants_count; w++)
-		if (w->kind == WANT_HTTP)
+		if (w->kind == WANT_HTTP) {
+			warn_of_open_tokens(w);
 			report_routes(plan, w);
+		}
 	for (unsigned i = 0; i < config->services_count; i++)
 		if (!config->services[i].http_given && !plan->routed[i] &&
 			has_trigger(plan->services[i]))

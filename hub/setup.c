@@ -34,6 +34,24 @@ int setup_bad(
 	return status;
 }
 
+int setup_status_of(int err)
+{
+	switch (err) {
+	case -ENOENT: return SETUP_NOT_FOUND;
+	case -EACCES: return SETUP_DENIED;
+	default: return SETUP_FAILED;
+	}
+}
+
+struct tls_files setup_tls(const struct config_listener *listener)
+{
+	return (struct tls_files){.certificate = listener->certificate,
+		.key = listener->key,
+		.clients = listener->authorities,
+		.revoked = listener->revoked,
+		.require = listener->require};
+}
+
 /* -------------------------------------------------------------------- image */
 
 static int take_image(struct service *s, const struct config_service *config,

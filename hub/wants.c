@@ -222,15 +222,13 @@ static int bad_listener(const struct plan *plan, const struct want *w, int err, 
 {
 	if (!why[0])
 		return cant_listen(plan, w, err, error);
-	return setup_bad(w->place, error, err == -ENOENT ? SETUP_NOT_FOUND : SETUP_FAILED,
-		"http: tls: %s", why);
+	return setup_bad(w->place, error, setup_status_of(err), "http: tls: %s", why);
 }
 
 /* The certificate comes first: it is read even if the address isn't free. */
 static int open_http(struct plan *plan, struct want *w, char error[static HUB_ERROR_MAX])
 {
-	const struct http_options options = {
-		.certificate = w->listener->certificate, .key = w->listener->key};
+	const struct http_options options = {.tls = setup_tls(w->listener)};
 	char why[HTTP_ERROR_MAX];
 	int err = in_http_prepare(&w->tls, &options, why);
 

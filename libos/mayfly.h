@@ -36,7 +36,8 @@ struct mf_str mf_method(const struct mf_event *ev);
 struct mf_str mf_query(const struct mf_event *ev);
 struct mf_str mf_peer(const struct mf_event *ev);
 struct mf_str mf_content_type(const struct mf_event *ev);
-/* An attribute by name, case ignored (an HTTP header, a user property); p is NULL if absent. */
+/* An attribute by name, case ignored (an HTTP header, a user property; MF_CLIENT: who asks, as the
+ * hub says it); p is NULL if absent. */
 struct mf_str mf_attribute(const struct mf_event *ev, const char *name);
 
 /* --- state: what the manifest's `reads` had attached */

@@ -46,15 +46,19 @@ static struct mf_str scope_of(const struct route *route, char *to, size_t size)
 }
 
 /* What a service may tell its clients by: the answer to one is not for another that knows the key.
- * The names and values of all lines, for a service gets them all. */
-#define WHO_MOST (2u * REQUEST_HEADERS_MOST)
+ * By which name the hub knows him; the names and values of all lines, for a service gets them all. */
+#define WHO_MOST (2u + 2u * REQUEST_HEADERS_MOST)
 static size_t take_who(struct mf_str who[static WHO_MOST], const struct route *route,
-	const struct request *request)
+	const struct request *request, struct mf_str client)
 {
 	static const struct mf_str names[] = {MF_STR("authorization"), MF_STR("cookie")};
 	struct mf_str value;
 	size_t n = 0;
 
+	if (client.p) {
+		who[n++] = MF_STR(MF_CLIENT);
+		who[n++] = client;
+	}
 	for (unsigned i = 0, next = 0; i < 2; i++, next = 0)
 		while (exchange_names(route, (const char *)names[i].p) &&
 			(value = request_header(request, (const char *)names[i].p, &next)).p) {
@@ -65,7 +69,7 @@ static size_t take_who(struct mf_str who[static WHO_MOST], const struct route *r
 }
 
 bool again_begin(struct conn *c, const struct route *route, const struct request *request,
-	struct mf_str body)
+	struct mf_str client, struct mf_str body)
 {
 	struct hub *hub = c->http->input.hub;
 	static struct mf_str who[WHO_MOST];
@@ -87,7 +91,7 @@ bool again_begin(struct conn *c, const struct route *route, const struct request
 		return false;
 	}
 	what.scope = scope_of(route, scope, sizeof(scope));
-	what.who_count = take_who(who, route, request);
+	what.who_count = take_who(who, route, request, client);
 	switch (answers_find(
 		&hub->answers, mf_str_of(key, n), &what, loop_now(hub->loop), &c->entry, &answer)) {
 	case ANSWERS_NEW: return true;

@@ -188,7 +188,8 @@ static void receive(struct conn *c)
 
 static void shake_hands(struct conn *c)
 {
-	int err = tls_handshake(c->tls);
+	const char *why = NULL;
+	int err = tls_handshake(c->tls, &why);
 
 	if (err == 0) {
 		conn_enter(c, CONN_IDLE);
@@ -198,6 +199,8 @@ static void shake_hands(struct conn *c)
 		exchange_refuse(c, 400, "TLS is spoken here: ask with https");
 	} else if (err != -EAGAIN) {
 		c->http->input.counts.bad++;
+		if (err == -EACCES)
+			guard_refused_tls(c, why);
 		conn_close(c);
 	}
 }

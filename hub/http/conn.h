@@ -4,6 +4,7 @@
  *	conn.c       phases, time, reading, closing
  *	intake.c     bytes become a request
  *	exchange.c   a request becomes a page or an event, and gets its answer
+ *	guard.c      if its client may ask for it
  *	again.c      or the answer that it got before
  *	send.c       the answer goes out
  *
@@ -20,6 +21,7 @@
 #include "hub/http/request.h"
 #include "hub/http/response.h"
 #include "hub/in_http.h"
+#include "sys/log.h"
 #include "sys/loop.h"
 
 enum conn_phase {
@@ -81,6 +83,9 @@ struct in_http {
 	struct tls_context *tls; /* NULL: plain */
 	struct conn_list phases[CONN_PHASES];
 	struct loop_timer timer;
+	struct log_rate denials;
+	bool own_user; /* a Unix socket: only root and the hub's own user may change the hub */
+	gid_t group;   /* whose members may look; PEER_NO_GROUP: none */
 	bool stopping;
 };
 
@@ -113,12 +118,23 @@ bool exchange_names(const struct route *route, const char *lower);
 void exchange_refuse(struct conn *conn, unsigned status, const char *detail);
 /* Only this request is. */
 void exchange_problem(struct conn *conn, const struct problem *problem);
+/* The same before its body was waited for, with what *response says besides. */
+void exchange_turn_away(
+	struct conn *conn, const struct problem *problem, struct response *response);
+
+/* guard.c */
+/* May this client ask by this route? False: it was answered. *who: by which name it is known, gone
+ * with the next request; p NULL: by none. */
+bool guard_admits(struct conn *conn, const struct route *route, const struct request *request,
+	struct mf_str *who);
+/* There was no request: TLS ended since the client's certificate isn't believed. */
+void guard_refused_tls(struct conn *conn, const char *why);
 
 /* again.c: requests with an Idempotency-Key */
-/* False: it was answered. Else its outcome must be told to one of the two below, which do
+/* `client`: by which name it is known. False: it was answered. Else its outcome must be told to one of the two below, which do
  * nothing if it had no key. */
 bool again_begin(struct conn *conn, const struct route *route, const struct request *request,
-	struct mf_str body);
+	struct mf_str client, struct mf_str body);
 void again_keep(struct conn *conn, const char *event, const struct reply *reply);
 void again_drop(struct conn *conn);
 

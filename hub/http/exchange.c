@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/http/access.h"
 #include "hub/http/conn.h"
 #include "hub/http/problem.h"
 #include "hub/http/router.h"
@@ -54,6 +55,14 @@ void exchange_refuse(struct conn *c, unsigned status, const char *detail)
 	answer_problem(c, &p, &r);
 }
 
+void exchange_turn_away(struct conn *c, const struct problem *problem, struct response *r)
+{
+	if (c->unread) /* its body isn't waited for */
+		c->keep_alive = false;
+	c->http->input.counts.bad++;
+	answer_problem(c, problem, r);
+}
+
 /* What is wrong with this request only. */
 static bool turn_away(
 	struct conn *c, unsigned status, const char *detail, const char *allow, const char *coding)
@@ -61,10 +70,7 @@ static bool turn_away(
 	const struct problem p = {.status = status, .detail = detail};
 	struct response r = {.allow = allow, .coding = coding};
 
-	if (c->unread) /* its body isn't waited for */
-		c->keep_alive = false;
-	c->http->input.counts.bad++;
-	answer_problem(c, &p, &r);
+	exchange_turn_away(c, &p, &r);
 	return false;
 }
 
@@ -107,8 +113,17 @@ static const struct route *find(struct conn *c, const struct request *request)
 	return NULL;
 }
 
+/* What opens the route is between the client and the hub. */
+static bool is_withheld(const struct route *route, struct mf_str name)
+{
+	return token_is(name, MF_CLIENT) ||
+		(access_has_tokens(route->access) && token_is(name, "authorization"));
+}
+
 bool exchange_names(const struct route *route, const char *lower)
 {
+	if (is_withheld(route, mf_str_of(lower, strlen(lower))))
+		return false;
 	for (unsigned i = 0; i < route->headers_count; i++)
 		if (token_is(mf_str_of(route->headers[i], strlen(route->headers[i])), lower))
 			return true;
@@ -118,8 +133,9 @@ bool exchange_names(const struct route *route, const char *lower)
 bool exchange_admit(struct conn *c, const struct request *request, size_t *most)
 {
 	const struct route *route = find(c, request);
+	struct mf_str who;
 
-	if (!route)
+	if (!route || !guard_admits(c, route, request, &who))
 		return false;
 	*most = route->service ? route->service->note.event_bytes : PAGE_BODY_MOST;
 	if (request->length > *most) {
@@ -248,7 +264,7 @@ static bool write_attribute(struct task *task, const struct request *request, co
 
 /* False: it doesn't fit. */
 static bool write_event(struct task *task, struct conn *c, const struct route *route,
-	const struct request *request, struct mf_str body)
+	const struct request *request, struct mf_str who, struct mf_str body)
 {
 	struct event_writer *w = &task->writer;
 	uint8_t *to;
@@ -259,9 +275,15 @@ static bool write_event(struct task *task, struct conn *c, const struct route *r
 		!event_span(w, &task->head.peer, mf_str_of(c->peer, c->peer_n)) ||
 		!event_span(w, &task->head.content_type, request->content_type))
 		return false;
-	for (unsigned i = 0; i < route->headers_count; i++)
-		if (!write_attribute(task, request, route->headers[i]))
+	if (who.p && !event_attribute(w, MF_STR(MF_CLIENT), who))
+		return false;
+	for (unsigned i = 0; i < route->headers_count; i++) {
+		const char *name = route->headers[i];
+
+		if (!is_withheld(route, mf_str_of(name, strlen(name))) &&
+			!write_attribute(task, request, name))
 			return false;
+	}
 	to = event_payload_room(w, &room);
 	if (body.n > room)
 		return false;
@@ -272,18 +294,18 @@ static bool write_event(struct task *task, struct conn *c, const struct route *r
 }
 
 static void make_event(struct conn *c, const struct route *route, const struct request *request,
-	struct mf_str body)
+	struct mf_str who, struct mf_str body)
 {
 	struct problem p;
 	enum refusal why;
 	struct task *task;
 
-	if (!again_begin(c, route, request, body))
+	if (!again_begin(c, route, request, who, body))
 		return;
 	c->http->input.counts.events++;
 	task = service_begin(
 		route->service, MF_SOURCE_HTTP, MF_STR("http.request"), request->path, &why);
-	if (task && !write_event(task, c, route, request, body)) {
+	if (task && !write_event(task, c, route, request, who, body)) {
 		service_cancel(task);
 		task = NULL;
 		why = REFUSED_TOO_BIG;
@@ -305,11 +327,12 @@ static void make_event(struct conn *c, const struct route *route, const struct r
 void exchange_run(struct conn *c, const struct request *request, struct mf_str body)
 {
 	const struct route *route = find(c, request); /* again: routes may have changed */
+	struct mf_str who;
 
-	if (!route)
+	if (!route || !guard_admits(c, route, request, &who))
 		return;
 	if (route->service)
-		make_event(c, route, request, body);
+		make_event(c, route, request, who, body);
 	else
 		answer_page(c, route, request, body);
 }

@@ -156,6 +156,7 @@ size_t response_head(const struct response *r, char to[static RESPONSE_HEAD_MOST
 	}
 	put_words(&t, "Allow: ", r->allow);
 	put_words(&t, "Accept-Encoding: ", r->coding);
+	put_words(&t, "WWW-Authenticate: ", r->authenticate);
 	if (r->retry_after > 0) {
 		put_text(&t, "Retry-After: ");
 		put_number(&t, r->retry_after);

@@ -20,6 +20,7 @@ struct response {
 	const char *event;          /* for Mayfly-Event */
 	const char *allow;          /* NULL: not said */
 	const char *coding;         /* for Accept-Encoding; NULL: not said */
+	const char *authenticate;   /* for WWW-Authenticate; NULL: not said */
 	unsigned retry_after;       /* seconds; 0: not said */
 	bool replayed;              /* it was given before: Idempotency-Replayed */
 	unsigned minor;             /* of the client's HTTP/1.x */

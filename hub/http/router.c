@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/http/access.h"
 #include "image/pattern.h"
 
 struct entry {
@@ -190,6 +191,7 @@ static void entry_free(struct entry *e)
 	free((void *)(uintptr_t)e->route.method);
 	free((void *)(uintptr_t)e->route.path);
 	free((void *)(uintptr_t)e->route.place);
+	access_drop(e->route.access);
 	free(e);
 }
 
@@ -201,6 +203,7 @@ static struct entry *entry_make(const struct route *route)
 	if (!e)
 		return NULL;
 	e->route = *route;
+	access_hold(e->route.access);
 	err = copy(&e->route.host);
 	/* all are copied, so that all can be freed */
 	err |= copy(&e->route.method);

@@ -12,11 +12,13 @@
 #ifndef HUB_HTTP_ROUTER_H
 #define HUB_HTTP_ROUTER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/str.h"
 #include "hub/http/page.h"
 
+struct access;
 struct router;
 struct service;
 
@@ -27,6 +29,8 @@ struct route {
 	const char *path;
 	struct service *service; /* who answers; or NULL: */
 	page_answer *page;       /* the hub itself does */
+	bool changes;            /* such a page changes the hub, others only show it */
+	struct access *access; /* who may ask (http/access.h), held by the router; NULL: anybody */
 	/* Request headers that the event carries as attributes, names in any case. */
 	const char *const *headers;
 	unsigned headers_count;

@@ -1,101 +1,31 @@
-/* hub/http/tls.c - OpenSSL, loaded when it is needed. */
+/* hub/http/tls.c - certificates, and connections over TLS. */
 #include "hub/http/tls.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "hub/http/access.h"
+#include "hub/http/tls_lib.h"
 #include "sys/log.h"
-
-#define STRING_OF(x) #x
-#define STRING(x)    STRING_OF(x)
-#define LIBRARY      "libssl.so." STRING(OPENSSL_SHLIB_VERSION)
+#include "sys/secret.h"
 
 #define RECORD_MOST 16384u /* RFC 8446, 5.1 */
 
-/* ------------------------------------------------------------------- library */
+/* Of TLS 1.2 only what has forward secrecy and authenticated encryption (RFC 9325, 4.2); all of
+ * TLS 1.3's have both. */
+#define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 
-/* All that is called, by name, with the types of its headers. */
-#define CALLS(X)                                                                                   \
-	X(ERR_clear_error)                                                                         \
-	X(ERR_peek_error)                                                                          \
-	X(ERR_peek_last_error)                                                                     \
-	X(ERR_reason_error_string)                                                                 \
-	X(SSL_CTX_check_private_key)                                                               \
-	X(SSL_CTX_ctrl)                                                                            \
-	X(SSL_CTX_free)                                                                            \
-	X(SSL_CTX_get0_certificate)                                                                \
-	X(SSL_CTX_new)                                                                             \
-	X(SSL_CTX_set_alpn_select_cb)                                                              \
-	X(SSL_CTX_set_default_passwd_cb)                                                           \
-	X(SSL_CTX_set_num_tickets)                                                                 \
-	X(SSL_CTX_set_options)                                                                     \
-	X(SSL_CTX_use_PrivateKey_file)                                                             \
-	X(SSL_CTX_use_certificate_chain_file)                                                      \
-	X(SSL_do_handshake)                                                                        \
-	X(SSL_free)                                                                                \
-	X(SSL_get_error)                                                                           \
-	X(SSL_has_pending)                                                                         \
-	X(SSL_new)                                                                                 \
-	X(SSL_read)                                                                                \
-	X(SSL_select_next_proto)                                                                   \
-	X(SSL_set_accept_state)                                                                    \
-	X(SSL_set_fd)                                                                              \
-	X(SSL_shutdown)                                                                            \
-	X(SSL_want)                                                                                \
-	X(SSL_write)                                                                               \
-	X(TLS_server_method)                                                                       \
-	X(X509_cmp_current_time)                                                                   \
-	X(X509_get0_notAfter)
-
-#define MEMBER(name) __typeof__(name) *name;
-static struct {
-	void *library;
-	CALLS(MEMBER)
-} ssl;
-
-static int find(void **function, const char *name, char error[static TLS_ERROR_MAX])
-{
-	*function = dlsym(ssl.library, name);
-	if (*function)
-		return 0;
-	snprintf(error, TLS_ERROR_MAX, "can't use %s: it has no %s", LIBRARY, name);
-	return -ENOSYS;
-}
-
-static int load(char error[static TLS_ERROR_MAX])
-{
-	int err = 0;
-
-	if (ssl.library)
-		return 0;
-	ssl.library = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
-	if (!ssl.library) {
-		snprintf(error, TLS_ERROR_MAX, "can't load OpenSSL: %s", dlerror());
-		return -ENOENT;
-	}
-#define FIND(name)                                                                                 \
-	if (err == 0)                                                                              \
-		err = find((void **)(void *)&ssl.name, #name, error);
-	CALLS(FIND)
-	if (err < 0) {
-		dlclose(ssl.library);
-		ssl.library = NULL;
-	}
-	return err;
-}
+#define ssl tls_library
 
 /* ------------------------------------------------------------------ contexts */
 
 struct tls_context {
 	SSL_CTX *ctx;
+	struct tls_believes believes;
 };
 
 static int check_file(const char *what, const char *path, char error[static TLS_ERROR_MAX])
@@ -117,17 +47,6 @@ static int no_passphrase(char *to, int size, int writing, void *data)
 	return -1;
 }
 
-/* With OpenSSL's own reason behind it, which alone says little. */
-static int bad_file(
-	const char *what, const char *path, const char *why, char error[static TLS_ERROR_MAX])
-{
-	const char *reason = ssl.ERR_reason_error_string(ssl.ERR_peek_error());
-
-	snprintf(error, TLS_ERROR_MAX, "%s \"%s\": %s%s%s%s", what, path, why, reason ? " (" : "",
-		reason ? reason : "", reason ? ")" : "");
-	return -EINVAL;
-}
-
 static int bad_pair(const char *certificate, const char *key, char error[static TLS_ERROR_MAX])
 {
 	snprintf(error, TLS_ERROR_MAX, "key \"%s\": it is not that of certificate \"%s\"", key,
@@ -146,21 +65,23 @@ static void warn_if_expired(SSL_CTX *ctx, const char *path)
 static int use_files(
 	SSL_CTX *ctx, const char *certificate, const char *key, char error[static TLS_ERROR_MAX])
 {
-	int err = check_file("certificate", certificate, error);
+	int err = check_file("certificate", certificate, error), fd;
 
-	if (err == 0)
-		err = check_file("key", key, error);
 	if (err < 0)
 		return err;
+	fd = secret_open("key", key, error);
+	if (fd < 0)
+		return fd;
+	close(fd);
 	ssl.ERR_clear_error();
 	ssl.SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
 	if (ssl.SSL_CTX_use_certificate_chain_file(ctx, certificate) != 1)
-		return bad_file("certificate", certificate,
+		return tls_bad_file("certificate", certificate,
 			"it holds no certificate that can be used: PEM is wanted", error);
 	if (ssl.SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1) {
 		if (ERR_GET_REASON(ssl.ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH)
 			return bad_pair(certificate, key, error);
-		return bad_file("key", key,
+		return tls_bad_file("key", key,
 			"it holds no key that can be used: PEM without a passphrase is wanted",
 			error);
 	}
@@ -188,6 +109,7 @@ static int choose_protocol(SSL *s, const unsigned char **out, unsigned char *out
 static void set_up(SSL_CTX *ctx)
 {
 	ssl.SSL_CTX_ctrl(ctx, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, NULL);
+	ssl.SSL_CTX_set_cipher_list(ctx, CIPHERS);
 	ssl.SSL_CTX_set_options(ctx,
 		SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
 			SSL_OP_IGNORE_UNEXPECTED_EOF);
@@ -203,11 +125,11 @@ static void set_up(SSL_CTX *ctx)
 	ssl.SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
 }
 
-int tls_context_open(struct tls_context **context, const char *certificate, const char *key,
+int tls_context_open(struct tls_context **context, const struct tls_files *files,
 	char error[static TLS_ERROR_MAX])
 {
 	struct tls_context *c;
-	int err = load(error);
+	int err = tls_load(error);
 
 	if (err < 0)
 		return err;
@@ -220,7 +142,9 @@ int tls_context_open(struct tls_context **context, const char *certificate, cons
 		return -ENOMEM;
 	}
 	set_up(c->ctx);
-	err = use_files(c->ctx, certificate, key, error);
+	err = use_files(c->ctx, files->certificate, files->key, error);
+	if (err == 0 && files->clients)
+		err = tls_believe(c->ctx, files, &c->believes, error);
 	if (err < 0) {
 		tls_context_close(c);
 		return err;
@@ -237,10 +161,17 @@ void tls_context_close(struct tls_context *context)
 	free(context);
 }
 
+const uint8_t *tls_context_trust(const struct tls_context *context)
+{
+	return context->believes.trust;
+}
+
 /* --------------------------------------------------------------- connections */
 
 struct tls {
 	SSL *s;
+	struct tls_believes believes;           /* the context's, which may go before */
+	struct access_certificate *certificate; /* NULL: none was shown */
 	bool ready;  /* the handshake is done, and good-bye not yet said */
 	bool broken; /* OpenSSL must not be asked again */
 };
@@ -257,6 +188,7 @@ int tls_open(struct tls **tls, struct tls_context *context, int fd)
 		return -ENOMEM;
 	}
 	ssl.SSL_set_accept_state(t->s);
+	t->believes = context->believes;
 	*tls = t;
 	return 0;
 }
@@ -273,6 +205,7 @@ void tls_close(struct tls *tls)
 {
 	tls_bye(tls);
 	ssl.SSL_free(tls->s);
+	access_certificate_free(tls->certificate);
 	free(tls);
 }
 
@@ -287,7 +220,20 @@ static int failed(struct tls *tls, int result)
 	}
 }
 
-int tls_handshake(struct tls *tls)
+/* Why the handshake ended, by OpenSSL's reason. */
+static int ended(const struct tls *tls, const char **why)
+{
+	switch (ERR_GET_REASON(ssl.ERR_peek_error())) {
+	case SSL_R_HTTP_REQUEST: return -EPROTONOSUPPORT;
+	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: *why = "it showed none"; return -EACCES;
+	case SSL_R_CERTIFICATE_VERIFY_FAILED:
+		*why = ssl.X509_verify_cert_error_string(ssl.SSL_get_verify_result(tls->s));
+		return -EACCES;
+	default: return -EPROTO;
+	}
+}
+
+int tls_handshake(struct tls *tls, const char **why)
 {
 	int result;
 
@@ -295,12 +241,16 @@ int tls_handshake(struct tls *tls)
 	result = ssl.SSL_do_handshake(tls->s);
 	if (result == 1) {
 		tls->ready = true;
-		return 0;
+		return tls->believes.any
+			? tls_read_client(tls->s, &tls->believes, &tls->certificate)
+			: 0;
 	}
-	if (failed(tls, result) == -EAGAIN)
-		return -EAGAIN;
-	return ERR_GET_REASON(ssl.ERR_peek_error()) == SSL_R_HTTP_REQUEST ? -EPROTONOSUPPORT
-									  : -EPROTO;
+	return failed(tls, result) == -EAGAIN ? -EAGAIN : ended(tls, why);
+}
+
+const struct access_certificate *tls_certificate(const struct tls *tls)
+{
+	return tls->certificate;
 }
 
 bool tls_wants_write(const struct tls *tls)

@@ -423,6 +423,9 @@ def test_certificates_that_cannot_be_used(start, web, pem, tmp_path):
     certificate, key = pem("one")
     other, other_key = pem("other")
     (tmp_path / "junk").write_text("junk\n")
+    (tmp_path / "junk").chmod(0o600)
+    (tmp_path / "shown").write_bytes(key.read_bytes())
+    (tmp_path / "shown").chmod(0o644)
     locked = tmp_path / "locked"
     run("openssl", "ec", "-aes128", "-passout", "pass:x", "-in", key, "-out", locked, check=True)
     for files, words in (
@@ -431,6 +434,8 @@ def test_certificates_that_cannot_be_used(start, web, pem, tmp_path):
             ((tmp_path / "junk", key), f'certificate "{tmp_path}/junk": it holds no certificate'),
             ((certificate, tmp_path / "junk"), f'key "{tmp_path}/junk": it holds no key'),
             ((certificate, locked), f'key "{locked}": it holds no key that can be used: PEM without'),
+            ((certificate, tmp_path / "shown"), f'key "{tmp_path}/shown": others may read or change it, '
+                                                f'its mode is 0644: type chmod 600 {tmp_path}/shown'),
             ((certificate, other_key), f'key "{other_key}": it is not that of certificate '
                                        f'"{certificate}"')):
         hub = start(hub_yaml(service(web), head=listener(tls=files)), wait=False)

@@ -253,6 +253,7 @@ def test_certificates(refused, greeter, tmp_path):
     refused(text, 3, "hub.yaml:2:8: http: tls: ", f'"{tmp_path}/a.pem": No such file')
     (tmp_path / "a.pem").write_text("no certificate")
     (tmp_path / "b.pem").write_text("no key")
+    (tmp_path / "b.pem").chmod(0o600)
     refused(text, 1, "hub.yaml:2:8: http: tls: ", "a.pem")
 
 

@@ -503,7 +503,7 @@ static void changes_routes(void **state)
 	struct router *router;
 	char error[HTTP_ERROR_MAX];
 	const struct http_options none = {
-		.certificate = "/nonexistent/certificate", .key = "/nonexistent/key"};
+		.tls = {.certificate = "/nonexistent/certificate", .key = "/nonexistent/key"}};
 	struct tls_context *tls;
 
 	(void)state;

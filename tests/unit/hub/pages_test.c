@@ -208,7 +208,7 @@ static void each_page_has_its_route(void **state)
 
 	(void)state;
 	assert_int_equal(router_open(&router), 0);
-	assert_int_equal(pages_add(router), 0);
+	assert_int_equal(pages_add(router, NULL, NULL), 0);
 	assert_int_equal(router_find(router, MF_STR("hub"), MF_STR("GET"), MF_STR("/v1/logs"),
 				 &route, allow),
 		ROUTER_FOUND);

@@ -1,0 +1,168 @@
+/* hub/http/bearers.c - see tokens.h */
+#include "hub/http/bearers.h"
+
+#include <errno.h>
+#include <sodium/utils.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sys/secret.h"
+#include "sys/token.h"
+
+#define FILE_MOST (BEARERS_MOST * 256u)
+
+_Static_assert(BEARERS_ERROR_MAX >= SECRET_ERROR_MAX, "room for what is wrong with the file");
+
+struct entry {
+	char name[TOKEN_NAME + 1];
+	uint8_t hash[TOKEN_HASH];
+};
+
+struct bearers {
+	unsigned holds;
+	char *path;
+	struct entry *entry;
+	unsigned count;
+};
+
+/* ---------------------------------------------------------------------- read */
+
+static int bad(const struct bearers *t, unsigned line, const char *why,
+	char error[static BEARERS_ERROR_MAX])
+{
+	snprintf(error, BEARERS_ERROR_MAX, "tokens \"%.200s\": line %u: %s", t->path, line, why);
+	return -EINVAL;
+}
+
+/* Its name says who asks, so a token can't have two; a name may have two tokens. */
+static const struct entry *same_hash(const struct bearers *t, const uint8_t hash[TOKEN_HASH])
+{
+	for (unsigned i = 0; i < t->count; i++)
+		if (sodium_memcmp(t->entry[i].hash, hash, TOKEN_HASH) == 0)
+			return &t->entry[i];
+	return NULL;
+}
+
+static int add(struct bearers *t, unsigned number, struct mf_str line,
+	char error[static BEARERS_ERROR_MAX])
+{
+	struct entry e = {0}, *more;
+	struct mf_str name;
+	const char *wrong = token_read_line(line, &name, e.hash);
+
+	if (wrong)
+		return bad(t, number, wrong, error);
+	if (same_hash(t, e.hash))
+		return bad(t, number, "this token stands there already", error);
+	if (t->count == BEARERS_MOST)
+		return bad(t, number, "there are more than 1024 tokens", error);
+	memcpy(e.name, name.p, name.n);
+	more = reallocarray(t->entry, t->count + 1, sizeof(*more));
+	if (!more)
+		return bad(t, number, "no memory", error);
+	t->entry = more;
+	t->entry[t->count++] = e;
+	return 0;
+}
+
+static bool is_empty(struct mf_str line)
+{
+	size_t i = 0;
+
+	while (i < line.n && (line.p[i] == ' ' || line.p[i] == '\t' || line.p[i] == '\r'))
+		i++;
+	return i == line.n || line.p[i] == '#';
+}
+
+static int add_all(struct bearers *t, struct mf_str text, char error[static BEARERS_ERROR_MAX])
+{
+	int err = 0;
+
+	for (unsigned number = 1; text.n > 0 && err == 0; number++) {
+		const uint8_t *end = memchr(text.p, '\n', text.n);
+		size_t n = end ? (size_t)(end - text.p) : text.n;
+		struct mf_str line = mf_str_of(text.p, n);
+
+		if (!is_empty(line))
+			err = add(t, number, line, error);
+		n += end != NULL;
+		text = mf_str_of(text.p + n, text.n - n);
+	}
+	if (err == 0 && t->count == 0) {
+		snprintf(error, BEARERS_ERROR_MAX,
+			"tokens \"%.200s\": there is none in it: mayfly token new NAME makes one",
+			t->path);
+		return -EINVAL;
+	}
+	return err;
+}
+
+int bearers_parse(struct bearers **bearers, const char *path, struct mf_str text,
+	char error[static BEARERS_ERROR_MAX])
+{
+	struct bearers *t = calloc(1, sizeof(*t));
+	int err;
+
+	if (t)
+		t->path = strdup(path);
+	if (!t || !t->path) {
+		free(t);
+		snprintf(error, BEARERS_ERROR_MAX, "tokens \"%.200s\": no memory", path);
+		return -ENOMEM;
+	}
+	t->holds = 1;
+	err = add_all(t, text, error);
+	if (err < 0)
+		bearers_drop(t);
+	else
+		*bearers = t;
+	return err;
+}
+
+int bearers_read(struct bearers **bearers, const char *path, char error[static BEARERS_ERROR_MAX])
+{
+	char *text;
+	size_t n;
+	int err = secret_read("tokens", path, FILE_MOST, &text, &n, error);
+
+	if (err < 0)
+		return err;
+	err = bearers_parse(bearers, path, mf_str_of(text, n), error);
+	secret_free(text, n); /* somebody may have put a token there instead of its hash */
+	return err;
+}
+
+struct bearers *bearers_hold(struct bearers *bearers)
+{
+	bearers->holds++;
+	return bearers;
+}
+
+void bearers_drop(struct bearers *bearers)
+{
+	if (!bearers || --bearers->holds > 0)
+		return;
+	free(bearers->path);
+	free(bearers->entry);
+	free(bearers);
+}
+
+const char *bearers_path(const struct bearers *bearers)
+{
+	return bearers->path;
+}
+
+/* ---------------------------------------------------------------------- find */
+
+const char *bearers_find(const struct bearers *bearers, struct mf_str token)
+{
+	const char *found = NULL;
+	uint8_t hash[TOKEN_HASH];
+
+	token_hash(token, hash);
+	for (unsigned i = 0; i < bearers->count; i++)
+		if (sodium_memcmp(bearers->entry[i].hash, hash, sizeof(hash)) == 0)
+			found = bearers->entry[i].name;
+	return found;
+}

@@ -1,0 +1,20 @@
+/*
+ * who - says who asked, as the hub says it, and what the client said of itself.
+ */
+#include <mayfly.h>
+
+void mf_main(const struct mf_event *ev)
+{
+	static const char *const names[] = {MF_CLIENT, "authorization", "x-said"};
+	const size_t size = 4096;
+	char *text = mf_alloc(size);
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct mf_str value = mf_attribute(ev, names[i]);
+
+		n += mf_format(text + n, size - n, "%s=%.*s%s\n", names[i], (int)value.n,
+			(const char *)value.p, value.p ? "" : "(absent)");
+	}
+	mf_reply(200, "text/plain", text, n);
+}
