@@ -6,7 +6,7 @@ FUZZ_CC ?= clang-14
 
 F := build/fuzz
 FUZZ_TARGETS := $(patsubst fuzz/%.c,$(F)/%,$(wildcard fuzz/*.c))
-FUZZ_LAYERS := base wire sys image store monitor hub libos services/dns fuzz/lib
+FUZZ_LAYERS := base wire sys image store monitor hub libos services/dns
 # warnings are gcc's business in make; here only the fuzzers' own are shown
 FUZZ_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g $(HERE) -iquote . -Ilibos $(LLHTTP_FLAGS) \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -15,7 +15,9 @@ fuzz-src = $(sort $(filter-out $(MAINS),$(wildcard $(1)/*.c $(1)/*/*.c $(1)/arch
 	$(1)/arch/$(ARCH)/*.S)))
 fuzz-object = $(patsubst %,$(F)/obj/%.o,$(basename $(1)))
 FUZZ_OBJ := $(foreach l,$(FUZZ_LAYERS),$(call fuzz-object,$(call fuzz-src,$(l))))
-FUZZ_WITH := $(call fuzz-object,$(foreach t,$(wildcard fuzz/*.c),$(call test-with,$(t))))
+# every target's, and what it names itself: /* with: tests/unit/services/dns/host.c */
+fuzz-with = fuzz/lib/fuzz.c fuzz/lib/effects.c $(call test-with,$(1))
+FUZZ_WITH := $(sort $(call fuzz-object,$(foreach t,$(wildcard fuzz/*.c),$(call fuzz-with,$(t)))))
 FUZZ_MAIN_OBJ := $(FUZZ_TARGETS:$(F)/%=$(F)/obj/fuzz/%.o)
 
 $(F)/obj/fuzz/%.o: FUZZ_WARN := $(WARN)
@@ -46,7 +48,7 @@ $(F)/all.a: $(FUZZ_OBJ) $(FUZZ_LLHTTP) $(F)/all.objects
 	$(Q)rm -f $@ && $(AR) rcsD $@ $(filter %.o,$^)
 
 define fuzz-rule
-$(F)/$(1): $(F)/obj/fuzz/$(1).o $(call fuzz-object,$(call test-with,fuzz/$(1).c)) $(F)/all.a
+$(F)/$(1): $(F)/obj/fuzz/$(1).o $(call fuzz-object,$(call fuzz-with,fuzz/$(1).c)) $(F)/all.a
 	$$(call say,link,$$@)
 	$$(Q)$$(FUZZ_CC) -g -fsanitize=fuzzer,address,undefined $$(call test-link,fuzz/$(1).c) -o $$@ \
 		$$(filter %.o,$$^) $(F)/all.a -Wl,--as-needed $(LIBS_HUB) -ldl
