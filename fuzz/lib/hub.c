@@ -115,6 +115,42 @@ void fuzz_hub_close(void)
 
 /* -------------------------------------------------------------- a sound worker */
 
+static bool inside(const struct mf_event *event, struct mf_span span)
+{
+	return span.len == 0 ||
+		(span.off >= sizeof(*event) && (uint64_t)span.off + span.len <= event->bytes);
+}
+
+/* Does an event hold what a guest relies on? Its library looks no further. */
+static bool is_whole(const struct mf_event *event, uint32_t bytes)
+{
+	const struct mf_span spans[] = {event->id, event->type, event->subject, event->method,
+		event->query, event->peer, event->content_type, event->attributes, event->state,
+		event->payload, event->answer};
+	const uint8_t *at = (const uint8_t *)event + event->attributes.off;
+	size_t left = event->attributes.len;
+	struct mf_record record;
+
+	if (event->bytes != bytes || bytes > FUZZ_EVENT)
+		return false;
+	for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++)
+		if (!inside(event, spans[i]))
+			return false;
+	for (unsigned i = 0; i < event->attributes_count; i++) {
+		if (left < sizeof(record))
+			return false;
+		memcpy(&record, at, sizeof(record));
+		if (record.size > left || record.size % 8 != 0 ||
+			sizeof(record) + (uint64_t)record.name_len + record.value_len > record.size)
+			return false;
+		at += record.size;
+		left -= record.size;
+	}
+	return left == 0;
+}
+
+void (*fuzz_hub_served)(const struct mf_event *event);
+
 static void reply_to(const struct mfw_message *birth)
 {
 	const struct mf_event *event = (const void *)worker_event(birth->slot);
@@ -123,12 +159,13 @@ static void reply_to(const struct mfw_message *birth)
 	struct effect reply = {.kind = MF_EFFECT_REPLY, .status = 200};
 	struct effects_build build;
 
-	bool whole = event->bytes == birth->bytes && birth->bytes <= FUZZ_EVENT &&
-		(uint64_t)event->payload.off + event->payload.len <= event->bytes;
+	bool whole = is_whole(event, birth->bytes);
 
 	MUST(whole || worker_end.scribbled);
 	if (!whole)
 		return;
+	if (fuzz_hub_served)
+		fuzz_hub_served(event);
 	reply.field[MF_FIELD_BODY] =
 		mf_str_of((const uint8_t *)event + event->payload.off, event->payload.len);
 	if (event->source == MF_SOURCE_HTTP)

@@ -25,5 +25,7 @@ void fuzz_hub_check(void);
 /* The worker does its work for all that is posted: replies with what the event's payload was, 200
  * and text/plain for HTTP; also gets ready if it isn't. */
 void fuzz_hub_serve(void);
+/* NULL, or who sees each of these events. */
+extern void (*fuzz_hub_served)(const struct mf_event *event);
 
 #endif

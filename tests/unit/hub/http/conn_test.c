@@ -6,7 +6,6 @@
  *
  * MAYFLY_FUZZ_SECONDS=600 goes on for that long, MAYFLY_FUZZ_SEED begins elsewhere.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,32 +21,12 @@
 #include "hub/http/conn.h"
 #include "hub/hub.h"
 #include "sys/clock.h"
+#include "tests/unit/hub/http/second.h"
 
-#define BODY_MOST  65536u /* of a page; exchange.c */
 #define STREAM_MAX (256u << 10)
-#define SEEN_MAX   64u
 
-/* What was asked, as one side sees it. */
-struct seen {
-	char text[256]; /* "METHOD path?query body", cut short */
-	size_t n;       /* of the whole */
-	uint32_t sum;
-};
-static struct seen hub_saw[SEEN_MAX], we_saw[SEEN_MAX];
+static struct second_seen hub_saw[SECOND_SEEN], we_saw[SECOND_SEEN];
 static unsigned hub_count, our_count;
-
-static void note(struct seen *to, const char *method, size_t method_n, const char *target,
-	size_t target_n, const uint8_t *body, size_t body_n)
-{
-	uint32_t sum = 2166136261u;
-
-	for (size_t i = 0; i < body_n; i++)
-		sum = (sum ^ body[i]) * 16777619u;
-	to->sum = sum;
-	to->n = body_n;
-	snprintf(to->text, sizeof(to->text), "%.*s %.*s", (int)method_n, method, (int)target_n,
-		target);
-}
 
 /* ------------------------------------------------------------------- random */
 
@@ -263,211 +242,6 @@ static void make_stream(void)
 		spoil();
 }
 
-/* ---------------------------------------------------------- the second reader */
-
-struct reader {
-	const uint8_t *p, *end;
-};
-
-/* A line without its CR LF, in which no other control stands; NULL: none, or it isn't whole. */
-static const uint8_t *line_of(struct reader *r, size_t *n)
-{
-	const uint8_t *at = r->p;
-
-	for (const uint8_t *p = at; p < r->end; p++) {
-		if (*p == '\r' && p + 1 < r->end && p[1] == '\n') {
-			*n = (size_t)(p - at);
-			r->p = p + 2;
-			return at;
-		}
-		if ((*p < ' ' && *p != '\t') || *p == 0x7f)
-			return NULL;
-	}
-	return NULL;
-}
-
-static bool is_tchar(uint8_t c)
-{
-	return isalnum(c) || (c && strchr("!#$%&'*+-.^_`|~", c));
-}
-
-static bool is(const uint8_t *p, size_t n, const char *word)
-{
-	return n == strlen(word) && strncasecmp((const char *)p, word, n) == 0;
-}
-
-/* Is `word` one of those between the commas? */
-static bool lists(const uint8_t *p, size_t n, const char *word)
-{
-	size_t from = 0;
-
-	for (size_t i = 0; i <= n; i++) {
-		size_t a = from, b = i;
-
-		if (i < n && p[i] != ',')
-			continue;
-		while (a < b && (p[a] == ' ' || p[a] == '\t'))
-			a++;
-		while (b > a && (p[b - 1] == ' ' || p[b - 1] == '\t'))
-			b--;
-		if (is(p + a, b - a, word))
-			return true;
-		from = i + 1;
-	}
-	return false;
-}
-
-struct framing {
-	bool length, chunked, close, keep, old;
-	size_t n;
-};
-
-static bool take_length(struct framing *f, const uint8_t *p, size_t n)
-{
-	if (f->length || f->chunked || n == 0)
-		return false;
-	f->length = true;
-	for (size_t i = 0; i < n; i++) {
-		if (!isdigit(p[i]) || f->n > BODY_MOST)
-			return false;
-		f->n = f->n * 10 + (size_t)(p[i] - '0');
-	}
-	return f->n <= BODY_MOST;
-}
-
-static bool take_field(struct framing *f, const uint8_t *p, size_t n)
-{
-	const uint8_t *colon = memchr(p, ':', n), *v, *end = p + n;
-	size_t name = colon ? (size_t)(colon - p) : 0, value;
-
-	if (name == 0)
-		return false;
-	for (size_t i = 0; i < name; i++)
-		if (!is_tchar(p[i]))
-			return false;
-	for (v = colon + 1; v < end && (*v == ' ' || *v == '\t'); v++)
-		;
-	while (end > v && (end[-1] == ' ' || end[-1] == '\t'))
-		end--;
-	value = (size_t)(end - v);
-	if (is(p, name, "content-length"))
-		return take_length(f, v, value);
-	if (is(p, name, "transfer-encoding")) {
-		if (f->chunked || f->length || f->old || !is(v, value, "chunked"))
-			return false;
-		f->chunked = true;
-	}
-	if (is(p, name, "connection")) {
-		f->close |= lists(v, value, "close");
-		f->keep |= lists(v, value, "keep-alive");
-	}
-	return true;
-}
-
-static uint8_t whole[STREAM_MAX]; /* of a body in chunks */
-
-static bool take_chunk(struct reader *r, size_t *n, bool *last)
-{
-	size_t line, size = 0, i = 0;
-	const uint8_t *p = line_of(r, &line);
-
-	for (; p && i < line && isxdigit(p[i]); i++) {
-		if (size > BODY_MOST)
-			return false;
-		size = size * 16 + (size_t)(isdigit(p[i]) ? p[i] - '0' : (p[i] | 32) - 'a' + 10);
-	}
-	if (!p || i == 0)
-		return false;
-	while (i < line && (p[i] == ' ' || p[i] == '\t'))
-		i++;
-	if (i < line && p[i] != ';')
-		return false;
-	*last = size == 0;
-	if (*last)
-		return true;
-	if ((size_t)(r->end - r->p) < size + 2 || memcmp(r->p + size, "\r\n", 2) != 0)
-		return false;
-	memcpy(whole + *n, r->p, size);
-	*n += size;
-	r->p += size + 2;
-	return *n <= BODY_MOST;
-}
-
-static bool take_chunks(struct reader *r, size_t *n)
-{
-	bool last = false;
-	size_t line;
-
-	*n = 0;
-	while (!last)
-		if (!take_chunk(r, n, &last))
-			return false;
-	for (;;) {
-		const uint8_t *p = r->p, *end = memmem(p, (size_t)(r->end - p), "\r\n", 2);
-
-		if (!end)
-			return false;
-		line = (size_t)(end - p);
-		r->p = end + 2;
-		if (line == 0)
-			return true;
-		if (*p == ' ' || *p == '\t' || memchr(p, '\n', line) || memchr(p, '\r', line) ||
-			memchr(p, '\0', line))
-			return false;
-	}
-}
-
-/* False: no further request can be read. */
-static bool read_one(struct reader *r)
-{
-	struct framing f = {0};
-	const uint8_t *p, *first, *one, *two, *body;
-	size_t n, first_n;
-
-	while (r->end - r->p >= 2 && memcmp(r->p, "\r\n", 2) == 0)
-		r->p += 2;
-	first = line_of(r, &first_n);
-	one = first ? memchr(first, ' ', first_n) : NULL;
-	two = one ? memchr(one + 1, ' ', (size_t)(first + first_n - one - 1)) : NULL;
-	if (!two || first + first_n - two != 9 ||
-		(memcmp(two, " HTTP/1.1", 9) != 0 && memcmp(two, " HTTP/1.0", 9) != 0))
-		return false;
-	f.old = two[8] == '0';
-	for (;;) {
-		p = line_of(r, &n);
-		if (!p)
-			return false;
-		if (n == 0)
-			break;
-		if (!take_field(&f, p, n))
-			return false;
-	}
-	body = r->p;
-	if (f.chunked) {
-		if (!take_chunks(r, &f.n))
-			return false;
-		body = whole;
-	} else {
-		if ((size_t)(r->end - r->p) < f.n)
-			return false;
-		r->p += f.n;
-	}
-	if (our_count == SEEN_MAX)
-		return false;
-	note(&we_saw[our_count++], (const char *)first, (size_t)(one - first),
-		(const char *)one + 1, (size_t)(two - one - 1), body, f.n);
-	return f.old ? f.keep && !f.close : !f.close;
-}
-
-static void read_stream(void)
-{
-	struct reader r = {stream, stream + stream_n};
-
-	our_count = 0;
-	while (read_one(&r))
-		;
-}
-
 /* -------------------------------------------------------------------- the hub */
 
 static struct hub hub;
@@ -482,8 +256,8 @@ static void on_echo(struct hub *h, const struct page_request *q, struct page_rep
 
 	(void)h;
 	fputs("answer\n", r->body);
-	assert_true(hub_count < SEEN_MAX);
-	note(&hub_saw[hub_count++], (const char *)q->method.p, q->method.n, target,
+	assert_true(hub_count < SECOND_SEEN);
+	second_note(&hub_saw[hub_count++], (const char *)q->method.p, q->method.n, target,
 		(size_t)n < sizeof(target) ? (size_t)n : sizeof(target) - 1, q->body.p, q->body.n);
 }
 
@@ -565,25 +339,8 @@ static void read_answers(bool ended)
 
 static void compare(void)
 {
-	unsigned at = 0;
-
-	/* the hub answers some itself: it refuses them, and goes on where that is safe */
-	for (unsigned i = 0; i < hub_count; i++) {
-		while (at < our_count &&
-			(strcmp(we_saw[at].text, hub_saw[i].text) != 0 ||
-				we_saw[at].n != hub_saw[i].n || we_saw[at].sum != hub_saw[i].sum)) {
-			const char *target = strchr(we_saw[at].text, ' ');
-
-			/* the target of an absolute form is told without its host */
-			if (target && strncasecmp(target, " http", 5) == 0 &&
-				we_saw[at].n == hub_saw[i].n && we_saw[at].sum == hub_saw[i].sum)
-				break;
-			at++;
-		}
-		if (at >= our_count)
-			show("the hub took what is no request");
-		at++;
-	}
+	if (!second_agrees(hub_saw, hub_count, we_saw, our_count))
+		show("the hub took what is no request");
 }
 
 static bool hear(int fd)
@@ -606,7 +363,7 @@ static void one_stream(void)
 	int fds[2];
 
 	make_stream();
-	read_stream();
+	our_count = second_read(stream, stream_n, we_saw);
 	hub_count = 0;
 	answers_n = 0;
 	assert_int_equal(net_parse(&peer, "127.0.0.1:9"), 0);
