@@ -11,12 +11,14 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/core.h"
 #include "cli/fault.h"
 #include "cli/gdb/session.h"
 #include "cli/life.h"
 #include "cli/out.h"
 #include "cli/outcome.h"
 #include "cli/run_json.h"
+#include "image/symbols.h"
 #include "sys/log.h"
 
 static const char usage[] =
@@ -30,6 +32,9 @@ static const char usage[] =
 	"  --http 'METHOD /PATH'   the event is this request, its body --event's\n"
 	"  -H 'Name: value'        a header of it; status and headers go to stderr\n"
 	"  --seed HEX, --time NS   the same seed and clock give the same life\n"
+	"  --core FILE             if it crashes, its registers and memory, for gdb NAME.debug "
+	"FILE\n"
+	"  --event-of FILE         the event of such a core, seed and time and all\n"
 	"  --gdb PORT|ADDR:PORT    wait there for gdb, which then holds the life (port 0: a free "
 	"one)\n"
 	"  --gdb-anyone            ADDR may be one that others than this machine reach\n"
@@ -37,18 +42,22 @@ static const char usage[] =
 	"The reply's body goes to stdout. Exit status: 0 ok, 1 the service failed,\n"
 	"2 usage, 3 not found, 4 denied, 124 deadline, 137 memory.\n";
 
-enum { OPT_GDB = LIFE_OPT_OWN, OPT_GDB_ANYONE };
+enum { OPT_GDB = LIFE_OPT_OWN, OPT_GDB_ANYONE, OPT_CORE, OPT_EVENT_OF };
 
 static const struct option long_options[] = {LIFE_LONG_OPTIONS,
 	{"birth", required_argument, NULL, LIFE_OPT_BIRTH},
 	{"gdb", required_argument, NULL, OPT_GDB},
-	{"gdb-anyone", no_argument, NULL, OPT_GDB_ANYONE}, {"help", no_argument, NULL, 'h'},
+	{"gdb-anyone", no_argument, NULL, OPT_GDB_ANYONE},
+	{"core", required_argument, NULL, OPT_CORE},
+	{"event-of", required_argument, NULL, OPT_EVENT_OF}, {"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0}};
 
 /* Options that other commands haven't. */
 struct own {
 	const char *gdb; /* where to listen; NULL: nobody debugs */
 	bool gdb_anyone;
+	const char *core;     /* file to write */
+	const char *event_of; /* core to read */
 };
 
 static int take_own(struct own *own, struct life_options *o, int c, const char *value)
@@ -56,6 +65,8 @@ static int take_own(struct own *own, struct life_options *o, int c, const char *
 	switch (c) {
 	case OPT_GDB: own->gdb = value; return 0;
 	case OPT_GDB_ANYONE: own->gdb_anyone = true; return 0;
+	case OPT_CORE: own->core = value; return 0;
+	case OPT_EVENT_OF: own->event_of = value; return 0;
 	case LIFE_OPT_BIRTH:
 		return life_birth(o, value)
 			? 0
@@ -98,6 +109,7 @@ struct errand {
 	struct monitor_options options;
 	struct run_record *record;
 	struct gdb_link *gdb; /* NULL: nobody debugs */
+	const char *image_path, *core;
 };
 
 static uint8_t *copy(const uint8_t *from, uint32_t n)
@@ -140,6 +152,25 @@ static void live_held(
 	debug_close(debug);
 }
 
+/* While its memory is as the life left it. */
+static void look_at_remains(const struct errand *e, const struct shell *shell, struct run_record *r)
+{
+	const struct life *life = &r->life;
+	int rc;
+
+	if (r->unborn != MFW_OK || (life->result != MFW_ERR_CRASHED && !life->stopped))
+		return;
+	fault_take(&r->fault, &e->setup->image, e->image_path, shell, life);
+	if (e->core == NULL)
+		return;
+	rc = life->stopped ? core_write(e->core, shell, life, e->setup) : -ENODATA;
+	if (rc < 0)
+		snprintf(r->core, sizeof(r->core), "%s",
+			rc == -ENODATA          ? "nobody knows its registers"
+				: rc == -EEXIST ? "there is something that isn't a file"
+						: strerror(-rc));
+}
+
 static void live(const struct errand *e, struct monitor *m, struct run_record *r)
 {
 	const struct life_setup *s = e->setup;
@@ -159,6 +190,7 @@ static void live(const struct errand *e, struct monitor *m, struct run_record *r
 		shell_live(shell, s->event, s->event_size, &r->life);
 	else
 		live_held(shell, s, e->gdb, r);
+	look_at_remains(e, shell, r);
 	r->effects = copy(r->life.effects, r->life.bytes);
 	r->life.effects = r->effects;
 	if (r->effects == NULL)
@@ -182,10 +214,10 @@ static void *run_errand(void *argument)
 	return NULL;
 }
 
-static int run_life(const struct life_options *o, const struct life_setup *s, struct gdb_link *gdb,
-	struct run_record *r)
+static int run_life(const struct life_options *o, const struct life_setup *s, const struct own *own,
+	struct gdb_link *gdb, struct run_record *r)
 {
-	struct errand errand = {s, life_monitor(s, o), r, gdb};
+	struct errand errand = {s, life_monitor(s, o), r, gdb, o->image_path, own->core};
 	pthread_t thread;
 	int rc;
 
@@ -231,8 +263,8 @@ static int write_reply(const struct life_options *o, const char *name, const str
 	return out_end(o->command, STATUS_OK);
 }
 
-static int tell(const struct life_options *o, const struct life_setup *s,
-	const struct run_record *r, const struct symbols *symbols)
+static int tell(
+	const struct life_options *o, const struct life_setup *s, const struct run_record *r)
 {
 	const struct outcome *out = &r->outcome;
 	const char *name = s->image.note.name;
@@ -242,8 +274,8 @@ static int tell(const struct life_options *o, const struct life_setup *s,
 		run_print_effects(stderr, name, r->effects, r->life.bytes);
 	if (out->exit != STATUS_OK) {
 		fprintf(stderr, "mayfly: run: %s: %s: %s\n", name, out->name, out->message);
-		if (out->result == MFW_ERR_CRASHED)
-			fault_print(stderr, &s->image, symbols, &r->life);
+		if (r->fault.trace.count > 0)
+			fault_print(stderr, &s->image, &r->fault, &r->life);
 		return out->exit;
 	}
 	if (!out->replied) {
@@ -253,10 +285,28 @@ static int tell(const struct life_options *o, const struct life_setup *s,
 	return write_reply(o, name, &out->reply);
 }
 
-/* Before the life, so that what is wrong is said at once. */
-static int wait_for_gdb(const struct life_options *o, const struct own *own, struct gdb_link **gdb)
+/* What to type. */
+static int tell_gdb(const struct life_options *o, const struct life_setup *s, const char *where)
 {
-	size_t n = strlen(o->image_path);
+	char *path = symbols_path(o->image_path);
+	bool other = false;
+	struct symbols *symbols = symbols_beside(o->image_path, &s->image, &other);
+
+	if (symbols == NULL)
+		out_say(o->command, 0, "\"%s\" %s: gdb will know no names", path,
+			other ? "is of another build of this image"
+			      : "isn't there, or isn't readable");
+	out_say(o->command, 0, "waits for gdb: gdb %s -ex 'target remote %s'",
+		symbols ? path : o->image_path, where);
+	symbols_close(symbols);
+	free(path);
+	return 0;
+}
+
+/* Before the life, so that what is wrong is said at once. */
+static int wait_for_gdb(const struct life_options *o, const struct life_setup *s,
+	const struct own *own, struct gdb_link **gdb)
+{
 	char error[GDB_ERROR_MAX], where[NET_TEXT];
 	struct net_address address;
 	sigset_t children;
@@ -279,10 +329,21 @@ static int wait_for_gdb(const struct life_options *o, const struct own *own, str
 	sigaddset(&children, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &children, NULL);
 	net_text(&address, where);
-	if (n > 4 && strcmp(o->image_path + n - 4, ".mfy") == 0)
-		n -= 4;
-	return out_say(o->command, 0, "waits for gdb: gdb %.*s.debug -ex 'target remote %s'",
-		(int)n, o->image_path, where);
+	return tell_gdb(o, s, where);
+}
+
+static void tell_of_core(
+	const struct life_options *o, const struct own *own, const struct run_record *r)
+{
+	if (own->core == NULL || r->fault.trace.count == 0)
+		return;
+	if (r->core[0] != '\0')
+		out_say(o->command, 0, "--core \"%s\": not written: %s", own->core, r->core);
+	else
+		out_say(o->command, 0,
+			"\"%s\" has its memory, and the event: gdb NAME.debug %s; mayfly run IMAGE "
+			"--event-of %s",
+			own->core, own->core, own->core);
 }
 
 int cmd_run(int argc, char **argv)
@@ -297,17 +358,15 @@ int cmd_run(int argc, char **argv)
 	if (status != 0)
 		return status - 1;
 	status = life_load(&s, &o);
+	if (status == 0 && own.event_of != NULL)
+		status = core_take_event(&s, &o, own.event_of);
 	if (status == 0)
-		status = wait_for_gdb(&o, &own, &gdb);
+		status = wait_for_gdb(&o, &s, &own, &gdb);
 	if (status == 0)
-		status = run_life(&o, &s, gdb, &r);
-	if (status == 0) {
-		struct symbols *symbols =
-			r.outcome.result == MFW_ERR_CRASHED ? symbols_beside(o.image_path) : NULL;
-
-		status = o.json ? run_print_json(&s, &r, symbols) : tell(&o, &s, &r, symbols);
-		symbols_close(symbols);
-	}
+		status = run_life(&o, &s, &own, gdb, &r);
+	if (status == 0)
+		status = o.json ? run_print_json(&s, &r) : tell(&o, &s, &r);
+	tell_of_core(&o, &own, &r);
 	if (gdb != NULL)
 		gdb_close(gdb);
 	free(gdb);

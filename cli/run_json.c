@@ -148,25 +148,45 @@ static void add_effects(json_t *logs, json_t *others, const uint8_t *bytes, uint
 	}
 }
 
-static json_t *fault_json(
-	const struct life_setup *s, const struct life *life, const struct symbols *symbols)
+static json_t *address_json(uint64_t address)
 {
+	char number[32];
+
+	snprintf(number, sizeof number, "0x%llx", (unsigned long long)address);
+	return json_string(number);
+}
+
+static json_t *trace_json(const struct backtrace *trace)
+{
+	json_t *all = json_array();
+
+	for (unsigned i = 0; i < trace->count; i++) {
+		const struct backtrace_frame *f = &trace->frame[i];
+		json_t *j = json_object();
+
+		json_object_set_new(j, "address", address_json(f->at));
+		json_object_set_new(j, "function", json_string(f->place));
+		json_object_set_new(j, "line", f->line[0] ? json_string(f->line) : json_null());
+		json_array_append_new(all, j);
+	}
+	return all;
+}
+
+static json_t *fault_json(
+	const struct life_setup *s, const struct life *life, const struct fault *fault)
+{
+	bool page = life->vector == FAULT_PAGE;
 	json_t *j = json_object();
-	char name[128], number[32];
 
 	json_object_set_new(j, "vector", json_integer(life->vector));
 	json_object_set_new(j, "name", json_string(fault_short(life->vector)));
 	json_object_set_new(j, "text", json_string(fault_long(life->vector)));
-	snprintf(number, sizeof number, "0x%llx", (unsigned long long)life->address);
-	json_object_set_new(j, "address", json_string(number));
-	json_object_set_new(j, "function",
-		json_string(symbols_name(symbols, life->address, name, sizeof name)));
-	snprintf(number, sizeof number, "0x%llx", (unsigned long long)life->touched);
-	json_object_set_new(
-		j, "touched", life->vector == FAULT_PAGE ? json_string(number) : json_null());
+	json_object_set_new(j, "address", address_json(life->address));
+	json_object_set_new(j, "function", json_string(fault->trace.frame[0].place));
+	json_object_set_new(j, "touched", page ? address_json(life->touched) : json_null());
 	json_object_set_new(j, "place",
-		life->vector == FAULT_PAGE ? json_string(fault_place(&s->image, life->touched))
-					   : json_null());
+		page ? json_string(fault_place(&s->image, life->touched)) : json_null());
+	json_object_set_new(j, "backtrace", trace_json(&fault->trace));
 	return j;
 }
 
@@ -190,8 +210,7 @@ static json_t *micros(uint64_t ns)
 	return json_real((double)ns / 1000.0);
 }
 
-int run_print_json(
-	const struct life_setup *s, const struct run_record *r, const struct symbols *symbols)
+int run_print_json(const struct life_setup *s, const struct run_record *r)
 {
 	const struct outcome *out = &r->outcome;
 	bool born = r->unborn == MFW_OK;
@@ -217,7 +236,7 @@ int run_print_json(
 	json_object_set_new(j, "run_us", micros(r->life.run_ns));
 	json_object_set_new(j, "init_us", micros(r->init_ns));
 	json_object_set_new(j, "fault",
-		out->result == MFW_ERR_CRASHED ? fault_json(s, &r->life, symbols) : json_null());
+		out->result == MFW_ERR_CRASHED ? fault_json(s, &r->life, &r->fault) : json_null());
 	return out_json("run", out->exit, j);
 }
 

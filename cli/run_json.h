@@ -8,9 +8,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "cli/fault.h"
 #include "cli/life.h"
 #include "cli/outcome.h"
-#include "image/symbols.h"
 #include "monitor/monitor.h"
 
 /* All that is known about one life after it. Effects are owned by cli/run.c. */
@@ -26,11 +26,12 @@ struct run_record {
 	struct life life; /* life.effects is `effects` */
 	uint8_t *effects;
 	struct outcome outcome;
+	struct fault fault; /* crashed, or stopped late */
+	char core[96];      /* why no core was written; else empty */
 };
 
 /* One JSON object on stdout. Returns the exit status of the command. */
-int run_print_json(const struct life_setup *setup, const struct run_record *record,
-	const struct symbols *symbols);
+int run_print_json(const struct life_setup *setup, const struct run_record *record);
 
 /* Every effect but the reply, a line each: "dns: info: 12 names". Malformed ones: nothing. */
 void run_print_effects(FILE *to, const char *service, const uint8_t *effects, uint32_t bytes);

@@ -299,14 +299,28 @@ static void __attribute__((format(printf, 4, 5))) about_life(
 	log_about(LOG_WARN, s->name, task->id, "its life %s%s", text, more);
 }
 
+/* Once, when something crashes: NAME.debug, if it is there and of the very image that runs. */
+static void read_symbols(struct service *s)
+{
+	char error[IMAGE_ERROR_MAX];
+	struct image image;
+	bool other;
+
+	if (s->symbols_read)
+		return;
+	s->symbols_read = true;
+	if (image_open(&image, s->image_fd, error) < 0)
+		return;
+	s->symbols = symbols_beside(s->image_path, &image, &other);
+	image_close(&image);
+}
+
 static void crashed(struct service *s, const struct task *task, const struct mfw_message *m)
 {
 	struct image image = {.note = s->note};
 	char name[128];
 
-	if (!s->symbols_read)
-		s->symbols = symbols_beside(s->image_path);
-	s->symbols_read = true;
+	read_symbols(s);
 	symbols_name(s->symbols, m->address, name, sizeof(name));
 	if (m->vector == FAULT_PAGE)
 		about_life(s, &s->crashes, task, "crashed: %s at %s touching 0x%llx, %s",

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "image/elf.h"
+#include "image/image.h"
 
 #define SYMBOLS_FILE_MAX (256ll << 20)
 
@@ -88,7 +89,34 @@ static uint8_t *read_file(const char *path, size_t *size)
 	return bytes;
 }
 
-static struct symbols *symbols_read(const char *path)
+/* The file that the linker made, of which the builder took the image's segments. */
+static bool has_segment(const struct elf *elf, const struct image_segment *segment)
+{
+	for (unsigned i = 0; i < elf->header.e_phnum; i++) {
+		uint64_t at = elf->header.e_phoff + i * sizeof(Elf64_Phdr);
+		Elf64_Phdr h;
+
+		if (at > elf->size || elf->size - at < sizeof(h))
+			return false;
+		memcpy(&h, elf->bytes + at, sizeof(h));
+		if (h.p_type == PT_LOAD && h.p_vaddr == segment->address)
+			return h.p_filesz == segment->file && h.p_offset <= elf->size &&
+				h.p_filesz <= elf->size - h.p_offset &&
+				memcmp(elf->bytes + h.p_offset, segment->file_bytes,
+					segment->file) == 0;
+	}
+	return false;
+}
+
+static bool is_of(const struct elf *elf, const struct image *image)
+{
+	for (unsigned i = 0; i < image->segments; i++)
+		if (!image->segment[i].write && !has_segment(elf, &image->segment[i]))
+			return false;
+	return true;
+}
+
+static struct symbols *symbols_read(const char *path, const struct image *image, bool *other)
 {
 	struct symbols *s = calloc(1, sizeof(*s));
 	struct elf elf;
@@ -97,26 +125,38 @@ static struct symbols *symbols_read(const char *path)
 	if (!s)
 		return NULL;
 	s->bytes = read_file(path, &size);
-	if (!s->bytes || elf_open(&elf, s->bytes, size) || elf_symbols(&elf, add, s)) {
-		symbols_close(s);
-		return NULL;
-	}
+	if (!s->bytes || elf_open(&elf, s->bytes, size))
+		goto none;
+	*other = !is_of(&elf, image);
+	if (*other || elf_symbols(&elf, add, s))
+		goto none;
 	if (s->count)
 		qsort(s->function, s->count, sizeof(*s->function), by_address);
 	return s;
+none:
+	symbols_close(s);
+	return NULL;
 }
 
-struct symbols *symbols_beside(const char *image_path)
+char *symbols_path(const char *image_path)
 {
 	size_t n = strlen(image_path);
-	struct symbols *s;
 	char *path;
 
 	if (n > 4 && strcmp(image_path + n - 4, ".mfy") == 0)
 		n -= 4;
-	if (asprintf(&path, "%.*s.debug", (int)n, image_path) < 0)
+	return asprintf(&path, "%.*s.debug", (int)n, image_path) < 0 ? NULL : path;
+}
+
+struct symbols *symbols_beside(const char *image_path, const struct image *image, bool *other)
+{
+	char *path = symbols_path(image_path);
+	struct symbols *s;
+
+	*other = false;
+	if (!path)
 		return NULL;
-	s = symbols_read(path);
+	s = symbols_read(path, image, other);
 	free(path);
 	return s;
 }

@@ -50,7 +50,7 @@ endif
 LLHTTP_FLAGS := -isystem $(LLHTTP)/include -DLLHTTP_STRICT_MODE=1
 HOST_CFLAGS += $(LLHTTP_FLAGS)
 
-LIBS_CLI    := -lcyaml -lyaml -lsodium -ljansson
+LIBS_CLI    := -lcyaml -lyaml -lsodium -ljansson -ldw
 LIBS_HUB    := -lcyaml -lyaml -lsodium -ljansson -lseccomp
-LIBS_TEST   := -lcmocka -lcyaml -lyaml -lsodium -ljansson -lseccomp
-LIBS_BENCH   = $(LIBS_HUB)
+LIBS_TEST   := -lcmocka -lcyaml -lyaml -lsodium -ljansson -lseccomp -ldw
+LIBS_BENCH   = $(LIBS_HUB) -ldw

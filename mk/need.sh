@@ -14,6 +14,7 @@ PACKAGES_BUILD=(
 	"musl-tools:the worker's C library, which starts fast"
 	"libcurl4-openssl-dev:asks a hub: mayfly ps"
 	"libssl-dev:TLS"
+	"libdw-dev:names and lines of a crash's backtrace"
 )
 PACKAGES_RUN=(
 	"bind9-dnsutils:dig, which asks the dns service"

@@ -94,6 +94,12 @@ int shell_make(
 	struct shell **shell, struct monitor *monitor, bool init, char error[MONITOR_ERROR_MAX]);
 int shell_start(struct shell *shell, char error[MONITOR_ERROR_MAX]);
 
+/* Where a guest's bytes lie here, and (*n cut to it) how many of them in one piece; NULL: nowhere
+ * that a guest may know of. */
+uint8_t *shell_memory(const struct shell *shell, uint64_t address, size_t *n);
+/* The region that holds the address; NULL: the guest sees none there. */
+const struct layout_region *shell_region(const struct shell *shell, uint64_t address);
+
 /* The parts of shell_live, for a life that a debugger holds (debug.h): the window is put back and
  * the event in it, false if it doesn't fit; what the guest left when it said that it is over. */
 bool shell_put_event(struct shell *shell, const void *event, size_t size);

@@ -13,50 +13,9 @@
 
 /* ----------------------------------------------------------------- memory */
 
-static const struct layout_region *region_of(const struct debug *d, uint64_t address)
-{
-	const struct layout *layout = &d->shell->monitor->layout;
-
-	for (unsigned i = 0; i < layout->regions; i++) {
-		const struct layout_region *r = &layout->region[i];
-
-		if (address >= r->address && address - r->address < r->bytes)
-			return r->supervisor ? NULL : r;
-	}
-	return NULL;
-}
-
-/* Where these bytes lie here, and how many of them in one piece; NULL: nowhere. */
-static uint8_t *host_of(const struct debug *d, uint64_t address, size_t *n)
-{
-	const struct layout *layout = &d->shell->monitor->layout;
-	const struct layout_region *r = region_of(d, address);
-	uint64_t off;
-
-	if (r == NULL || address < MF_ADDR_INFO)
-		return NULL;
-	off = address - r->address;
-	if (*n > r->bytes - off)
-		*n = (size_t)(r->bytes - off);
-	if (r->gpa >= layout->shell_gpa)
-		return d->shell->window + (r->gpa - layout->shell_gpa) + off;
-	return d->shell->monitor->fixed + (r->gpa - layout->fixed_gpa) + off;
-}
-
 size_t debug_read(const struct debug *d, uint64_t address, void *to, size_t n)
 {
-	size_t done = 0, piece;
-	const uint8_t *from;
-
-	while (done < n) {
-		piece = n - done;
-		from = host_of(d, address + done, &piece);
-		if (from == NULL)
-			break;
-		memcpy((uint8_t *)to + done, from, piece);
-		done += piece;
-	}
-	return done;
+	return shell_read(d->shell, address, to, n);
 }
 
 size_t debug_write(struct debug *d, uint64_t address, const void *from, size_t n)
@@ -66,7 +25,7 @@ size_t debug_write(struct debug *d, uint64_t address, const void *from, size_t n
 
 	while (done < n && address + done >= MF_ADDR_TEXT) {
 		piece = n - done;
-		to = host_of(d, address + done, &piece);
+		to = shell_memory(d->shell, address + done, &piece);
 		if (to == NULL)
 			break;
 		memcpy(to, (const uint8_t *)from + done, piece);
@@ -88,7 +47,7 @@ static unsigned find_break(const struct debug *d, uint64_t address)
 
 int debug_break(struct debug *d, uint64_t address)
 {
-	const struct layout_region *r = region_of(d, address);
+	const struct layout_region *r = shell_region(d->shell, address);
 	const uint8_t stop = INT3;
 	unsigned i = find_break(d, address);
 
@@ -241,7 +200,9 @@ void debug_crash(struct debug *d, const struct debug_stop *stop)
 	d->life = (struct life){.result = MFW_ERR_CRASHED,
 		.vector = stop->vector,
 		.address = d->registers.main.rip,
-		.touched = stop->touched};
+		.touched = stop->touched,
+		.stopped = true,
+		.registers = d->registers.main};
 }
 
 void debug_leave(struct debug *d)

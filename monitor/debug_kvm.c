@@ -70,9 +70,9 @@ static int fetch(struct debug *d, bool exception)
 		rc = call(d, KVM_GET_FPU, &fpu);
 	if (rc < 0)
 		return rc;
-#define TAKE(name) r->name = regs.name;
-	SAME(TAKE)
-#undef TAKE
+	d->sregs.cs = d->shell->kvm.sregs.cs;
+	d->sregs.ss = d->shell->kvm.sregs.ss;
+	*r = kvm_state_registers(&regs, &d->sregs);
 	if (exception) {
 		struct kvm_frame frame = kvm_frame_of(d->shell);
 
@@ -81,12 +81,6 @@ static int fetch(struct debug *d, bool exception)
 		r->rflags = frame.rflags;
 	}
 	r->rflags &= ~DEBUG_TRAP_FLAG;
-	d->sregs.cs = d->shell->kvm.sregs.cs;
-	d->sregs.ss = d->shell->kvm.sregs.ss;
-	r->cs = d->sregs.cs.selector;
-	r->ss = d->sregs.ss.selector;
-	r->fs_base = d->sregs.fs.base;
-	r->gs_base = d->sregs.gs.base;
 	fxsave_of(d->registers.fxsave, &fpu);
 	return 0;
 }

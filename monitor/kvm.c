@@ -293,24 +293,42 @@ static bool inherited(const struct shell *shell, uint32_t vector)
 	return vector == 1 && frame.rip == ARCH_BIRTH && !(frame.rflags & tf);
 }
 
-/* Which exception, where, and CR2. All of it is only told to people. */
-static void explain(struct shell *shell, uint32_t vector, struct life *life)
+/* The guest's registers: the vCPU's, but for what an exception pushed. Only told to people. */
+static void take_registers(struct shell *shell, const struct kvm_frame *frame, struct life *life)
 {
 	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+
+	if (ioctl(shell->kvm.vcpu, KVM_GET_REGS, &regs) < 0 ||
+		ioctl(shell->kvm.vcpu, KVM_GET_SREGS, &sregs) < 0)
+		return;
+	life->stopped = true;
+	life->registers = kvm_state_registers(&regs, &sregs);
+	if (frame != NULL) {
+		life->registers.rip = frame->rip;
+		life->registers.rsp = frame->rsp;
+		life->registers.rflags = frame->rflags;
+		life->registers.cs = frame->cs;
+		life->registers.ss = frame->ss;
+	}
+	life->address = life->registers.rip;
+	if (life->vector == 14)
+		life->touched = sregs.cr2;
+}
+
+static void explain(struct shell *shell, uint32_t vector, struct life *life)
+{
+	struct kvm_frame frame = kvm_frame_of(shell);
 
 	life->vector = vector;
-	life->address = kvm_frame_of(shell).rip;
-	if (vector == 14 && ioctl(shell->kvm.vcpu, KVM_GET_SREGS, &sregs) == 0)
-		life->touched = sregs.cr2;
+	take_registers(shell, &frame, life);
+	life->address = frame.rip;
 }
 
 static void explain_exit(struct shell *shell, struct life *life)
 {
-	struct kvm_regs regs;
-
 	life->vector = MONITOR_VECTOR_EXIT;
-	if (ioctl(shell->kvm.vcpu, KVM_GET_REGS, &regs) == 0)
-		life->address = regs.rip;
+	take_registers(shell, NULL, life);
 }
 
 /* What KVM_RUN came back with; 0 or -EAGAIN, as backend->run. Whatever isn't the gate's one
@@ -322,6 +340,7 @@ static int judge(struct shell *shell, int rc, struct life *life)
 
 	if (rc == -EINTR) {
 		life->result = MFW_ERR_CPU;
+		take_registers(shell, NULL, life);
 	} else if (rc < 0) {
 		life->result = MFW_ERR_BACKEND;
 	} else if (kvm_at_gate(run)) {

@@ -53,6 +53,8 @@ struct life {
 	uint64_t touched;       /* page fault: the address it touched */
 	uint64_t birth_ns;      /* putting back, writing the event */
 	uint64_t run_ns;        /* from entering the guest to leaving it */
+	bool stopped;           /* crashed, or (kvm) too late: these are the registers then */
+	struct mfw_registers registers;
 };
 #define MONITOR_VECTOR_EXIT MFW_VECTOR_EXIT
 
@@ -84,6 +86,17 @@ void shell_close(struct shell *shell);
 /* One life. event is a struct mf_event and what belongs to it, `size` bytes in
  * all; it is copied. Fills *life; never fails otherwise. */
 void shell_live(struct shell *shell, const void *event, size_t size, struct life *life);
+
+/* The memory that a life left, until the next: how many of n bytes could be copied. What the
+ * monitor keeps from a guest isn't there. */
+size_t shell_read(const struct shell *shell, uint64_t address, void *to, size_t n);
+/* Its pieces by number: false behind the last. */
+struct shell_piece {
+	uint64_t address, bytes;
+	bool write, execute;
+	const uint8_t *from; /* until the shell is used again or closed */
+};
+bool shell_piece(const struct shell *shell, unsigned i, struct shell_piece *piece);
 
 /* Puts the window back, as shell_live would do first: for whoever has time between two lives. */
 void shell_clean(struct shell *shell);

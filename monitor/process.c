@@ -221,13 +221,31 @@ static int process_open(struct shell *shell, bool init, char error[MONITOR_ERROR
 	return 0;
 }
 
+/* The ucontext that the kernel left on the stack of signals: unless the guest wrote there itself, and
+ * then it is told what it wrote. */
+static void take_registers(const struct shell *shell, uint64_t at, struct life *life)
+{
+	struct mfw_registers *r = &life->registers;
+	uint64_t g[19];
+
+	at += 40; /* uc_mcontext */
+	if (shell_read(shell, at, g, sizeof(g)) != sizeof(g))
+		return;
+	life->stopped = true;
+	*r = (struct mfw_registers){.r8 = g[0], g[1], g[2], g[3], g[4], g[5], g[6], g[7]};
+	r->rdi = g[8], r->rsi = g[9], r->rbp = g[10], r->rbx = g[11], r->rdx = g[12];
+	r->rax = g[13], r->rcx = g[14], r->rsp = g[15], r->rip = g[16], r->rflags = g[17];
+	r->cs = g[18] & 0xffff, r->ss = g[18] >> 48;
+}
+
 /* What the stub's handler wrote; only told to people. */
 static void explain(const struct shell *shell, struct life *life)
 {
 	const uint8_t *effects = shell->window + shell->monitor->image->note.event_bytes;
-	uint64_t said[4];
+	uint64_t said[5];
 
 	memcpy(said, effects + 16, sizeof(said));
+	take_registers(shell, said[4], life);
 	life->result = MFW_ERR_CRASHED;
 	life->vector = (uint32_t)said[0];
 	life->address = said[1];

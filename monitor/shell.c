@@ -302,7 +302,9 @@ static bool run_once(struct shell *shell, struct life *life, uint64_t began)
 	if (!deny_always)
 		allow(shell->monitor);
 	if (!watchdog_end(&shell->watch)) {
-		*life = (struct life){.result = MFW_ERR_CPU, .birth_ns = life->birth_ns};
+		life->result = MFW_ERR_CPU;
+		life->vector = 0;
+		life->address = life->touched = 0;
 		rc = 0;
 	}
 	life->run_ns = monitor_now() - entered;

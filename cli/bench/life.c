@@ -343,10 +343,10 @@ static int say_bad(const struct bench_plan *plan, const struct life_setup *setup
 	out_say("bench", 0, "%s: a life failed: %s: %s", setup->image.note.name, judged->name,
 		judged->message);
 	if (judged->result == MFW_ERR_CRASHED) {
-		struct symbols *symbols = symbols_beside(plan->life.image_path);
+		struct fault fault;
 
-		fault_print(stderr, &setup->image, symbols, life);
-		symbols_close(symbols);
+		fault_take(&fault, &setup->image, plan->life.image_path, NULL, life);
+		fault_print(stderr, &setup->image, &fault, life);
 	}
 	return STATUS_FAILED;
 }

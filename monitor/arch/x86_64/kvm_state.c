@@ -211,3 +211,10 @@ void kvm_state_reset(
 	run->s.regs.events = (struct kvm_vcpu_events){.flags = KVM_VCPUEVENT_VALID_SHADOW};
 	run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | KVM_SYNC_X86_EVENTS;
 }
+
+struct mfw_registers kvm_state_registers(const struct kvm_regs *r, const struct kvm_sregs *s)
+{
+	return (struct mfw_registers){r->rax, r->rbx, r->rcx, r->rdx, r->rsi, r->rdi, r->rbp,
+		r->rsp, r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, r->rip,
+		r->rflags, s->cs.selector, s->ss.selector, s->fs.base, s->gs.base};
+}

@@ -20,6 +20,9 @@ int kvm_state_first(const struct kvm_host *host, int vcpu, const struct layout *
 /* All of a life's registers, written to where the next KVM_RUN takes them from. */
 void kvm_state_reset(
 	struct kvm_run *run, const struct kvm_sregs *sregs, const struct layout *layout);
+/* What people are shown. */
+struct mfw_registers kvm_state_registers(
+	const struct kvm_regs *regs, const struct kvm_sregs *sregs);
 /* General registers alone. */
 void kvm_state_reset_registers(struct kvm_run *run, const struct layout *layout, uint64_t rip);
 

@@ -158,7 +158,7 @@ arch_gated_after_read:
 
 /* A fault, on the alternate stack, which lies in the effects area: rdi signal,
  * rdx ucontext. Tells the monitor what happened, in words of 64 bits at the start
- * of the effects area: outcome, -, exception, instruction, address touched, signal. */
+ * of the effects area: outcome, -, exception, instruction, address touched, signal, ucontext. */
 	.balign 16
 	.globl arch_gated_handler
 arch_gated_handler:
@@ -174,6 +174,7 @@ arch_gated_handler:
 	mov	216(%rdx), %rax		/* REG_CR2 */
 	mov	%rax, 32(%rbx)
 	mov	%rdi, 40(%rbx)
+	mov	%rdx, 48(%rbx)		/* where the other registers are */
 	mov	$STUB, %eax
 	jmp	*%rax
 

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "image/image.h"
 #include "image/symbols.h"
 
 /* A small ELF file: header, section headers, names, symbols, strings. */
@@ -62,6 +63,10 @@ static struct debug_file make(void)
 
 static char directory[] = "/tmp/symbols_test.XXXXXX";
 
+/* An image without code fits all symbols. */
+static const struct image none;
+static bool other;
+
 static struct symbols *open_bytes(const void *bytes, size_t size)
 {
 	char path[64], image[64];
@@ -74,7 +79,7 @@ static struct symbols *open_bytes(const void *bytes, size_t size)
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, bytes, size), size);
 	close(fd);
-	s = symbols_beside(image);
+	s = symbols_beside(image, &none, &other);
 	unlink(path);
 	return s;
 }
@@ -114,7 +119,8 @@ static void test_not_there(void **state)
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/none.mfy", directory);
-	assert_null(symbols_beside(path));
+	assert_null(symbols_beside(path, &none, &other));
+	assert_false(other);
 	assert_null(open_bytes("not an ELF file at all, but long enough for one header....", 58));
 	assert_null(open_bytes("", 0));
 }

@@ -1,0 +1,148 @@
+"""What is left of a life that crashed: the crash screen, and a core that Debian's gdb opens."""
+
+import json
+import shutil
+import stat
+
+import pytest
+
+from conftest import BUILD, HAS_KVM, ROOT, run, talk
+
+TALLY = BUILD / "guest/tally.mfy"
+
+
+@pytest.fixture
+def life(mayfly, backend, tmp_path):
+    """life(EVENT, ...) -> CompletedProcess: tally, on each backend."""
+    def live(event, *args, image=TALLY):
+        return mayfly("run", image, "--event", "-", "--backend", backend, *args, input=event)
+    return live
+
+
+@pytest.fixture
+def core(tmp_path):
+    return tmp_path / "tally.core"
+
+
+def gdb(core, *commands):
+    argv = ["gdb", "-nx", "-q", "-batch", "-ex", "set pagination off"]
+    for each in commands:
+        argv += ["-ex", each]
+    done = run(*argv, TALLY.with_suffix(".debug"), core)
+    return done.stdout + done.stderr
+
+
+# ---------------------------------------------------------------- the screen
+
+def test_the_screen_has_functions_lines_registers_and_the_stack(life):
+    done = life("!a\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    said = done.stderr
+    for words in ("tally: crashed: page fault", "#PF", "  poke  main.c:", "  fall+0x",
+                  "  mf_main+0x", "  mf_start+0x", "  mf_boot+0x", "touched    0x10  page zero",
+                  "rdi 0000000000000010", "rsi 0000000000000002", "  stack      "):
+        assert words in said, said
+    assert said.index("poke") < said.index("fall+") < said.index("mf_main+") < said.index("mf_boot+")
+
+
+def test_the_same_for_programs(life):
+    done = life("!a\n\n", "-o", "json")
+    fault = json.loads(done.stdout)["fault"]
+    assert fault["touched"] == "0x20" and fault["function"] == "poke"
+    names = [frame["function"].split("+")[0] for frame in fault["backtrace"]]
+    assert names == ["poke", "fall", "mf_main", "mf_start", "mf_boot"]
+    assert fault["backtrace"][0]["line"].startswith("main.c:")
+
+
+def test_where_a_life_was_when_its_time_was_over(mayfly, kvm):
+    done = mayfly("run", TALLY, "--event", "-", "--backend", "kvm", input="@")
+    assert done.returncode == 124
+    assert "deadline" in done.stderr and "  spin" in done.stderr and "mf_main+0x" in done.stderr
+
+
+def test_symbols_that_are_not_there(life, tmp_path):
+    bare = tmp_path / "tally.mfy"
+    shutil.copy(TALLY, bare)
+    said = life("!a\n", image=bare).stderr
+    assert "NAME.debug isn't beside the image" in said and "rdi 0000000000000010" in said
+    assert "poke" not in said
+
+
+def test_symbols_of_another_build(life, mayfly, tmp_path):
+    bare = tmp_path / "tally.mfy"
+    shutil.copy(TALLY, bare)
+    shutil.copy(BUILD / "guest/recurse.debug", tmp_path / "tally.debug")
+    said = life("!a\n", image=bare).stderr
+    assert "NAME.debug is of another build" in said and "deeper" not in said
+    (tmp_path / "tally.debug").write_bytes(b"\x7fELF, and then nothing of it")
+    assert "isn't beside the image" in life("!a\n", image=bare).stderr
+
+
+def test_a_life_of_which_nothing_is_known_has_no_registers(life):
+    """One that overwrites what the kernel left on its stack of signals tells nonsense, no more."""
+    done = run(BUILD / "mayfly", "run", BUILD / "guest/recurse.mfy", "--backend", "process")
+    assert done.returncode == 1 and "deeper" in done.stderr and "... and more" in done.stderr
+
+
+# ------------------------------------------------------------------ the core
+
+def test_gdb_opens_a_core(life, core):
+    done = life("!ab\nc\n", "--core", core)
+    assert done.returncode == 1 and f'"{core}" has its memory' in done.stderr
+    assert stat.S_IMODE(core.stat().st_mode) == 0o600
+    said = gdb(core, "backtrace", "print tally", "print/x $rdi",
+               "print $_siginfo._sifields._sigfault.si_addr", "frame 2", "print ev->payload.len",
+               "x/s 0x40000000 + ev->payload.off", "info proc")
+    for words in ("terminated with signal SIGSEGV", "poke (at=0x20, value=3)", "in fall (t=",
+                  "in mf_main (ev=", "in mf_start ()", "in mf_boot ()", "lines = 2, longest = 3",
+                  '"payload"', "$2 = 0x20", "(void *) 0x20", "$4 = 6", '"!ab\\nc\\n"'):
+        assert words in said, said
+    assert "warning" not in said.replace("No such file", ""), said
+
+
+def test_the_event_of_a_core_makes_the_same_life(life, mayfly, backend, core):
+    first = life("!ab\nc\n", "--core", core)
+    for other in ("kvm", "process") if HAS_KVM else ("process",):
+        again = mayfly("run", TALLY, "--event-of", core, "--backend", other)
+        assert again.returncode == 1
+        assert talk(again.stderr) == [line for line in talk(first.stderr) if "has its memory" not in line] \
+            or other != backend, "registers too"
+        assert "touched    0x20" in again.stderr
+
+
+def test_a_life_that_ends_well_leaves_none(life, core):
+    done = life("a\n", "--core", core)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "counted\n", "")
+    assert not core.exists()
+
+
+def test_a_core_takes_the_place_of_a_file_only(life, core, tmp_path):
+    core.write_text("older")
+    core.chmod(0o644)
+    assert life("!a\n", "--core", core).returncode == 1
+    assert core.read_bytes()[:4] == b"\x7fELF" and stat.S_IMODE(core.stat().st_mode) == 0o600
+    link = tmp_path / "link"
+    link.symlink_to(core)
+    for bad in (tmp_path, link, tmp_path / "no/such/core", "/dev/null"):
+        done = life("!a\n", "--core", bad)
+        assert done.returncode == 1 and "not written" in done.stderr, bad
+
+
+@pytest.mark.parametrize("what, words", [
+    ("none", "No such file"),
+    ("text", "isn't a core of a life"),
+    ("cut", "isn't a core of a life"),
+    ("other", "of another image"),
+])
+def test_files_that_have_no_event_for_it(mayfly, tmp_path, what, words):
+    core = tmp_path / "core"
+    if what == "text":
+        core.write_text("hello " * 100)
+    if what in ("cut", "other"):
+        mayfly("run", TALLY, "--event", "-", "--core", core, input="!a\n")
+    if what == "cut":
+        core.write_bytes(core.read_bytes()[:500])
+    image = BUILD / "services/echo.mfy" if what == "other" else TALLY
+    done = mayfly("run", image, "--event-of", core)
+    assert done.returncode == (3 if what == "none" else 2) and done.stdout == ""
+    assert words in talk(done.stderr)[-1] and "--event-of" in done.stderr
