@@ -33,7 +33,7 @@ include mk/fuzz.mk
 .PHONY: all plain tests svm layers check-layers format check-format install clean help
 
 ifeq ($(SAN),)
-all: layers $(PROGRAMS) $(BENCHES) $(LIB_FILES) $(IMAGES)
+all: layers $(PROGRAMS) $(BENCHES) $(LIB_FILES) $(IMAGES) $(TAKEN)
 	@:
 else
 all: plain $(PROGRAMS) $(BENCHES) $(SAN_LINKS)

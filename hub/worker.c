@@ -101,6 +101,7 @@ void worker_lost(struct service *service, const char *wrong)
 		return;
 	service->counts.lost++;
 	report_worker_lost(&service->hub->report, service, wrong);
+	kept_drop(service); /* whoever took it over may have written it */
 	forget(service);
 	died(service, early, wrong);
 }
@@ -133,9 +134,11 @@ static bool take_message(struct service *s, const struct mfw_message *m)
 	return lend_message(s, m);
 }
 
-/* As much as a turn allows, or all. False: the worker was lost on the way. */
+/* As much as a turn allows, or all that a ring can hold: a child of a dead worker may go on filling
+ * it. False: the worker was lost on the way. */
 static bool drain(struct service *s, bool all)
 {
+	unsigned left = MFW_RING;
 	struct mfw_message m;
 	int n;
 
@@ -145,6 +148,8 @@ static bool drain(struct service *s, bool all)
 		s->empty_wakes = 0;
 		if (!take_message(s, &m))
 			break;
+		if (all && --left == 0)
+			return true;
 		if (!all && !turn_goes_on(&s->turn)) {
 			loop_later(s->hub->loop, &s->more);
 			return true;
@@ -236,6 +241,8 @@ static void on_process(struct loop_source *source, uint32_t events)
 	if (!starting) {
 		s->counts.lost++;
 		report_worker_lost(&s->hub->report, s, how);
+		if (killed != SIGKILL) /* somebody's, or for want of memory: no fault of its own */
+			kept_drop(s);
 	}
 	forget(s);
 	snprintf(why, sizeof(why), "its worker %s", how);

@@ -88,6 +88,27 @@ $(B)/mayfly-worker: $(B)/host/monitor/worker_main.o $(WORKER_LIBS)
 	$(call link,$^,,$(WORKER_LDFLAGS))
 endif
 
+# The worker taken over by somebody (tests/taken): the product's, source for source, with another main.
+# Never with sanitizers, which have no jail.
+TAKEN_SRC := $(wildcard tests/taken/*.c)
+TAKEN := $(if $(TAKEN_SRC),build/tests/mayfly-worker-taken)
+ifeq ($(SAN),)
+ifneq ($(MUSL),)
+TAKEN_OBJ := $(filter-out %/worker_main.o,$(WORKER_OBJ)) $(patsubst %.c,$(B)/musl/%.o,$(TAKEN_SRC))
+-include $(TAKEN_OBJ:.o=.d)
+$(TAKEN): $(TAKEN_OBJ)
+	@mkdir -p $(@D)
+	$(call say,link musl,$@)
+	$(Q)$(MUSL) $(CFLAGS) -nostartfiles $(LDFLAGS) $(MUSL_LDFLAGS) -o $@ \
+		$(MUSL_LIB)/rcrt1.o $(MUSL_LIB)/crti.o $^ $(MUSL_LIB)/crtn.o
+else
+$(TAKEN): $(call host-object,$(TAKEN_SRC)) $(WORKER_LIBS)
+	@mkdir -p $(@D)
+	$(call link,$^,,$(WORKER_LDFLAGS))
+-include $(patsubst %.o,%.d,$(call host-object,$(TAKEN_SRC)))
+endif
+endif
+
 # What a birth is compared with: the smallest processes there are, no libc. `mayfly bench` has the one,
 # bench/hub the other.
 BARE := bench/spawnee.c bench/press_cgi.c

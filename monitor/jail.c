@@ -81,7 +81,7 @@ static const struct sandbox_rule process_rules[] = {
 	ANY(memfd_create, "memory that a gated process shares"),
 	ANY(ftruncate, "its size"),
 	ANY(lseek, "which pages of it exist"),
-	ONLY(clone, 0, CLONE_VM | CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS, 0, "a gated process"),
+	ONLY(clone, 0, ~0ull, CLONE_PIDFD | SIGCHLD, "a gated process, as process.c makes it"),
 	ANY(pipe2, "its two pipes"),
 	IOCTL(FIONREAD, "did a life begin before it ended?"),
 	ANY(sched_setaffinity, "it runs where its monitor's thread runs"),

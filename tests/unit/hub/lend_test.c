@@ -2,12 +2,14 @@
  * hub/lend: a UDP socket that is the worker's. Honest workers and others, with a client on
  * loopback; the hub reads whenever the worker doesn't.
  */
+/* link: -Xlinker --wrap=link_receive */
 #include "hub/journal.h"
 #include "hub/lend.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -294,6 +296,37 @@ static void test_lies(void **state)
 	close_hub();
 }
 
+/* A ring that somebody fills as fast as it is read, when its worker is dead: a child of it could. What
+ * the dead one had put there is read, and no more. */
+int __real_link_receive(struct link *link, struct mfw_message *message);
+int __wrap_link_receive(struct link *link, struct mfw_message *message);
+
+static bool refilled;
+static unsigned taken;
+
+int __wrap_link_receive(struct link *link, struct mfw_message *message)
+{
+	struct pollfd process = {.fd = link_process_fd(link), .events = POLLIN};
+
+	if (!refilled || taken == 1000000 || poll(&process, 1, 0) == 0)
+		return __real_link_receive(link, message);
+	taken++;
+	*message = (struct mfw_message){.kind = MFW_TOLD_LOG};
+	return 1;
+}
+
+static void test_refilled(void **state)
+{
+	(void)state;
+	refilled = true;
+	open_hub("own-dies");
+	send_all(1);
+	run_until(is_lost, 30000);
+	assert_in_range(taken, MFW_RING, 500000);
+	refilled = false;
+	close_hub();
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +339,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_stays),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_lies),
+		cmocka_unit_test(test_refilled),
 	};
 
 	fake_worker_if_asked(argc, argv);

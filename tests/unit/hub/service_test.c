@@ -539,6 +539,43 @@ static void test_nonsense(void **state)
 	}
 }
 
+/* A worker that lied, or died of something, leaves no snapshot for the next one; one that was killed
+ * does. */
+static void test_no_snapshot_of_a_liar(void **state)
+{
+	static const struct {
+		const char *how;
+		bool kill, kept;
+	} table[] = {{"bad-kind", false, false}, {"die-once", false, false}, {"echo", true, true}};
+	enum refusal why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		int fd;
+
+		open_hub(table[i].how);
+		service->note.flags |= MFI_HAS_INIT;
+		fd = kept_descriptor(service);
+		assert_int_equal(pwrite(fd, "x", 1, 0), 1);
+		assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL), 0);
+		fd = dup(fd); /* so that its number isn't taken again */
+		assert_true(ask("question", &why));
+		run(1, 5000);
+		if (table[i].kill) {
+			kill(link_pid(service->link), SIGKILL);
+			while (service->counts.lost == 0)
+				loop_once(hub.loop, 5);
+		}
+		assert_true(service->counts.lost > 0);
+		assert_int_equal(fcntl(service->snap.fd, F_GET_SEALS) > 0 &&
+				(fcntl(service->snap.fd, F_GET_SEALS) & F_SEAL_WRITE) != 0,
+			table[i].kept);
+		close(fd);
+		kept_drop(service);
+		close_hub();
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -562,6 +599,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_circuit),
 		cmocka_unit_test(test_trial_taken_back),
 		cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_no_snapshot_of_a_liar),
 	};
 
 	fake_worker_if_asked(argc, argv);
