@@ -174,6 +174,7 @@ static int serve(struct hub *hub, const sigset_t *set)
 	}
 	if (err == 0)
 		err = loop_run(hub->loop);
+	loop_timer_clear(hub->loop, &watchdog.timer); /* which lies here */
 	if (err < 0) {
 		log_error("can't go on: %s", strerror(-err));
 		return SETUP_FAILED;

@@ -93,7 +93,10 @@ class Hub:
         if self.process.poll() is None:
             self.process.send_signal(how)
         try:
-            return self.process.wait(seconds)
+            status = self.process.wait(seconds)
+            if status != 0:
+                print(self.said())  # pytest shows it where the test fails: a sanitizer's words
+            return status
         except subprocess.TimeoutExpired as e:
             self.process.kill()
             self.process.wait()

@@ -116,7 +116,7 @@ def test_ready_alive_stopping(tmp_path):
     hub.process.send_signal(signal.SIGTERM)
     heard = manager.hear_until("STOPPING")
     assert int(heard["EXTEND_TIMEOUT_USEC"]) >= 1000000
-    assert hub.process.wait(15) == 0
+    assert hub.process.wait(15) == 0, hub.said()
 
 
 def test_no_ping_when_the_loop_stands(tmp_path):
@@ -156,7 +156,7 @@ def test_nobody_waits_for_a_ping(tmp_path):
 def test_check_says_nothing(tmp_path):
     manager = Manager(tmp_path)
     hub = Managed(tmp_path, echo("udp: [127.0.0.1:0]"), manager, args=["--check"], wait=False)
-    assert hub.process.wait(15) == 0
+    assert hub.process.wait(15) == 0, hub.said()
     assert manager.silent(0.2)
 
 
