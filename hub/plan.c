@@ -155,6 +155,19 @@ static void announce(const struct service *s, const struct config_service *confi
 			strerror(s->hub->kvm_error));
 }
 
+/* Whose events come before those of the service that takes the place of `old` (NULL: of none). A quiet
+ * `old` may itself have waited for one before it, that isn't done. Among those that leave the newest
+ * comes first, and has waited for the others. NULL: nobody's. */
+static struct service *still_at_work(const struct hub *hub, struct service *old, const char *name)
+{
+	if (old && !service_quiet(old))
+		return old;
+	for (struct service *s = hub->leaving; s; s = s->next)
+		if (strcmp(s->name, name) == 0 && !service_quiet(s))
+			return s;
+	return NULL;
+}
+
 static void take_services(struct plan *plan)
 {
 	struct hub *hub = plan->hub;
@@ -168,8 +181,8 @@ static void take_services(struct plan *plan)
 		old = s->kept ? NULL : named(before, s->name);
 		if (old)
 			service_inherit(s, old);
-		if (old && s->keyed && !service_quiet(old))
-			s->after = old;
+		if (!s->kept && s->keyed)
+			s->after = still_at_work(hub, old, s->name);
 	}
 	for (struct service *s = before; s; s = next) {
 		next = s->next;

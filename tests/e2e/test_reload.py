@@ -195,6 +195,25 @@ def test_events_of_one_key_keep_their_order(start, build):
         assert [s.recv(100) for _ in sent] == sent
 
 
+def test_order_is_kept_past_a_service_that_had_no_event(start, build):
+    """Two reloads at once: what comes after the second waits for what came before the first."""
+    def text(queue):
+        return hub_yaml(service(build / "guest/ordered.mfy", UDP, f"limits: {{queue: {queue}}}"))
+
+    hub = start(text(100))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.connect(("127.0.0.1", hub.port("ordered")))
+        s.settimeout(10)
+        sent = [b"0", *(f"slow{i}".encode() for i in range(20))]
+        for payload in sent:
+            s.send(payload)
+        assert s.recv(100) == b"0"
+        for n in range(2):
+            assert hub.reload(text(101 + n))["changed"] == 1
+        s.send(b"last")
+        assert [s.recv(100) for _ in sent] == [*sent[1:], b"last"]
+
+
 # ----------------------------------------------------------------------- HTTP
 
 
