@@ -28,6 +28,7 @@ endef
 include mk/flags.mk
 include mk/guest.mk
 include mk/host.mk
+include mk/analyze.mk
 include mk/fuzz.mk
 
 .PHONY: all plain tests svm layers check-layers format check-format install clean help
@@ -85,6 +86,7 @@ help:
 	@echo 'make                 programs, library OS and images, into build/'
 	@echo 'make SAN=1           the same programs with ASan and UBSan, into build/san/'
 	@echo 'make tests [SAN=1]   also the unit tests; ./test builds and runs everything'
+	@echo 'make analyze         gcc -fanalyzer, clang-tidy and cppcheck; DEEP=1 looks further'
 	@echo 'make fuzz            the fuzzers, into build/fuzz/; fuzz/run runs them'
 	@echo 'make check-layers    who includes whom, against LAYERS'
 	@echo 'make format          clang-format; make check-format only looks'

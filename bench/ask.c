@@ -92,6 +92,7 @@ int main(int argc, char **argv)
 	if (!a.ns || file < 0 || fd_read_all(file, 65536, &a.question, &a.size) < 0 || a.fd < 0 ||
 		connect(a.fd, &to.any, to.size) < 0) {
 		fprintf(stderr, "ask: %s, %s: %s\n", argv[1], argv[2], strerror(errno));
+		free(a.ns);
 		return 1;
 	}
 	ask_all(&a);

@@ -319,7 +319,7 @@ static int load_event(struct life_setup *s, const struct life_options *o)
 			note->event_bytes);
 	else
 		fill_event(s->event, o, note->deadline_ns);
-	if (status == 0) {
+	if (status == 0 && s->event) {
 		s->event_size = event_end(&w);
 		s->payload = mf_str_of(
 			(uint8_t *)s->event + s->event->payload.off, s->event->payload.len);

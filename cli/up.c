@@ -239,8 +239,8 @@ static int build(const char *dir)
 static int read_manifest(const char *path, struct manifest *manifest)
 {
 	char error[MANIFEST_ERROR_MAX];
-	uint8_t *text;
-	size_t n;
+	uint8_t *text = NULL;
+	size_t n = 0;
 	int rc = out_read_file(path, MFI_MANIFEST_MAX, &text, &n);
 
 	if (rc < 0)
@@ -254,7 +254,7 @@ static int read_manifest(const char *path, struct manifest *manifest)
 /* Builds the service in a directory; *image is where `mayfly build` puts it. */
 static int from_directory(const char *dir, char image[PATH_MAX])
 {
-	struct manifest manifest;
+	struct manifest manifest = {0};
 	char path[PATH_MAX];
 	int status;
 
@@ -439,7 +439,7 @@ static int try_init(const struct entry *e, const char *image)
 
 static int put_entry(struct up *up, struct entry *e, const char *image)
 {
-	struct manifest manifest;
+	struct manifest manifest = {0};
 	char path[PATH_MAX];
 	int status = from_image(image, &manifest);
 

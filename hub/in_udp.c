@@ -170,7 +170,7 @@ static bool read_and_refuse(struct in_udp *u, enum refusal why)
 	uint8_t event[WORDS_MOST];
 	struct task nobody;
 	ssize_t n;
-	bool cut;
+	bool cut = false;
 
 	n = receive(u, &nobody, event, sizeof(event), &cut);
 	if (n < 0)
@@ -197,7 +197,7 @@ static bool take_one(struct in_udp *u)
 	uint8_t *to;
 	size_t room;
 	ssize_t n;
-	bool cut;
+	bool cut = false;
 
 	if (!task)
 		return read_and_refuse(u, why);

@@ -177,7 +177,7 @@ static void keep(struct journal *j, const struct log_record *r)
 	j->last = line;
 	j->count++;
 	j->bytes += bytes;
-	while (j->count > JOURNAL_LINES || j->bytes > JOURNAL_BYTES)
+	while (j->first && (j->count > JOURNAL_LINES || j->bytes > JOURNAL_BYTES))
 		drop_first(j);
 }
 
@@ -222,6 +222,7 @@ static bool is_systemd(void)
 	unsigned long long device, inode;
 	struct stat st;
 
+	/* NOLINTNEXTLINE(cert-err34-c): a number that doesn't fit is no journal's */
 	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
 		fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }

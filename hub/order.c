@@ -173,7 +173,7 @@ void order_end(struct order *order, struct task *task)
 {
 	struct task **at = task->order.key != 0 ? find(order, task->order.key) : NULL;
 
-	if (task->order.state == ORDER_BEHIND) {
+	if (at && *at && task->order.state == ORDER_BEHIND) {
 		leave(*at, task);
 		return;
 	}

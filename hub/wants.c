@@ -1,4 +1,5 @@
 /* hub/wants.c - the addresses of a configuration: some are there, some are opened. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -294,6 +295,7 @@ static void point(struct want *w)
 		return;
 	}
 	t = trigger_of(w);
+	assert(t != NULL); /* check_trigger */
 	if (w->input->service != w->service) /* the one before may have lent it */
 		lend_ask_back(w->input->service);
 	w->input->service = w->service;

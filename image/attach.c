@@ -135,8 +135,8 @@ const char *attach_name(const struct manifest *m, const char *arg, char to[stati
 static int add_file(struct packing *p, const char *arg, const char *name, const char *path,
 	char error[ATTACH_ERROR_MAX])
 {
-	uint8_t *bytes;
-	size_t n;
+	uint8_t *bytes = NULL;
+	size_t n = 0;
 	int rc = attach_read(path, ATTACH_BYTES_MAX, &bytes, &n);
 
 	if (rc < 0) {

@@ -383,7 +383,7 @@ static int parse_segment(struct parser *p, unsigned i, struct image_segment *s)
 			(unsigned long long)h.p_offset, p->at);
 	if (s->file > p->size - p->at)
 		return fail(p, "truncated: segment %u ends at byte %llu of a file of %zu", i,
-			(unsigned long long)(p->at + s->file), p->size);
+			(unsigned long long)p->at + s->file, p->size);
 	s->file_bytes = p->bytes + p->at;
 	p->at += s->file;
 	return skip_padding(p, round_up(p->at, 16), "a segment");

@@ -37,6 +37,10 @@ PACKAGES_TEST=(
 	"libevent-2.1-7:for nsd, which is only unpacked, see below"
 )
 # fuzz/run: clang's libFuzzer; tests go on without where they can't be had.
+PACKAGES_ANALYSE=(
+	"clang-tidy:looks for bugs without running anything"
+	"cppcheck:the same, in another way"
+)
 PACKAGES_FUZZ=(
 	"clang-14:compiles the fuzzers"
 	"libclang-rt-14-dev:libFuzzer and clang's sanitizers"

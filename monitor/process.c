@@ -192,7 +192,7 @@ static clockid_t cpu_clock(int pid)
 
 static int process_open(struct shell *shell, bool init, char error[MONITOR_ERROR_MAX])
 {
-	int to[2], from[2], rc, pidfd = -1;
+	int to[2] = {-1, -1}, from[2] = {-1, -1}, rc, pidfd = -1;
 
 	(void)init; /* map_region reads shell->init */
 	shell->process.pid = 0;

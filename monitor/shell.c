@@ -13,7 +13,7 @@
 
 /* ----------------------------------------------------------------- shells */
 
-static int make_window(struct shell *shell)
+static bool make_window(struct shell *shell)
 {
 	const struct layout *layout = &shell->monitor->layout;
 	uint64_t bytes = layout->window_bytes;
@@ -24,7 +24,7 @@ static int make_window(struct shell *shell)
 		fd = memfd_create("mayfly-window", MFD_CLOEXEC);
 		shell->process.window_fd = fd;
 		if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0)
-			return -errno;
+			return false;
 		flags = MAP_SHARED;
 	} else {
 		bytes += layout->tables_bytes;
@@ -32,10 +32,8 @@ static int make_window(struct shell *shell)
 	if (!layout->large) /* all of it will be copied to; faults one by one cost more */
 		flags |= MAP_POPULATE;
 	at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
-	if (at == MAP_FAILED)
-		return -errno;
-	shell->window = at;
-	return 0;
+	shell->window = at == MAP_FAILED ? NULL : at;
+	return shell->window != NULL;
 }
 
 static void free_window(struct shell *shell)
@@ -77,7 +75,7 @@ int shell_make(struct shell **out, struct monitor *m, bool init, char error[MONI
 	if (m->which == MFW_BACKEND_PROCESS)
 		shell->process.window_fd = -1;
 	shell->effects = malloc(m->image->note.effects_bytes);
-	if (shell->effects == NULL || make_window(shell) < 0) {
+	if (shell->effects == NULL || !make_window(shell)) {
 		monitor_refuse(error, MFW_ERR_BACKEND, "memory for a shell");
 		goto out;
 	}
@@ -195,10 +193,10 @@ void shell_allow(const struct monitor *m)
 
 int shell_open(struct shell **out, struct monitor *m, char error[MONITOR_ERROR_MAX])
 {
-	struct shell *shell;
+	struct shell *shell = NULL;
 	int rc = shell_make(&shell, m, false, error);
 
-	if (rc != 0)
+	if (shell == NULL)
 		return rc;
 	shell_deny(m);
 	if (m->options.birth == MFW_POOLED && shell_start(shell, error) < 0) {

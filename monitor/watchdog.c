@@ -41,9 +41,8 @@ static bool look(struct watch *w, uint64_t wall)
 		w->seen = state;
 		w->seen_wall = wall;
 		w->seen_cpu = now(w->clock);
-	} else if (wall - w->seen_wall >= w->wall_ns) {
-		expire(w, state);
-	} else if (wall - w->seen_wall >= w->cpu_ns && now(w->clock) - w->seen_cpu >= w->cpu_ns) {
+	} else if (wall - w->seen_wall >= w->wall_ns ||
+		(wall - w->seen_wall >= w->cpu_ns && now(w->clock) - w->seen_cpu >= w->cpu_ns)) {
 		expire(w, state);
 	}
 	return true;

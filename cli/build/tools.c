@@ -98,15 +98,19 @@ static int start(char *const *argv, pid_t *pid, FILE **from)
 	rc = spawn(argv, end[1], pid);
 	close(end[1]);
 	*from = rc ? NULL : fdopen(end[0], "r");
-	if (!*from)
-		close(end[0]);
-	return rc;
+	if (*from)
+		return 0;
+	close(end[0]);
+	if (rc)
+		return rc;
+	(void)status_of(*pid); /* nobody reads what it prints: it ends */
+	return -ENOMEM;
 }
 
 int tool_run(char *const *argv, struct tool_output *output)
 {
-	FILE *from;
-	pid_t pid;
+	FILE *from = NULL;
+	pid_t pid = -1;
 	int rc;
 
 	if (!output) {
@@ -126,8 +130,8 @@ int tool_lines(char *const *argv, int (*line)(void *arg, char *text), void *arg)
 {
 	char *text = NULL;
 	size_t room = 0;
-	FILE *from;
-	pid_t pid;
+	FILE *from = NULL;
+	pid_t pid = -1;
 	int rc = start(argv, &pid, &from);
 
 	if (rc)
@@ -145,12 +149,12 @@ int tool_lines(char *const *argv, int (*line)(void *arg, char *text), void *arg)
 static char *if_there(char *dir)
 {
 	char *file;
-	bool there;
+	bool there = false;
 
-	if (asprintf(&file, "%s/libmayfly-os.a", dir) < 0)
-		return NULL;
-	there = access(file, R_OK) == 0;
-	free(file);
+	if (dir && asprintf(&file, "%s/libmayfly-os.a", dir) >= 0) {
+		there = access(file, R_OK) == 0;
+		free(file);
+	}
 	if (there)
 		return dir;
 	free(dir);

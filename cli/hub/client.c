@@ -82,7 +82,7 @@ static int check(const struct client *c)
 
 int client_open(struct client *client, const char *command, const char *hub)
 {
-	const char *why;
+	const char *why = NULL;
 
 	memset(client, 0, sizeof(*client));
 	client->command = command;
@@ -102,7 +102,7 @@ int client_open(struct client *client, const char *command, const char *hub)
 
 void client_close(struct client *client)
 {
-	const char *why;
+	const char *why = NULL;
 
 	if (client->curl)
 		curl_load(&why)->cleanup(client->curl);
@@ -152,7 +152,7 @@ const char *client_text(const json_t *object, const char *key)
 
 static int talk(struct client *c, const char *method, const char *page, FILE *to, long *status)
 {
-	const char *why;
+	const char *why = NULL;
 	const struct curl_functions *f = curl_load(&why);
 	char url[512];
 	CURLcode rc;
@@ -187,7 +187,7 @@ static bool is_others(const char *path)
 /* Why there is no answer. */
 static int unreachable(struct client *c, CURLcode rc, bool *gone)
 {
-	const char *why;
+	const char *why = NULL;
 
 	if (gone) {
 		*gone = true;

@@ -56,6 +56,7 @@ static void fill_tss(uint8_t *system, const struct layout *layout)
  * would be a general protection fault else, and reported as such. */
 static void fill_idt(uint8_t *system)
 {
+	/* cppcheck-suppress comparePointers ; two ends of one piece of assembler */
 	size_t size = (size_t)(arch_kvm_exceptions_end - arch_kvm_exceptions);
 
 	memcpy(system + (X86_STUBS - MF_ADDR_SYSTEM), arch_kvm_exceptions, size);
