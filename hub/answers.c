@@ -72,6 +72,7 @@ static void digest(const struct answers *a, uint8_t to[static DIGEST], const str
 
 	crypto_generichash_init(&state, a->seed, sizeof(a->seed), DIGEST);
 	for (size_t i = 0; i < count + more_count; i++) {
+		/* cppcheck-suppress nullPointer ; none is read if there are none */
 		struct mf_str piece = i < count ? pieces[i] : more[i - count];
 		uint64_t n = piece.n;
 

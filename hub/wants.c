@@ -295,7 +295,7 @@ static void point(struct want *w)
 		return;
 	}
 	t = trigger_of(w);
-	assert(t != NULL); /* check_trigger */
+	assert(t != NULL);                   /* check_trigger */
 	if (w->input->service != w->service) /* the one before may have lent it */
 		lend_ask_back(w->input->service);
 	w->input->service = w->service;

@@ -35,9 +35,10 @@ $(A)/tidy/%.ok: %.c .clang-tidy mk/flags.mk mk/analyze.mk
 	@mv $@.err $@
 
 # All files in one go; what didn't change it takes from its own directory.
-# jansson's loop is told as a loop (-D knows no semicolon), for jansson's headers aren't read.
+# ctuuninitvar takes a structure that is filled piece by piece for an uninitialised one (four finds, all
+# wrong); gcc and clang follow its members. jansson's headers aren't read, so its loop is told as one.
 CPPCHECK := --enable=warning,performance,portability --inline-suppr --error-exitcode=1 --quiet \
-	--std=c11 --platform=unix64 --template=gcc \
+	--std=c11 --platform=unix64 --template=gcc --suppress=ctuuninitvar \
 	-D_GNU_SOURCE -D__x86_64__ -D__linux__ -DLLHTTP_STRICT_MODE=1 -I. -Ilibos \
 	"-Djson_array_foreach(array,index,value)=while(index=1,(value=json_array_get(array,index)))"
 $(A)/cppcheck.ok: $(ANALYZED) $(filter %.h,$(LAYERED)) mk/analyze.mk

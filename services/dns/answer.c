@@ -252,7 +252,6 @@ static void answer_question(struct reply *r)
 
 static size_t room_of(const struct reply *r, size_t room)
 {
-	/* cppcheck-suppress ctuuninitvar ; answer() has set what is read here */
 	size_t size = r->tcp ? DNS_TCP_MAX : DNS_UDP_MIN;
 
 	if (!r->tcp && r->q->edns && r->q->edns_size > size)
