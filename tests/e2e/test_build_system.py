@@ -83,6 +83,8 @@ def copy(tmp_path_factory):
             shutil.copytree(ROOT / name, to / name)
         elif (ROOT / name).exists():
             shutil.copy(ROOT / name, to / name)
+    if (ROOT / "build/need").is_dir():  # what isn't installed, but unpacked here
+        shutil.copytree(ROOT / "build/need", to / "build/need")
     make(to, "build/lib/libmayfly-os.a", "build/services/echo.mfy")
     return to
 

@@ -162,7 +162,8 @@ def test_the_hub_and_its_process(start, build):
     text = fetch(hub)
     assert value(text, "mayfly_build_info") == 1
     resident = value(text, "process_resident_memory_bytes")
-    assert resident == pytest.approx(hub.resident_kib() * 1024, rel=0.2)
+    # the kernel counts pages per processor, and adds them up now and then
+    assert resident == pytest.approx(hub.resident_kib() * 1024, rel=0.2, abs=1 << 20)
     assert value(text, "process_open_fds") == pytest.approx(hub.descriptors(), abs=1)
     assert value(text, "mayfly_held_limit_bytes") >= value(text, "mayfly_held_bytes")
     assert value(text, "mayfly_service_info", service="echo") == 1
