@@ -8,7 +8,7 @@ SAN     ?=
 WARN := -Wall -Wextra -Wconversion -Wshadow -Wimplicit-fallthrough -Wstrict-prototypes \
 	-Wmissing-prototypes -Werror
 # The same objects wherever the tree lies
-HERE := -ffile-prefix-map=$(CURDIR)=.
+HERE := '-ffile-prefix-map=$(CURDIR)=.'
 
 # Quoted includes start at the root; -iquote and not -I, or <sys/mman.h> would look into sys/.
 HOST_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HERE) -iquote .

@@ -32,7 +32,6 @@ PACKAGES_TEST=(
 	"qemu-system-x86:a machine with AMD's virtualisation, emulated"
 	"busybox-static:what that machine starts with"
 	"cpio:packs its file system"
-	"curl:asks the hub over HTTP and on its admin socket"
 	"minisign:checks signed images, and signs some"
 	"libevent-2.1-7:for nsd, which is only unpacked, see below"
 )
@@ -99,7 +98,7 @@ need() {
 	fi
 	names=("${list[@]%%:*}")
 	echo "== packages: ${#list[@]} of $# are missing"
-	printf '%s\n' "${list[@]}" | while IFS=: read -r name why; do printf '    %-18s %s\n' "$name" "$why"; done
+	printf '%s\n' "${list[@]}" | while IFS=: read -r name why; do printf '    %-20s %s\n' "$name" "$why"; done
 	if [ "$(id -u)" -ne 0 ]; then
 		echo "Not root, so nothing is installed. Type this, then start again:" >&2
 		echo "    sudo apt-get install --no-install-recommends ${names[*]}" >&2
@@ -139,7 +138,7 @@ need_bench() {
 build() {
 	local log=build/make.log
 	mkdir -p build
-	echo "== make $*"
+	[ -e build/mayfly ] && echo "== make $*" || echo "== make $*, which takes a minute"
 	make -j"$(nproc)" "$@" >"$log" 2>&1 && return
 	grep -v '^  ' "$log" | tail -n 60 >&2
 	return 1
