@@ -59,6 +59,8 @@ const char *http_event_header(struct http_event *event, const char *line)
 		if ((value.p[i] < ' ' && value.p[i] != '\t') || value.p[i] == 0x7f)
 			return "its value has a control byte";
 	if (same_name(name, MF_STR("Content-Type"))) {
+		if (event->content_type.p)
+			return "given twice";
 		event->content_type = value;
 		return NULL;
 	}

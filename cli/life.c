@@ -110,10 +110,10 @@ static int take_time(struct life_options *o, const char *value)
 
 static int take_request(struct life_options *o, const char *value)
 {
-	const char *wrong = http_event_line(&o->http, value);
+	const char *wrong = o->http_line ? "given twice" : http_event_line(&o->http, value);
 
 	if (wrong)
-		return out_say(o->command, STATUS_USAGE, "--http \"%s\": %s", value, wrong);
+		return out_say(o->command, STATUS_USAGE, "--http \"%.120s\": %s", value, wrong);
 	o->http_line = value;
 	return 0;
 }
@@ -122,7 +122,7 @@ static int take_header(struct life_options *o, const char *value)
 {
 	const char *wrong = http_event_header(&o->http, value);
 
-	return wrong ? out_say(o->command, STATUS_USAGE, "-H \"%s\": %s", value, wrong) : 0;
+	return wrong ? out_say(o->command, STATUS_USAGE, "-H \"%.120s\": %s", value, wrong) : 0;
 }
 
 static int take_attachment(

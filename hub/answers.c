@@ -1,4 +1,4 @@
-/* hub/answers.c - a hash table of keys, a list of answers by age. */
+/* hub/answers.c - a hash table of keys, for each service a list of answers by age. */
 #include "hub/answers.h"
 
 #include <sodium/crypto_generichash.h>
@@ -9,9 +9,19 @@
 
 #define DIGEST 32u
 
+struct answers_owner {
+	struct answers_owner *next;
+	struct answers_entry *oldest, *newest; /* of those kept; those that run are in no list */
+	size_t bytes;                          /* of those kept */
+	unsigned entries;                      /* with those that run; it is gone with the last */
+	size_t name_n;
+	uint8_t name[];
+};
+
 struct answers_entry {
-	struct answers_entry *chain;         /* the next in this part of the table */
-	struct answers_entry *older, *newer; /* of those kept */
+	struct answers_entry *chain; /* the next in this part of the table */
+	struct answers_owner *owner;
+	struct answers_entry *older, *newer; /* of the owner's that are kept */
 	uint8_t name[DIGEST];                /* of scope and key */
 	uint8_t request[DIGEST];
 	bool kept;
@@ -94,19 +104,61 @@ static struct answers_entry **find(struct answers *a, const uint8_t name[static 
 	return at;
 }
 
-static void unlist(struct answers *a, struct answers_entry *e)
+/* ------------------------------------------------------------------- owners */
+
+static struct answers_owner *owner_join(struct answers *a, struct mf_str name)
 {
-	*(e->older ? &e->older->newer : &a->oldest) = e->newer;
-	*(e->newer ? &e->newer->older : &a->newest) = e->older;
+	struct answers_owner *o = a->owners;
+
+	while (o && !mf_str_eq(mf_str_of(o->name, o->name_n), name))
+		o = o->next;
+	if (!o) {
+		o = calloc(1, sizeof(*o) + name.n);
+		if (!o)
+			return NULL;
+		if (name.n > 0)
+			memcpy(o->name, name.p, name.n);
+		o->name_n = name.n;
+		o->next = a->owners;
+		a->owners = o;
+	}
+	o->entries++;
+	return o;
 }
 
-static void list(struct answers *a, struct answers_entry *e)
+static void owner_leave(struct answers *a, struct answers_owner *o)
 {
-	e->newer = NULL;
-	e->older = a->newest;
-	*(e->older ? &e->older->newer : &a->oldest) = e;
-	a->newest = e;
+	struct answers_owner **at = &a->owners;
+
+	if (--o->entries > 0)
+		return;
+	while (*at != o)
+		at = &(*at)->next;
+	*at = o->next;
+	free(o);
 }
+
+static void unlist(struct answers_entry *e)
+{
+	struct answers_owner *o = e->owner;
+
+	*(e->older ? &e->older->newer : &o->oldest) = e->newer;
+	*(e->newer ? &e->newer->older : &o->newest) = e->older;
+	o->bytes -= e->bytes;
+}
+
+static void list(struct answers_entry *e)
+{
+	struct answers_owner *o = e->owner;
+
+	e->newer = NULL;
+	e->older = o->newest;
+	*(e->older ? &e->older->newer : &o->oldest) = e;
+	o->newest = e;
+	o->bytes += e->bytes;
+}
+
+/* ------------------------------------------------------------------- dropping */
 
 static void forget(struct answers *a, struct answers_entry *e)
 {
@@ -114,25 +166,49 @@ static void forget(struct answers *a, struct answers_entry *e)
 
 	*at = e->chain;
 	if (e->kept)
-		unlist(a, e);
+		unlist(e);
 	else
 		a->running--;
 	a->count--;
 	a->bytes -= e->bytes;
+	owner_leave(a, e->owner);
 	free(e->data);
 	free(e);
 }
 
+/* Whoever has most kept; NULL: nothing is. */
+static struct answers_owner *fullest(const struct answers *a)
+{
+	struct answers_owner *found = NULL;
+
+	for (struct answers_owner *o = a->owners; o; o = o->next)
+		if (o->oldest && (!found || o->bytes > found->bytes))
+			found = o;
+	return found;
+}
+
 static void make_room(struct answers *a)
 {
-	while (a->bytes > ANSWERS_BYTES && a->oldest)
-		forget(a, a->oldest);
+	struct answers_owner *o;
+
+	while (a->bytes > ANSWERS_BYTES && (o = fullest(a)))
+		forget(a, o->oldest);
 }
 
 void answers_expire(struct answers *answers, uint64_t now)
 {
-	while (answers->oldest && answers->oldest->since_ns + ANSWERS_AGE_NS <= now)
-		forget(answers, answers->oldest);
+	struct answers_owner *next;
+
+	for (struct answers_owner *o = answers->owners; o; o = next) {
+		unsigned left = o->entries;
+
+		next = o->next;
+		/* the owner is gone with its last */
+		while (left > 0 && o->oldest && o->oldest->since_ns + ANSWERS_AGE_NS <= now) {
+			left--;
+			forget(answers, o->oldest);
+		}
+	}
 }
 
 static bool make_table(struct answers *a)
@@ -144,14 +220,18 @@ static bool make_table(struct answers *a)
 	return a->table != NULL;
 }
 
-static enum answers_found begin(struct answers *a, struct answers_entry **at,
+static enum answers_found begin(struct answers *a, struct mf_str owner, struct answers_entry **at,
 	const uint8_t name[static DIGEST], const uint8_t request[static DIGEST],
 	struct answers_entry **entry)
 {
 	struct answers_entry *e = calloc(1, sizeof(*e));
 
-	if (!e)
+	if (e)
+		e->owner = owner_join(a, owner);
+	if (!e || !e->owner) {
+		free(e);
 		return ANSWERS_FULL;
+	}
 	memcpy(e->name, name, DIGEST);
 	memcpy(e->request, request, DIGEST);
 	e->bytes = sizeof(*e);
@@ -182,7 +262,7 @@ enum answers_found answers_find(struct answers *answers, struct mf_str key,
 	at = find(answers, name);
 	e = *at;
 	if (!e)
-		return begin(answers, at, name, same, entry);
+		return begin(answers, request->owner, at, name, same, entry);
 	if (memcmp(e->request, same, DIGEST) != 0) {
 		answers->conflicts++;
 		return ANSWERS_OTHER;
@@ -241,7 +321,7 @@ void answers_keep(struct answers *answers, struct answers_entry *entry, const st
 	answers->running--;
 	entry->kept = true;
 	entry->since_ns = now;
-	list(answers, entry);
+	list(entry);
 	answers_expire(answers, now);
 	make_room(answers);
 }
@@ -253,9 +333,8 @@ void answers_drop(struct answers *answers, struct answers_entry *entry)
 
 void answers_close(struct answers *answers)
 {
-	while (answers->oldest)
-		/* what is in this list is kept, so forget() takes it out */
-		forget(answers, answers->oldest); /* NOLINT(clang-analyzer-unix.Malloc) */
+	while (answers->owners)
+		forget(answers, answers->owners->oldest);
 	free(answers->table);
 	answers->table = NULL;
 }

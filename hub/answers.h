@@ -1,7 +1,9 @@
 /*
  * hub/answers.h - the answers to requests that carried an Idempotency-Key, kept for a while:
  * who asks again, because the first answer never arrived, gets that one and no second life.
- * In memory, bounded in bytes and age, the oldest dropped first; gone when the hub ends.
+ * In memory, bounded in bytes and age; gone when the hub ends. Where there is no room, the oldest
+ * of whichever service has most goes first, so that one service's clients can't make another's
+ * requests run twice.
  *
  * A key means something within a scope (who asks, by which route), for one request (method,
  * path, query, body). One thread; the caller says what time it is.
@@ -25,10 +27,11 @@
 #define ANSWERS_TABLE 1024u
 
 struct answers_entry;
+struct answers_owner;
 
 struct answers {
-	struct answers_entry **table;          /* by name; NULL: none was ever kept */
-	struct answers_entry *oldest, *newest; /* of those kept; those that run are in no list */
+	struct answers_entry **table; /* by name; NULL: none was ever kept */
+	struct answers_owner *owners; /* those that have any */
 	uint8_t seed[32];
 	size_t bytes;
 	unsigned count, running;
@@ -51,8 +54,8 @@ struct answer {
 
 /* What a request is, but for its key. */
 struct answers_request {
-	struct mf_str scope;
-	const struct mf_str *who; /* what the client shows to be known by */
+	struct mf_str owner, scope; /* the service's name; its route */
+	const struct mf_str *who;   /* what the client shows to be known by */
 	size_t who_count;
 	struct mf_str method, path, query, body;
 };

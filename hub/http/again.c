@@ -90,6 +90,7 @@ bool again_begin(struct conn *c, const struct route *route, const struct request
 		exchange_problem(c, &bad_key);
 		return false;
 	}
+	what.owner = mf_str_of(route->service->name, strlen(route->service->name));
 	what.scope = scope_of(route, scope, sizeof(scope));
 	what.who_count = take_who(who, route, request, client);
 	switch (answers_find(

@@ -65,6 +65,8 @@ def test_only_headers_that_the_manifest_names(mayfly, button):
     (["--http", "GET /", *[f for i in range(33) for f in ("-H", f"a{i}: b")]],
      "more headers than 32"),
     (["--http", "GET /", "-H", "Accept: a", "-H", "accept: b"], "given twice"),
+    (["--http", "GET /", "--http", "GET /x"], '--http "GET /x": given twice'),
+    (["--http", "GET /", "-H", "Content-Type: a", "-H", "content-type: b"], "given twice"),
     (["-H", "Accept: */*"], "-H: only with --http"),
     (["--http", "GET /", "--source", "udp"], "and --source: give one of them"),
     (["--http", "GET /" + "x" * 9000], "and the request's head don't fit the event area"),

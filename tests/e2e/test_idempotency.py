@@ -160,3 +160,17 @@ def test_a_client_that_left_gets_the_answer_later(start, build):
         pytest.skip("no client left early enough")
     answer = press(hub, key)
     assert answer.status == 200 and answer.replayed
+
+
+def test_one_services_clients_push_out_no_others_answers(start, build):
+    """What is kept has a bound; who has most makes room."""
+    hub = start(service(build / "guest/web.mfy"),
+                service(build / "guest/web.mfy", "name: other", "http: [{path: /other/#}]"))
+    key = quoted()
+    assert press(hub, key, "/other/echo").status == 200
+    first = quoted()
+    assert press(hub, first, "/size/100000").status == 200
+    for _ in range(25):
+        press(hub, quoted(), "/size/100000")
+    assert not press(hub, first, "/size/100000").replayed
+    assert press(hub, key, "/other/echo").replayed

@@ -39,6 +39,7 @@ static struct mf_str str(const char *s)
 static enum answers_found ask(const char *scope, const char *key, const char *body)
 {
 	const struct answers_request request = {
+		.owner = str(scope),
 		.scope = str(scope),
 		.method = MF_STR("POST"),
 		.path = MF_STR("/press"),
@@ -274,6 +275,32 @@ static void test_bytes(void **state)
 	free(body);
 }
 
+/* Where there is no room, who has most makes it. */
+static void test_owners(void **state)
+{
+	char key[16], *body = malloc(50001);
+
+	(void)state;
+	memset(body, 'x', 50000);
+	body[50000] = '\0';
+	assert_int_equal(ask("quiet", "k", ""), ANSWERS_NEW);
+	keep(200, "paid");
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(key, sizeof(key), "k%u", i);
+		assert_int_equal(ask(i % 3 ? "loud" : "louder", key, ""), ANSWERS_NEW);
+		keep(200, body);
+		assert_true(answers.bytes <= ANSWERS_BYTES);
+	}
+	assert_int_equal(ask("quiet", "k", ""), ANSWERS_KEPT);
+	assert_int_equal(ask("loud", "k299", ""), ANSWERS_KEPT);
+	assert_int_equal(ask("louder", "k297", ""), ANSWERS_KEPT);
+	now += ANSWERS_AGE_NS;
+	answers_expire(&answers, now);
+	assert_int_equal(answers.count, 0);
+	assert_null(answers.owners);
+	free(body);
+}
+
 static void test_too_large(void **state)
 {
 	size_t n = ANSWERS_LARGE;
@@ -305,6 +332,7 @@ int main(void)
 		TEST(test_failures_are_not_kept),
 		TEST(test_age),
 		TEST(test_bytes),
+		TEST(test_owners),
 		TEST(test_too_large),
 	};
 
