@@ -42,10 +42,24 @@ struct config_listener {
 	struct config_access access; /* where routes don't say */
 };
 
+/* A key, and what it may sign. */
+struct config_trust_key {
+	char place[CONFIG_PLACE];
+	char *key;    /* the path of a file, or the key itself */
+	bool is_text; /* the latter */
+	char *name;   /* NULL: not said */
+	char **services;
+	unsigned services_count;
+	bool services_given; /* else any */
+	bool revoked;
+};
+
 /* Whose images run. */
 struct config_trust {
 	char place[CONFIG_PLACE];
 	bool allow_unsigned;
+	struct config_trust_key *keys;
+	unsigned keys_count;
 };
 
 /* One entry of a service's `http`: what it says takes the place of what a trigger says. */
@@ -80,6 +94,8 @@ struct config_service {
 	uint64_t deadline_ns, cpu_ns;
 	uint64_t idle_ns;
 	unsigned failures; /* lives that fail in a row before no more are tried; 0: any number */
+	bool allow_rollback_given;
+	uint64_t allow_rollback; /* releases from this counter on, though newer ones ran here */
 };
 
 struct config {

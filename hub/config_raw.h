@@ -22,7 +22,7 @@ struct raw_route {
 };
 
 struct raw_service {
-	char *name, *image, *backend, *birth, *core, *socket;
+	char *name, *image, *backend, *birth, *core, *socket, *allow_rollback;
 	char **udp, **tcp;
 	unsigned udp_count, tcp_count;
 	struct raw_route *http;
@@ -47,8 +47,16 @@ struct raw_network {
 	unsigned change_count;
 };
 
+struct raw_trust_key {
+	char *key, *name, *revoked;
+	char **services;
+	unsigned services_count;
+};
+
 struct raw_trust {
 	char *allow_unsigned;
+	struct raw_trust_key *keys;
+	unsigned keys_count;
 };
 
 struct raw_config_limits {

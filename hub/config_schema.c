@@ -49,6 +49,7 @@ static const cyaml_schema_field_t service_fields[] = {
 	CYAML_FIELD_SEQUENCE(
 		"http", OPTIONAL, struct raw_service, http, &route, 0, CONFIG_LIST_MAX),
 	MAY("socket", struct raw_service, socket),
+	MAY("allow_rollback", struct raw_service, allow_rollback),
 	MAY("backend", struct raw_service, backend),
 	MAY("birth", struct raw_service, birth),
 	MAY("core", struct raw_service, core),
@@ -68,7 +69,20 @@ static const cyaml_schema_field_t config_limits[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t trust_key_fields[] = {
+	TEXT("key", struct raw_trust_key, key, 0),
+	MAY("name", struct raw_trust_key, name),
+	MAY("revoked", struct raw_trust_key, revoked),
+	CYAML_FIELD_SEQUENCE(
+		"services", OPTIONAL, struct raw_trust_key, services, &text, 0, SERVICES),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t trust_key = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_trust_key, trust_key_fields)};
+
 static const cyaml_schema_field_t trust[] = {
+	CYAML_FIELD_SEQUENCE(
+		"keys", OPTIONAL, struct raw_trust, keys, &trust_key, 0, CONFIG_LIST_MAX),
 	MAY("allow_unsigned", struct raw_trust, allow_unsigned),
 	CYAML_FIELD_END,
 };

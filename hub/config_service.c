@@ -22,6 +22,9 @@
 	}
 
 static const struct reading_number numbers[] = {
+	{"allow_rollback", READING_NUMBER, offsetof(struct raw_service, allow_rollback),
+		offsetof(struct config_service, allow_rollback), sizeof(uint64_t), 0, 0, INT64_MAX,
+		1},
 	LIMIT(queue, READING_NUMBER, queue, 0, 1, 65536),
 	LIMIT(threads, READING_NUMBER, threads, 0, 1, 64),
 	LIMIT(idle, READING_TIME, idle_ns, 10 * CLOCK_S, 10 * CLOCK_MS, 24 * HOUR),
@@ -224,6 +227,7 @@ int config_service(const struct building *b, unsigned i, const struct raw_servic
 	config_place(b, path, s->place);
 	s->udp_count = raw->udp_count;
 	s->tcp_count = raw->tcp_count;
+	s->allow_rollback_given = raw->allow_rollback != NULL;
 	rc = config_text(b, raw->name, &s->name);
 	if (rc == 0)
 		rc = reading_numbers(

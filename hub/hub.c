@@ -215,6 +215,7 @@ void hub_close(struct hub *hub)
 	machine_close(&hub->machine);
 	fd_close(&hub->kvm_fd);
 	fd_close(&hub->null_fd);
+	counters_close(&hub->counters);
 	fd_close(&hub->state_fd);
 	free(hub->state);
 	loop_close(hub->loop);
@@ -249,13 +250,20 @@ static int open_shared(struct hub *hub, char error[static HUB_ERROR_MAX])
 static int open_state(
 	struct hub *hub, const struct config *config, char error[static HUB_ERROR_MAX])
 {
+	int status, rc;
+
 	if (!config->state)
 		return 0;
 	hub->state = strdup(config->state);
-	if (hub->state)
-		return state_open(hub->state, hub->options.check, &hub->state_fd, error);
-	snprintf(error, HUB_ERROR_MAX, "can't start: no memory");
-	return SETUP_FAILED;
+	if (!hub->state) {
+		snprintf(error, HUB_ERROR_MAX, "can't start: no memory");
+		return SETUP_FAILED;
+	}
+	status = state_open(hub->state, hub->options.check, &hub->state_fd, error);
+	if (status != 0)
+		return status;
+	rc = counters_open(&hub->counters, hub->state, hub->options.check, error);
+	return rc == 0 ? 0 : SETUP_FAILED;
 }
 
 /* `core: hub`: workers are to stay where the hub is, so it has to stay too. */
@@ -308,7 +316,7 @@ void hub_init(struct hub *hub)
 {
 	memset(hub, 0, sizeof(*hub));
 	random_bytes(hub->order_seed, sizeof(hub->order_seed));
-	hub->kvm_fd = hub->null_fd = hub->core = hub->state_fd = -1;
+	hub->kvm_fd = hub->null_fd = hub->core = hub->state_fd = hub->counters.dir = -1;
 	machine_init(&hub->machine);
 	hub->connections_most = HUB_CONNECTIONS;
 	hub->held.most = HUB_MEMORY;
@@ -340,7 +348,7 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 		status = check_handed_over(error);
 	if (status != 0 || options->check) {
 		if (status == 0)
-			trust_report(&plan);
+			trust_report(&plan, true);
 		plan_drop(&plan);
 		return status;
 	}

@@ -12,6 +12,7 @@
 #include "abi/worker.h"
 #include "hub/answers.h"
 #include "hub/bytes.h"
+#include "hub/counters.h"
 #include "hub/input.h"
 #include "hub/machine.h"
 #include "hub/report.h"
@@ -80,6 +81,7 @@ struct hub {
 	struct machine machine;         /* what workers on it needn't ask */
 	int state_fd;                   /* its directory is locked; -1: it has none */
 	char *state;                    /* as configured; NULL: none */
+	struct counters counters;       /* of the releases that ran */
 	bool stopping;
 	int64_t started_ns; /* wall */
 	struct hub_reloads reloads;

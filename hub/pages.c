@@ -193,6 +193,8 @@ static json_t *service_object(const struct hub *hub, const struct service *s)
 	set(o, "name", json_string(s->name));
 	set(o, "version", text_or_null(s->manifest.version));
 	set(o, "image", text_or_null(s->image_path));
+	set(o, "signed_by", text_or_null(s->verdict.verified ? s->verdict.key : NULL));
+	set(o, "counter", count(s->verdict.verified ? s->verdict.counter : s->note.counter));
 	set(o, "backend", json_string(report_backend(s->head.backend)));
 	set(o, "state", json_string(state_name(s)));
 	set(o, "circuit", circuit_object(s));

@@ -67,6 +67,7 @@ static void find_there(struct plan *plan, unsigned i, struct service **cursor)
 		plan->counts.added++;
 	} else if (setup_same(made, there)) {
 		memcpy(there->print, made->print, sizeof(there->print));
+		there->verdict = made->verdict;
 		keep(plan, i, there, cursor);
 		service_close(made);
 	} else {
@@ -136,12 +137,15 @@ int plan_make(struct plan *plan, struct hub *hub, const struct config *config,
 	int status;
 
 	*plan = (struct plan){.hub = hub, .config = config};
-	trust_open(&plan->trust, &config->trust);
-	status = make_services(plan, error);
+	status = trust_open(&plan->trust, &config->trust, &hub->counters, error);
+	if (status == 0)
+		status = make_services(plan, error);
 	if (status == 0)
 		status = make_scratch(plan, error);
 	if (status == 0)
 		status = wants_make(plan, error);
+	if (status == 0)
+		status = trust_prepare(plan, error);
 	return status;
 }
 
@@ -214,7 +218,8 @@ void plan_commit(struct plan *plan)
 	wants_commit(plan);
 	take_services(plan);
 	take_scratch(plan);
-	trust_report(plan);
+	trust_commit(plan);
+	trust_close(&plan->trust);
 	hub->connections_most = plan->config->connections;
 	hub->held.most = plan->config->memory;
 	hub->http = plan->config->limits;
@@ -226,6 +231,8 @@ void plan_commit(struct plan *plan)
 void plan_drop(struct plan *plan)
 {
 	wants_drop(plan);
+	counters_drop(&plan->hub->counters);
+	trust_close(&plan->trust);
 	for (unsigned i = 0; plan->services && i < plan->config->services_count; i++)
 		if (plan->services[i] && !plan->services[i]->kept)
 			service_close(plan->services[i]);

@@ -24,6 +24,7 @@
 #include "hub/near.h"
 #include "hub/order.h"
 #include "hub/task.h"
+#include "hub/trust.h"
 #include "hub/turn.h"
 #include "image/key.h"
 #include "image/manifest.h"
@@ -65,7 +66,7 @@ struct service {
 	/* What it is, fixed when the hub's configuration is read. */
 	struct mfi_image note;
 	uint8_t digest[32];
-	bool verified;        /* somebody whom `trust` names signed it */
+	struct trust_verdict verdict;
 	uint8_t snapshot[32]; /* SHA-256 of the image's digest and the data's */
 	struct manifest manifest;
 	int image_fd, data_fd; /* data_fd -1: nothing attached */

@@ -84,7 +84,7 @@ static int load_image(struct service *s, const struct config_service *config,
 	if (rc < 0)
 		return setup_bad(config->place, error, SETUP_FAILED, "image: \"%s\": %s",
 			config->image, why[0] ? why : strerror(-rc));
-	rc = trust_judge(trust, &image, config->place, config->image, &s->verified, error);
+	rc = trust_judge(trust, &image, config, &s->verdict, error);
 	if (rc == 0)
 		rc = take_image(s, config, &image, error);
 	image_close(&image);

@@ -287,6 +287,12 @@ def put_example(etc):
     for image in (BUILD / "services").glob("*.mfy"):
         shutil.copy(image, etc / "services")
     shutil.copy(ROOT / "services/dns/example.test.zone", etc / "zones")
+    (etc / "keys").mkdir()
+    assert run(BUILD / "mayfly", "keygen", "release", "-W", "-o", etc / "keys").returncode == 0
+    done = run(BUILD / "mayfly", "sign", "--key", etc / "keys/release.key",
+               *(etc / "services").glob("*.mfy"))
+    assert done.returncode == 0, done.stderr
+    (etc / "keys/release.key").unlink()
 
 
 def test_the_example_configuration(tmp_path):

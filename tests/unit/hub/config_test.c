@@ -52,12 +52,29 @@ static void assert_path(const char *is, const char *name)
 	assert_string_equal(is, path);
 }
 
+static void check_trust(const struct config_trust *t)
+{
+	assert_true(t->allow_unsigned);
+	assert_int_equal(t->keys_count, 2);
+	assert_path(t->keys[0].key, "a.pub");
+	assert_false(t->keys[0].is_text);
+	assert_true(t->keys[0].revoked);
+	assert_false(t->keys[0].services_given);
+	assert_null(t->keys[0].name);
+	assert_true(t->keys[1].is_text);
+	assert_memory_equal(t->keys[1].key, "RWSkDqEQ", 8);
+	assert_string_equal(t->keys[1].name, "b");
+	assert_false(t->keys[1].revoked);
+	assert_int_equal(t->keys[1].services_count, 2);
+	assert_string_equal(t->keys[1].services[1], "y-*");
+}
+
 static void check_top(const struct config *c)
 {
 	assert_path(c->state, "var");
 	assert_string_equal(c->admin, "/run/x.sock");
 	assert_false(c->no_admin);
-	assert_true(c->trust.allow_unsigned);
+	check_trust(&c->trust);
 	assert_int_equal(net_port(&c->metrics.address), 9100);
 	assert_int_equal(c->log, CONFIG_LOG_JSON);
 	assert_int_equal(c->connections, 77);
@@ -70,7 +87,7 @@ static void check_top(const struct config *c)
 	assert_null(c->http[0].certificate);
 	assert_path(c->http[1].certificate, "tls/a.pem");
 	assert_string_equal(c->http[1].key, "/etc/a.key");
-	assert_non_null(strstr(c->http[1].place, "hub.yaml:12:5"));
+	assert_non_null(strstr(c->http[1].place, "hub.yaml:14:5"));
 }
 
 static void check_routes(const struct config_service *s)
@@ -84,7 +101,7 @@ static void check_routes(const struct config_service *s)
 	assert_null(s->http[0].path);
 	assert_false(s->http[1].listen_given);
 	assert_string_equal(s->http[1].path, "/a/+/#");
-	assert_non_null(strstr(s->http[1].place, "hub.yaml:25:9"));
+	assert_non_null(strstr(s->http[1].place, "hub.yaml:27:9"));
 }
 
 static void test_defaults(void **state)
@@ -127,7 +144,10 @@ static void test_whole(void **state)
 			"admin: /run/x.sock\n"
 			"metrics: 127.0.0.1:9100\n"
 			"log: json\n"
-			"trust: {allow_unsigned: true}\n"
+			"trust: {allow_unsigned: true, keys: [{key: a.pub, revoked: true}, {name: "
+			"b,\n"
+			"  key: RWSkDqEQGdqnldaPC18zmXOgionOcesfmKKQmv2kKpICPVyqvuiIm2q4,\n"
+			"  services: [x, y-*]}]}\n"
 			"limits: {connections: 77, memory: 2MiB, header: 4KiB, request: 1s,\n"
 			"  keepalive: 2s}\n"
 			"http:\n"
@@ -147,6 +167,7 @@ static void test_whole(void **state)
 			"      - {listen: 127.0.0.1:8080, host: a.example, method: POST}\n"
 			"      - {path: /a/+/#}\n"
 			"    socket: worker\n"
+			"    allow_rollback: 3\n"
 			"    backend: kvm\n"
 			"    birth: fresh\n"
 			"    core: 0\n"
@@ -182,6 +203,8 @@ static void test_whole(void **state)
 	assert_int_equal(s->cpu_ns, 10000000u);
 	assert_int_equal(s->failures, 0);
 	assert_int_equal(s->socket, CONFIG_SOCKET_WORKER);
+	assert_true(s->allow_rollback_given);
+	assert_int_equal(s->allow_rollback, 3);
 	s = &c.services[1];
 	assert_null(s->name);
 	assert_string_equal(s->image, "/srv/echo.mfy");
@@ -245,6 +268,9 @@ static const struct {
 	{TOP("limits: {header: 100}\n"), ":2:18:", "out of bounds: from 1 KiB to 1 MiB"},
 	{TOP("limits: {request: 30}\n"), ":2:19:", "'30' is not a time"},
 	{TOP("statte: x\n"), ":2:1:", "did you mean 'state'?"},
+	{TOP("trust: {keys: [{key: a, services: [b, C]}]}\n"), ":2:39:", "'C' is not a service's"},
+	{TOP("trust: {keys: [{name: a}]}\n"), ":2:", "'key' is missing"},
+	{ONE "    allow_rollback: true\n", ":4:21:", "'true' is not a whole number"},
 	{TOP("trust: {allow_unsigned: yes}\n"), ":2:25:", "there are false, true"},
 	{TOP("admin: /0123456789012345678901234567890123456789012345678901234567890123456789"
 	     "01234567890123456789012345678901234567890123456789\n"),

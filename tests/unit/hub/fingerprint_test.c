@@ -116,6 +116,9 @@ static void test_entries(void **state)
 	trust[FINGERPRINT - 1] = 1; /* whose images may run isn't in its entry */
 	differs(&c);
 	trust[FINGERPRINT - 1] = 0;
+	c.allow_rollback_given = true; /* from 0 on */
+	differs(&c);
+	c = entry();
 }
 
 static void test_files(void **state)
