@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/hub/curl.h"
 #include "cli/hub/find.h"
+#include "cli/hub/remote.h"
 #include "cli/out.h"
 #include "sys/rundir.h"
 
@@ -32,6 +33,10 @@ int client_option(struct client_options *options, const struct client_usage *usa
 			*status = out_end(usage->command, STATUS_OK);
 			return -2;
 		case CLIENT_HUB: options->hub = optarg; break;
+		case CLIENT_TOKEN: options->token = optarg; break;
+		case CLIENT_CERTIFICATE: options->certificate = optarg; break;
+		case CLIENT_KEY: options->key = optarg; break;
+		case CLIENT_AUTHORITIES: options->authorities = optarg; break;
 		case 'o':
 			if (out_format(usage->command, optarg, &options->json))
 				break;
@@ -80,18 +85,47 @@ static int check(const struct client *c)
 	}
 }
 
-int client_open(struct client *client, const char *command, const char *hub)
+/* NULL: nobody said which. */
+static const char *named(const struct client_options *options)
 {
-	const char *why = NULL;
+	const char *hub = options->hub;
+
+	if (!hub || !*hub)
+		hub = getenv("MAYFLY_HUB");
+	return hub && *hub ? hub : NULL;
+}
+
+bool client_is_remote(const struct client_options *options)
+{
+	return named(options) && remote_is(named(options));
+}
+
+static const char *only_remote(const struct client_options *o)
+{
+	return o->token          ? "--token-file"
+		: o->certificate ? "--cert"
+		: o->key         ? "--key"
+		: o->authorities ? "--cacert"
+				 : NULL;
+}
+
+int client_open(struct client *client, const char *command, const struct client_options *options)
+{
+	const char *why = NULL, *hub = named(options);
 
 	memset(client, 0, sizeof(*client));
 	client->command = command;
-	if (!hub || !*hub)
-		hub = getenv("MAYFLY_HUB");
+	client->options = options;
 	if (!curl_load(&why))
 		return out_say(command, STATUS_FAILED,
 			"can't load libcurl: %s: apt-get install libcurl4", why);
-	if (!hub || !*hub)
+	if (hub && remote_is(hub))
+		return remote_open(client, hub);
+	if (only_remote(options))
+		return out_say(command, STATUS_USAGE,
+			"%s is for a hub that is asked over the network: --hub https://HOST:PORT",
+			only_remote(options));
+	if (!hub)
 		return find_only(client);
 	if (strlen(hub) >= CLIENT_PATH)
 		return out_say(command, STATUS_USAGE,
@@ -107,15 +141,16 @@ void client_close(struct client *client)
 	if (client->curl)
 		curl_load(&why)->cleanup(client->curl);
 	client->curl = NULL;
+	remote_close(client);
 }
 
 /* ----------------------------------------------------------------- questions */
 
-int client_ask_once(
-	const char *command, const char *hub, const char *method, const char *page, json_t **answer)
+int client_ask_once(const char *command, const struct client_options *options, const char *method,
+	const char *page, json_t **answer)
 {
 	struct client client;
-	int status = client_open(&client, command, hub);
+	int status = client_open(&client, command, options);
 
 	if (status == STATUS_OK)
 		status = client_ask(&client, method, page, answer, NULL);
@@ -150,19 +185,25 @@ const char *client_text(const json_t *object, const char *key)
 	return json_string_value(json_object_get(object, key));
 }
 
-static int talk(struct client *c, const char *method, const char *page, FILE *to, long *status)
+static int talk(struct client *c, const char *method, const char *page, FILE *to, long *status,
+	char error[static CURL_ERROR_SIZE])
 {
 	const char *why = NULL;
 	const struct curl_functions *f = curl_load(&why);
-	char url[512];
+	char url[CLIENT_URL + 512];
 	CURLcode rc;
+
+	error[0] = '\0';
 
 	if (!c->curl)
 		c->curl = f->init();
 	if (!c->curl)
 		return CURLE_OUT_OF_MEMORY;
-	snprintf(url, sizeof(url), "http://hub%s", page);
-	f->setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, c->path);
+	snprintf(url, sizeof(url), "%s%s", c->url[0] ? c->url : "http://hub", page);
+	if (c->url[0])
+		remote_set(c, f, error);
+	else
+		f->setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, c->path);
 	f->setopt(c->curl, CURLOPT_PROXY, "");
 	f->setopt(c->curl, CURLOPT_URL, url);
 	f->setopt(c->curl, CURLOPT_POST, strcmp(method, "POST") == 0 ? 1L : 0L);
@@ -185,7 +226,7 @@ static bool is_others(const char *path)
 }
 
 /* Why there is no answer. */
-static int unreachable(struct client *c, CURLcode rc, bool *gone)
+static int unreachable(struct client *c, CURLcode rc, const char *error, bool *gone)
 {
 	const char *why = NULL;
 
@@ -193,6 +234,8 @@ static int unreachable(struct client *c, CURLcode rc, bool *gone)
 		*gone = true;
 		return STATUS_UNREACHABLE;
 	}
+	if (c->url[0])
+		return remote_unreachable(c, rc, error);
 	/* it may have been turned away before libcurl looked whether it was let in */
 	if (is_others(c->path) &&
 		(rc == CURLE_COULDNT_CONNECT || rc == CURLE_SEND_ERROR || rc == CURLE_RECV_ERROR ||
@@ -207,6 +250,7 @@ static int refused(const struct client *c, long status, json_t *answer)
 {
 	const char *detail = json_string_value(json_object_get(answer, "detail"));
 	int as = status == 404  ? STATUS_NOT_FOUND
+		: status == 401 ? STATUS_DENIED
 		: status == 403 ? STATUS_DENIED
 		: status == 400 ? STATUS_USAGE
 				: STATUS_FAILED;
@@ -221,7 +265,7 @@ static int refused(const struct client *c, long status, json_t *answer)
 int client_ask(
 	struct client *client, const char *method, const char *page, json_t **answer, bool *gone)
 {
-	char *body = NULL;
+	char *body = NULL, error[CURL_ERROR_SIZE];
 	size_t n = 0;
 	FILE *to = open_memstream(&body, &n);
 	long status = 0;
@@ -229,18 +273,19 @@ int client_ask(
 
 	if (!to)
 		return out_say(client->command, STATUS_MEMORY, "no memory");
-	rc = (CURLcode)talk(client, method, page, to, &status);
+	rc = (CURLcode)talk(client, method, page, to, &status, error);
 	fclose(to);
 	*answer = rc == CURLE_OK && body ? json_loadb(body, n, 0, NULL) : NULL;
 	free(body);
 	if (rc != CURLE_OK)
-		return unreachable(client, rc, gone);
+		return unreachable(client, rc, error, gone);
 	if (status >= 400)
 		return refused(client, status, *answer);
 	if (!json_is_object(*answer)) {
 		json_decref(*answer);
 		return out_say(client->command, STATUS_FAILED,
-			"what answers at \"%s\" is no hub: %ld, and no JSON", client->path, status);
+			"what answers at \"%s\" is no hub: %ld, and no JSON",
+			client->url[0] ? client->url : client->path, status);
 	}
 	return STATUS_OK;
 }

@@ -1,6 +1,6 @@
 /*
- * cli/hub/client.h - ask a hub on its admin socket: HTTP over a Unix socket, answers in JSON.
- * Says itself what went wrong.
+ * cli/hub/client.h - ask a hub on its admin socket, HTTP over a Unix socket, or over the network
+ * with TLS (admin_listen in hub.yaml); answers in JSON. Says itself what went wrong.
  */
 #ifndef CLI_HUB_CLIENT_H
 #define CLI_HUB_CLIENT_H
@@ -10,17 +10,32 @@
 #include <stdbool.h>
 
 #define CLIENT_PATH 108
+#define CLIENT_URL  280
+
+/* Options that all of these commands have. */
+struct client_options {
+	const char *hub;
+	bool json;
+	/* over the network: files; NULL: not given */
+	const char *token, *certificate, *key, *authorities;
+};
 
 struct client {
 	const char *command;    /* "ps", for messages */
 	char path[CLIENT_PATH]; /* of the socket */
-	void *curl;             /* kept open between questions */
+	char url[CLIENT_URL];   /* "https://HOST:PORT"; empty: it is the socket that is asked */
+	char *token;            /* NULL: none */
+	size_t token_n;
+	const struct client_options *options;
+	void *curl; /* kept open between questions */
 };
 
-/* Which hub: the socket `hub`, else $MAYFLY_HUB, else the only one that lives in the run
- * directories. STATUS_OK, or an exit status. client_close in both cases. */
-int client_open(struct client *client, const char *command, const char *hub);
+/* Which hub: options->hub, a socket or https://HOST:PORT, else $MAYFLY_HUB, else the only one that
+ * lives in the run directories. STATUS_OK, or an exit status. client_close in both cases. */
+int client_open(struct client *client, const char *command, const struct client_options *options);
 void client_close(struct client *client);
+/* Is the hub asked over the network? Then its process isn't one of this machine's. */
+bool client_is_remote(const struct client_options *options);
 
 /* Says that the hub at `path` is another user's: STATUS_DENIED. */
 int client_denied(const struct client *client, const char *path);
@@ -31,8 +46,8 @@ int client_ask(
 	struct client *client, const char *method, const char *page, json_t **answer, bool *gone);
 
 /* The same for a command that asks once: opens, asks, closes. */
-int client_ask_once(const char *command, const char *hub, const char *method, const char *page,
-	json_t **answer);
+int client_ask_once(const char *command, const struct client_options *options, const char *method,
+	const char *page, json_t **answer);
 
 /* Appends NAME=VALUE to a page's address, with '?' or '&' before it; the value must be plain. */
 void client_parameter(char *page, size_t size, const char *name, const char *value);
@@ -43,17 +58,24 @@ int client_service(const char *command, const char *name);
 json_int_t client_integer(const json_t *object, const char *key);
 const char *client_text(const json_t *object, const char *key);
 
-/* Options that all of these commands have. */
-struct client_options {
-	const char *hub;
-	bool json;
-};
-#define CLIENT_HUB 0x100
+enum { CLIENT_HUB = 0x100, CLIENT_TOKEN, CLIENT_CERTIFICATE, CLIENT_KEY, CLIENT_AUTHORITIES };
 #define CLIENT_LONG_OPTIONS                                                                        \
-	{"hub", required_argument, NULL, CLIENT_HUB}, {"output", required_argument, NULL, 'o'},    \
+	{"hub", required_argument, NULL, CLIENT_HUB},                                              \
+		{"token-file", required_argument, NULL, CLIENT_TOKEN},                             \
+		{"cert", required_argument, NULL, CLIENT_CERTIFICATE},                             \
+		{"key", required_argument, NULL, CLIENT_KEY},                                      \
+		{"cacert", required_argument, NULL, CLIENT_AUTHORITIES},                           \
+		{"output", required_argument, NULL, 'o'},                                          \
 	{                                                                                          \
 		"help", no_argument, NULL, 'h'                                                     \
 	}
+/* Their lines in a page of help. */
+#define CLIENT_HELP                                                                                \
+	"  --hub PATH     its admin socket; else $MAYFLY_HUB, else the only hub that runs here\n"  \
+	"  --hub https://HOST:PORT --token-file FILE --cert FILE --key FILE --cacert FILE\n"       \
+	"                 over the network, see mayfly-ps(1)\n"                                    \
+	"  -o text|json\n"
+
 /* Options of a command: `list` ends with zeros, `shorts` is for getopt, "o:h" for all. */
 struct client_usage {
 	const char *command, *text; /* what --help prints */

@@ -19,9 +19,8 @@ static const char help[] =
 	"  -f, --follow     go on with what comes, until Ctrl-C or the hub's end\n"
 	"  --service NAME   only lines about it\n"
 	"  --level LEVEL    of this level or a higher one: debug, info, warning, error\n"
-	"  --since N        only those behind line N (with -o json lines have a number)\n"
-	"  --hub PATH       its admin socket; else $MAYFLY_HUB, else the only hub that runs here\n"
-	"  -o text|json     json: an object a line\n"
+	"  --since N        only those behind line N (with -o json lines have a "
+        "number)\n" CLIENT_HELP "                 json: an object a line\n"
 	"Exit status: 0 ok, 2 usage, 3 no such service, 4 denied, 6 no hub, or it ended.\n";
 
 enum { OPT_SERVICE = 0x200, OPT_LEVEL, OPT_SINCE };
@@ -161,7 +160,7 @@ int cmd_logs(int argc, char **argv)
 
 	if (end || status != STATUS_OK)
 		return status;
-	status = client_open(&client, "logs", l.common.hub);
+	status = client_open(&client, "logs", &l.common);
 	if (status == STATUS_OK)
 		status = ask(&l, &client, &answer, NULL);
 	if (status == STATUS_OK) {

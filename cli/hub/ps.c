@@ -14,9 +14,7 @@ static const char help[] =
 	"The services of a hub: state (idle: no worker; open: its lives or workers fail, events\n"
 	"are refused for a while), the worker's process, lives, refusals, events that wait, time "
 	"in\n"
-	"the guest, events that had to wait for a worker's start, where it listens.\n"
-	"  --hub PATH     its admin socket; else $MAYFLY_HUB, else the only hub that runs here\n"
-	"  -o text|json\n"
+	"the guest, events that had to wait for a worker's start, where it listens.\n" CLIENT_HELP
 	"Exit status: 0 ok, 2 usage, 4 denied, 6 no hub.\n";
 
 static const struct option options[] = {CLIENT_LONG_OPTIONS, {NULL, 0, NULL, 0}};
@@ -106,7 +104,7 @@ int cmd_ps(int argc, char **argv)
 	status = client_operands("ps", argc, argv, NULL);
 	if (status != STATUS_OK)
 		return status;
-	status = client_ask_once("ps", o.hub, "GET", "/v1/services", &answer);
+	status = client_ask_once("ps", &o, "GET", "/v1/services", &answer);
 	if (status != STATUS_OK)
 		return status;
 	return o.json ? out_json("ps", STATUS_OK, answer) : show(answer);

@@ -10,9 +10,7 @@ static const char help[] =
 	"Asks a hub to read its hub.yaml again, and says what is wrong with it. Services that "
 	"didn't\n"
 	"change go on, nothing that was accepted is lost, and a file that is wrong changes "
-	"nothing.\n"
-	"  --hub PATH     its admin socket; else $MAYFLY_HUB, else the only hub that runs here\n"
-	"  -o text|json\n"
+	"nothing.\n" CLIENT_HELP
 	"Exit status: 0 ok, 1 the file is wrong, 2 usage, 4 denied, 6 no hub.\n";
 
 static const struct option options[] = {CLIENT_LONG_OPTIONS, {NULL, 0, NULL, 0}};
@@ -29,7 +27,7 @@ int cmd_reload(int argc, char **argv)
 	status = client_operands("reload", argc, argv, NULL);
 	if (status != STATUS_OK)
 		return status;
-	status = client_ask_once("reload", o.hub, "POST", "/v1/reload", &answer);
+	status = client_ask_once("reload", &o, "POST", "/v1/reload", &answer);
 	if (status != STATUS_OK)
 		return status;
 	if (o.json)

@@ -11,9 +11,7 @@
 static const char help[] =
 	"usage: mayfly stats [SERVICE] [--hub PATH] [-o text|json]\n"
 	"What a hub has done since it started: its own memory and time, its listeners, and for\n"
-	"each service results, refusals, workers and times.\n"
-	"  --hub PATH     its admin socket; else $MAYFLY_HUB, else the only hub that runs here\n"
-	"  -o text|json\n"
+	"each service results, refusals, workers and times.\n" CLIENT_HELP
 	"Exit status: 0 ok, 2 usage, 3 no such service, 4 denied, 6 no hub.\n";
 
 static const struct option options[] = {CLIENT_LONG_OPTIONS, {NULL, 0, NULL, 0}};
@@ -185,7 +183,7 @@ int cmd_stats(int argc, char **argv)
 		return status;
 	if (name)
 		client_parameter(page, sizeof(page), "service", name);
-	status = client_ask_once("stats", o.hub, "GET", page, &answer);
+	status = client_ask_once("stats", &o, "GET", page, &answer);
 	if (status != STATUS_OK)
 		return status;
 	return o.json ? out_json("stats", STATUS_OK, answer) : show(answer, !name);

@@ -15,9 +15,7 @@ static const char help[] =
 	"usage: mayfly stop [--now] [--hub PATH] [-o text|json]\n"
 	"Asks a hub to accept nothing more, to finish what it has, and to end; waits until it "
 	"has.\n"
-	"  --now          it doesn't finish: what runs is refused\n"
-	"  --hub PATH     its admin socket; else $MAYFLY_HUB, else the only hub that runs here\n"
-	"  -o text|json\n"
+	"  --now          it doesn't finish: what runs is refused\n" CLIENT_HELP
 	"Exit status: 0 it has ended, 2 usage, 4 denied, 6 no hub.\n";
 
 #define OPT_NOW 0x200
@@ -41,10 +39,11 @@ static int wait_for(pid_t pid)
 	return 0;
 }
 
-static int ended(json_t *answer, bool json)
+/* A process of another machine can't be waited for: what its hub answered is all there is. */
+static int ended(json_t *answer, bool remote, bool json)
 {
 	long long pid = client_integer(answer, "pid");
-	int err = wait_for((pid_t)pid);
+	int err = remote ? 0 : wait_for((pid_t)pid);
 
 	json_decref(answer);
 	if (err < 0)
@@ -52,7 +51,7 @@ static int ended(json_t *answer, bool json)
 			"asked hub %lld to end, can't wait for it: %s", pid, strerror(-err));
 	if (json)
 		return out_json("stop", STATUS_OK, json_pack("{sI}", "pid", (json_int_t)pid));
-	printf("hub %lld has ended\n", pid);
+	printf("hub %lld %s\n", pid, remote ? "ends" : "has ended");
 	return out_end("stop", STATUS_OK);
 }
 
@@ -71,7 +70,6 @@ int cmd_stop(int argc, char **argv)
 	status = client_operands("stop", argc, argv, NULL);
 	if (status != STATUS_OK)
 		return status;
-	status = client_ask_once(
-		"stop", o.hub, "POST", now ? "/v1/stop?now=1" : "/v1/stop", &answer);
-	return status == STATUS_OK ? ended(answer, o.json) : status;
+	status = client_ask_once("stop", &o, "POST", now ? "/v1/stop?now=1" : "/v1/stop", &answer);
+	return status == STATUS_OK ? ended(answer, client_is_remote(&o), o.json) : status;
 }

@@ -186,6 +186,17 @@ static void receive(struct conn *c)
 	}
 }
 
+/* Why its certificate won't do, TLS has told the client; who closes now may take that from it, for
+ * it may have sent a request already (send.c does the same). */
+static void refuse_certificate(struct conn *c, const char *why)
+{
+	guard_refused_tls(c, why);
+	tls_close(c->tls);
+	c->tls = NULL;
+	shutdown(c->fd, SHUT_WR);
+	conn_enter(c, CONN_LINGER);
+}
+
 static void shake_hands(struct conn *c)
 {
 	const char *why = NULL;
@@ -200,8 +211,9 @@ static void shake_hands(struct conn *c)
 	} else if (err != -EAGAIN) {
 		c->http->input.counts.bad++;
 		if (err == -EACCES)
-			guard_refused_tls(c, why);
-		conn_close(c);
+			refuse_certificate(c, why);
+		else
+			conn_close(c);
 	}
 }
 

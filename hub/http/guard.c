@@ -1,4 +1,5 @@
 /* hub/http/guard.c - may this client ask by this route, and if not, what is it told? */
+#include <stdio.h>
 #include <string.h>
 
 #include "hub/http/access.h"
@@ -35,13 +36,16 @@ static const struct {
 static void say(struct conn *c, const char *path, enum access_result why, const char *more)
 {
 	struct in_http *http = c->http;
+	char user[32];
 	uint64_t skipped;
 
 	http->input.counts.denied[why]++;
 	if (!log_allowed(&http->denials, loop_now(http->input.hub->loop), &skipped))
 		return;
+	snprintf(user, sizeof(user), "user %ld", http->own_user ? peer_user(c->fd) : -1);
 	log_warn("%s: %.*s was refused%s%s: %s%s%s; %llu more since the last such line",
-		http->input.text, (int)c->peer_n, c->peer, path ? " at " : "", path ? path : "",
+		http->input.text, http->own_user ? (int)sizeof(user) : (int)c->peer_n,
+		http->own_user ? user : c->peer, path ? " at " : "", path ? path : "",
 		access_result_names[why], more ? ": " : "", more ? more : "",
 		(unsigned long long)skipped);
 }
