@@ -471,6 +471,15 @@ int admin_take(struct hub *hub, const struct config *config, char error[static H
 	return 0;
 }
 
+int admin_check(const struct config *config, char error[static HUB_ERROR_MAX])
+{
+	struct admin admin = {0};
+	int status = find_group(&admin, NULL, config->admin_group, error);
+
+	free(admin.group);
+	return status == 0 ? admin_network_check(config, error) : status;
+}
+
 void admin_close(struct hub *hub)
 {
 	if (!hub->admin)

@@ -19,6 +19,8 @@ struct config;
 /* Makes them what `config` asks for, at the start and at a reload: those that stay the same
  * stay open. 0, or an exit status with one line in error: then nothing changed. */
 int admin_take(struct hub *hub, const struct config *config, char error[static HUB_ERROR_MAX]);
+/* Could they be, but for their addresses? */
+int admin_check(const struct config *config, char error[static HUB_ERROR_MAX]);
 /* Removes the socket's file. The inputs themselves are the hub's. */
 void admin_close(struct hub *hub);
 

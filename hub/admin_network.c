@@ -91,6 +91,24 @@ int admin_network_make(struct hub *hub, const struct config *config, struct inpu
 	return 0;
 }
 
+int admin_network_check(const struct config *config, char error[static HUB_ERROR_MAX])
+{
+	const struct config_listener *l = &config->network;
+	const struct http_options options = {.tls = setup_tls(l)};
+	struct admin_network n = {0};
+	char why[HTTP_ERROR_MAX];
+	int status, err;
+
+	if (l->address.size == 0)
+		return 0;
+	status = make_router(config, &n.router, error);
+	err = status == 0 ? in_http_prepare(&n.tls, &options, why) : 0;
+	if (err < 0)
+		status = bad(l, err, why, error);
+	admin_network_drop(&n);
+	return status;
+}
+
 void admin_network_take(struct admin_network *n)
 {
 	if (n->input && !n->opened)

@@ -22,6 +22,8 @@ struct admin_network {
  * admin_network_take or _drop in both cases. */
 int admin_network_make(struct hub *hub, const struct config *config, struct input *there,
 	struct admin_network *network, char error[static HUB_ERROR_MAX]);
+/* Could it be? The same but for the address. */
+int admin_network_check(const struct config *config, char error[static HUB_ERROR_MAX]);
 /* An input that was opened is the caller's to put among the hub's. */
 void admin_network_take(struct admin_network *network);
 void admin_network_drop(struct admin_network *network);

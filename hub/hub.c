@@ -342,8 +342,9 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 	if (status != 0)
 		return status;
 	status = plan_make(&plan, hub, config, error);
-	if (status == 0 && !options->check)
-		status = admin_take(hub, config, error);
+	if (status == 0)
+		status = options->check ? admin_check(config, error)
+					: admin_take(hub, config, error);
 	if (status == 0)
 		status = check_handed_over(error);
 	if (status != 0 || options->check) {

@@ -3,14 +3,12 @@
 import json
 import os
 import re
-import ssl
-import subprocess
 import time
 
 import pytest
 from conftest import BUILD, run
 from http_client import Client
-from hubs import Hub, alive, hub_yaml, service
+from hubs import hub_yaml, service
 
 
 @pytest.fixture

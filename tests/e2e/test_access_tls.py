@@ -1,18 +1,17 @@
 """Client certificates over HTTP, with curl and openssl; and the admin's pages over the network."""
 
+import grp
 import json
 import os
-import re
 import ssl
-import subprocess
-import time
+import tempfile
 from dataclasses import dataclass
 
 import pytest
 from authority import Authority
-from conftest import BUILD, ROOT, run
+from conftest import run
 from http_client import Client
-from hubs import Hub, alive, hub_yaml, service
+from hubs import hub_yaml, service
 from test_access import bearer, denied, lives, refused, said, tokens, who  # noqa: F401
 
 
@@ -299,7 +298,7 @@ def test_admin_over_the_network_comes_and_goes(start, who, home, tokens, remote)
     assert remote(hub, "ps", token=eve).returncode == 6
 
 
-def test_admin_over_the_network_never_for_all(start, who, home, tokens, tmp_path):
+def test_admin_over_the_network_never_for_all(start, who, home, tokens, tmp_path, mayfly):
     file, _ = tokens("ann")
     for text, words in (
             ("admin_listen: {listen: '127.0.0.1:0'}\n", "it needs 'tls: "),
@@ -310,6 +309,13 @@ def test_admin_over_the_network_never_for_all(start, who, home, tokens, tmp_path
             (network(home, f"tokens: {file}", "change: []"), "change: an empty list lets nobody in")):
         hub = start(service(who), head=text, wait=False)
         assert hub.process.wait(20) == 2 and words in hub.said(), hub.said()
+    for text, status, words in (
+            (network(home, "tokens: nonesuch"), 3, "nonesuch"), ("admin_group: nonesuch\n", 1, "no such group"),
+            (network(home, f"tokens: {file}", key="nonesuch"), 3, "nonesuch"),
+            (network(home, f"tokens: {file}"), 0, "can be used")):
+        (tmp_path / "hub.yaml").write_text(hub_yaml(service(who), head=text))
+        done = mayfly("config", "check", tmp_path / "hub.yaml")
+        assert done.returncode == status and words in done.stderr, done.stderr
 
 
 def test_remote_usage(mayfly, tmp_path, home):
@@ -342,11 +348,8 @@ NOBODY, GROUP = 65534, "games"
 
 
 @ROOT_ONLY
-def test_a_group_may_look(start, who, tmp_path_factory):
+def test_a_group_may_look(start, who):
     """Another user's process, by the kernel's word: in the group, out of it, and what it may."""
-    import grp
-    import tempfile
-
     gid = grp.getgrnam(GROUP).gr_gid
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
