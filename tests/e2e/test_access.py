@@ -124,9 +124,10 @@ def test_what_a_client_says_of_itself(start, who, tokens):
     hub = start(service(who, f"http: [{{path: /a, tokens: {file}}}, {{path: /b}}]"), head=HTTP)
     forged = {"Mayfly-Client": "token:root", "mayfly-client": "cn:root", "X-Said": "yes"}
     got = said(ask(hub, "/a", {**bearer(token), **forged}))
-    assert got == {"mayfly-client": "token:hall", "authorization": "(absent)", "x-said": "yes"}
+    assert (got["mayfly-client"], got["authorization"], got["x-said"]) == ("token:hall", "(absent)", "yes")
     got = said(ask(hub, "/b", {"Authorization": "Basic aGFsbDpoYWxs", **forged}))
-    assert got == {"mayfly-client": "(absent)", "authorization": "Basic aGFsbDpoYWxs", "x-said": "yes"}
+    assert (got["mayfly-client"], got["authorization"], got["x-said"]) == (
+        "(absent)", "Basic aGFsbDpoYWxs", "yes")
 
 
 def test_who_of_those_who_are_known(start, who, tokens):

@@ -1,11 +1,12 @@
 /*
- * who - says who asked, as the hub says it, and what the client said of itself.
+ * who - says who asked, as the hub says it, and what the client said.
  */
 #include <mayfly.h>
 
 void mf_main(const struct mf_event *ev)
 {
-	static const char *const names[] = {MF_CLIENT, "authorization", "x-said"};
+	static const char *const names[] = {
+		MF_CLIENT, "authorization", "x-said", "content-encoding"};
 	const size_t size = 4096;
 	char *text = mf_alloc(size);
 	size_t n = 0;
@@ -16,5 +17,6 @@ void mf_main(const struct mf_event *ev)
 		n += mf_format(text + n, size - n, "%s=%.*s%s\n", names[i], (int)value.n,
 			(const char *)value.p, value.p ? "" : "(absent)");
 	}
+	n += mf_format(text + n, size - n, "bytes=%zu\n", mf_payload(ev).n);
 	mf_reply(200, "text/plain", text, n);
 }
