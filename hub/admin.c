@@ -166,7 +166,8 @@ static int show_group(
 	if (lchown(admin->path, (uid_t)-1, group) == 0 && chmod(admin->path, 0660) == 0)
 		return 0;
 	return bad_group(admin->group,
-		errno == EPERM ? "only root, or a member, can give the socket to it"
+		errno == EPERM ? "only root, or a member, can give the socket to it: start the hub "
+				 "again"
 			       : strerror(errno),
 		error);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hub/http/access.h"
 #include "hub/http/router.h"
 #include "hub/input.h"
 
@@ -115,6 +116,9 @@ void example_request(const struct input *input, const struct route *route, const
 
 	make_url(input, route, example, url, sizeof(url));
 	quote(url, quoted, sizeof(quoted));
+	if (access_has_tokens(route->access))
+		n += (size_t)snprintf(
+			to + n, EXAMPLE_MOST - n, " -H \"Authorization: Bearer $TOKEN\"");
 	if (method && strcmp(method, "HEAD") == 0)
 		n += (size_t)snprintf(to + n, EXAMPLE_MOST - n, " -I");
 	else if (method && strcmp(method, body ? "POST" : "GET") != 0)

@@ -76,6 +76,10 @@ HTTP = "http: [{listen: 127.0.0.1:0}]\n"
 def test_a_token_opens_a_route(start, who, tokens):
     file, hall, kitchen = tokens("hall", "kitchen")
     hub = start(service(who, f"http: [{{path: /a, tokens: {file}}}, {{path: /b}}]"), head=HTTP)
+    guarded, free = (e["try"] for e in hub.events("route"))  # what it says to type
+    assert run("/bin/sh", "-c", guarded, env={**os.environ, "TOKEN": hall}).stdout.startswith(
+        "mayfly-client=token:hall\n")
+    assert "Authorization" not in free
     for name, token in (("hall", hall), ("kitchen", kitchen)):
         assert said(ask(hub, "/a", bearer(token)))["mayfly-client"] == f"token:{name}"
     assert said(ask(hub, "/a", {"authorization": f"bEARER   {hall}"}))["mayfly-client"] == "token:hall"
