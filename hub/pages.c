@@ -284,6 +284,16 @@ static json_t *full_object(const struct hub *hub, const struct service *s)
 	return o;
 }
 
+/* Who asked and may not. */
+static uint64_t denied(const struct input_counts *c)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < ACCESS_RESULTS; i++)
+		n += c->denied[i];
+	return n;
+}
+
 static json_t *listener_object(const struct input *in)
 {
 	const struct input_counts *c = &in->counts;
@@ -297,6 +307,7 @@ static json_t *listener_object(const struct input *in)
 	set(o, "events", count(c->events));
 	set(o, "requests", count(c->requests));
 	set(o, "bad", count(c->bad));
+	set(o, "denied", count(denied(c)));
 	set(o, "replies", count(c->replies));
 	set(o, "unsent", count(c->unsent));
 	set(o, "dropped", count(c->dropped));

@@ -81,8 +81,10 @@ bool guard_admits(struct conn *c, const struct route *route, const struct reques
 	if (route->changes && c->http->own_user && peer_rights(c->fd, PEER_NO_GROUP) != PEER_ALL)
 		return refuse(c, route, ACCESS_NOT_OURS);
 	client.believed = is_believed(c, client.certificate);
-	client.credentials = request_header(request, "authorization", &next);
-	client.several = request_header(request, "authorization", &next).p != NULL;
+	if (access_has_tokens(route->access)) {
+		client.credentials = request_header(request, "authorization", &next);
+		client.several = request_header(request, "authorization", &next).p != NULL;
+	}
 	result = access_check(route->access, &client, who);
 	return result == ACCESS_GRANTED || refuse(c, route, result);
 }
