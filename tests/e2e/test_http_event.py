@@ -42,6 +42,14 @@ def test_json_has_status_type_and_headers(mayfly, button):
     assert said(done) == ""
 
 
+def test_the_name_of_a_client_needs_no_line(mayfly, button, build):
+    """Here whoever types it is the hub, which always says it."""
+    done = mayfly("run", button, "--http", "POST /button/hall", "-H", "Mayfly-Client: token:hall")
+    assert done.returncode == 0 and "doesn't get the header" not in done.stderr
+    done = mayfly("run", build / "guest/who.mfy", "--http", "GET /", "-H", "Mayfly-Client: token:hall")
+    assert done.returncode == 0 and done.stdout.startswith("mayfly-client=token:hall\n")
+
+
 def test_only_headers_that_the_manifest_names(mayfly, button):
     done = mayfly("run", button, "--http", "POST /button/hall", "-H", "X-Other: 1",
                   "-H", "accept: text/html")
