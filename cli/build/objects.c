@@ -79,7 +79,7 @@ static int check_section(const char *source, const struct elf_section *section)
 	if (strncmp(section->name, ".gnu.lto_", 9) == 0)
 		return out_say("build", STATUS_USAGE,
 			"%s: the compiler left code for a later stage (-flto), which is not linked "
-		        "here",
+			"here",
 			source);
 	if (!(flags & SHF_ALLOC) || section->header.sh_size == 0 || is_dropped(section->name))
 		return STATUS_OK;

@@ -197,7 +197,7 @@ static bool too_far(const struct build *b, struct said *said, const char *line)
 	if (say_once(said, "relocation truncated"))
 		out_say("build", STATUS_USAGE,
 			"\"%s\": .data and .bss reach beyond 2 GiB, where a guest's code can't "
-		        "name "
+			"name "
 			"them: make them smaller; big things go into memory.init, input or output",
 			b->dir);
 	return true;

@@ -20,7 +20,7 @@ static const char help[] =
 	"  --service NAME   only lines about it\n"
 	"  --level LEVEL    of this level or a higher one: debug, info, warning, error\n"
 	"  --since N        only those behind line N (with -o json lines have a "
-        "number)\n" CLIENT_HELP "                 json: an object a line\n"
+	"number)\n" CLIENT_HELP "                 json: an object a line\n"
 	"Exit status: 0 ok, 2 usage, 3 no such service, 4 denied, 6 no hub, or it ended.\n";
 
 enum { OPT_SERVICE = 0x200, OPT_LEVEL, OPT_SINCE };
