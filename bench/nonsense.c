@@ -27,6 +27,7 @@
 
 #include "hub/life.h"
 #include "hub/link.h"
+#include "hub/nursery.h"
 #include "image/grants.h"
 #include "image/note.h"
 #include "tests/guest/nonsense/nonsense.h"
@@ -129,8 +130,9 @@ static void load(void)
 
 static void start(void)
 {
+	static struct nursery nursery = {.socket = -1};
 	struct link_options options = {
-		.program = beside("mayfly-worker"),
+		.nursery = &nursery,
 		.name = "nonsense",
 		.head = {.event_area = run.image.note.event_bytes,
 			.effects_area = run.image.note.effects_bytes,
@@ -147,11 +149,10 @@ static void start(void)
 		.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC),
 		.cpu = -1,
 	};
-	char program[4096];
-	int rc;
+	int rc = nursery.socket < 0 ? nursery_open(&nursery, beside("mayfly-worker")) : 0;
 
-	snprintf(program, sizeof(program), "%s", options.program);
-	options.program = program;
+	if (rc < 0)
+		fail("mayfly-worker isn't built");
 	options.image_fd = open(beside("guest/nonsense.mfy"), O_RDONLY | O_CLOEXEC);
 	if (run.backend == MFW_BACKEND_KVM)
 		options.kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);

@@ -46,11 +46,13 @@ static const char usage[] =
 	"\n"
 	"  -o json              start-up and workers as JSON lines on stdout\n"
 	"  --trace              a JSON line a life on stdout\n"
+	"  --strict             don't start where a wall round the services is missing\n"
 	"\n"
 	"Exit status: 0 ended by Ctrl-C, 1 can't serve, 2 usage, 3 not found.\n";
 
 enum code {
 	OPT_TRACE = 0x100,
+	OPT_STRICT,
 	OPT_UDP,
 	OPT_TCP,
 	OPT_HTTP,
@@ -98,7 +100,7 @@ struct up {
 	unsigned count;
 	struct listener http[LIFE_ATTACH_MAX];
 	unsigned http_count;
-	bool json, trace;
+	bool json, trace, strict;
 	FILE *yaml;
 };
 
@@ -113,6 +115,7 @@ static struct option options[20 + VALUES] = {
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"output", required_argument, NULL, 'o'},
 	{"trace", no_argument, NULL, OPT_TRACE},
+	{"strict", no_argument, NULL, OPT_STRICT},
 	{"help", no_argument, NULL, 'h'},
 };
 
@@ -179,6 +182,7 @@ static int take_option(struct up *up, int c, const char *argument)
 	case 1: return add_entry(up, argument);
 	case 'o': return out_format("up", argument, &up->json) ? STATUS_OK : STATUS_USAGE;
 	case OPT_TRACE: up->trace = true; return STATUS_OK;
+	case OPT_STRICT: up->strict = true; return STATUS_OK;
 	case OPT_UDP: return add(&e->udp, argument);
 	case OPT_TCP: return add(&e->tcp, argument);
 	case OPT_HTTP: return add_listener(up, argument);
@@ -499,6 +503,8 @@ static int put_entries(struct up *up)
 {
 	int status = STATUS_OK;
 
+	if (up->strict)
+		fputs("strict: true\n", up->yaml);
 	/* whoever types an image's name vouches for it */
 	fputs("mayfly: 1\ntrust: {allow_unsigned: true}\nservices:\n", up->yaml);
 	for (unsigned i = 0; status == STATUS_OK && i < up->count; i++) {

@@ -22,11 +22,33 @@ int config_no_memory(const struct reading *r)
 	return -ENOMEM;
 }
 
+/* Remembers that the file names it. */
+static int note_path(struct config *config, const char *path)
+{
+	char **more;
+
+	for (unsigned i = 0; i < config->paths_count; i++)
+		if (strcmp(config->paths[i], path) == 0)
+			return 0;
+	more = reallocarray(config->paths, config->paths_count + 1, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	config->paths = more;
+	more[config->paths_count] = strdup(path);
+	if (!more[config->paths_count])
+		return -ENOMEM;
+	config->paths_count++;
+	return 0;
+}
+
 int config_path(const struct building *b, const char *path, char **out)
 {
 	bool as_is = path[0] == '/' || b->directory[0] == '\0';
 
-	if (asprintf(out, "%s%s%s", as_is ? "" : b->directory, as_is ? "" : "/", path) < 0) {
+	if (asprintf(out, "%s%s%s", as_is ? "" : b->directory, as_is ? "" : "/", path) < 0)
+		*out = NULL;
+	if (!*out || note_path(b->config, *out) < 0) {
+		free(*out);
 		*out = NULL;
 		return config_no_memory(b->r);
 	}
@@ -98,6 +120,7 @@ static int take_places(
 	const struct building *b, const struct raw_config *raw, struct config *config)
 {
 	static const char *const logs[] = {"text", "json", NULL};
+	static const char *const answers[] = {"false", "true", NULL};
 	int rc = take_admin(b, raw->admin, config), choice;
 
 	if (rc == 0)
@@ -114,7 +137,11 @@ static int take_places(
 		return rc;
 	choice = raw->log ? reading_choice(b->r, "log", raw->log, logs) : CONFIG_LOG_TEXT;
 	config->log = (enum config_log)choice;
-	return choice < 0 ? choice : 0;
+	if (choice < 0)
+		return choice;
+	choice = raw->strict ? reading_choice(b->r, "strict", raw->strict, answers) : 0;
+	config->strict = choice == 1;
+	return choice < 0 ? choice : config_text(b, raw->user, &config->user);
 }
 
 /* Two listeners on one address can't be; port 0 is another one each time. */
@@ -221,6 +248,7 @@ static int build(struct building *b, struct mf_str text, struct config *config)
 	void *raw;
 	int rc = reading_load(b->r, &config_schema, text, &raw);
 
+	b->config = config;
 	if (rc == 0) {
 		b->backend = ((struct raw_config *)raw)->backend;
 		rc = take_all(b, raw, config);
@@ -310,6 +338,10 @@ void config_close(struct config *config)
 	config_trust_free(&config->trust);
 	free(config->services);
 	free(config->http);
+	for (unsigned i = 0; i < config->paths_count; i++)
+		free(config->paths[i]);
+	free(config->paths);
+	free(config->user);
 	free(config->state);
 	free(config->admin);
 	free(config->admin_group);

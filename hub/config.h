@@ -108,6 +108,10 @@ struct config {
 	unsigned change_count;
 	struct config_listener metrics; /* its address.size 0: none; never TLS */
 	enum config_log log;
+	char *user;   /* that a hub started as root becomes; NULL: the usual one */
+	bool strict;  /* no start where a wall is missing */
+	char **paths; /* all that the file names, without doubles; for walls round the hub */
+	unsigned paths_count;
 	unsigned connections;
 	uint64_t memory; /* bytes that peers' half messages and untaken replies may hold */
 	struct http_limits limits; /* of http */

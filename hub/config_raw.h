@@ -64,7 +64,7 @@ struct raw_config_limits {
 };
 
 struct raw_config {
-	char *mayfly, *backend, *state, *admin, *admin_group, *metrics, *log;
+	char *mayfly, *backend, *state, *admin, *admin_group, *metrics, *log, *user, *strict;
 	struct raw_network network;
 	struct raw_config_limits limits;
 	struct raw_trust trust;
@@ -80,6 +80,7 @@ struct building {
 	const struct reading *r;
 	const char *directory; /* relative paths of the file start here; "" is the working one */
 	const char *backend;   /* for all services that don't say */
+	struct config *config; /* whose paths are noted */
 };
 
 /* All of these return 0 or -errno with a line in b->r->error. */

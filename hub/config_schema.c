@@ -124,6 +124,8 @@ static const cyaml_schema_field_t fields[] = {
 		"admin_listen", CYAML_FLAG_OPTIONAL, struct raw_config, network, network),
 	MAY("metrics", struct raw_config, metrics),
 	MAY("log", struct raw_config, log),
+	MAY("user", struct raw_config, user),
+	MAY("strict", struct raw_config, strict),
 	CYAML_FIELD_MAPPING(
 		"limits", CYAML_FLAG_OPTIONAL, struct raw_config, limits, config_limits),
 	CYAML_FIELD_MAPPING("trust", CYAML_FLAG_OPTIONAL, struct raw_config, trust, trust),

@@ -11,6 +11,7 @@
 
 #include "hub/admin.h"
 #include "hub/config.h"
+#include "hub/confine.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
 #include "hub/state.h"
@@ -354,6 +355,8 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 		return status;
 	}
 	plan_commit(&plan);
-	report_ready(&hub->report, hub);
-	return 0;
+	status = confine(hub, config, error);
+	if (status == 0)
+		report_ready(&hub->report, hub);
+	return status;
 }

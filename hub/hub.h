@@ -18,6 +18,7 @@
 #include "hub/report.h"
 #include "hub/service.h"
 #include "hub/task.h"
+#include "hub/walls.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
 
@@ -26,6 +27,7 @@
 struct admin;
 struct config;
 struct journal;
+struct nursery;
 
 struct hub_options {
 	const char *worker_program; /* mayfly-worker */
@@ -33,6 +35,7 @@ struct hub_options {
 	bool trace;                 /* a JSON line a life */
 	const char *file, *as;      /* its configuration, as config_open wants them */
 	bool check;                 /* only look whether the configuration can be used */
+	struct nursery *nursery;    /* starts workers; NULL with check */
 	struct journal *journal;    /* what the hub said of late; NULL: isn't kept */
 	const char *config;         /* the file, absolute; NULL: none, or nobody ever saw it */
 };
@@ -83,7 +86,11 @@ struct hub {
 	char *state;                    /* as configured; NULL: none */
 	struct counters counters;       /* of the releases that ran */
 	bool stopping;
-	int64_t started_ns; /* wall */
+	bool failed;                       /* it stops because it can't go on */
+	bool enclosed;                     /* it reads below some directories only */
+	struct walls walls;                /* which stand */
+	struct loop_source nursery_source; /* ready: it is gone */
+	int64_t started_ns;                /* wall */
 	struct hub_reloads reloads;
 	struct admin *admin; /* NULL: none */
 	struct loop_timer stop_timer;

@@ -93,9 +93,11 @@ static int make_wakers(struct link *link)
 static int start(struct link *link, const struct link_options *o, int memory, int words)
 {
 	struct spawn spawn = {
-		.program = o->program,
+		.nursery = o->nursery,
 		.name = o->name,
 		.cpu = o->cpu,
+		.descriptors = o->descriptors,
+		.memory = o->memory,
 		.fd =
 			{
 				[0] = o->null_fd,

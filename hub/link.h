@@ -16,14 +16,17 @@
 #include "abi/worker.h"
 
 struct link;
+struct nursery;
 
 struct link_options {
-	const char *program;  /* mayfly-worker */
-	const char *name;     /* of the service */
+	const struct nursery *nursery; /* starts it */
+	const char *name;              /* of the service */
 	struct mfw_head head; /* backend, birth, threads, limits, areas; the rest is filled in */
 	int image_fd, data_fd, kvm_fd, cpuid_fd, null_fd, socket_fd,
 		kept_fd; /* borrowed; -1: none */
-	int cpu;         /* as in struct spawn */
+	int cpu;         /* as in struct spawn, as are the next */
+	uint32_t descriptors;
+	uint64_t memory;
 };
 
 /* Makes the memory and starts the process. -errno. */

@@ -14,6 +14,7 @@
 #include "hub/config.h"
 #include "hub/hub.h"
 #include "hub/journal.h"
+#include "hub/nursery.h"
 #include "hub/reload.h"
 #include "hub/setup.h"
 #include "sys/memory.h"
@@ -99,6 +100,22 @@ static const char *find_worker(void)
 	return path;
 }
 
+/* First of all: what it has no use for isn't in memory yet. */
+static int start_nursery(struct args *args, struct nursery *nursery)
+{
+	int err;
+
+	if (args->hub.check)
+		return 0;
+	args->hub.nursery = nursery;
+	err = nursery_open(nursery, args->hub.worker_program);
+	if (err == 0)
+		return 0;
+	log_error("\"%s\": %s%s", args->hub.worker_program, strerror(-err),
+		err == -ENOENT ? ": it belongs beside mayflyd" : "");
+	return err == -ENOENT ? SETUP_NOT_FOUND : SETUP_FAILED;
+}
+
 /* ------------------------------------------------------------------ signals */
 
 static void on_signal(struct loop_source *source, uint32_t events)
@@ -164,9 +181,13 @@ static void tell_ready(struct watchdog *watchdog)
 
 static int serve(struct hub *hub, const sigset_t *set)
 {
-	struct watchdog watchdog = {.hub = hub};
-	struct signals signals = {.hub = hub};
-	int err = take_signals(&signals, set);
+	/* the loop keeps them until the hub is closed */
+	static struct watchdog watchdog;
+	static struct signals signals;
+	int err;
+
+	watchdog.hub = signals.hub = hub;
+	err = take_signals(&signals, set);
 
 	if (err == 0) {
 		memory_settle();
@@ -181,7 +202,7 @@ static int serve(struct hub *hub, const sigset_t *set)
 	}
 	hub_end_workers(hub);
 	report_stopped(&hub->report, hub);
-	return 0;
+	return hub->failed ? SETUP_FAILED : 0;
 }
 
 int main(int argc, char **argv)
@@ -189,6 +210,7 @@ int main(int argc, char **argv)
 	static struct hub hub;
 	static struct journal journal;
 	struct args args = {0};
+	struct nursery nursery = {.socket = -1};
 	char path[PATH_MAX];
 	struct config config;
 	sigset_t set;
@@ -202,6 +224,10 @@ int main(int argc, char **argv)
 	if (args.hub.as)
 		log_setup(args.hub.as, LOG_INFO);
 	block_signals(&set);
+	args.hub.worker_program = find_worker();
+	status = start_nursery(&args, &nursery);
+	if (status != 0)
+		return status;
 	journal_open(&journal, false);
 	args.hub.journal = &journal;
 	if (!args.hub.as)
@@ -217,7 +243,6 @@ int main(int argc, char **argv)
 	}
 	journal_set_json(&journal, config.log == CONFIG_LOG_JSON);
 	raise_limits();
-	args.hub.worker_program = find_worker();
 	status = hub_open(&hub, &config, &args.hub, error);
 	config_close(&config);
 	if (status != 0)
@@ -227,6 +252,7 @@ int main(int argc, char **argv)
 	else
 		status = serve(&hub, &set);
 	hub_close(&hub);
+	nursery_close(&nursery);
 	journal_close(&journal);
 	return status;
 }

@@ -508,6 +508,17 @@ static void write_lines(struct page *p)
 		by(p, name, "level", log_level_names[i], j->lines[i]);
 }
 
+static void write_walls(struct page *p)
+{
+	family(p, "mayfly_wall", "gauge",
+		"1: it stands round the workers or the hub; 0: it is missing.");
+	for (unsigned i = 0; i < WALLS; i++) {
+		put(p, "mayfly_wall");
+		label(p, '{', "wall", walls_name(i));
+		number(p, p->hub->walls.missing[i] == 0);
+	}
+}
+
 static void write_answers(struct page *p)
 {
 	const struct answers *a = &p->hub->answers;
@@ -539,6 +550,7 @@ static void write_hub(struct page *p)
 	plain(p, "mayfly_kept_bytes", "gauge",
 		"Snapshots of services that have no worker now, or had none.", hub->kept_bytes);
 	plain(p, "mayfly_held_limit_bytes", "gauge", "How much that may be.", hub->held.most);
+	write_walls(p);
 	write_answers(p);
 }
 

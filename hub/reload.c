@@ -48,6 +48,18 @@ static int check_state(
 	return SETUP_USAGE;
 }
 
+/* What a hub may open was settled when it started (hub/confine.c). */
+static void explain_denied(char error[static HUB_ERROR_MAX])
+{
+	size_t n = strlen(error);
+
+	if (strstr(error, strerror(EACCES)))
+		snprintf(error + n, HUB_ERROR_MAX - n,
+			": a hub that was started as root reads only below the directories that "
+			"its "
+			"configuration named then: start it again");
+}
+
 static int reload(struct hub *hub, struct plan_counts *counts, char error[static HUB_ERROR_MAX])
 {
 	struct config config;
@@ -64,6 +76,8 @@ static int reload(struct hub *hub, struct plan_counts *counts, char error[static
 	if (status == 0)
 		status = take(hub, &config, counts, error);
 	config_close(&config);
+	if (status != 0 && hub->enclosed)
+		explain_denied(error);
 	return status;
 }
 

@@ -1,121 +1,59 @@
-/* hub/spawn.c - start and end a worker. */
+/* hub/spawn.c - start a worker, by way of the nursery, and end it. */
 #include "hub/spawn.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What the child needs. It runs in the parent's memory until it execs, so it changes
- * nothing but `err` and allocates nothing. */
-struct child {
-	const struct spawn *spawn;
-	char *argv[3];
-	char *envp[1];
-	pid_t parent;
-	int high[MFW_FD_END];
-	volatile int err;
-};
+#include "hub/nursery.h"
+#include "hub/nursery_words.h"
+#include "sys/fd.h"
 
-/* First all sources out of the way, then each to its number. */
-static int place_descriptors(struct child *c)
+/* More than a start ever takes: a nursery that hangs is as good as gone. */
+#define ANSWER_MS 5000
+
+static unsigned take_descriptors(
+	const struct spawn *spawn, struct nursery_request *request, int fds[MFW_FD_END])
 {
-	for (int i = 0; i < MFW_FD_END; i++) {
-		if (c->spawn->fd[i] < 0)
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < MFW_FD_END; i++) {
+		if (spawn->fd[i] < 0)
 			continue;
-		c->high[i] = fcntl(c->spawn->fd[i], F_DUPFD_CLOEXEC, MFW_FD_END);
-		if (c->high[i] < 0)
-			return -errno;
+		request->given |= 1u << i;
+		fds[count++] = spawn->fd[i];
 	}
-	for (int i = 0; i < MFW_FD_END; i++) {
-		if (c->spawn->fd[i] < 0)
-			close(i);
-		else if (dup2(c->high[i], i) < 0)
-			return -errno;
-	}
-	return close_range(MFW_FD_END, ~0u, 0) < 0 ? -errno : 0;
-}
-
-static void default_signals(void)
-{
-	struct sigaction action = {.sa_handler = SIG_DFL};
-	sigset_t none;
-
-	sigaction(SIGPIPE, &action, NULL); /* the only one that the hub ignores */
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-static void become_worker(struct child *c)
-{
-	int err;
-
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		goto fail;
-	if (getppid() != c->parent) /* died before that took hold */
-		goto fail;
-	setsid();
-	if (c->spawn->cpu >= 0) {
-		cpu_set_t set;
-
-		CPU_ZERO(&set);
-		CPU_SET((size_t)c->spawn->cpu, &set);
-		sched_setaffinity(0, sizeof(set), &set); /* a wish: refused is fine */
-	}
-	err = place_descriptors(c);
-	if (err < 0) {
-		errno = -err;
-		goto fail;
-	}
-	default_signals();
-	execve(c->spawn->program, c->argv, c->envp);
-fail:
-	c->err = errno ? -errno : -ESRCH;
-	_exit(127);
-}
-
-/* Alone in its function: a child of vfork must not return from where it was made. */
-static pid_t __attribute__((noinline)) fork_worker(struct child *c)
-{
-	pid_t pid = vfork();
-
-	if (pid == 0)
-		become_worker(c);
-	return pid;
+	return count;
 }
 
 int spawn_worker(const struct spawn *spawn, pid_t *pid, int *pidfd)
 {
-	struct child c = {
-		.spawn = spawn,
-		.argv = {(char *)"mayfly-worker", (char *)spawn->name, NULL},
-		.envp = {NULL},
-		.parent = getpid(),
-	};
-	int err = 0;
+	struct nursery_request request = {.kind = NURSERY_START,
+		.cpu = spawn->cpu,
+		.descriptors = spawn->descriptors,
+		.memory = spawn->memory};
+	struct nursery_answer answer;
+	int fds[MFW_FD_END], err;
+	unsigned count = take_descriptors(spawn, &request, fds);
 
-	*pid = fork_worker(&c);
-	if (*pid < 0)
-		return -errno;
-	*pidfd = pidfd_open(*pid, 0);
-	if (*pidfd < 0)
-		err = -errno;
-	if (c.err < 0)
-		err = c.err;
+	snprintf(request.name, sizeof(request.name), "%s", spawn->name);
+	err = nursery_send(spawn->nursery->socket, &request, sizeof(request), fds, count);
 	if (err == 0)
+		err = nursery_receive(
+			spawn->nursery->socket, &answer, sizeof(answer), pidfd, 1, ANSWER_MS);
+	if (err < 0)
+		return err == -EPIPE || err == -ECONNRESET ? -EOWNERDEAD : err;
+	if (answer.err == 0) {
+		*pid = answer.pid;
 		return 0;
-	kill(*pid, SIGKILL);
-	while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	if (*pidfd >= 0)
-		close(*pidfd);
-	*pidfd = -1;
-	return err;
+	}
+	if (*pidfd >= 0) /* it is our child, and has ended */
+		spawn_end(*pidfd);
+	fd_close(pidfd);
+	return answer.err;
 }
 
 static int wait_for(int pidfd, int options)

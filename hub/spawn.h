@@ -1,7 +1,7 @@
 /*
  * hub/spawn.h - start a worker: a process with exactly the descriptors of abi/worker.h,
  * in a session of its own (so that Ctrl-C reaches only the hub), which the kernel kills
- * when the hub dies.
+ * when the hub dies. The nursery (hub/nursery.h) does it.
  */
 #ifndef HUB_SPAWN_H
 #define HUB_SPAWN_H
@@ -10,14 +10,19 @@
 
 #include "abi/worker.h"
 
+struct nursery;
+
 struct spawn {
-	const char *program;
-	const char *name;   /* of the service: for ps */
-	int fd[MFW_FD_END]; /* what the worker finds at each number; -1: closed. Borrowed */
-	int cpu;            /* keep it on this core; -1: wherever the kernel likes */
+	const struct nursery *nursery;
+	const char *name;     /* of the service: for ps */
+	int fd[MFW_FD_END];   /* what the worker finds at each number; -1: closed. Borrowed */
+	int cpu;              /* keep it on this core; -1: wherever the kernel likes */
+	uint32_t descriptors; /* that it may have at most; 0: as the hub */
+	uint64_t memory;      /* bytes of address space, the same */
 };
 
-/* Returns 0 with *pid, and *pidfd that the caller closes; or -errno. */
+/* Returns 0 with *pid, and *pidfd that the caller closes; or -errno. -EOWNERDEAD: the nursery is
+ * gone. */
 int spawn_worker(const struct spawn *spawn, pid_t *pid, int *pidfd);
 
 /* Kills what isn't dead, and reaps it. Returns how it ended: the number of the signal that

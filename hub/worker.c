@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hub/config.h"
@@ -281,15 +282,43 @@ static const char *advice(int err)
 	case -ENFILE: return ": the whole machine has no more: raise fs.file-max";
 	case -EAGAIN: return ": raise TasksMax, or the user's limit of processes (ulimit -u)";
 	case -ENOMEM: return ": the machine or the hub's cgroup has no memory left";
+	case -EACCES: return ": everybody must be allowed to run it (chmod 755)";
+	case -EOWNERDEAD: return ": the process that starts workers is gone";
 	default: return "";
 	}
+}
+
+/* Descriptors of a worker: its own, and those of its shells. */
+#define DESCRIPTORS        48u
+#define DESCRIPTORS_THREAD 8u
+
+/* Address space: several times what it should need, for image, data, snapshot and rings, and for each
+ * thread's shells and stack; with sanitizers, which take terabytes, no limit. */
+#define MEMORY        (512ull << 20)
+#define MEMORY_THREAD (96ull << 20)
+
+static uint64_t memory_most(const struct service *s)
+{
+#if defined(__SANITIZE_ADDRESS__)
+	(void)s;
+	return 0;
+#else
+	struct stat image = {0}, data = {0};
+
+	(void)fstat(s->image_fd, &image);
+	if (s->data_fd >= 0)
+		(void)fstat(s->data_fd, &data);
+	return MEMORY + 4 * (uint64_t)(image.st_size + data.st_size) + 4 * s->note.init_bytes +
+		MFW_SLOTS * ((uint64_t)s->head.event_area + s->head.effects_area + 2 * MF_PAGE) +
+		s->head.threads * (MEMORY_THREAD + 6 * s->note.window_bytes);
+#endif
 }
 
 bool worker_start(struct service *service)
 {
 	struct hub *hub = service->hub;
 	struct link_options options = {
-		.program = hub->options.worker_program,
+		.nursery = hub->options.nursery,
 		.name = service->name,
 		.head = service->head,
 		.image_fd = service->image_fd,
@@ -304,13 +333,15 @@ bool worker_start(struct service *service)
 	char why[256];
 	int err;
 
+	options.descriptors = DESCRIPTORS + DESCRIPTORS_THREAD * service->head.threads;
+	options.memory = memory_most(service);
 	options.kept_fd = kept_descriptor(service);
 	options.socket_fd = lend_descriptor(service, &options.head);
 	err = link_open(&service->link, &options);
 
 	if (err < 0) {
-		snprintf(
-			why, sizeof(why), "%s: %s%s", options.program, strerror(-err), advice(err));
+		snprintf(why, sizeof(why), "%s: %s%s", hub->options.worker_program, strerror(-err),
+			advice(err));
 		failed_to_start(service, why);
 		return false;
 	}

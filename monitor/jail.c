@@ -153,5 +153,5 @@ int jail_enter(enum mfw_backend backend, bool socket)
 	size_t count;
 	const struct sandbox_rule *rules = jail_rules(backend, socket, &count);
 
-	return JAIL_SKIPPED ? 0 : sandbox_enter(rules, count);
+	return JAIL_SKIPPED ? 0 : sandbox_enter(rules, count, 0);
 }

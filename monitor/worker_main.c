@@ -268,6 +268,7 @@ int main(void)
 
 	worker.started = monitor_now();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "mayfly-worker"); /* run by descriptor it has a number's name */
 	if (ring_open(&worker.ring, MFW_FD_SHARED, MFW_FD_WAKE_WORKER, MFW_FD_WAKE_HUB) < 0)
 		last_words("mayfly-worker is started by mayflyd, which gives it descriptors 3 to 8",
 			EINVAL);

@@ -49,12 +49,14 @@ static int add(int set, const struct landlock_path *p, uint64_t handled)
 	struct landlock_path_beneath_attr rule = {0};
 	int err = 0;
 
-	rule.parent_fd = open(p->path, O_PATH | O_CLOEXEC);
-	if (rule.parent_fd < 0)
-		return errno == ENOENT || errno == EACCES ? 0 : -errno;
 	rule.allowed_access = handled &
 		((p->rights & LANDLOCK_READ ? READING : 0) |
 			(p->rights & LANDLOCK_WRITE ? WRITING | FS_TRUNCATE : 0));
+	if (rule.allowed_access == 0) /* nothing that isn't free anyway */
+		return 0;
+	rule.parent_fd = open(p->path, O_PATH | O_CLOEXEC);
+	if (rule.parent_fd < 0)
+		return errno == ENOENT || errno == EACCES ? 0 : -errno;
 	if (syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
 		err = -errno;
 	if (err == -EINVAL) { /* it is no directory */

@@ -72,10 +72,12 @@ static void put_rule(struct writer *w, const struct sandbox_rule *rule)
 		require_half(w, low, (uint32_t)rule->mask, (uint32_t)rule->equal, 1);
 	}
 	put(w, BPF_RET | BPF_K, 0, 0,
-		rule->error ? SECCOMP_RET_ERRNO | (uint32_t)rule->error : SECCOMP_RET_ALLOW);
+		rule->error == SANDBOX_KILL ? SECCOMP_RET_KILL_PROCESS
+			: rule->error       ? SECCOMP_RET_ERRNO | (uint32_t)rule->error
+					    : SECCOMP_RET_ALLOW);
 }
 
-uint16_t sandbox_program(const struct sandbox_rule *rules, size_t count,
+uint16_t sandbox_program(const struct sandbox_rule *rules, size_t count, int otherwise,
 	struct sock_filter program[static SANDBOX_PROGRAM_MOST])
 {
 	struct writer w = {.program = program};
@@ -88,7 +90,8 @@ uint16_t sandbox_program(const struct sandbox_rule *rules, size_t count,
 	for (size_t i = 0; i < count; i++)
 		put_rule(&w, &rules[i]);
 	/* SIGSYS, which ends the process unless a gated guest's handler reports it */
-	put(&w, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_TRAP);
+	put(&w, BPF_RET | BPF_K, 0, 0,
+		otherwise ? SECCOMP_RET_ERRNO | (uint32_t)otherwise : SECCOMP_RET_TRAP);
 	return w.n;
 }
 
@@ -106,11 +109,11 @@ unsigned sandbox_calls(const struct sandbox_rule *rules, size_t count)
 	return n;
 }
 
-int sandbox_enter(const struct sandbox_rule *rules, size_t count)
+int sandbox_enter(const struct sandbox_rule *rules, size_t count, int otherwise)
 {
 	struct sock_filter filter[SANDBOX_PROGRAM_MOST];
 	const struct sock_fprog program = {
-		.len = sandbox_program(rules, count, filter), .filter = filter};
+		.len = sandbox_program(rules, count, otherwise, filter), .filter = filter};
 	long rc;
 
 	if (program.len == 0)

@@ -72,7 +72,11 @@ class Hub:
 
     def workers(self):
         """Process ids of its workers."""
-        return children(self.pid)
+        return workers(self.pid)
+
+    def nursery(self):
+        """The process that starts them."""
+        return nursery_of(self.pid)
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
@@ -101,6 +105,32 @@ class Hub:
             self.process.kill()
             self.process.wait()
             raise AssertionError(f"mayflyd did not end after {seconds} s: {self.said()}") from e
+
+
+def workers(pid):
+    """A hub's children but its nursery, which starts the others."""
+    return [child for child in children(pid) if command(child) != "mayfly-nursery"]
+
+
+def as_user_of(pid):
+    """For a command line: what makes root the user that a process is."""
+    if os.getuid() != 0:
+        return []
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        ids = {line.split()[0]: line.split()[1] for line in f if line.startswith(("Uid:", "Gid:"))}
+    return ["setpriv", f"--reuid={ids['Uid:']}", f"--regid={ids['Gid:']}", "--clear-groups"]
+
+
+def nursery_of(pid):
+    return next(child for child in children(pid) if command(child) == "mayfly-nursery")
+
+
+def command(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8") as f:
+            return f.read().strip()
+    except OSError:
+        return ""
 
 
 def children(pid):

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from conftest import SANITIZED, read_message, tcp_ask, udp_ask
 from http_client import Client, listener
-from hubs import hub_yaml, service
+from hubs import as_user_of, hub_yaml, nursery_of, service
 
 UDP, TCP = "udp: [127.0.0.1:0]", "tcp: [127.0.0.1:0]"
 
@@ -46,9 +46,10 @@ def rcode(answer):
 SERVFAIL = 2
 
 
-def limit(hub, **limits):
-    """Soft limits of a running process, as prlimit(1) names them."""
-    subprocess.run(["prlimit", f"--pid={hub.pid}",
+def limit(hub, pid=None, **limits):
+    """Soft limits of a running process, the hub or another of its own, as prlimit(1) names them. By the
+    hub's user, to whom all of it belongs."""
+    subprocess.run([*as_user_of(hub.pid), "prlimit", f"--pid={pid or hub.pid}",
                     *[f"--{name}={value}:" for name, value in limits.items()]], check=True)
 
 
@@ -180,11 +181,11 @@ def test_a_worker_finds_no_memory(start, build, echo, backend):
     """A clear error, others are served, and it starts once there is memory again."""
     hub = start(service(guest(build, "large"), UDP, f"backend: {backend}"),
                 service(echo, UDP, f"backend: {backend}"))
-    limit(hub, **{"as": (status(hub.pid, "VmSize") << 10) + (10 << 20)})
+    limit(hub, hub.nursery(), **{"as": (status(hub.pid, "VmSize") << 10) + (10 << 20)})
     throw(hub.port("large"), b"0")
     hub.until(lambda: "large: can't start: memory for" in hub.said())
     assert udp_ask(hub.port("echo"), b"x") == b"x"
-    limit(hub, **{"as": "unlimited"})
+    limit(hub, hub.nursery(), **{"as": "unlimited"})
     for _ in range(100):
         try:
             assert udp_ask(hub.port("large"), b"0", 0.2) == b"1 0"
@@ -233,7 +234,7 @@ def test_no_descriptor_for_a_worker(start, dns, root):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody without processes")
 def test_no_process_for_a_worker(build, root):
-    """The user that the hub runs as may have no more processes."""
+    """The user that the workers run as may have no more processes."""
     somebody = ["setpriv", "--reuid=64321", "--regid=64321", "--clear-groups"]
     place = Path(tempfile.mkdtemp(prefix="mayfly-"))
     place.chmod(0o755)
@@ -246,7 +247,7 @@ def test_no_process_for_a_worker(build, root):
                                head="admin: none\n"))
     with open(said, "wb") as err:
         hub = subprocess.Popen(
-            ["prlimit", "--nproc=1:100", *somebody, place / "mayflyd", "-c", config], stdin=subprocess.DEVNULL,
+            ["prlimit", "--nproc=100:100", *somebody, place / "mayflyd", "-c", config], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=err)
     try:
         for _ in range(1000):
@@ -254,10 +255,12 @@ def test_no_process_for_a_worker(build, root):
                 break
             time.sleep(0.01)
         port = int(re.search(r"udp 127.0.0.1:(\d+)", said.read_text()).group(1))
+        nursery = f"--pid={nursery_of(hub.pid)}"
+        subprocess.run([*somebody, "prlimit", nursery, "--nproc=1:"], check=True)
         assert rcode(udp_ask(port, question(1))) == SERVFAIL
         assert re.search(r"dns: can't start: .*: Resource temporarily unavailable: raise TasksMax",
                          said.read_text())
-        subprocess.run([*somebody, "prlimit", f"--pid={hub.pid}", "--nproc=100:"], check=True)
+        subprocess.run([*somebody, "prlimit", nursery, "--nproc=100:"], check=True)
         for _ in range(100):
             if rcode(udp_ask(port, question(2))) == 0:
                 break

@@ -11,7 +11,7 @@ import time
 
 import pytest
 from conftest import SANITIZED, read_exactly, read_message, tcp_ask, udp_ask
-from hubs import Hub, alive, hub_yaml, service
+from hubs import Hub, alive, as_user_of, hub_yaml, service
 
 UDP, TCP = "udp: [127.0.0.1:0]", "tcp: [127.0.0.1:0]"
 
@@ -230,7 +230,7 @@ def test_no_descriptor_is_left(tmp_path, echo):
     hub = Hub(tmp_path / "hub", hub_yaml(service(echo, TCP, UDP)))
     try:
         assert tcp_ask(hub.port("echo", "tcp"), b"x") == b"x"
-        subprocess.run(["prlimit", f"--pid={hub.pid}", f"--nofile={hub.descriptors() + 5}"],
+        subprocess.run([*as_user_of(hub.pid), "prlimit", f"--pid={hub.pid}", f"--nofile={hub.descriptors() + 5}"],
                        check=True)
         many = [connect(hub.port("echo", "tcp")) for _ in range(30)]
         assert udp_ask(hub.port("echo"), b"still") == b"still"

@@ -27,9 +27,20 @@ def start(make_hub):
 
 
 @pytest.fixture
-def greeter(build):
+def beside(tmp_path):
+    """beside(FILE): a copy beside hub.yaml, where every hub may read at a reload."""
+    def copy(path):
+        (tmp_path / "hub0").mkdir(exist_ok=True)
+        return shutil.copy(path, tmp_path / "hub0")
+
+    return copy
+
+
+@pytest.fixture
+def greeter(build, beside):
     """greeter(WORD, lines...): a service that answers WORD."""
-    return lambda word, *lines: service(build / "guest/config.mfy", "name: greeter",
+    image = beside(build / "guest/config.mfy")
+    return lambda word, *lines: service(image, "name: greeter",
                                         f"config: {{greeting: {word}}}", *(lines or (UDP, TCP)))
 
 
@@ -250,7 +261,7 @@ def test_routes_change_under_a_connection(start, greeter, build):
 
 def test_a_route_that_is_taken_changes_nothing(start, greeter, build):
     hub = start(hub_yaml(greeter("one", UDP), head=HTTP))
-    why = hub.reload(hub_yaml(greeter("two", UDP), service(build / "guest/config.mfy"),
+    why = hub.reload(hub_yaml(greeter("two", UDP), service("config.mfy"),
                               head=HTTP))["why"]
     assert "any method /greeting on 127.0.0.1:0: greeter at " in why
     assert get(browser(hub.port(None, "http"))) == (200, b"one")
@@ -307,7 +318,8 @@ def certificate(tmp_path):
     """certificate(NAME): files of a key and of a certificate for it."""
 
     def make(name):
-        key, pem = tmp_path / f"{name}.key", tmp_path / f"{name}.pem"
+        key, pem = tmp_path / "hub0" / f"{name}.key", tmp_path / "hub0" / f"{name}.pem"
+        pem.parent.mkdir(exist_ok=True)
         done = run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", f"/CN={name}",
                    "-addext", f"subjectAltName=DNS:{name}", "-keyout", key, "-out", pem)

@@ -255,7 +255,9 @@ def test_workers_inherit_no_socket(tmp_path):
 
 # ------------------------------------------------------------------------ units
 
-EXPOSURE = 1.7  # of systemd-analyze security, 10 is worst; 1.6 when this was written
+# of systemd-analyze security, 10 is worst; 3.1 when this was written. What the unit may do to build walls
+# round its workers counts against it, what the hub then gives up by itself isn't seen.
+EXPOSURE = 3.2
 
 
 @pytest.fixture(scope="module")

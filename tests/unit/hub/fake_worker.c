@@ -13,6 +13,7 @@
 
 #include "abi/guest.h"
 #include "abi/worker.h"
+#include "hub/nursery.h"
 
 static uint8_t *shared;
 static size_t shared_bytes;
@@ -264,6 +265,15 @@ static void leave(const char *how, const struct mfw_message *finish)
 	if (strcmp(how, "own-wrong") == 0)
 		m.bytes++;
 	send_message(&m);
+}
+
+struct nursery *fake_nursery(void)
+{
+	static struct nursery nursery = {.socket = -1};
+
+	if (nursery.socket < 0 && nursery_open(&nursery, FAKE_WORKER) < 0)
+		abort();
+	return &nursery;
 }
 
 void fake_worker_if_asked(int argc, char **argv)

@@ -5,11 +5,16 @@
 #ifndef TESTS_UNIT_HUB_FAKE_WORKER_H
 #define TESTS_UNIT_HUB_FAKE_WORKER_H
 
+struct nursery;
+
 /* First thing in main(): returns only if this process is not a worker. */
 void fake_worker_if_asked(int argc, char **argv);
 
-/* This program, for link_options.program. */
+/* This program. */
 #define FAKE_WORKER "/proc/self/exe"
+
+/* Starts it; the same one each time. */
+struct nursery *fake_nursery(void);
 
 /*
  * Names:

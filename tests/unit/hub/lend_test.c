@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "hub/hub.h"
+#include "hub/nursery.h"
 #include "hub/worker.h"
 #include "sys/clock.h"
 #include "tests/unit/hub/fake_worker.h"
@@ -38,6 +39,7 @@ static void open_hub(const char *how)
 	assert_int_equal(loop_open(&hub.loop), 0);
 	assert_int_equal(report_open(&hub.report, hub.loop, false, false), 0);
 	hub.options.worker_program = FAKE_WORKER;
+	hub.options.nursery = fake_nursery();
 	hub.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	hub.scratch_size = 8192;
 	hub.scratch = malloc(hub.scratch_size);
@@ -69,6 +71,7 @@ static void close_hub(void)
 {
 	hub_close(&hub);
 	close(client);
+	nursery_close(fake_nursery());
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 

@@ -1,5 +1,6 @@
 /* hub/link: rings, slots and the process, against a worker that lies in every way it can. */
 #include "hub/link.h"
+#include "hub/nursery.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +25,7 @@ static int null_fd;
 static struct link *open_link(const char *how)
 {
 	const struct link_options options = {
-		.program = FAKE_WORKER,
+		.nursery = fake_nursery(),
 		.name = how,
 		.head = {.event_area = EVENT, .effects_area = EFFECTS, .threads = 1},
 		.image_fd = -1,
@@ -120,7 +121,7 @@ static void test_full(void **state)
 static void test_big_areas(void **state)
 {
 	struct link_options options = {
-		.program = FAKE_WORKER,
+		.nursery = fake_nursery(),
 		.name = "echo",
 		.head = {.event_area = 5u << 20, .effects_area = 3u << 20},
 		.image_fd = -1,
@@ -204,23 +205,11 @@ static void test_process(void **state)
 
 static void test_no_program(void **state)
 {
-	const struct link_options options = {
-		.program = "/nonexistent/mayfly-worker",
-		.name = "x",
-		.head = {.event_area = EVENT, .effects_area = EFFECTS},
-		.image_fd = -1,
-		.data_fd = -1,
-		.kvm_fd = -1,
-		.cpuid_fd = -1,
-		.socket_fd = -1,
-		.kept_fd = -1,
-		.null_fd = null_fd,
-		.cpu = -1,
-	};
-	struct link *link;
+	struct nursery none;
 
 	(void)state;
-	assert_int_equal(link_open(&link, &options), -ENOENT);
+	assert_int_equal(nursery_open(&none, "/nonexistent/mayfly-worker"), -ENOENT);
+	assert_int_equal(none.socket, -1);
 }
 
 int main(int argc, char **argv)

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "hub/hub.h"
+#include "hub/nursery.h"
 #include "hub/worker.h"
 #include "sys/clock.h"
 #include "tests/unit/hub/fake_worker.h"
@@ -60,6 +61,7 @@ static void open_hub(const char *how)
 	assert_int_equal(loop_open(&hub.loop), 0);
 	assert_int_equal(report_open(&hub.report, hub.loop, false, false), 0);
 	hub.options.worker_program = FAKE_WORKER;
+	hub.options.nursery = fake_nursery();
 	hub.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	hub.scratch_size = 8192;
 	hub.scratch = malloc(hub.scratch_size);
@@ -83,6 +85,7 @@ static void open_hub(const char *how)
 static void close_hub(void)
 {
 	hub_close(&hub);
+	nursery_close(fake_nursery());
 	/* nothing that was started is left */
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
@@ -183,7 +186,7 @@ static void test_idle(void **state)
 	while (service->worker != WORKER_NONE && clock_mono_ns() < end)
 		loop_once(hub.loop, 20);
 	assert_int_equal(service->worker, WORKER_NONE);
-	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), 0);
 	ask_all(1); /* and up again */
 	run(4, 5000);
 	assert_int_equal(seen.silent, 4);
@@ -327,13 +330,14 @@ static void test_fails_to_start(void **state)
 	}
 }
 
-static void test_no_program(void **state)
+static void test_no_nursery(void **state)
 {
+	struct nursery gone = {.socket = -1};
 	enum refusal why;
 
 	(void)state;
 	open_hub("echo");
-	hub.options.worker_program = "/nonexistent";
+	hub.options.nursery = &gone;
 	assert_true(ask("question", &why));
 	assert_int_equal(seen.refused[REFUSED_DOWN], 1);
 	close_hub();
@@ -589,7 +593,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_never_ready),
 		cmocka_unit_test(test_fails_to_start),
-		cmocka_unit_test(test_no_program),
+		cmocka_unit_test(test_no_nursery),
 		cmocka_unit_test(test_rerun),
 		cmocka_unit_test(test_killer),
 		cmocka_unit_test(test_sigkill),

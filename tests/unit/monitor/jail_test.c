@@ -39,7 +39,7 @@ static int try(enum mfw_backend backend, bool socket, const struct attempt *a)
 	if (pid == 0) {
 		rules = jail_rules(backend, socket, &count);
 		signal(SIGSYS, SIG_DFL);
-		if (sandbox_no_privileges() < 0 || sandbox_enter(rules, count) < 0)
+		if (sandbox_no_privileges() < 0 || sandbox_enter(rules, count, 0) < 0)
 			syscall(SYS_exit_group, 99);
 		syscall(a->number, a->argument[0], a->argument[1], a->argument[2], a->argument[3]);
 		syscall(SYS_exit_group, 0);

@@ -133,7 +133,7 @@ static void like_libseccomp(enum mfw_backend backend)
 	const struct sandbox_rule *rules = jail_rules(backend, true, &count);
 	struct seccomp_data data = {.arch = AUDIT_ARCH_X86_64};
 
-	ours.n = sandbox_program(rules, count, ours.at);
+	ours.n = sandbox_program(rules, count, 0, ours.at);
 	assert_true(ours.n > 0);
 	make_theirs(rules, count);
 	tried = permitted = 0;
@@ -177,9 +177,9 @@ static void too_many_rules(void **state)
 	static const struct sandbox_rule rules[SANDBOX_RULES_MOST + 1];
 
 	(void)state;
-	assert_int_equal(sandbox_program(rules, SANDBOX_RULES_MOST + 1, ours.at), 0);
-	assert_int_equal(sandbox_enter(rules, SANDBOX_RULES_MOST + 1), -E2BIG);
-	assert_true(sandbox_program(rules, SANDBOX_RULES_MOST, ours.at) <= SANDBOX_PROGRAM_MOST);
+	assert_int_equal(sandbox_program(rules, SANDBOX_RULES_MOST + 1, 0, ours.at), 0);
+	assert_int_equal(sandbox_enter(rules, SANDBOX_RULES_MOST + 1, 0), -E2BIG);
+	assert_true(sandbox_program(rules, SANDBOX_RULES_MOST, 0, ours.at) <= SANDBOX_PROGRAM_MOST);
 }
 
 int main(void)
