@@ -154,6 +154,7 @@ static void start(void)
 	if (rc < 0)
 		fail("mayfly-worker isn't built");
 	options.image_fd = open(beside("guest/nonsense.mfy"), O_RDONLY | O_CLOEXEC);
+	memcpy(options.head.image, run.image.digest, sizeof(options.head.image));
 	if (run.backend == MFW_BACKEND_KVM)
 		options.kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (run.backend == MFW_BACKEND_KVM && options.kvm_fd < 0) {
@@ -279,6 +280,16 @@ static void take(const struct mfw_message *m)
 	run.ended++;
 }
 
+/* The worker did; perhaps it said why. */
+_Noreturn static void fail_ended(void)
+{
+	struct mfw_status status;
+
+	if (link_status(run.link, &status) == 0 && status.state == MFW_FAILED)
+		fail(status.message);
+	fail("the worker ended");
+}
+
 /* Until no more than `most` events are at the worker. */
 static void settle(uint64_t most)
 {
@@ -298,8 +309,10 @@ static void settle(uint64_t most)
 		}
 		if (poll(p, 2, 30000) == 0)
 			fail("it is silent for 30 s");
-		if (p[1].revents)
-			fail("the worker ended");
+		if (p[1].revents && link_receive(run.link, &m) <= 0)
+			fail_ended();
+		else if (p[1].revents)
+			take(&m);
 		(void)!read(link_wake_fd(run.link), &n, sizeof(n));
 	}
 }

@@ -74,7 +74,7 @@ def test_no_system_call_beyond_the_list(hub, backend):
 
 def apart(hub):
     """Is each worker alone in a namespace of processes? Only where the hub could make one."""
-    own = {os.readlink(f"/proc/{pid}/ns/pid") for pid in below(hub.pid)}
+    own = {os.readlink(f"/proc/{pid}/ns/pid") for pid in hub.workers()}
     return own and os.readlink(f"/proc/{hub.pid}/ns/pid") not in own
 
 
