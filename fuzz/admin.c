@@ -29,7 +29,7 @@ static struct input *open_listener(void)
 	struct input *input;
 
 	MUST(router_open(&router) == 0);
-	MUST(pages_add(router) == 0);
+	MUST(pages_add(router, NULL, NULL) == 0);
 	MUST(net_parse(&address, "127.0.0.1:0") == 0);
 	MUST(in_http_open(&input, &fuzz_hub, &address, NULL, router, error) == 0);
 	input->own = true;

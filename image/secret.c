@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "image/base64.h"
+
 #define FIRST_LINE "untrusted comment: minisign encrypted secret key\n"
 /* minisign's own keys need 1 GiB; a file that asks for more is a trap or a mistake. */
 #define MEMORY_MOST     ((uint64_t)1 << 30)
@@ -130,7 +132,7 @@ static int unpack(const char *text, size_t n, struct packed *p, char *error)
 {
 	static const char comment[] = "untrusted comment:";
 	const char *line = memchr(text, '\n', n), *end;
-	size_t bytes, length;
+	size_t bytes = 0, length;
 
 	if (n < strlen(comment) || memcmp(text, comment, strlen(comment)) != 0 || !line)
 		return fail(error, -EINVAL,
@@ -139,8 +141,9 @@ static int unpack(const char *text, size_t n, struct packed *p, char *error)
 	length = n - (size_t)(line - text);
 	if (length > 0 && line[length - 1] == '\n')
 		length--;
-	if (sodium_base642bin((uint8_t *)p, sizeof(*p), line, length, NULL, &bytes, &end,
-		    sodium_base64_VARIANT_ORIGINAL) != 0 ||
+	if (!base64_is_plain(line, length) ||
+		sodium_base642bin((uint8_t *)p, sizeof(*p), line, length, NULL, &bytes, &end,
+			sodium_base64_VARIANT_ORIGINAL) != 0 ||
 		end != line + length || bytes != sizeof(*p))
 		return fail(error, -EINVAL,
 			bytes == 42

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "image/base64.h"
+
 #define SECRET_LINE 212 /* of a secret key: 158 bytes in base64 */
 
 /* A public key, as it stands in base64 in its file. */
@@ -51,7 +53,7 @@ int sign_key_parse(
 	size_t length = 0, bytes;
 	const char *line = key_line(text, n, &length), *end;
 
-	if (line &&
+	if (line && base64_is_plain(line, length) &&
 		sodium_base642bin((uint8_t *)&packed, sizeof(packed), line, length, NULL, &bytes,
 			&end, sodium_base64_VARIANT_ORIGINAL) == 0 &&
 		bytes == sizeof(packed) && end == line + length &&

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "image/base64.h"
 #include "image/image.h"
 
 #define UNTRUSTED  "untrusted comment: "
@@ -59,8 +60,9 @@ static bool decode(struct mf_str line, void *to, size_t size)
 	const char *end;
 	size_t n;
 
-	return sodium_base642bin(to, size, (const char *)line.p, line.n, NULL, &n, &end,
-		       sodium_base64_VARIANT_ORIGINAL) == 0 &&
+	return base64_is_plain(line.p, line.n) &&
+		sodium_base642bin(to, size, (const char *)line.p, line.n, NULL, &n, &end,
+			sodium_base64_VARIANT_ORIGINAL) == 0 &&
 		n == size && end == (const char *)line.p + line.n;
 }
 

@@ -47,6 +47,30 @@ static int parse_secret(const char *text, const char *password, struct secret_ke
 	return secret_parse(text, strlen(text), password, secret, error);
 }
 
+/* A '/' in base64 that is written as a byte over 0x7f, which libsodium takes for one. */
+static void test_other_letters(void **state)
+{
+	char text[sizeof(minisigned)];
+	struct secret_key secret;
+	struct signature s;
+	struct sign_key key;
+	size_t slash;
+
+	(void)state;
+	memcpy(text, minisigned, sizeof(text));
+	assert_int_equal(signature_parse((uint8_t *)text, strlen(text), &s, error), 0);
+	slash = (size_t)(strchr(strchr(text, '\n'), '/') - text);
+	text[slash] = '\x8a';
+	assert_int_equal(signature_parse((uint8_t *)text, strlen(text), &s, error), -EINVAL);
+	memcpy(text, PUBLIC, sizeof(PUBLIC));
+	assert_int_equal(parse_public(text, &key), 0);
+	text[20] = '\xff';
+	assert_int_equal(parse_public(text, &key), -EINVAL);
+	memcpy(text, secret_file, sizeof(secret_file));
+	text[strlen(text) - 4] = '\xff';
+	assert_int_equal(parse_secret(text, NULL, &secret), -EINVAL);
+}
+
 static void test_public_keys(void **state)
 {
 	char text[SIGN_KEY_TEXT], id[SIGNATURE_ID_TEXT];
@@ -195,6 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_public_keys),
+		cmocka_unit_test(test_other_letters),
 		cmocka_unit_test(test_what_minisign_signed),
 		cmocka_unit_test(test_signs_as_minisign_does),
 		cmocka_unit_test(test_secret_files),
