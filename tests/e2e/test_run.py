@@ -46,7 +46,7 @@ def test_once():
     assert process.returncode == 0, said
     lives = re.findall(r"^  dig .* \d+\.\d +\d+\.\d +\d+\.\d$", said, re.M)
     assert len(lives) >= 6, said
-    for words in ("hall: short", "came from a virtual", "202 accepted", "401 the delivery"):
+    for words in ("hall: short", "came from one short", "202 accepted", "401 the delivery"):
         assert re.search(rf"^  .* {words}.* \d+\.\d +\d+\.\d +\d+\.\d$", said, re.M), said
     assert not running()
 
