@@ -175,7 +175,7 @@ def test_the_example_site(mayfly, build, root):
     for path, name in ("/", "index.html"), ("/docs/", "docs/index.html"), ("/style.css", "style.css"):
         done = mayfly("run", build / "services/page.mfy", "--data", site, "--http", f"GET {path}")
         assert done.stdout == (site / name).read_text()
-        assert "page: info: 4 files, 1 KiB" in done.stderr
+        assert "page: info: 4 files, 2 KiB" in done.stderr
 
 
 # ------------------------------------------------------------------ directories as data
