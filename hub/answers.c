@@ -21,8 +21,8 @@ struct answers_owner {
 struct answers_entry {
 	struct answers_entry *chain; /* the next in this part of the table */
 	struct answers_owner *owner;
-	struct answers_entry *older, *newer; /* of the owner's that are kept */
-	uint8_t name[DIGEST];                /* of scope and key */
+	struct answers_entry *newer; /* of the owner's that are kept */
+	uint8_t name[DIGEST];        /* of scope and key */
 	uint8_t request[DIGEST];
 	bool kept;
 	uint64_t since_ns;
@@ -138,42 +138,54 @@ static void owner_leave(struct answers *a, struct answers_owner *o)
 	free(o);
 }
 
-static void unlist(struct answers_entry *e)
-{
-	struct answers_owner *o = e->owner;
-
-	*(e->older ? &e->older->newer : &o->oldest) = e->newer;
-	*(e->newer ? &e->newer->older : &o->newest) = e->older;
-	o->bytes -= e->bytes;
-}
-
 static void list(struct answers_entry *e)
 {
 	struct answers_owner *o = e->owner;
 
 	e->newer = NULL;
-	e->older = o->newest;
-	*(e->older ? &e->older->newer : &o->oldest) = e;
+	*(o->newest ? &o->newest->newer : &o->oldest) = e;
 	o->newest = e;
 	o->bytes += e->bytes;
 }
 
+/* Its oldest, of which there is one. */
+static struct answers_entry *unlist(struct answers_owner *o)
+{
+	struct answers_entry *e = o->oldest;
+
+	o->oldest = e->newer;
+	if (!o->oldest)
+		o->newest = NULL;
+	o->bytes -= e->bytes;
+	return e;
+}
+
 /* ------------------------------------------------------------------- dropping */
 
-static void forget(struct answers *a, struct answers_entry *e)
+/* It is in no list, or was taken out. */
+static void discard(struct answers *a, struct answers_entry *e)
 {
-	struct answers_entry **at = find(a, e->name);
-
-	*at = e->chain;
-	if (e->kept)
-		unlist(e);
-	else
-		a->running--;
+	*find(a, e->name) = e->chain;
 	a->count--;
 	a->bytes -= e->bytes;
 	owner_leave(a, e->owner);
 	free(e->data);
 	free(e);
+}
+
+static void drop_running(struct answers *a, struct answers_entry *e)
+{
+	a->running--;
+	discard(a, e);
+}
+
+/* Of those kept. False: the owner has no more of any kind, and is gone too. */
+static bool drop_oldest(struct answers *a, struct answers_owner *o)
+{
+	bool last = o->entries == 1;
+
+	discard(a, unlist(o));
+	return !last;
 }
 
 /* Whoever has most kept; NULL: nothing is. */
@@ -192,7 +204,12 @@ static void make_room(struct answers *a)
 	struct answers_owner *o;
 
 	while (a->bytes > ANSWERS_BYTES && (o = fullest(a)))
-		forget(a, o->oldest);
+		drop_oldest(a, o);
+}
+
+static bool has_old(const struct answers_owner *o, uint64_t now)
+{
+	return o->oldest && o->oldest->since_ns + ANSWERS_AGE_NS <= now;
 }
 
 void answers_expire(struct answers *answers, uint64_t now)
@@ -200,14 +217,9 @@ void answers_expire(struct answers *answers, uint64_t now)
 	struct answers_owner *next;
 
 	for (struct answers_owner *o = answers->owners; o; o = next) {
-		unsigned left = o->entries;
-
 		next = o->next;
-		/* the owner is gone with its last */
-		while (left > 0 && o->oldest && o->oldest->since_ns + ANSWERS_AGE_NS <= now) {
-			left--;
-			forget(answers, o->oldest);
-		}
+		while (has_old(o, now) && drop_oldest(answers, o))
+			;
 	}
 }
 
@@ -313,7 +325,7 @@ void answers_keep(struct answers *answers, struct answers_entry *entry, const st
 
 	if ((!answer->empty && r->status >= 500) || n > ANSWERS_LARGE ||
 		!take_copy(entry, answer, n)) {
-		forget(answers, entry);
+		drop_running(answers, entry);
 		return;
 	}
 	entry->bytes += n;
@@ -328,14 +340,13 @@ void answers_keep(struct answers *answers, struct answers_entry *entry, const st
 
 void answers_drop(struct answers *answers, struct answers_entry *entry)
 {
-	forget(answers, entry);
+	drop_running(answers, entry);
 }
 
 void answers_close(struct answers *answers)
 {
 	while (answers->owners)
-		/* what is in this list is kept, so forget() takes it out */
-		forget(answers, answers->owners->oldest); /* NOLINT(clang-analyzer-unix.Malloc) */
+		drop_oldest(answers, answers->owners);
 	free(answers->table);
 	answers->table = NULL;
 }
