@@ -345,7 +345,7 @@ def test_dns_refuses_in_its_own_words(start, dns, tmp_path):
 
 def test_a_life_crashes(start, build):
     """The operator hears where and why, a few times a second at most; the next is served."""
-    hub = start(service(guest(build, "trap"), UDP, "limits: {failures: 0}"))
+    hub = start(service(guest(build, "trap"), UDP, "limits: {failures: 0, queue: 256, deadline: 20s}"))
     port = hub.port("trap")
     silent(port, b"hlt")
     assert udp_ask(port, b"no such word") == b"unknown"
