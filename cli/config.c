@@ -13,7 +13,9 @@ static const char usage[] =
 	"file and all that it names, opens sockets, checks routes and certificates. Safe beside\n"
 	"a hub that runs with this file: an address in use is a warning here.\n"
 	"\n"
-	"Exit status: 0 it can be used, 1 it can't be served, 2 it is wrong, 3 not found.\n";
+	"Exit status: 0 it can be used, 1 it can't be served, 2 it is wrong, 3 not found, 4 an "
+	"image\n"
+	"may not run there, or others may read a secret.\n";
 
 int cmd_config(int argc, char **argv)
 {
