@@ -133,6 +133,9 @@ static int become_worker(void *context)
 	err = lower_limit(RLIMIT_NOFILE, c->request->descriptors);
 	if (err == 0)
 		err = lower_limit(RLIMIT_AS, c->request->memory);
+	/* Threads and gated processes, each of which takes descriptors: of an id that is its own. */
+	if (err == 0 && c->id > 0)
+		err = lower_limit(RLIMIT_NPROC, c->request->descriptors);
 	if (err == 0 && c->id > 0)
 		err = take_id(c->id);
 	if (err == 0)

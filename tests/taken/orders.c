@@ -76,6 +76,7 @@ static void breed(char *rest, struct life *life)
 				poll(NULL, 0, -1);
 		if (rc < 0)
 			break;
+		close(pidfd); /* else there would be no more than descriptors */
 	}
 	snprintf(text, sizeof(text), "%ld: %ld", got, got < wanted ? rc : 0);
 	reply(text);
