@@ -250,7 +250,7 @@ static int adopt(struct hub *hub, int fd, gid_t group, struct input **input)
 		err = pages_add(router, NULL, NULL);
 	if (err == 0)
 		err = in_http_adopt(input, hub, fd, &plain, router, why);
-	if (err < 0)
+	if (err != 0)
 		router_close(router);
 	else
 		keep(hub, *input);
@@ -455,7 +455,7 @@ int admin_take(struct hub *hub, const struct config *config, char error[static H
 		return status;
 	}
 	admin->network = network.input;
-	if (network.opened)
+	if (network.input && network.opened)
 		keep(hub, network.input);
 	admin_network_take(&network);
 	if (admin->socket)
