@@ -136,7 +136,7 @@ static void add_directory(struct places *p, const char *file, unsigned rights)
 static void add_system(struct places *p)
 {
 	static const char *const system[] = {"/usr", "/lib", "/lib64", "/etc/ssl",
-		"/etc/ld.so.cache", "/etc/localtime", "/proc"};
+		"/etc/ld.so.cache", "/etc/localtime", "/etc/nsswitch.conf", "/etc/group", "/proc"};
 
 	for (size_t i = 0; i < sizeof(system) / sizeof(system[0]); i++)
 		add(p, system[i], LANDLOCK_READ);

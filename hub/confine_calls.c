@@ -90,6 +90,8 @@ static const struct sandbox_rule rules[] = {
 	ANY(fsync, "and is on the disk before"),
 	ANY(fdatasync, "the same"),
 	ANY(flock, "one hub a state directory"),
+	ANY(chmod, "the group of an admin socket"),
+	ANY(lchown, "the same"),
 	ANY(umask, "an admin socket is nobody else's"),
 	/* sockets at a reload */
 	ONLY(socket, 0, WORD, AF_UNIX, "an admin socket; is there another hub?"),

@@ -128,8 +128,13 @@ static void look_user_namespaces(struct doctor *d, struct doctor_line *line)
 		doctor_say(line, DOCTOR_OK, "can be made");
 		return;
 	}
-	doctor_say(line, DOCTOR_WARN, "can't be made: workers keep the user that started them");
-	doctor_todo(line, "optional: sudo sysctl kernel.unprivileged_userns_clone=1");
+	doctor_say(line, DOCTOR_WARN,
+		"can't be made: workers see the machine's processes, network and files, and only "
+		"their system calls keep them from these");
+	doctor_todo(line,
+		"sysctl user.max_user_namespaces above 0, and where there are such settings "
+		"kernel.unprivileged_userns_clone=1, "
+		"kernel.apparmor_restrict_unprivileged_userns=0");
 }
 
 static void look_cgroup(struct doctor *d, struct doctor_line *line)

@@ -5,13 +5,14 @@ import contextlib
 import json
 import resource
 import socket
+import subprocess
 import struct
 import threading
 
 import pytest
 from conftest import SANITIZED, run
 from http_client import Client, listener
-from hubs import hub_yaml, service
+from hubs import as_user_of, hub_yaml, service
 
 HOST = b"Host: a\r\n"
 POST = b"POST / HTTP/1.1\r\n" + HOST
@@ -295,7 +296,8 @@ def test_no_descriptor_is_left(start, web):
     with Client(port) as client:
         assert client.ask("GET", "/").status == 200
         used = hub.descriptors()
-        resource.prlimit(hub.pid, resource.RLIMIT_NOFILE, (used + 5, used + 5))
+        subprocess.run([*as_user_of(hub.pid), "prlimit", f"--pid={hub.pid}", f"--nofile={used + 5}"],
+                       check=True)
         with contextlib.ExitStack() as stack:
             for _ in range(50):
                 stack.enter_context(socket.create_connection(("127.0.0.1", port), 20))

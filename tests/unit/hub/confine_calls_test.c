@@ -100,7 +100,7 @@ static void fails(void **state)
 		{"limits of others", SYS_prlimit64, {1, 7, 0, 0}},
 		{"a netlink socket", SYS_socket, {AF_NETLINK, SOCK_RAW, 0}},
 		{"a packet socket", SYS_socket, {AF_PACKET, SOCK_RAW, 0}},
-		{"chmod", SYS_chmod, {(long)"/nonexistent", 0777}},
+		{"fchmodat", SYS_fchmodat, {AT_FDCWD, (long)"/nonexistent", 0777}},
 		{"chown", SYS_chown, {(long)"/nonexistent", 0, 0}},
 		{"link", SYS_link, {(long)"/nonexistent", (long)"/nonexistent"}},
 		{"symlink", SYS_symlink, {(long)"/nonexistent", (long)"/nonexistent"}},
