@@ -49,7 +49,7 @@
 
 #include "abi/guest.h"
 
-#define MFW_VERSION 3u
+#define MFW_VERSION 4u
 #define MFW_MAGIC   0x314b524f574d664dull
 
 /* Descriptors of a worker besides 0 (null), 1 (null) and 2 (its last words). */
@@ -71,6 +71,7 @@ enum mfw_backend { MFW_BACKEND_AUTO = 0, MFW_BACKEND_KVM = 1, MFW_BACKEND_PROCES
 /* mfw_head.flags */
 #define MFW_OWN_SOCKET 1u
 #define MFW_WILDCARD   2u /* that socket's replies must name the address that they are from */
+#define MFW_CORES      4u /* of lives that crash, struct mfw_crash is wanted */
 
 enum mfw_birth_mode { MFW_POOLED = 0, MFW_FRESH = 1 };
 
@@ -166,6 +167,13 @@ struct mfw_registers {
 	uint64_t rip, rflags, cs, ss, fs_base, gs_base;
 };
 _Static_assert(sizeof(struct mfw_registers) == 176, "mfw_registers");
+
+/* With MFW_CORES, in the effects area of a life that crashed, if its registers are known:
+ * mfw_message.bytes says how much of the area is used. Behind it, from MF_PAGE on, lies memory of
+ * the window, as much as fits: image/core.h says which. */
+struct mfw_crash {
+	struct mfw_registers registers;
+};
 
 /* mfw_message.vector where there was no exception: it left in a way that isn't the gate */
 #define MFW_VECTOR_EXIT 256u

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "hub/config_raw.h"
+#include "hub/cores.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 
@@ -91,6 +92,9 @@ void config_place(const struct building *b, const char *path, char to[CONFIG_PLA
 #define MIB (1024 * KIB)
 
 static const struct reading_number numbers[] = {
+	{"cores", READING_NUMBER, offsetof(struct raw_config, cores),
+		offsetof(struct config, cores), sizeof(((struct config *)0)->cores), 0, 0,
+		CORES_MOST, 1},
 	LIMIT(connections, READING_NUMBER, connections, HUB_CONNECTIONS, 1, 1000000),
 	LIMIT(memory, READING_SIZE, memory, HUB_MEMORY, MIB, 65536 * MIB),
 	LIMIT(header, READING_SIZE, limits.header, HUB_HTTP_HEADER, KIB, MIB),
@@ -129,6 +133,9 @@ static int take_places(
 		rc = config_text(b, raw->admin_group, &config->admin_group);
 	if (rc == 0 && raw->state)
 		rc = config_path(b, raw->state, &config->state);
+	if (rc == 0 && config->cores > 0 && !raw->state)
+		rc = reading_bad(b->r, "cores",
+			"cores: they are kept in the state directory: add 'state: DIRECTORY'");
 	config_place(b, "metrics", config->metrics.place);
 	if (rc == 0 && raw->metrics)
 		rc = config_address(
@@ -235,6 +242,7 @@ static int take_all(const struct building *b, const struct raw_config *raw, stru
 	for (unsigned i = 0; i < raw->services_count && rc == 0; i++) {
 		config->services_count = i + 1;
 		rc = config_service(b, i, &raw->services[i], &config->services[i]);
+		config->services[i].cores = config->cores > 0;
 		if (rc == 0)
 			rc = check_routes(b, config, i);
 	}

@@ -93,14 +93,16 @@ struct config_service {
 	unsigned threads;
 	uint64_t deadline_ns, cpu_ns;
 	uint64_t idle_ns;
+	bool cores;        /* of its lives that crash: as struct config says for all */
 	unsigned failures; /* lives that fail in a row before no more are tried; 0: any number */
 	bool allow_rollback_given;
 	uint64_t allow_rollback; /* releases from this counter on, though newer ones ran here */
 };
 
 struct config {
-	char *state; /* directory; NULL: none */
-	char *admin; /* path of the Unix socket; NULL: the usual one */
+	char *state;    /* directory; NULL: none */
+	unsigned cores; /* of lives that crashed, kept there; 0: none */
+	char *admin;    /* path of the Unix socket; NULL: the usual one */
 	bool no_admin;
 	char *admin_group;              /* whose members may look; NULL: none */
 	struct config_listener network; /* admin over the network: address.size 0: none */

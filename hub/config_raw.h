@@ -64,7 +64,7 @@ struct raw_config_limits {
 };
 
 struct raw_config {
-	char *mayfly, *backend, *state, *admin, *admin_group, *metrics, *log, *user, *strict;
+	char *mayfly, *backend, *state, *cores, *admin, *admin_group, *metrics, *log, *user, *strict;
 	struct raw_network network;
 	struct raw_config_limits limits;
 	struct raw_trust trust;

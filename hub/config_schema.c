@@ -118,6 +118,7 @@ static const cyaml_schema_field_t fields[] = {
 	TEXT("mayfly", struct raw_config, mayfly, 0),
 	MAY("backend", struct raw_config, backend),
 	MAY("state", struct raw_config, state),
+	MAY("cores", struct raw_config, cores),
 	MAY("admin", struct raw_config, admin),
 	MAY("admin_group", struct raw_config, admin_group),
 	CYAML_FIELD_MAPPING(

@@ -85,6 +85,8 @@ struct hub {
 	int state_fd;                   /* its directory is locked; -1: it has none */
 	char *state;                    /* as configured; NULL: none */
 	struct counters counters;       /* of the releases that ran */
+	unsigned cores;                 /* how many of them are kept there; 0: none */
+	uint64_t core_ns;               /* when the last one was written */
 	bool stopping;
 	bool failed;                       /* it stops because it can't go on */
 	bool enclosed;                     /* it reads below some directories only */

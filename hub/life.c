@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "hub/cores.h"
 #include "hub/hub.h"
 #include "image/grants.h"
 #include "wire/effects.h"
@@ -204,9 +205,24 @@ static void learn(struct service *s, const struct mfw_message *m)
 	s->life_ns = s->life_ns == 0 ? ns : s->life_ns - s->life_ns / 8 + ns / 8;
 }
 
+/* What the worker left of a life that crashed is no effects. */
+static struct mfw_message without_remains(
+	struct service *s, const struct task *task, const struct mfw_message *m)
+{
+	struct mfw_message rest = *m;
+
+	if (m->result != MFW_ERR_CRASHED || !(s->head.flags & MFW_CORES))
+		return rest;
+	if (task)
+		cores_keep(s, task, m);
+	rest.bytes = 0;
+	return rest;
+}
+
 bool life_ended(struct service *service, const struct mfw_message *message)
 {
 	struct task *task = service->at[message->slot];
+	struct mfw_message rest;
 
 	if (message->kind != MFW_DEATH)
 		return false; /* calls are not served here, so nothing can be suspended */
@@ -215,8 +231,9 @@ bool life_ended(struct service *service, const struct mfw_message *message)
 	service->worker_lives++;
 	service->counts.lives++;
 	learn(service, message);
+	rest = without_remains(service, task, message);
 	if (task) /* else it was refused for being late */
-		judge_and_do(service, task, message);
+		judge_and_do(service, task, &rest);
 	link_slot_return(service->link, (int)message->slot);
 	return true;
 }

@@ -321,6 +321,11 @@ int link_receive(struct link *link, struct mfw_message *message)
 	return 1;
 }
 
+const uint8_t *link_effects(struct link *link, int slot)
+{
+	return (const uint8_t *)link_event(link, slot) + link->event_area;
+}
+
 void link_effects_copy(struct link *link, const struct mfw_message *message, void *to)
 {
 	const uint8_t *from = link_event(link, (int)message->slot);

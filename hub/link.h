@@ -67,6 +67,8 @@ int link_receive(struct link *link, struct mfw_message *message);
 /* Copies the effects that a message told of (message->bytes, checked). `to` has room for
  * the effects area (link_effects_area). */
 size_t link_effects_area(const struct link *link);
+/* Where they lie: the worker may still write there. */
+const uint8_t *link_effects(struct link *link, int slot);
 void link_effects_copy(struct link *link, const struct mfw_message *message, void *to);
 
 /* A copy of what the worker says of itself, its message always terminated. -EPROTO. */

@@ -119,8 +119,8 @@ static int make_scratch(struct plan *plan, char error[static HUB_ERROR_MAX])
 	size_t most = 1;
 
 	for (unsigned i = 0; i < plan->config->services_count; i++)
-		if (MFW_ROUND(plan->services[i]->note.effects_bytes) > most)
-			most = MFW_ROUND(plan->services[i]->note.effects_bytes);
+		if (MFW_ROUND(plan->services[i]->head.effects_area) > most)
+			most = MFW_ROUND(plan->services[i]->head.effects_area);
 	if (most <= plan->hub->scratch_size)
 		return 0;
 	plan->scratch = malloc(most);
@@ -223,6 +223,7 @@ void plan_commit(struct plan *plan)
 	hub->connections_most = plan->config->connections;
 	hub->held.most = plan->config->memory;
 	hub->http = plan->config->limits;
+	hub->cores = plan->config->cores;
 	free(plan->services);
 	free(plan->routed);
 	hub_ended(hub);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "hub/config.h"
+#include "hub/cores.h"
 #include "hub/trust.h"
 #include "image/attach.h"
 #include "image/image.h"
@@ -175,7 +176,8 @@ static void choose_limits(struct service *s, const struct config_service *config
 	if (s->head.threads > 64)
 		s->head.threads = 64;
 	s->head.event_area = s->note.event_bytes;
-	s->head.effects_area = s->note.effects_bytes;
+	s->head.effects_area = config->cores ? cores_area(&s->note) : s->note.effects_bytes;
+	s->head.flags |= config->cores ? MFW_CORES : 0;
 	s->head.cpu_ns = config->cpu_ns;
 	s->head.deadline_ns = config->deadline_ns;
 	s->head.idle_ns = m->idle_ns;

@@ -13,6 +13,7 @@
 
 #include "abi/worker.h"
 #include "base/str.h"
+#include "image/image.h"
 
 #define CORE_PIECES 32u
 
@@ -36,6 +37,22 @@ struct core {
 
 /* Notes of ours in it: owner "mayfly". Not small numbers: gdb doesn't look at owners. */
 enum core_note { CORE_NOTE_IMAGE = 0x6d660001, CORE_NOTE_EVENT = 0x6d660002 };
+
+/* What of a window goes into a piece of memory of `room` bytes behind a page for struct mfw_crash:
+ * the stack, then from the window's start as much as fits below the guard page. Worker and hub
+ * both reckon it from the image. */
+static inline uint64_t core_high_bytes(const struct image *image)
+{
+	return image->note.stack_bytes;
+}
+static inline uint64_t core_low_bytes(const struct image *image, uint64_t room)
+{
+	uint64_t low = image_guard_at(image) - MF_ADDR_WINDOW;
+	uint64_t used = MF_PAGE + core_high_bytes(image);
+	uint64_t left = room < used ? 0 : (room - used) / MF_PAGE * MF_PAGE;
+
+	return low < left ? low : left;
+}
 
 /* The file begins with this; *head is malloc'ed, its size a multiple of MF_PAGE. Then come the bytes
  * of the pieces that are kept, one after another. -ENOMEM. */

@@ -20,7 +20,8 @@ static int head_check(const struct mfw_head *head, uint64_t file_bytes)
 		return -EINVAL;
 	if (head->slots == 0 || head->slots > MFW_SLOTS || (head->slots & (head->slots - 1)))
 		return -EINVAL;
-	if (head->flags & ~(MFW_OWN_SOCKET | MFW_WILDCARD) || head->subject_bytes > MFW_SUBJECT)
+	if (head->flags & ~(MFW_OWN_SOCKET | MFW_WILDCARD | MFW_CORES) ||
+		head->subject_bytes > MFW_SUBJECT)
 		return -EINVAL;
 	if (head->backend > MFW_BACKEND_PROCESS || head->birth > MFW_FRESH)
 		return -EINVAL;

@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image/core.h"
 #include "image/image.h"
 #include "monitor/core.h"
 #include "monitor/jail.h"
@@ -84,6 +85,23 @@ _Noreturn static void fail(enum mfw_result code, const char *message)
 	_exit(1);
 }
 
+/* What the hub makes a core of. Returns how many bytes. */
+static uint32_t leave_remains(const struct shell *shell, const struct life *life, uint8_t *area)
+{
+	const struct image *image = &worker.image;
+	uint64_t room = worker.ring.head.effects_area;
+	uint64_t high = core_high_bytes(image), low = core_low_bytes(image, room);
+	struct mfw_crash crash = {.registers = life->registers};
+
+	if (room < MF_PAGE + high)
+		return 0;
+	memset(area, 0, MF_PAGE);
+	memcpy(area, &crash, sizeof(crash));
+	shell_read(shell, image_guard_at(image) + MF_PAGE, area + MF_PAGE, (size_t)high);
+	shell_read(shell, MF_ADDR_WINDOW, area + MF_PAGE + high, (size_t)low);
+	return (uint32_t)(MF_PAGE + high + low);
+}
+
 static void serve(struct shell *shell, const struct mfw_message *birth)
 {
 	struct mfw_message death = {.slot = birth->slot, .kind = MFW_DEATH};
@@ -100,6 +118,8 @@ static void serve(struct shell *shell, const struct mfw_message *birth)
 		memcpy(ring_effects(&worker.ring, birth->slot), life.effects, life.bytes);
 		death.bytes = life.bytes;
 	}
+	if (life.result == MFW_ERR_CRASHED && life.stopped && (worker.ring.head.flags & MFW_CORES))
+		death.bytes = leave_remains(shell, &life, ring_effects(&worker.ring, birth->slot));
 	if (ring_put(&worker.ring, &death) < 0)
 		last_words("the hub's ring", EPROTO);
 }

@@ -1,12 +1,15 @@
 """What is left of a life that crashed: the crash screen, and a core that Debian's gdb opens."""
 
 import json
+import os
 import shutil
+import socket
 import stat
 
 import pytest
 
-from conftest import BUILD, HAS_KVM, ROOT, run, talk
+from conftest import BUILD, HAS_KVM, run, talk
+from hubs import hub_yaml, service
 
 TALLY = BUILD / "guest/tally.mfy"
 
@@ -146,3 +149,85 @@ def test_files_that_have_no_event_for_it(mayfly, tmp_path, what, words):
     done = mayfly("run", image, "--event-of", core)
     assert done.returncode == (3 if what == "none" else 2) and done.stdout == ""
     assert words in talk(done.stderr)[-1] and "--event-of" in done.stderr
+
+
+# ------------------------------------------------------------------- on a hub
+
+def ask(hub, payload):
+    before = len(hub.events("life"))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.sendto(payload, ("127.0.0.1", hub.port("tally")))
+        hub.until(lambda: len(hub.events("life")) > before)
+
+
+@pytest.fixture
+def keeping(start, tmp_path, backend):
+    """keeping(N) -> Hub and the directory where it keeps N cores."""
+    def make(n):
+        state = tmp_path / "state"
+        hub = start(service(TALLY, "udp: [127.0.0.1:0]", f"backend: {backend}",
+                            "limits: {failures: 0}"),
+                    head=f"state: {state}\ncores: {n}\n")
+        return hub, state / "cores"
+    return make
+
+
+def test_a_hub_keeps_a_core_that_gdb_opens_and_that_runs_again(keeping, mayfly, backend):
+    hub, cores = keeping(3)
+    ask(hub, b"fine\n")
+    assert not cores.exists()
+    ask(hub, b"!a\n\n")
+    kept = hub.until(lambda: list(cores.glob("tally-*.core")))
+    assert f"its core is {kept[0]}" in hub.said() and "poke" in hub.said()
+    assert stat.S_IMODE(kept[0].stat().st_mode) == 0o600
+    assert stat.S_IMODE(cores.stat().st_mode) == 0o700
+    assert kept[0].name == f"tally-{hub.events('life', result='crashed')[0]['id']}.core"
+    said = gdb(kept[0], "backtrace", "print tally", "x/s 0x40000000 + ev->payload.off", "frame 2",
+               "print ev->payload.len")
+    for words in ("poke (at=0x20, value=2)", "in fall (t=", "in mf_main (ev=", "in mf_boot ()",
+                  "lines = 2, longest = 2", '"payload"', "= 4"):
+        assert words in said, said
+    again = mayfly("run", TALLY, "--event-of", kept[0], "--backend", backend)
+    assert again.returncode == 1 and "touched    0x20" in again.stderr
+    ask(hub, b"fine\n")
+    assert hub.events("life")[-1]["result"] == "ok"
+
+
+def test_the_oldest_cores_go(keeping):
+    hub, cores = keeping(2)
+    cores.parent.mkdir(exist_ok=True)
+    cores.mkdir(exist_ok=True)
+    for i in range(4):
+        (cores / f"older-{i}.core").write_bytes(b"x" * i)
+        os.utime(cores / f"older-{i}.core", (1000 + i, 1000 + i))
+    (cores / "note").write_text("somebody's own")
+    ask(hub, b"!a\n\n")
+    kept = hub.until(lambda: list(cores.glob("tally-*.core")))
+    assert sorted(each.name for each in cores.iterdir()) == ["note", "older-3.core", kept[0].name]
+
+
+def test_a_hub_keeps_none_unless_it_is_asked_to(start, tmp_path, backend):
+    hub = start(service(TALLY, "udp: [127.0.0.1:0]", f"backend: {backend}"),
+                head=f"state: {tmp_path}/state\n")
+    ask(hub, b"!a\n")
+    assert not (tmp_path / "state/cores").exists() and "core is" not in hub.said()
+
+
+def test_what_cannot_be_kept_is_said(keeping):
+    hub, cores = keeping(2)
+    cores.write_text("not a directory")
+    ask(hub, b"!a\n")
+    hub.until(lambda: "its core can't be kept in" in hub.said())
+    ask(hub, b"fine\n")
+    assert hub.events("life")[-1]["result"] == "ok"
+
+
+@pytest.mark.parametrize("head, words", [
+    ("cores: 3\n", "hub.yaml:2:8: cores: they are kept in the state directory"),
+    ("state: s\ncores: many\n", "hub.yaml:3:8: cores:"),
+    ("state: s\ncores: 101\n", "hub.yaml:3:8: cores:"),
+])
+def test_configurations_that_are_refused(tmp_path, head, words):
+    (tmp_path / "hub.yaml").write_text(hub_yaml(service(TALLY, "udp: [127.0.0.1:0]"), head=head))
+    done = run(BUILD / "mayflyd", "-c", tmp_path / "hub.yaml", "--check")
+    assert done.returncode == 2 and words in done.stderr, done.stderr
