@@ -64,7 +64,8 @@ struct raw_config_limits {
 };
 
 struct raw_config {
-	char *mayfly, *backend, *state, *cores, *admin, *admin_group, *metrics, *log, *user, *strict;
+	char *mayfly, *backend, *state, *cores, *admin, *admin_group, *metrics, *log, *user,
+		*strict;
 	struct raw_network network;
 	struct raw_config_limits limits;
 	struct raw_trust trust;

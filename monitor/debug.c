@@ -257,8 +257,11 @@ int debug_open(struct debug **out, struct shell *shell, const void *event, size_
 		if (rc == 0)
 			rc = reach_entry(d);
 		if (rc < 0)
-			snprintf(error, MONITOR_ERROR_MAX, "a life can't be held here: %s",
-				strerror(-rc));
+			snprintf(error, MONITOR_ERROR_MAX, "a life can't be held here: %s%s",
+				strerror(-rc),
+				rc == -EPERM ? ": ptrace is forbidden (kernel.yama.ptrace_scope, "
+					       "a container's rules): try --backend kvm"
+					     : "");
 	}
 	if (rc < 0) {
 		debug_close(d);

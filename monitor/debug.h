@@ -65,7 +65,7 @@ size_t debug_write(struct debug *debug, uint64_t address, const void *from, size
 int debug_break(struct debug *debug, uint64_t address);
 int debug_unbreak(struct debug *debug, uint64_t address);
 /* Has the life stop behind the instruction that changes these bytes. While there is one it goes
- * step by step, some ten thousand instructions a second: not every KVM gives a guest debug
+ * step by step, some thousand instructions a second: not every KVM gives a guest debug
  * registers (KVM-PVM takes them and doesn't heed them), and single steps all have. -EFAULT: no
  * memory is there; -ENOSPC: too many, or too long. */
 int debug_watch(struct debug *debug, uint64_t address, size_t bytes);

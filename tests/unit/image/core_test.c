@@ -129,6 +129,23 @@ static void signals(void **state)
 	assert_int_equal(core_signal(MFW_ERR_CPU, 0), SIGXCPU);
 }
 
+/* Whatever a worker says: never more than the area has, and whole pages. */
+static void what_a_worker_may_leave(void **state)
+{
+	const struct image image = {
+		.note = {.window_bytes = 65536, .stack_bytes = 8192, .event_bytes = 16384}};
+	const uint64_t all = 65536 - 8192 - MF_PAGE;
+
+	(void)state;
+	assert_int_equal(core_high_bytes(&image), 8192);
+	assert_int_equal(core_low_bytes(&image, 0), 0);
+	assert_int_equal(core_low_bytes(&image, MF_PAGE + 8192), 0);
+	assert_int_equal(core_low_bytes(&image, MF_PAGE + 8192 + 4095), 0);
+	assert_int_equal(core_low_bytes(&image, MF_PAGE + 8192 + 4096), 4096);
+	assert_int_equal(core_low_bytes(&image, MF_PAGE + 8192 + all), all);
+	assert_int_equal(core_low_bytes(&image, UINT32_MAX), all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -136,6 +153,7 @@ int main(void)
 		cmocka_unit_test(the_event_can_be_taken_out),
 		cmocka_unit_test(damaged_ones),
 		cmocka_unit_test(signals),
+		cmocka_unit_test(what_a_worker_may_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
