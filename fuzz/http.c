@@ -14,9 +14,12 @@
 #include "fuzz/lib/fuzz.h"
 #include "fuzz/lib/hub.h"
 #include "fuzz/lib/talk.h"
+#include "hub/http/access.h"
+#include "hub/http/bearers.h"
 #include "hub/http/conn.h"
 #include "hub/http/router.h"
 #include "sys/clock.h"
+#include "sys/token.h"
 #include "tests/unit/hub/http/second.h"
 
 static struct seen {
@@ -59,8 +62,34 @@ static void on_served(const struct mf_event *event)
 	note(at(event, event->method), at(event, event->subject), query, at(event, event->payload));
 }
 
+/* Who may ask for it is known by this; whoever doesn't say it never gets there. */
+static const char token[] = "mft_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+static bool token_said;
+
+static void on_guarded(struct hub *hub, const struct page_request *q, struct page_reply *r)
+{
+	MUST(token_said);
+	on_page(hub, q, r);
+}
+
+static struct access *make_access(void)
+{
+	char line[TOKEN_LINE], error[BEARERS_ERROR_MAX];
+	struct access_rules rules = {0};
+	uint8_t hash[TOKEN_HASH];
+	struct access *access;
+
+	token_hash(mf_str_of(token, strlen(token)), hash);
+	token_line("lamp", hash, line);
+	MUST(bearers_parse(&rules.tokens, "tokens", mf_str_of(line, strlen(line)), error) == 0);
+	MUST(access_make(&access, &rules) == 0);
+	bearers_drop(rules.tokens);
+	return access;
+}
+
 static struct input *open_listener(void)
 {
+	struct access *access = make_access();
 	static const char *const headers[] = {"x-a", "accept", "content-encoding", "cookie"};
 	const struct route routes[] = {
 		{.path = "/#", .page = on_page, .place = "here"},
@@ -70,6 +99,7 @@ static struct input *open_listener(void)
 			.headers_count = 4,
 			.place = "here"},
 		{.path = "/get", .method = "GET", .page = on_page, .place = "here"},
+		{.path = "/t/#", .access = access, .page = on_guarded, .place = "here"},
 		{.path = "/+/x", .host = "b", .page = on_page, .place = "here"},
 	};
 	struct net_address address;
@@ -81,6 +111,7 @@ static struct input *open_listener(void)
 	MUST(router_open(&router) == 0);
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
 		MUST(router_add(router, &routes[i], &other) == 0);
+	access_drop(access); /* its routes hold it */
 	MUST(net_parse(&address, "127.0.0.1:0") == 0);
 	MUST(in_http_open(&input, &fuzz_hub, &address, NULL, router, error) == 0);
 	fuzz_hub.inputs = input;
@@ -158,6 +189,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n)
 	bool slow = feed_8(&feed) == 255;
 	uint8_t *stream = fuzz_copy(feed.p, feed.n);
 
+	token_said = memmem(stream, feed.n, token, strlen(token)) != NULL;
 	run(stream, feed.n, 0, 0, &whole);
 	run(stream, feed.n, cut, slow ? 9 * CLOCK_S : 0, &pieces);
 	if (!slow)

@@ -3,13 +3,14 @@
  * monitor would lay it. What is accepted must keep to the map (abi/guest.h), and must be the same
  * image when it is written again.
  */
-#include <elf.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz/lib/fuzz.h"
 #include "image/image.h"
 #include "image/note.h"
+#include "image/signature.h"
 #include "image/write.h"
 #include "monitor/layout.h"
 
@@ -107,6 +108,24 @@ static void check_again(const struct image *image)
 	free(first);
 }
 
+/* Signed or not: what it carries is what mayfly sign would write, for this image. */
+static void check_signature(const struct image *image, const uint8_t *bytes, size_t n)
+{
+	char error[SIGNATURE_ERROR_MAX] = "";
+	struct signature signature;
+	uint64_t counter;
+	int rc = signature_of_image(image, &signature, &counter, error);
+
+	MUST(image->content <= n && (image->content < n) == (image->signature.n > 0));
+	MUST((rc == -ENOENT) == (image->signature.n == 0));
+	if (image->signature.n > 0)
+		MUST(inside(image->signature.p, image->signature.n, bytes, n));
+	if (rc == 0)
+		MUST(counter >= image->note.counter &&
+			(signature.service[0] == '\0' ||
+				strcmp(signature.service, image->note.name) == 0));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n)
 {
 	uint8_t *bytes = fuzz_copy(input, n);
@@ -121,6 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n)
 		check_segments(&image, bytes, n);
 		check_layout(&image);
 		check_manifest(&image);
+		check_signature(&image, bytes, n);
 		check_again(&image);
 	} else {
 		MUST(error[0] != '\0' && strlen(error) < sizeof(error));
