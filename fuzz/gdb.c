@@ -13,7 +13,7 @@
 #include "fuzz/lib/fuzz.h"
 #include "monitor/debug.h"
 
-#define MEMORY 4096u
+#define MEMORY 32768u /* a window; text and the like are as any other address */
 
 /* --------------------------------------------- a life: in the place of monitor/debug.c */
 
@@ -37,16 +37,17 @@ void debug_registers_changed(struct debug *d)
 
 static size_t there(uint64_t address, size_t n)
 {
-	if (address < MF_ADDR_TEXT || address >= MF_ADDR_TEXT + MEMORY)
+	if (address < MF_ADDR_WINDOW || address >= MF_ADDR_WINDOW + MEMORY)
 		return 0;
-	return n < MF_ADDR_TEXT + MEMORY - address ? n : (size_t)(MF_ADDR_TEXT + MEMORY - address);
+	return n < MF_ADDR_WINDOW + MEMORY - address ? n
+						     : (size_t)(MF_ADDR_WINDOW + MEMORY - address);
 }
 
 size_t debug_read(const struct debug *d, uint64_t address, void *to, size_t n)
 {
 	n = there(address, n);
 	if (n > 0)
-		memcpy(to, d->memory + (address - MF_ADDR_TEXT), n);
+		memcpy(to, d->memory + (address - MF_ADDR_WINDOW), n);
 	return n;
 }
 
@@ -54,7 +55,7 @@ size_t debug_write(struct debug *d, uint64_t address, const void *from, size_t n
 {
 	n = there(address, n);
 	if (n > 0)
-		memcpy(d->memory + (address - MF_ADDR_TEXT), from, n);
+		memcpy(d->memory + (address - MF_ADDR_WINDOW), from, n);
 	return n;
 }
 
@@ -162,7 +163,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n)
 	static struct gdb_link link;
 	static struct debug debug;
 	struct feed feed = {input, n}, how;
-	struct image image = {.entry = MF_ADDR_TEXT};
+	struct image image = {.entry = MF_ADDR_TEXT,
+		.note = {.name = "fuzzed",
+			.event_bytes = MF_EVENT_MIN,
+			.effects_bytes = MF_EFFECTS_MIN,
+			.stack_bytes = MF_STACK_MIN,
+			.window_bytes = MEMORY}};
 	int fds[2], size = 1 << 21;
 	ssize_t got;
 
