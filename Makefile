@@ -31,7 +31,7 @@ include mk/host.mk
 include mk/analyze.mk
 include mk/fuzz.mk
 
-.PHONY: all plain tests svm layers check-layers format check-format install clean help
+.PHONY: all plain tests threads svm layers check-layers format check-format install clean help
 
 ifeq ($(SAN),)
 all: layers $(PROGRAMS) $(BENCHES) $(LIB_FILES) $(IMAGES) $(TAKEN)
@@ -40,7 +40,7 @@ else
 all: plain $(PROGRAMS) $(BENCHES) $(SAN_LINKS)
 	@:
 plain:
-	@+$(MAKE) --no-print-directory SAN= all
+	@+$(MAKE) --no-print-directory SAN= TSAN= all
 $(PROGRAMS) $(BENCHES): | plain
 endif
 
@@ -85,6 +85,7 @@ clean:
 help:
 	@echo 'make                 programs, library OS and images, into build/'
 	@echo 'make SAN=1           the same programs with ASan and UBSan, into build/san/'
+	@echo 'make TSAN=1          the same with ThreadSanitizer, into build/tsan/'
 	@echo 'make tests [SAN=1]   also the unit tests; ./test builds and runs everything'
 	@echo 'make analyze         gcc -fanalyzer, clang-tidy and cppcheck; DEEP=1 looks further'
 	@echo 'make fuzz            the fuzzers, into build/fuzz/; fuzz/run runs them'

@@ -4,6 +4,10 @@ CC      ?= gcc
 AR      ?= ar
 CFLAGS  ?= -O2 -g
 SAN     ?=
+TSAN    ?=
+ifneq ($(TSAN),)
+SAN := 1
+endif
 
 WARN := -Wall -Wextra -Wconversion -Wshadow -Wimplicit-fallthrough -Wstrict-prototypes \
 	-Wmissing-prototypes -Werror
@@ -15,15 +19,19 @@ HOST_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HERE) -iquote .
 # only what a program uses: mayfly-worker and the benchmarks need few of the libraries
 HOST_LDFLAGS := -Wl,--as-needed $(LDFLAGS)
 
+comma := ,
 # B: where the programs of this build go. Guest code is the same in both.
 ifeq ($(SAN),)
 B := build
 WORKER_LDFLAGS := -static-pie
 MUSL := $(shell command -v musl-gcc)
 else
-B := build/san
-HOST_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-HOST_LDFLAGS += -fsanitize=address,undefined
+B := $(if $(TSAN),build/tsan,build/san)
+# ThreadSanitizer knows no fences. There are two, between `sleeping` of a ring and its indices
+# (abi/worker.h), all of them atomic: it neither warns of nor misses anything there.
+SANITIZE := $(if $(TSAN),-fsanitize=thread -Wno-tsan,-fsanitize=address$(comma)undefined)
+HOST_CFLAGS += $(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+HOST_LDFLAGS += $(SANITIZE)
 WORKER_LDFLAGS :=
 endif
 

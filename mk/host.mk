@@ -130,7 +130,7 @@ $(B)/bench/%: $(B)/host/bench/%.o $(CLI_LIBS) $(HUB_LIBS)
 BENCHES += build/bench/press_cgi
 
 # The sanitizer build finds the library OS and the images where the plain one put them.
-SAN_LINKS := $(addprefix build/san/,lib services guest)
+SAN_LINKS := $(addprefix $(B)/,lib services guest)
 $(SAN_LINKS):
 	@mkdir -p $(@D) && ln -sfn ../$(@F) $@
 
@@ -173,6 +173,10 @@ $(B)/$(1:.c=): $(B)/host/$(1:.c=.o) $(call TEST_HELPERS,$(1)) $(call test-guest-
 endef
 $(foreach t,$(TEST_SRC),$(eval $(call test-rule,$(t))))
 $(TEST_OBJ): EXTRA = -Ilibos
+
+# What runs under ThreadSanitizer in ./test: the worker, which alone has threads, and its tests
+THREAD_TESTS := $(patsubst %,$(B)/tests/unit/monitor/%_test,monitor ring socket watchdog worker)
+threads: plain $(PROGRAMS) $(SAN_LINKS) $(THREAD_TESTS)
 
 # --- tests/svm/run: what runs on the emulated machine
 build/svm/probe: tests/svm/probe.c mk/flags.mk

@@ -112,7 +112,7 @@ static const struct sandbox_rule socket_rules[] = {
 	ANY(getrandom, "seeds and ids of their lives"),
 };
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 /* Sanitizers need more than can be listed; what runs under them is a test. */
 #define JAIL_SKIPPED 1
 #else

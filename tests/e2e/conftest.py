@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("MAYFLY_BUILD", ROOT / "build"))
-SANITIZED = BUILD.name == "san"  # slower, and uses more memory
+SANITIZED = BUILD.name in ("san", "tsan")  # slower, and uses more memory
 HAS_KVM = os.access("/dev/kvm", os.R_OK | os.W_OK)
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from conftest import BUILD, ROOT
+from conftest import BUILD, ROOT, SANITIZED
 
 
 class Hub:
@@ -100,6 +100,8 @@ class Hub:
             status = self.process.wait(seconds)
             if status != 0:
                 print(self.said())  # pytest shows it where the test fails: a sanitizer's words
+            if SANITIZED:  # also of a worker, whose words the hub repeats
+                assert "Sanitizer: " not in self.said(), self.said()
             return status
         except subprocess.TimeoutExpired as e:
             self.process.kill()

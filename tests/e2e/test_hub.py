@@ -324,7 +324,7 @@ def test_the_hub_is_killed(start, echo):
 def test_mf_init_fails(start, build, echo):
     hub = start(service(guest(build, "init-fail"), UDP), service(echo, UDP))
     silent(hub.port("init-fail"))
-    assert 'init-fail: can\'t start: ' in hub.said()
+    hub.until(lambda: 'init-fail: can\'t start: ' in hub.said())
     assert 'zone.txt:7: no such thing as "AAAAA"' in hub.said()
     assert udp_ask(hub.port("echo"), b"x") == b"x"  # others are served
     assert hub.events("life", service="init-fail")[0]["result"] == "down"
@@ -434,7 +434,7 @@ def test_the_image_changes_on_disk(start, echo, tmp_path):
         f.seek(-1, os.SEEK_END)
         f.write(b"\xcc")
     silent(hub.port("echo"))
-    assert "changed on disk" in hub.said() or "can't start" in hub.said()
+    hub.until(lambda: "changed on disk" in hub.said() or "can't start" in hub.said())
 
 
 # ------------------------------------------------------------------------ the end

@@ -170,7 +170,7 @@ def test_an_image_overwritten_in_its_place(start, build, echo, tmp_path):
     image.write_bytes((build / "guest/config.mfy").read_bytes())
     with pytest.raises(TimeoutError):
         udp_ask(port, b"x", 1)
-    assert "its image changed on disk: reload the hub to use it" in hub.said()
+    hub.until(lambda: "its image changed on disk: reload the hub to use it" in hub.said())
     assert hub.reload()["changed"] == 1
     assert udp_ask(port, b"x") == b"hello"
 
