@@ -4,6 +4,7 @@ import json
 import struct
 
 import pytest
+from conftest import BUILD, run
 
 MANIFEST = """mayfly: 1
 name: hall
@@ -31,17 +32,21 @@ void mf_main(const struct mf_event *ev)
 RDTSC = '__asm__ volatile(".byte 0xb8, 0x0f, 0x31, 0, 0" : : : "eax");'  # mov $0x310f, %eax
 
 
-@pytest.fixture
-def build(mayfly, tmp_path):
-    """build("old", counter=1, ...) -> path of the image"""
-    def make(name, counter=1, emits='["home/hall/#"]', more=""):
-        source = tmp_path / name
-        source.mkdir()
-        (source / "mayfly.yaml").write_text(MANIFEST.format(counter=counter, emits=emits))
-        (source / "main.c").write_text(MAIN.format(more=more))
-        done = mayfly("build", source)
-        assert (done.returncode, done.stderr) == (0, "")
-        return source / "hall.mfy"
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    """build(counter=1, ...) -> path of the image; each is built once, and not to be changed"""
+    built = {}
+
+    def make(counter=1, emits='["home/hall/#"]', more=""):
+        key = (counter, emits, more)
+        if key not in built:
+            source = tmp_path_factory.mktemp("hall")
+            (source / "mayfly.yaml").write_text(MANIFEST.format(counter=counter, emits=emits))
+            (source / "main.c").write_text(MAIN.format(more=more))
+            done = run(BUILD / "mayfly", "build", source)
+            assert (done.returncode, done.stderr) == (0, "")
+            built[key] = source / "hall.mfy"
+        return built[key]
     return make
 
 
@@ -55,7 +60,7 @@ def texts(audit, part):
 
 
 def test_in_words(mayfly, build):
-    image = build("one")
+    image = build()
     status, audit = told(mayfly("audit", image, "-o", "json"))
     assert status == 0 and (audit["name"], audit["version"], audit["counter"]) == ("hall", "1.2", 1)
     assert audit["key_id"] is None and len(audit["digest"]) == 64
@@ -83,7 +88,7 @@ def test_in_words(mayfly, build):
 
 def test_bytes_of_an_instruction_are_found_wherever_they_are(mayfly, build):
     """The builder disassembles, so that it doesn't see this one."""
-    status, audit = told(mayfly("audit", build("hidden", more=RDTSC), "-o", "json"))
+    status, audit = told(mayfly("audit", build(more=RDTSC), "-o", "json"))
     found = [f for f in audit["facts"] if f["what"] == "instruction" and f["amount"] == 1]
     assert status == 0 and [f["entry"] for f in found] == ["rdtsc"]
     assert found[0]["text"].startswith("bytes at 0x14")
@@ -97,16 +102,16 @@ def test_every_image_here_can_be_audited(mayfly, root, build_directory):
 
 
 def test_an_upgrade(mayfly, build):
-    old = build("old")
+    old = build()
     same = mayfly("audit", old, old)
     assert same.returncode == 0 and "(the same)" in same.stdout
     assert same.stdout.endswith("\nthe new one may nothing that the old one may not\n")
 
-    less = mayfly("audit", old, build("less", counter=2, emits="[home/hall/light]"))
+    less = mayfly("audit", old, build(counter=2, emits="[home/hall/light]"))
     assert less.returncode == 0
     assert "+ may publish on home/hall/light" in less.stdout and "more than before" not in less.stdout
 
-    status, changes = told(mayfly("audit", old, build("new", 2, '["home/#"]', more='mf_schedule("x", 1, "", 0);'),
+    status, changes = told(mayfly("audit", old, build(2, '["home/#"]', more='mf_schedule("x", 1, "", 0);'),
                                   "-o", "json"))
     assert status == 1 and changes["more"] is True
     assert (changes["old"]["counter"], changes["new"]["counter"]) == (1, 2)
@@ -115,14 +120,14 @@ def test_an_upgrade(mayfly, build):
     gone = [c["old"]["text"] for c in changes["changes"] if c["new"] is None]
     assert gone == ["publish below home/hall/"]
 
-    text = mayfly("audit", old, build("hidden", 2, more=RDTSC))
+    text = mayfly("audit", old, build(more=RDTSC))
     assert text.returncode == 1
     assert "* has bytes at 0x14" in text.stdout and "was: no rdtsc" in text.stdout
 
 
 def test_an_older_release_is_said_to_be_one(mayfly, build):
-    done = mayfly("audit", build("newer", counter=5), build("older", counter=4))
-    assert done.returncode == 1 and "* release 4, was: release 5" in done.stdout
+    done = mayfly("audit", build(counter=2, emits="[home/hall/light]"), build())
+    assert done.returncode == 1 and "* release 1, was: release 2" in done.stdout
 
 
 def test_refusals(mayfly, build, tmp_path, root):
@@ -132,7 +137,7 @@ def test_refusals(mayfly, build, tmp_path, root):
         assert done.stderr.startswith("mayfly: audit: ") and done.stderr.count("\n") == 1
         assert words in done.stderr
 
-    image = build("one")
+    image = build()
     refused([], 2, "give one image, or an old and a new one")
     refused([image, image, image], 2, "give one image, or an old and a new one")
     refused([image, "-x"], 2, '"-x"')
@@ -147,13 +152,13 @@ def test_refusals(mayfly, build, tmp_path, root):
     grants = struct.unpack_from("<I", data, at)[0]
     assert grants & 1 << 3 and not grants & 1 << 9  # put; no call
     struct.pack_into("<I", data, at, grants | 1 << 9)
-    image.write_bytes(data)
-    refused([image], 4, "grants")
+    (tmp_path / "liar.mfy").write_bytes(data)
+    refused([tmp_path / "liar.mfy"], 4, "grants")
 
 
 def test_the_page_names_every_key(mayfly, build, root):
     page = (root / "man/mayfly-audit.1").read_text()
-    _, one = told(mayfly("audit", build("one"), "-o", "json"))
-    _, two = told(mayfly("audit", build("a"), build("b", counter=2), "-o", "json"))
+    _, one = told(mayfly("audit", build(), "-o", "json"))
+    _, two = told(mayfly("audit", build(), build(counter=2, emits="[home/hall/light]"), "-o", "json"))
     for key in {*one, *one["facts"][0], *two, *two["changes"][0]} | {f["part"] for f in one["facts"]}:
         assert key in page, key
