@@ -157,6 +157,7 @@ static void forge_message(struct feed *feed)
 		.run_ns = feed_32(feed),
 	};
 
+	worker_end.scribbled = true; /* it may have given back a slot whose event it hasn't seen */
 	worker_put(&m);
 }
 
