@@ -174,10 +174,11 @@ static void check_same(const struct seen *a, const struct seen *b)
 static void drop_empty_query(struct seen *seen)
 {
 	for (unsigned i = 0; i < seen->count; i++) {
-		size_t n = strlen(seen->at[i].text);
+		char *mark = strchr(seen->at[i].text, '?');
 
-		if (n < sizeof(seen->at[i].text) - 1 && seen->at[i].text[n - 1] == '?')
-			seen->at[i].text[n - 1] = '\0';
+		if (mark && mark[1] == '\0' &&
+			strlen(seen->at[i].text) < sizeof(seen->at[i].text) - 1)
+			*mark = '\0';
 	}
 }
 
