@@ -270,7 +270,7 @@ def test_a_route_that_is_taken_changes_nothing(start, greeter, build):
 def test_an_http_listener_moves(start, greeter, build):
     old, new = free_port(), free_port()
     text = "http: [{{listen: 127.0.0.1:{}}}]\n"
-    slow = service(build / "guest/web.mfy", "limits: {cpu: 800ms}")
+    slow = service(build / "guest/web.mfy", "limits: {cpu: 800ms, deadline: 1m}")
     hub = start(hub_yaml(greeter("one", UDP), slow, head=text.format(old)))
     idle, busy, gone = browser(old), browser(old), browser(old)
     assert get(idle) == (200, b"one")
@@ -283,7 +283,7 @@ def test_an_http_listener_moves(start, greeter, build):
     refused(old)
     assert idle.sock.recv(1) == b""  # it was doing nothing
     assert busy.getresponse().status == 504  # it is told what became of its request
-    hub.until(lambda: len(hub.events("life", service="web")) == 2)
+    hub.until(lambda: len(hub.events("life", service="web")) == 2, 60)
     assert get(browser(new), "/echo")[0] == 200
 
 
