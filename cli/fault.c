@@ -54,8 +54,8 @@ static void print_registers(FILE *to, const struct mfw_registers *r)
 		{"r14", r->r14}, {"r15", r->r15}};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		fprintf(to, "%s%-3s %016llx%s", i % 4 ? "  " : "  ", all[i].name,
-			(unsigned long long)all[i].value, i % 4 == 3 ? "\n" : "");
+		fprintf(to, "  %-3s %016llx%s", all[i].name, (unsigned long long)all[i].value,
+			i % 4 == 3 ? "\n" : "");
 }
 
 static void print_stack(FILE *to, const struct fault *f)

@@ -75,11 +75,12 @@ int nursery_settle(struct nursery *nursery, uid_t uid, gid_t gid, struct walls *
 {
 	const struct nursery_request request = {.kind = NURSERY_SETTLE, .uid = uid, .gid = gid};
 	struct nursery_answer answer;
-	int err = ask(nursery, &request, &answer), ids = answer.err;
+	int ids, err = ask(nursery, &request, &answer);
 
 	if (err < 0)
 		return err;
-	if (answer.err == 0)
+	ids = answer.err;
+	if (ids == 0)
 		ids = namespaces_map(nursery->pid, base_of(nursery->pid), uid, gid);
 	if (ids > 0)
 		return build(nursery, ids, walls);

@@ -35,7 +35,7 @@ int spawn_worker(const struct spawn *spawn, pid_t *pid, int *pidfd)
 		.cpu = spawn->cpu,
 		.descriptors = spawn->descriptors,
 		.memory = spawn->memory};
-	struct nursery_answer answer;
+	struct nursery_answer answer = {.err = -EPROTO};
 	int fds[MFW_FD_END], err;
 	unsigned count = take_descriptors(spawn, &request, fds);
 

@@ -61,7 +61,7 @@ static int fetch(struct debug *d, bool exception)
 {
 	struct mfw_registers *r = &d->registers.main;
 	struct kvm_regs regs;
-	struct kvm_fpu fpu;
+	struct kvm_fpu fpu = {0};
 	int rc = call(d, KVM_GET_REGS, &regs);
 
 	if (rc == 0)
@@ -89,7 +89,7 @@ static int put_back(struct debug *d, bool step)
 {
 	const struct mfw_registers *r = &d->registers.main;
 	struct kvm_regs regs = {0};
-	struct kvm_fpu fpu;
+	struct kvm_fpu fpu = {0};
 	int rc;
 
 #define GIVE(name) regs.name = r->name;

@@ -57,6 +57,7 @@ bool namespaces_has_id(uint32_t id)
 	uint32_t from, outside, count;
 	bool has = false;
 
+	/* NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers */
 	while (f && !has && fscanf(f, "%u %u %u", &from, &outside, &count) == 3)
 		has = id >= from && id - from < count;
 	if (f)

@@ -210,6 +210,8 @@ void gdb_register_get(const struct gdb_state *state, unsigned i, uint8_t *to)
 	const struct reg *r = find(i);
 	uint32_t tag;
 
+	if (r == NULL)
+		return;
 	memset(to, 0, r->bits / 8u);
 	if (r->place == TAG) {
 		tag = full_tag(*place_of(state, r));

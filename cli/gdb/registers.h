@@ -24,6 +24,7 @@ struct gdb_state {
 unsigned gdb_registers(void);
 /* Of register i, at most GDB_REGISTER_BYTES; 0: there is none. */
 unsigned gdb_register_bytes(unsigned i);
+/* Its bytes; none where there is no such register. */
 void gdb_register_get(const struct gdb_state *state, unsigned i, uint8_t *to);
 /* False: it can't be written. */
 bool gdb_register_set(struct gdb_state *state, unsigned i, const uint8_t *from);
