@@ -130,10 +130,14 @@ def test_events_of_one_key_keep_their_order(start, build, backend):
 # ------------------------------------------------------------------ killed workers
 
 
-def keep_killing(hub, ended):
-    """Kills whatever worker there is, again and again; how often."""
-    killed = 0
+def keep_killing(hub, ended, answered=None):
+    """Kills whatever worker there is, again and again; how often. `answered` grows with each answer:
+    with it, the next kill waits for 100 more, since an event whose worker dies twice is refused."""
+    killed, last = 0, 0
     while not ended.wait(0.15):
+        if answered is not None and len(answered) < last + 100:
+            continue
+        last = len(answered or ())
         for pid in hub.workers():
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -146,7 +150,7 @@ def keep_killing(hub, ended):
 def test_workers_are_killed_under_load_by_tcp(start, echo, backend):
     """Eight connections, each with messages under way all the time: every one is answered."""
     hub = start(service(echo, TCP, f"backend: {backend}", "limits: {deadline: 5s}"), trace=False)
-    port, ended, wrong = hub.port("echo", "tcp"), threading.Event(), []
+    port, ended, wrong, answered = hub.port("echo", "tcp"), threading.Event(), [], []
 
     def client(number):
         with connect(port) as s:
@@ -156,13 +160,14 @@ def test_workers_are_killed_under_load_by_tcp(start, echo, backend):
                 got = {read_message(s) for _ in wanted}
                 if got != wanted:
                     wrong.append((wanted, got))
+                answered.extend(got)
                 time.sleep(0.005)
 
     clients = [threading.Thread(target=client, args=(n,)) for n in range(8)]
     for c in clients:
         c.start()
     killed = []
-    killer = threading.Thread(target=lambda: killed.append(keep_killing(hub, ended)))
+    killer = threading.Thread(target=lambda: killed.append(keep_killing(hub, ended, answered)))
     killer.start()
     for c in clients:
         c.join()
@@ -366,7 +371,7 @@ def test_workers_are_killed_under_load_by_http(start, web, backend):
     """Eight clients that ask one after another: each request is answered, by its own life."""
     hub = start(service(web, f"backend: {backend}", "limits: {deadline: 5s}"), head=listener(),
                 trace=False)
-    port, ended, wrong, killed = hub.http(), threading.Event(), [], []
+    port, ended, wrong, killed, answered = hub.http(), threading.Event(), [], [], []
 
     def client(number):
         with Client(port) as c:
@@ -375,10 +380,11 @@ def test_workers_are_killed_under_load_by_http(start, web, backend):
                 answer = c.ask("POST", "/echo", body)
                 if answer.status != 200 or b"body=" + body not in answer.body:
                     wrong.append((body, answer))
+                answered.append(body)
                 time.sleep(0.004)
 
     clients = [threading.Thread(target=client, args=(n,)) for n in range(8)]
-    killer = threading.Thread(target=lambda: killed.append(keep_killing(hub, ended)))
+    killer = threading.Thread(target=lambda: killed.append(keep_killing(hub, ended, answered)))
     for thread in (*clients, killer):
         thread.start()
     for c in clients:

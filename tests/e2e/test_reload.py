@@ -236,7 +236,7 @@ def get(connection, path="/greeting"):
 
 
 def browser(port):
-    return http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
 
 def test_routes_change_under_a_connection(start, greeter, build):
