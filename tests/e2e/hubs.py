@@ -38,6 +38,12 @@ class Hub:
         return [e for e in self.lines() if e["event"] == kind
                 and all(e.get(k) == v for k, v in members.items())]
 
+    def count(self, expected, kind, **members):
+        """How many there are. A line comes just after the answer that it tells of, so this waits until
+        there are as many as expected."""
+        self.until(lambda: len(self.events(kind, **members)) >= expected)
+        return len(self.events(kind, **members))
+
     def said(self):
         return self.err.read_text()
 

@@ -68,7 +68,7 @@ def test_a_certificate_is_needed(start, who, home, version):
     with pytest.raises((ssl.SSLError, ConnectionError)):
         ask(hub, home, None, version=version)
     hub.until(lambda: denied(hub) == {"bad_certificate": 1})
-    assert "bad_certificate: it showed none" in hub.said() and lives(hub) == 2
+    assert "bad_certificate: it showed none" in hub.said() and hub.count(2, "life") == 2
 
 
 def test_certificates_that_are_refused(start, who, home, tmp_path):
@@ -136,7 +136,7 @@ def test_an_idempotency_key_is_one_certificates(start, who, home):
 
     assert said(press(home.hall))["mayfly-client"] == "dns:hall.home.test"
     assert said(press(home.lamp))["mayfly-client"] == "cn:Hall lamp"
-    assert "idempotency-replayed" in press(home.hall).headers and lives(hub) == 2
+    assert "idempotency-replayed" in press(home.hall).headers and hub.count(2, "life") == 2
 
 
 def test_revoked(start, who, home, tmp_path):
@@ -259,7 +259,7 @@ def test_admin_with_a_token(start, who, home, tokens, remote):
         assert (done.returncode, done.stdout) == (4, "") and "may not ask for this" in done.stderr
     assert not hub.events("reloaded")
     assert remote(hub, "reload", token=ann).returncode == 0
-    assert len(hub.events("reloaded")) == 1
+    assert hub.count(1, "reloaded") == 1
     done = remote(hub, "stop", token=ann)
     assert done.returncode == 0 and f"hub {hub.pid} ends" in done.stdout
     assert hub.process.wait(15) == 0

@@ -193,7 +193,7 @@ def test_logs_as_json_on_standard_error(start, trap):
     lines = [json.loads(line) for line in hub.said().splitlines()]
     assert all({"time", "level", "text"} <= line.keys() for line in lines)
     crash, = (x for x in lines if "crashed" in x["text"])
-    assert crash["event"] == hub.events("life")[0]["id"] and crash["service"] == "trap"
+    assert crash["event"] == hub.until(lambda: hub.events("life"))[0]["id"] and crash["service"] == "trap"
 
 
 # ---------------------------------------------------------------- reload, stop

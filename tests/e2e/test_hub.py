@@ -110,7 +110,7 @@ def test_a_worker_ends_when_nothing_comes(start, echo):
         assert udp_ask(hub.port("echo"), b"x") == b"x"
         assert len(hub.workers()) == 1
         hub.until(lambda: not hub.workers())
-        assert len(hub.events("worker_ended")) == round_
+        assert hub.count(round_, "worker_ended") == round_
     assert "started in" in hub.said() and "ended, no event came for a while" in hub.said()
 
 
@@ -294,7 +294,7 @@ def test_a_worker_is_killed_under_load(start, echo, backend):
             time.sleep(0.12)
     assert killed >= 10
     assert f"was killed by signal {signal.SIGKILL.value}" in hub.said()
-    assert hub.events("life", attempt=1)
+    hub.until(lambda: hub.events("life", attempt=1))
 
 
 def test_a_worker_that_hangs_is_replaced(start, echo):
@@ -327,7 +327,7 @@ def test_mf_init_fails(start, build, echo):
     hub.until(lambda: 'init-fail: can\'t start: ' in hub.said())
     assert 'zone.txt:7: no such thing as "AAAAA"' in hub.said()
     assert udp_ask(hub.port("echo"), b"x") == b"x"  # others are served
-    assert hub.events("life", service="init-fail")[0]["result"] == "down"
+    assert hub.until(lambda: hub.events("life", service="init-fail"))[0]["result"] == "down"
     assert not hub.events("worker_started", service="init-fail")
 
 
@@ -349,8 +349,8 @@ def test_a_life_crashes(start, build):
     port = hub.port("trap")
     silent(port, b"hlt")
     assert udp_ask(port, b"no such word") == b"unknown"
+    assert hub.count(1, "life", result="crashed") == 1
     crashed = hub.events("life", result="crashed")
-    assert len(crashed) == 1
     assert re.search(rf"trap: \[{crashed[0]['id']}\] its life crashed: .* at \S+\+0x",
                      hub.said())
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -388,7 +388,7 @@ def test_a_queue_that_is_full(start, build, echo):
 def test_what_this_hub_cannot_do_is_refused_whole(start, build):
     hub = start(service(guest(build, "meter"), UDP))
     silent(hub.port("meter"))
-    assert hub.events("life")[0]["result"] == "denied"
+    assert hub.until(lambda: hub.events("life"))[0]["result"] == "denied"
     assert "is refused whole: it asks for 'meter', which this hub can't do" in hub.said()
 
 
@@ -403,7 +403,7 @@ def test_logs_reach_the_operator(start, build):
 def test_mf_fail_reaches_the_operator(start, build):
     hub = start(service(guest(build, "fail"), UDP))
     silent(hub.port("fail"))
-    assert hub.events("life")[0]["result"] == "failed"
+    assert hub.until(lambda: hub.events("life"))[0]["result"] == "failed"
 
 
 def test_nothing_leaks(start, echo):

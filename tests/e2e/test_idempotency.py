@@ -130,7 +130,7 @@ def test_while_the_first_is_at_work(start, build):
     running, late = got
     assert (running.status, late.status) == (409, 504)
     assert "still at work" in running.body and int(running.headers["retry-after"]) >= 1
-    assert lives(hub) == 2
+    assert hub.count(2, "life") == 2
 
 
 def test_after_a_failure_it_runs_again(web):
