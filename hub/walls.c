@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sys/landlock.h"
+#include "sys/sandbox.h"
 
 static const struct {
 	const char *name, *what, *how;
@@ -41,7 +42,7 @@ void walls_note(struct walls *walls, enum wall wall, int err)
 void walls_look(struct walls *walls)
 {
 	walls_note(walls, WALL_LANDLOCK, landlock_abi() > 0 ? 0 : -EOPNOTSUPP);
-#if defined(__SANITIZE_ADDRESS__)
+#if SANDBOX_SANITIZED
 	walls_note(walls, WALL_LANDLOCK, -EOPNOTSUPP);
 	walls_note(walls, WALL_SECCOMP, -EOPNOTSUPP);
 #endif

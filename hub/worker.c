@@ -13,6 +13,7 @@
 #include "hub/kept.h"
 #include "hub/life.h"
 #include "sys/clock.h"
+#include "sys/sandbox.h"
 
 /* A worker that ends before it has done so much, in so short a time, was of no use. */
 #define EARLY_NS    (100 * CLOCK_MS)
@@ -299,7 +300,7 @@ static const char *advice(int err)
 
 static uint64_t memory_most(const struct service *s)
 {
-#if defined(__SANITIZE_ADDRESS__)
+#if SANDBOX_SANITIZED
 	(void)s;
 	return 0;
 #else

@@ -112,13 +112,6 @@ static const struct sandbox_rule socket_rules[] = {
 	ANY(getrandom, "seeds and ids of their lives"),
 };
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-/* Sanitizers need more than can be listed; what runs under them is a test. */
-#define JAIL_SKIPPED 1
-#else
-#define JAIL_SKIPPED 0
-#endif
-
 /* The list with this process's own number in its place. */
 const struct sandbox_rule *jail_rules(enum mfw_backend backend, bool socket, size_t *count)
 {
@@ -143,7 +136,7 @@ int jail_prepare(void)
 {
 	int rc = sandbox_no_privileges();
 
-	if (rc == 0 && !JAIL_SKIPPED)
+	if (rc == 0 && !SANDBOX_SANITIZED)
 		rc = landlock_enter(NULL, 0, false);
 	return rc == -EOPNOTSUPP ? 0 : rc;
 }
@@ -153,5 +146,5 @@ int jail_enter(enum mfw_backend backend, bool socket)
 	size_t count;
 	const struct sandbox_rule *rules = jail_rules(backend, socket, &count);
 
-	return JAIL_SKIPPED ? 0 : sandbox_enter(rules, count, 0);
+	return SANDBOX_SANITIZED ? 0 : sandbox_enter(rules, count, 0);
 }

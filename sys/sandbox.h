@@ -10,6 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Sanitizers need more than can be listed, more files and more memory than a worker may have. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANDBOX_SANITIZED 1
+#else
+#define SANDBOX_SANITIZED 0
+#endif
+
 /* One permitted system call. With `masked`, argument `argument` must have (value & mask) ==
  * equal; the same call may stand in several rules. With `error` the call isn't permitted: it does
  * nothing and fails with that errno, for callers who can live with it; SANDBOX_KILL ends the process. */
