@@ -53,6 +53,19 @@ def tree(pid):
     return pids
 
 
+def is_worker(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8") as f:
+            return f.read().strip() == "mayfly-worker"
+    except OSError:
+        return False
+
+
+def workers(pid):
+    """Of a hub, and their gated processes: all that came from it but the nursery, which stays."""
+    return [each for each in tree(pid)[1:] if is_worker(each)]
+
+
 def own_ns(pid):
     """Processor time of one process, to the nanosecond."""
     total = 0
