@@ -6,22 +6,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
-#define ANY(call, why)                                                                             \
-	{                                                                                          \
-		.number = SYS_##call, .reason = why                                                \
-	}
-#define ONLY(call, arg, m, e, why)                                                                 \
-	{                                                                                          \
-		.number = SYS_##call, .reason = why, .masked = true, .argument = arg, .mask = m,   \
-		.equal = e                                                                         \
-	}
-#define NEVER(call, why)                                                                           \
-	{                                                                                          \
-		.number = SYS_##call, .reason = why, .error = SANDBOX_KILL                         \
-	}
-#define WORD 0xffffffffu
+#include "sys/sandbox_rules.h"
+
+#define NEVER(call, why) FAILS(call, SANDBOX_KILL, why)
+#define WORD             0xffffffffu
 
 /* In the order of how often; those of one event first. */
 static const struct sandbox_rule rules[] = {

@@ -15,26 +15,12 @@
 
 #include "sys/landlock.h"
 #include "sys/sandbox.h"
+#include "sys/sandbox_rules.h"
 
-#define ANY(call, why)                                                                             \
-	{                                                                                          \
-		.number = SYS_##call, .reason = why                                                \
-	}
-#define ONLY(call, arg, m, e, why)                                                                 \
-	{                                                                                          \
-		.number = SYS_##call, .reason = why, .masked = true, .argument = arg, .mask = m,   \
-		.equal = e                                                                         \
-	}
 #define IOCTL(request, why) ONLY(ioctl, 1, 0xffffffffu, request, why)
 
 #define RULES_MAX SANDBOX_RULES_MOST
 #define OWN_PID   0xfeedfacefeedfaceull /* jail_rules puts the number in its place */
-
-/* Not permitted: it fails with `e`, which its callers can live with. */
-#define FAILS(call, e, why)                                                                        \
-	{                                                                                          \
-		.number = SYS_##call, .error = e, .reason = why                                    \
-	}
 
 /* Both backends, in the order of how often. */
 #define COMMON                                                                                     \

@@ -207,3 +207,21 @@ def read_exactly(s, n):
             raise EOFError(f"the connection ended after {len(got)} of {n} bytes")
         got += piece
     return got
+
+
+@pytest.fixture
+def refused(build, tmp_path):
+    """refused(TEXT, status, words...) : mayflyd -c says so, in one line, and ends."""
+
+    def check(text, status, *words):
+        config = tmp_path / "hub.yaml"
+        config.write_text(text)
+        done = run(build / "mayflyd", "-c", config, timeout=20)
+        assert done.returncode == status, done.stderr
+        last = done.stderr.splitlines()[-1]
+        assert last.startswith("mayflyd: error: ")
+        for word in words:
+            assert word in last
+        return last
+
+    return check

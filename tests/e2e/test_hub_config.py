@@ -14,24 +14,6 @@ HTTP = "http: [{listen: 127.0.0.1:0}]\n"
 
 
 @pytest.fixture
-def refused(build, tmp_path):
-    """refused(TEXT, status, words...) : mayflyd -c says so, in one line, and ends."""
-
-    def check(text, status, *words):
-        config = tmp_path / "hub.yaml"
-        config.write_text(text)
-        done = run(build / "mayflyd", "-c", config, timeout=20)
-        assert done.returncode == status, done.stderr
-        last = done.stderr.splitlines()[-1]
-        assert last.startswith("mayflyd: error: ")
-        for word in words:
-            assert word in last
-        return last
-
-    return check
-
-
-@pytest.fixture
 def echo(build):
     return build / "services/echo.mfy"
 
