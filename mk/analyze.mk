@@ -16,8 +16,8 @@ ANALYZED       := $(ANALYZED_HOST) $(ANALYZED_GUEST)
 # Without optimisation: gcc's analyser then sees the branches as they were written. Not its search for
 # leaks: version 12 loses sight of what is stored behind a pointer that it knows nothing of (eleven
 # finds, none a leak). ASan's leak check and clang's unix.Malloc look for those.
-ANALYZE_CFLAGS := $(filter-out -O%,$(HOST_CFLAGS)) -O0 -fanalyzer -Wno-analyzer-malloc-leak
-TIDY_FLAGS = $(filter-out -W% $(HERE),$(HOST_CFLAGS)) -Xclang -analyzer-config \
+ANALYZE_CFLAGS := $(filter-out -O% $(FORTIFY),$(HOST_CFLAGS)) -O0 -fanalyzer -Wno-analyzer-malloc-leak
+TIDY_FLAGS = $(filter-out -W% $(HERE) $(FORTIFY),$(HOST_CFLAGS)) -Xclang -analyzer-config \
 	-Xclang max-nodes=$(if $(DEEP),225000,20000)
 $(ANALYZED_GUEST:%.c=$(A)/gcc/%.o) $(ANALYZED_GUEST:%.c=$(A)/tidy/%.ok): EXTRA = -Ilibos -ffreestanding
 

@@ -17,7 +17,7 @@ HERE := '-ffile-prefix-map=$(CURDIR)=.'
 # Quoted includes start at the root; -iquote and not -I, or <sys/mman.h> would look into sys/.
 HOST_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HERE) -iquote .
 # only what a program uses: mayfly-worker and the benchmarks need few of the libraries
-HOST_LDFLAGS := -Wl,--as-needed $(LDFLAGS)
+HOST_LDFLAGS := -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS)
 
 comma := ,
 # B: where the programs of this build go. Guest code is the same in both.
@@ -25,15 +25,20 @@ ifeq ($(SAN),)
 B := build
 WORKER_LDFLAGS := -static-pie
 MUSL := $(shell command -v musl-gcc)
+# What stops a write past an object's end before it is worth something (docs/security.md, "How the programs
+# are built"). glibc's checks of lengths need a compiler that optimises; musl has none.
+FORTIFY := $(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+CHECKED := -fstack-protector-strong -fstack-clash-protection $(FORTIFY)
 else
 B := $(if $(TSAN),build/tsan,build/san)
 # ThreadSanitizer knows no fences. There are two, between `sleeping` of a ring and its indices
 # (abi/worker.h), all of them atomic: it neither warns of nor misses anything there.
 SANITIZE := $(if $(TSAN),-fsanitize=thread -Wno-tsan,-fsanitize=address$(comma)undefined)
-HOST_CFLAGS += $(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+CHECKED := $(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 HOST_LDFLAGS += $(SANITIZE)
 WORKER_LDFLAGS :=
 endif
+HOST_CFLAGS += $(CHECKED)
 
 ifneq ($(MUSL),)
 MUSL_LIB := $(patsubst %/,%,$(dir $(filter %/Scrt1.o,$(shell $(MUSL) -o /dev/null '-###' -x c /dev/null 2>&1))))

@@ -35,7 +35,8 @@ LLHTTP_OBJ := $(B)/host/llhttp/llhttp.o $(B)/host/llhttp/api.o $(B)/host/llhttp/
 $(B)/host/llhttp/%.o: $(LLHTTP)/llhttp/%.c mk/flags.mk
 	@mkdir -p $(@D)
 	$(call say,cc,llhttp/$*.c)
-	$(Q)$(CC) -std=gnu11 $(CFLAGS) $(LLHTTP_FLAGS) -I$(LLHTTP)/include/llhttp -w -c $< -o $@
+	$(Q)$(CC) -std=gnu11 $(CFLAGS) $(CHECKED) $(LLHTTP_FLAGS) \
+		-I$(LLHTTP)/include/llhttp -w -c $< -o $@
 $(eval $(call list-rule,$(B)/host/llhttp.objects,$(LLHTTP)))
 $(B)/host/llhttp.a: $(LLHTTP_OBJ) $(B)/host/llhttp.objects
 	$(call say,ar,$@)

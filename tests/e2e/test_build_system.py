@@ -113,6 +113,37 @@ def test_worker_needs_no_library_at_run_time():
     assert "INTERP" not in head and "NEEDED" not in head
 
 
+@pytest.fixture(params=["mayfly", "mayflyd", "mayfly-worker"])
+def program(request):
+    return BUILD / request.param
+
+
+def test_programs_are_loaded_anywhere_and_what_is_bound_cannot_be_changed(program):
+    """PIE, RELRO with everything bound at the start, no memory that is both written and run."""
+    said = run("readelf", "-hldW", program).stdout
+    assert "DYN (Position-Independent Executable file)" in said
+    assert "GNU_RELRO" in said and "NOW PIE" in said
+    segments = [line.split() for line in said.splitlines() if line.startswith(("  LOAD", "  GNU_STACK"))]
+    rights = {"".join(words[6:-1]) for words in segments}  # "R E" has a gap
+    assert rights == {"R", "RE", "RW"}
+    assert "GNU_STACK" in said and "TEXTREL" not in said
+    assert "RPATH" not in said and "RUNPATH" not in said
+
+
+def test_every_function_of_a_program_has_its_stack_checked(program):
+    said = run("readelf", "--debug-dump=info", program).stdout
+    producers = [line for line in said.splitlines() if "DW_AT_producer" in line and "GNU C11" in line]
+    assert len(producers) > 20
+    for line in producers:
+        assert "-fstack-protector-strong" in line and "-fstack-clash-protection" in line, line
+
+
+@pytest.mark.parametrize("name", ["mayfly", "mayflyd"])
+def test_lengths_are_checked_by_the_c_library(name):
+    """_FORTIFY_SOURCE; musl, which the worker has, knows none."""
+    assert "__memcpy_chk" in run("nm", "-D", BUILD / name).stdout
+
+
 def test_a_second_make_has_nothing_to_do(copy):
     targets = ("build/lib/libmayfly-os.a", "build/mayfly", "build/services/echo.mfy")
     make(copy, *targets)
