@@ -228,7 +228,10 @@ static int load_image(struct life_setup *s, const struct life_options *o)
 
 static int load_data(struct life_setup *s, const struct life_options *o)
 {
-	const struct attach_args args = {o->data, o->data_count, o->config, o->config_count, false};
+	const struct attach_args args = {.data = o->data,
+		.data_count = o->data_count,
+		.config = o->config,
+		.config_count = o->config_count};
 	char error[ATTACH_ERROR_MAX];
 	int rc = attach_make(&s->manifest, &args, &s->data, &s->data_size, error);
 

@@ -59,6 +59,7 @@ static const struct sandbox_rule rules[] = {
 	ONLY(mprotect, 2, PROT_EXEC, 0, "malloc; what of a library may not be written"),
 	/* files: at a reload, and for whoever asks how the hub is */
 	ANY(openat, "files at a reload; /proc"),
+	ANY(openat2, "files below a directory, and nowhere else"),
 	ANY(newfstatat, "the same"),
 	ANY(fstat, "the same"),
 	ANY(statx, "the same"),

@@ -2,7 +2,6 @@
 #include "hub/setup.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sodium/crypto_hash_sha256.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -75,12 +74,12 @@ static int load_image(struct service *s, const struct config_service *config,
 	struct image image;
 	int rc;
 
-	s->image_fd = open(config->image, O_RDONLY | O_CLOEXEC);
-	if (s->image_fd < 0)
+	s->image_fd = rc = fd_open_file(config->image);
+	if (rc < 0)
 		return setup_bad(config->place, error,
-			errno == ENOENT ? SETUP_NOT_FOUND : SETUP_FAILED,
+			rc == -ENOENT ? SETUP_NOT_FOUND : SETUP_FAILED,
 			"image: \"%s\": %s: build it with mayfly build", config->image,
-			strerror(errno));
+			fd_open_error(rc));
 	rc = image_open(&image, s->image_fd, why);
 	if (rc < 0)
 		return setup_bad(config->place, error, SETUP_FAILED, "image: \"%s\": %s",
@@ -119,6 +118,7 @@ static int attach(
 		.data_count = config->data_count,
 		.config = (const char *const *)config->config,
 		.config_count = config->config_count,
+		.files_only = true,
 		.from_yaml = config->from_yaml,
 	};
 	char why[ATTACH_ERROR_MAX];

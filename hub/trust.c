@@ -2,7 +2,6 @@
 #include "hub/trust.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <fnmatch.h>
 #include <stdarg.h>
 #include <sodium/core.h>
@@ -34,13 +33,13 @@ static int read_key(const struct config_trust_key *config, struct sign_key *key,
 	if (config->is_text) {
 		rc = sign_key_parse(config->key, strlen(config->key), key, why);
 	} else {
-		fd = open(config->key, O_RDONLY | O_CLOEXEC);
-		rc = fd < 0 ? -errno : fd_read_all(fd, KEY_FILE_MAX, &text, &n);
+		fd = fd_open_file(config->key);
+		rc = fd < 0 ? fd : fd_read_all(fd, KEY_FILE_MAX, &text, &n);
 		fd_close(&fd);
 		if (rc < 0)
 			return setup_bad(config->place, error,
 				rc == -ENOENT ? SETUP_NOT_FOUND : SETUP_FAILED,
-				"trust: key: \"%s\": %s", config->key, strerror(-rc));
+				"trust: key: \"%s\": %s", config->key, fd_open_error(rc));
 		rc = sign_key_parse(text, n, key, why);
 		free(text);
 	}

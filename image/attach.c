@@ -21,7 +21,7 @@ struct packing {
 	struct bundle_item *items;
 	struct owned *owned; /* as many */
 	size_t count, room;
-	bool from_yaml;
+	bool files_only, from_yaml;
 };
 
 struct owned {
@@ -29,21 +29,24 @@ struct owned {
 	uint8_t *value; /* NULL where it is borrowed */
 };
 
+static int read_from(int fd, size_t max, uint8_t **out, size_t *out_size)
+{
+	void *bytes;
+	int rc = fd < 0 ? fd : fd_read_all(fd, max, &bytes, out_size);
+
+	if (rc == 0)
+		*out = bytes;
+	if (fd != STDIN_FILENO)
+		fd_close(&fd);
+	return rc;
+}
+
 int attach_read(const char *path, size_t max, uint8_t **out, size_t *out_size)
 {
 	bool standard = strcmp(path, "-") == 0;
 	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	void *bytes;
-	int rc;
 
-	if (fd < 0)
-		return -errno;
-	rc = fd_read_all(fd, max, &bytes, out_size);
-	if (!standard)
-		close(fd);
-	if (rc == 0)
-		*out = bytes;
-	return rc;
+	return read_from(fd < 0 ? -errno : fd, max, out, out_size);
 }
 
 static bool listed(char *const *names, unsigned count, const char *name)
@@ -132,16 +135,28 @@ const char *attach_name(const struct manifest *m, const char *arg, char to[stati
 	return arg;
 }
 
-static int add_file(struct packing *p, const char *arg, const char *name, const char *path,
-	char error[ATTACH_ERROR_MAX])
+/* How it is read: by itself, or below a directory. */
+static int read_file(const struct packing *p, int root, const char *below, const char *path,
+	uint8_t **bytes, size_t *n)
+{
+	if (root >= 0)
+		return read_from(fd_open_below(root, below), ATTACH_BYTES_MAX, bytes, n);
+	if (p->files_only)
+		return read_from(fd_open_file(path), ATTACH_BYTES_MAX, bytes, n);
+	return attach_read(path, ATTACH_BYTES_MAX, bytes, n);
+}
+
+/* `below` is its name in the directory `root`; -1: it is none of a directory. */
+static int add_file(struct packing *p, const char *arg, const char *name, int root,
+	const char *below, const char *path, char error[ATTACH_ERROR_MAX])
 {
 	uint8_t *bytes = NULL;
 	size_t n = 0;
-	int rc = attach_read(path, ATTACH_BYTES_MAX, &bytes, &n);
+	int rc = read_file(p, root, below, path, &bytes, &n);
 
 	if (rc < 0) {
 		snprintf(error, ATTACH_ERROR_MAX, "%s \"%s\": can't read \"%s\": %s", p->data_word,
-			arg, path, strerror(-rc));
+			arg, path, fd_open_error(rc));
 		return rc;
 	}
 	return add(p, MF_DATA_FILE, name, bytes, bytes, n, error);
@@ -155,7 +170,7 @@ struct directory {
 	char *error;
 };
 
-static int add_found(void *context, const char *below, const char *path)
+static int add_found(void *context, int root, const char *below, const char *path)
 {
 	struct directory *d = context;
 	bool bare = strcmp(d->prefix, ".") == 0;
@@ -172,7 +187,8 @@ static int add_found(void *context, const char *below, const char *path)
 	if (!listed(d->manifest->data, d->manifest->data_count, name))
 		return 0;
 	d->taken++;
-	return add_file(d->packing, d->arg, name, path, d->error);
+	return add_file(d->packing, d->arg, name, d->packing->files_only ? root : -1, below, path,
+		d->error);
 }
 
 static const char *walk_error(int rc)
@@ -219,7 +235,7 @@ static int add_data(
 			m->data_count == 0 ? "" : m->data[0]);
 		return -EINVAL;
 	}
-	return add_file(p, arg, name, path, error);
+	return add_file(p, arg, name, -1, NULL, path, error);
 }
 
 static int add_config(
@@ -278,6 +294,7 @@ int attach_make(const struct manifest *manifest, const struct attach_args *args,
 {
 	struct packing p = {.data_word = args->from_yaml ? "data:" : "--data",
 		.config_word = args->from_yaml ? "config:" : "--config",
+		.files_only = args->files_only,
 		.from_yaml = args->from_yaml};
 	int rc = 0;
 

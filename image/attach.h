@@ -21,6 +21,9 @@ struct attach_args {
 	unsigned data_count;
 	const char *const *config; /* KEY=VALUE */
 	unsigned config_count;
+	/* Regular files: nothing that could keep the caller waiting, nor stdin; of a directory what is
+	 * in it, for a link could make it any file that the caller may read. */
+	bool files_only;
 	bool from_yaml; /* they stand in hub.yaml: errors say "data: ...", not "--data ..." */
 };
 

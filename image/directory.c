@@ -3,11 +3,14 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct walk {
+	int root;    /* the directory */
 	size_t skip; /* bytes of a path before the name */
 	directory_file *file;
 	void *context;
@@ -40,7 +43,7 @@ static int visit(const struct walk *w, const char *path, unsigned depth)
 	if (S_ISDIR(st.st_mode))
 		return depth < DIRECTORY_DEPTH_MAX ? walk(w, path, depth + 1)
 						   : bad(w, path, -ENAMETOOLONG);
-	return S_ISREG(st.st_mode) ? w->file(w->context, path + w->skip, path)
+	return S_ISREG(st.st_mode) ? w->file(w->context, w->root, path + w->skip, path)
 				   : bad(w, path, -EINVAL);
 }
 
@@ -69,7 +72,7 @@ static int walk(const struct walk *w, const char *path, unsigned depth)
 int directory_walk(const char *path, directory_file *file, void *context, char where[static 256])
 {
 	char start[PATH_MAX];
-	int n = snprintf(start, sizeof(start), "%s", path);
+	int n = snprintf(start, sizeof(start), "%s", path), rc;
 	struct walk w = {.file = file, .context = context, .where = where};
 
 	if (n >= (int)sizeof(start))
@@ -77,5 +80,10 @@ int directory_walk(const char *path, directory_file *file, void *context, char w
 	while (n > 1 && start[n - 1] == '/')
 		start[--n] = '\0';
 	w.skip = (size_t)n + 1; /* of "/" itself one too many, which nobody attaches */
-	return walk(&w, start, 0);
+	w.root = open(start, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (w.root < 0)
+		return bad(&w, start, -errno);
+	rc = walk(&w, start, 0);
+	close(w.root);
+	return rc;
 }

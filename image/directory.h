@@ -11,11 +11,12 @@
 /* Is it a directory, or a link to one? */
 bool directory_is(const char *path);
 
-/* What is done with one file: its name from the directory on ("css/site.css"), and its path. Not 0
- * ends the walk. */
-typedef int directory_file(void *context, const char *name, const char *path);
+/* What is done with one file: its name from the directory on ("css/site.css"), by which it is opened
+ * below `root` (sys/fd.h), and its path, for messages. Not 0 ends the walk. */
+typedef int directory_file(void *context, int root, const char *name, const char *path);
 
-/* What begins with a dot is left out, at every depth. Links to files are followed. The first that
+/* What begins with a dot is left out, at every depth. Links to files are visited: whether they stay in
+ * the directory shows when they are opened, for what a path means can change until then. The first that
  * isn't 0, or -errno with the path that it is about in `where`: -ELOOP a link to a directory,
  * -ENAMETOOLONG a path too long or over DIRECTORY_DEPTH_MAX deep, -EINVAL neither file nor
  * directory. */

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void fd_close(int *fd)
@@ -16,6 +19,48 @@ void fd_close(int *fd)
 		close(*fd);
 	*fd = -1;
 	errno = saved;
+}
+
+#define OPEN_FILE (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+
+/* `fd`, as open() gave it, if it is a file; else it is closed. */
+static int only_file(int fd)
+{
+	struct stat st;
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = fstat(fd, &st) < 0      ? -errno
+		: S_ISDIR(st.st_mode) ? -EISDIR
+		: S_ISREG(st.st_mode) ? 0
+				      : -ENXIO;
+	if (err == 0)
+		return fd;
+	close(fd);
+	return err;
+}
+
+int fd_open_file(const char *path)
+{
+	return only_file(open(path, OPEN_FILE));
+}
+
+int fd_open_below(int dir, const char *name)
+{
+	struct open_how how = {.flags = OPEN_FILE, .resolve = RESOLVE_BENEATH};
+
+	return only_file((int)syscall(SYS_openat2, dir, name, &how, sizeof(how)));
+}
+
+const char *fd_open_error(int err)
+{
+	switch (err) {
+	case -EXDEV: return "it is a link that leads out of the directory";
+	case -ENXIO: return "it is not a regular file";
+	case -EWOULDBLOCK: return "another process has a lease on it";
+	default: return strerror(-err);
+	}
 }
 
 int fd_dup_from(int fd, int least)

@@ -11,6 +11,15 @@
 /* Closes *fd if it is open, and sets it to -1. Keeps errno. */
 void fd_close(int *fd);
 
+/* Opens a regular file to read it. Anything else is refused, and nothing is waited for: a pipe that
+ * nobody writes to, or a file that somebody has a lease on (fcntl(2)), would hold up who opens it for
+ * as long as its owner likes. -ENXIO: it is no regular file, -EWOULDBLOCK: there is a lease. */
+int fd_open_file(const char *path);
+/* The same, of `name` below an open directory; a link that leads out of it is none of it: -EXDEV. */
+int fd_open_below(int dir, const char *name);
+/* What became of it, in words. */
+const char *fd_open_error(int err);
+
 /* A duplicate whose number is at least `least`. */
 int fd_dup_from(int fd, int least);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "hub/http/access.h"
+#include "hub/http/target.h"
 #include "image/pattern.h"
 
 struct entry {
@@ -139,6 +140,14 @@ static struct mf_str next_part(struct mf_str *path)
 	return part;
 }
 
+/* Parts are compared as RFC 3986 has them compared, or a route that asks for a token could be gone round
+ * by another way of writing it: /%61dmin is /admin to whoever decodes it. */
+#define PLAIN_MAX (PATTERN_MAX + 2u)
+static struct mf_str plain(struct mf_str part, uint8_t to[static PLAIN_MAX])
+{
+	return target_plain(part, to, PLAIN_MAX);
+}
+
 static struct mf_str str_of(const char *text)
 {
 	return mf_str_of(text, strlen(text));
@@ -152,7 +161,8 @@ static struct node *place_of(struct router *r, const struct route *route)
 	struct mf_str path = str_of(route->path);
 
 	while (n && path.n > 0) {
-		struct mf_str part = next_part(&path);
+		uint8_t text[PLAIN_MAX];
+		struct mf_str part = plain(next_part(&path), text);
 
 		if (mf_str_is(part, "+"))
 			n = special_make(&n->one);
@@ -315,13 +325,14 @@ static bool visit(const struct node *n, struct mf_str path, struct search *s)
 {
 	struct mf_str rest = path, part;
 	const struct node *child;
+	uint8_t text[PLAIN_MAX];
 
 	if (!n)
 		return false;
 	if (path.n == 0)
 		return take(n, s) || take(n->rest, s);
 	part = next_part(&rest);
-	child = child_find(n, part);
+	child = child_find(n, plain(part, text));
 	return visit(child, rest, s) || (part.n > 0 && visit(n->one, rest, s)) || take(n->rest, s);
 }
 

@@ -45,6 +45,11 @@ static bool is_name_byte(uint8_t c)
 	return is_alnum(c) || is_one_of(c, unreserved_marks) || is_one_of(c, sub_delims);
 }
 
+static uint8_t upper(uint8_t c)
+{
+	return c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c;
+}
+
 /* -------------------------------------------------------------------- hosts */
 
 static bool is_port(struct mf_str s)
@@ -112,6 +117,31 @@ static bool is_dots(const uint8_t *p, size_t left)
 		return false;
 	n += dot(p + n, left - n);
 	return n == left || p[n] == '/';
+}
+
+struct mf_str target_plain(struct mf_str part, uint8_t *to, size_t room)
+{
+	size_t n = 0;
+
+	if (part.n == 0 || !memchr(part.p, '%', part.n))
+		return part;
+	for (size_t i = 0; i < part.n; i++) {
+		int byte = part.p[i] == '%' ? encoded(part.p + i, part.n - i) : -1;
+
+		if (n + (byte < 0 ? 1 : 3) > room)
+			return part;
+		to[n++] = part.p[i];
+		if (byte < 0)
+			continue;
+		if (is_alnum((uint8_t)byte) || is_one_of((uint8_t)byte, unreserved_marks)) {
+			to[n - 1] = (uint8_t)byte;
+		} else {
+			to[n++] = upper(part.p[i + 1]);
+			to[n++] = upper(part.p[i + 2]);
+		}
+		i += 2;
+	}
+	return mf_str_of(to, n);
 }
 
 static const char *check_path(struct mf_str s)

@@ -2,7 +2,6 @@
 #include "hub/http/tls.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include "hub/http/access.h"
 #include "hub/http/tls_lib.h"
+#include "sys/fd.h"
 #include "sys/log.h"
 #include "sys/secret.h"
 
@@ -30,14 +30,14 @@ struct tls_context {
 
 static int check_file(const char *what, const char *path, char error[static TLS_ERROR_MAX])
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), err = errno;
+	int fd = fd_open_file(path);
 
 	if (fd >= 0) {
 		close(fd);
 		return 0;
 	}
-	snprintf(error, TLS_ERROR_MAX, "%s \"%s\": %s", what, path, strerror(err));
-	return -err;
+	snprintf(error, TLS_ERROR_MAX, "%s \"%s\": %s", what, path, fd_open_error(fd));
+	return fd;
 }
 
 /* Asking on a terminal for a passphrase is not for a daemon. */

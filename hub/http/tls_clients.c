@@ -1,7 +1,6 @@
 /* hub/http/tls_clients.c - client certificates: whose are believed, and who they are for. */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sodium/crypto_generichash.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +24,8 @@ _Static_assert(sizeof(((struct tls_believes *)0)->trust) == ACCESS_TRUST, "one d
 static int add_digest(crypto_generichash_state *state, const char *what, const char *path,
 	char error[static TLS_ERROR_MAX])
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int err = fd < 0 ? -errno : 0;
+	int fd = fd_open_file(path);
+	int err = fd < 0 ? fd : 0;
 	void *bytes = NULL;
 	size_t n = 0;
 
@@ -34,7 +33,7 @@ static int add_digest(crypto_generichash_state *state, const char *what, const c
 		err = fd_read_all(fd, FILE_MOST, &bytes, &n);
 	fd_close(&fd);
 	if (err < 0) {
-		snprintf(error, TLS_ERROR_MAX, "%s \"%s\": %s", what, path, strerror(-err));
+		snprintf(error, TLS_ERROR_MAX, "%s \"%s\": %s", what, path, fd_open_error(err));
 		return err;
 	}
 	crypto_generichash_update(state, (const uint8_t *)&n, sizeof(n));

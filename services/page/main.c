@@ -59,6 +59,16 @@ static bool strays(const struct target *t)
 	return false;
 }
 
+/* A file is at one path. "%2f" isn't the slash that divides parts (RFC 3986, 2.2): a hub takes routes by
+ * these, so what lies below a route of its own must not be had by another. */
+static bool has_encoded_slash(struct mf_str path)
+{
+	for (size_t i = 0; i + 2 < path.n; i++)
+		if (path.p[i] == '%' && path.p[i + 1] == '2' && mf_lower(path.p[i + 2]) == 'f')
+			return true;
+	return false;
+}
+
 static bool is_prefix(struct mf_str path)
 {
 	return path.n >= site.prefix.n && memcmp(path.p, site.prefix.p, site.prefix.n) == 0;
@@ -80,6 +90,8 @@ static bool read_path(struct target *t, struct mf_str path)
 	}
 	if (!http_decode(mf_str_of(path.p + skip + 1, path.n - skip - 1), false, t->name, &t->n))
 		wrong = "the path has a '%' without two hexadecimal digits";
+	else if (has_encoded_slash(path))
+		wrong = "the path has an encoded slash, '%2f'";
 	else if (strays(t))
 		wrong = "the path has empty parts, '.' or '..', or bytes that no name has";
 	if (wrong)

@@ -103,6 +103,26 @@ def test_a_token_opens_a_route(start, who, tokens):
     assert denied(hub) == {"no_token": 3, "bad_token": 3, "malformed": 4}
 
 
+def test_a_route_is_not_gone_round(start, build, tokens, tmp_path):
+    """By another way of writing its path, to a service that decodes it."""
+    site = tmp_path / "site"
+    (site / "private").mkdir(parents=True)
+    (site / "private/plan.txt").write_text("secret")
+    (site / "free.txt").write_text("open")
+    file, hall = tokens("hall")
+    hub = start(service(build / "services/page.mfy", f"data: {{.: {site}}}",
+                        f"http: [{{path: '/#'}}, {{path: '/private/#', tokens: {file}}}]"), head=HTTP)
+    assert ask(hub, "/free.txt").body == ask(hub, "/%66ree%2Etxt").body == b"open"
+    for path in ("/private/plan.txt", "/%70rivate/plan.txt", "/%70%72ivat%65/plan.txt",
+                 "http://localhost/privat%65/plan.txt"):
+        refused(ask(hub, path), 401, "a token is needed")
+        assert ask(hub, path, bearer(hall)).body == b"secret"
+    # "%2f" is no slash, neither for routes nor for that service
+    for path in ("/private%2fplan.txt", "/private%2Fplan.txt", "//private/plan.txt", "/Private/plan.txt",
+                 "/%2570rivate/plan.txt", "/private;/plan.txt", "/free.txt%2f..%2fprivate/plan.txt"):
+        assert ask(hub, path).status in (400, 404), path
+
+
 def test_nothing_of_a_body_is_waited_for(start, who, tokens):
     file, token = tokens("hall")
     hub = start(service(who, f"http: [{{tokens: {file}}}]"), head=HTTP)

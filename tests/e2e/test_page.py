@@ -8,7 +8,8 @@ import random
 import pytest
 
 from conftest import talk
-from hubs import service
+from http_client import Client
+from hubs import hub_yaml, service
 from web import Web
 
 BIG = random.Random(3).randbytes(1_000_000)
@@ -220,6 +221,27 @@ def test_directories_that_are_refused(mayfly, build, tmp_path, make, words):
     done = run_page(mayfly, build, tmp_path)
     assert done.returncode != 0 and words in done.stderr
     assert len(talk(done.stderr)) == 1, done.stderr
+
+
+def test_a_hub_reads_nothing_outside_of_the_directory(start, refused, build, tmp_path):
+    """Whoever may write there gives away what he may read himself, not what the hub may."""
+    site, key = tmp_path / "site", tmp_path / "key.pem"
+    (site / "more").mkdir(parents=True)
+    key.write_text("secret")
+    (site / "real.txt").write_text("inside")
+    (site / "more/link.txt").symlink_to("../real.txt")
+    page = service(build / "services/page.mfy", f"data: {{.: {site}}}")
+    hub = start(page, head="http: [{listen: 127.0.0.1:0}]\n")
+    with Client(hub.http()) as client:
+        assert client.ask("GET", "/more/link.txt").body == b"inside"
+    for target in (key, "../key.pem", "/proc/self/environ"):
+        (site / "out.txt").symlink_to(target)
+        refused(hub_yaml(page), 1, f'can\'t read "{site}/out.txt": it is a link that leads out')
+        said = hub.reload()
+        assert said["event"] == "not_reloaded" and "out.txt" in said["why"]
+        (site / "out.txt").unlink()
+    os.mkfifo(site / "out.txt")
+    assert hub.reload()["event"] == "not_reloaded"
 
 
 def test_links_to_files_are_followed(mayfly, build, site, tmp_path):

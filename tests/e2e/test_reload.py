@@ -409,6 +409,34 @@ def test_a_bad_file_changes_nothing(start, echo, greeter, tmp_path):
     assert hub.reload(hub_yaml(both))["kept"] == 2
 
 
+def test_files_that_would_keep_it_waiting(start, echo, build, certificate, tmp_path):
+    """In the place of an image, of data, of a key, of a certificate somebody puts a pipe that nobody writes
+    to: the hub says so and goes on."""
+    assert run(build / "mayfly", "keygen", "key", "-W", "-o", tmp_path).returncode == 0
+    cert, secret = certificate("localhost")
+    shutil.copy(echo, tmp_path / "own.mfy")
+    (tmp_path / "data").write_text("$ORIGIN example.test.\n@ 60 IN SOA a a 1 1 1 1 1\n@ 60 IN NS a\n")
+    text = hub_yaml(service(tmp_path / "own.mfy", "name: own"), service(echo, UDP),
+                    service(build / "services/dns.mfy", f"data: {{example.test.zone: {tmp_path}/data}}"),
+                    head=f"http: [{{listen: 127.0.0.1:0, tls: {{certificate: {cert}, key: {secret}, "
+                         f"clients: {tmp_path}/clients.pem}}}}]\n",
+                    trust=f"trust: {{allow_unsigned: true, keys: [{{key: {tmp_path}/key.pub}}]}}\n")
+    shutil.copy(cert, tmp_path / "clients.pem")
+    hub = start(text)
+    assert hub.reload()["event"] == "reloaded"
+    for each in ("own.mfy", "data", "key.pub", "clients.pem", cert):
+        file = tmp_path / each
+        whole = file.read_bytes()
+        file.unlink()
+        os.mkfifo(file)
+        said = hub.reload()
+        assert said["event"] == "not_reloaded" and f'"{file}": it is not a regular file' in said["why"]
+        assert udp_ask(hub.port("echo"), b"x") == b"x"
+        file.unlink()
+        file.write_bytes(whole)
+    assert hub.reload()["event"] == "reloaded"
+
+
 def test_a_port_that_this_hub_has_in_another_way(start, echo):
     port = free_port()
     hub = start(hub_yaml(service(echo, f"tcp: [127.0.0.1:{port}]")))

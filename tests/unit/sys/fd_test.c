@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -52,6 +54,32 @@ static void test_sealed(void **state)
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
 	assert_int_equal(fd_read_all(fd, 6, &p, &n), -EFBIG);
 	fd_close(&fd);
+}
+
+/* What would keep waiting whoever opens it, and what has no end. */
+static void test_only_files(void **state)
+{
+	char path[] = "/tmp/fd_test.XXXXXX";
+	int fd = mkstemp(path), again;
+
+	(void)state;
+	assert_true(fd >= 0);
+	again = fd_open_file(path);
+	assert_true(again >= 0);
+	fd_close(&again);
+	signal(SIGIO, SIG_IGN);                  /* who has a lease is told */
+	if (fcntl(fd, F_SETLEASE, F_WRLCK) == 0) /* not every file system has them */
+		assert_int_equal(fd_open_file(path), -EWOULDBLOCK);
+	fd_close(&fd);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(fd_open_file(path), -ENOENT);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(fd_open_file(path), -ENXIO);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(fd_open_file("/tmp"), -EISDIR);
+	assert_int_equal(fd_open_file("/dev/zero"), -ENXIO);
+	assert_string_equal(fd_open_error(-ENXIO), "it is not a regular file");
+	assert_string_equal(fd_open_error(-ENOENT), strerror(ENOENT));
 }
 
 static void test_read_pipe(void **state)
@@ -121,6 +149,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_sealed),
+		cmocka_unit_test(test_only_files),
 		cmocka_unit_test(test_read_pipe),
 		cmocka_unit_test(test_clean),
 		cmocka_unit_test(test_rate),

@@ -56,6 +56,43 @@ static const char *find(const char *host, const char *method, const char *path)
 	}
 }
 
+/* RFC 3986, 6.2.2.1 and 6.2.2.2: paths that are the same, and those that only look so. */
+static void test_ways_of_writing(void **state)
+{
+	static const char *const same[] = {
+		"/admin/x", "/%61dmin/x", "/%61%64%6d%69%6E/x", "/admi%6e", "/%61dmin/%2e%2e"};
+	static const char *const others[] = {"/Admin/x", "/%41dmin/x", "/admin%2fx", "//admin/x",
+		"/%2561dmin/x", "/admin%3b/x", "/%61dmi/x", "/%61dmin%20/x"};
+
+	(void)state;
+	assert_int_equal(add(NULL, NULL, "/#", "open"), 0);
+	assert_int_equal(add(NULL, NULL, "/admin/#", "closed"), 0);
+	assert_int_equal(add(NULL, NULL, "/%7efe/caf%c3%a9", "accent"), 0);
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+		assert_string_equal(find("h", "GET", same[i]), "closed");
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_string_equal(find("h", "GET", others[i]), "open");
+	assert_string_equal(find("h", "GET", "/~fe/%63af%C3%a9"), "accent");
+	assert_int_equal(add(NULL, NULL, "/~fe/caf%C3%A9", "twice"), -EEXIST);
+}
+
+/* The longest part that a pattern can have, and one longer, each letter encoded. */
+static void test_long_ways_of_writing(void **state)
+{
+	char pattern[256] = "/", path[3 * 256 + 1] = "/";
+
+	(void)state;
+	for (unsigned i = 0; i < 254; i++) {
+		strcat(pattern, "a");
+		strcat(path, "%61");
+	}
+	assert_int_equal(add(NULL, NULL, pattern, "long"), 0);
+	assert_int_equal(add(NULL, NULL, "/+", "open"), 0);
+	assert_string_equal(find("h", "GET", path), "long");
+	strcat(path, "%61");
+	assert_string_equal(find("h", "GET", path), "open");
+}
+
 static void test_empty(void **state)
 {
 	(void)state;
@@ -290,6 +327,8 @@ static void test_deep(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_ways_of_writing),
+		TEST(test_long_ways_of_writing),
 		TEST(test_empty),
 		TEST(test_paths),
 		TEST(test_the_more_exact_one),
