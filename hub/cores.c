@@ -16,6 +16,7 @@
 
 #define SUFFIX ".core"
 #define NEW    "new"
+#define NAME   (MFI_NAME_MAX + STORE_ID_MAX + sizeof("-" SUFFIX))
 
 uint32_t cores_area(const struct mfi_image *note)
 {
@@ -152,8 +153,17 @@ static int write_file(int dir, const char *name, const uint8_t *head, size_t hea
 	return err;
 }
 
+/* An id may have slashes. */
+static void name_core(const struct service *s, const struct task *task, char name[static NAME])
+{
+	snprintf(name, NAME, "%s-%s" SUFFIX, s->name, task->id);
+	for (char *p = name; *p; p++)
+		if (*p == '/')
+			*p = '-';
+}
+
 static int keep(struct service *s, const struct task *task, const struct mfw_message *m,
-	char name[static 128])
+	char name[static NAME])
 {
 	const uint8_t *memory = link_effects(s->link, (int)m->slot);
 	uint8_t *event, *head = NULL;
@@ -170,7 +180,7 @@ static int keep(struct service *s, const struct task *task, const struct mfw_mes
 	err = core_head(&core, &head, &size);
 	dir = err < 0 ? err : open_directory(s->hub);
 	err = dir < 0 ? dir : make_room(dir, s->hub->cores, size + bytes);
-	snprintf(name, 128, "%s-%s" SUFFIX, s->name, task->id);
+	name_core(s, task, name);
 	if (err == 0)
 		err = write_file(dir, name, head, size, memory + MF_PAGE, bytes);
 	fd_close(&dir);
@@ -184,7 +194,7 @@ void cores_keep(struct service *s, const struct task *task, const struct mfw_mes
 	const struct image image = {.note = s->note};
 	struct hub *hub = s->hub;
 	uint64_t now = loop_now(hub->loop);
-	char name[128];
+	char name[NAME];
 	int err;
 
 	if (hub->cores == 0 || hub->state == NULL || hub->state_fd < 0 ||

@@ -267,7 +267,7 @@ static uint64_t queue_most(const struct service *s)
 }
 static uint64_t running(const struct service *s)
 {
-	return s->running.count;
+	return s->running.count + s->committing.count;
 }
 static uint64_t workers(const struct service *s)
 {

@@ -60,8 +60,13 @@ void outbox_bound(struct outbox *outbox, enum outbox_destination to, struct outb
 /* NULL: there is none (any more); what was handed over will be again. */
 void outbox_way(struct outbox *outbox, enum outbox_destination to, struct outbox_way *way);
 
-/* Into the transaction; its number. 0: it is refused, the destination isn't configured. */
+/* Is the destination configured? */
+bool outbox_has(const struct outbox *outbox, enum outbox_destination to);
+/* Into the transaction; its number. 0: it is refused, the destination isn't configured; or no memory, then the
+ * transaction is to be dropped. */
 uint64_t outbox_add(struct outbox *outbox, struct store_tx *tx, struct store_out *out);
+/* The transaction is dropped, or failed: what was added for it never was. */
+void outbox_dropped(struct outbox *outbox, struct store_tx *tx);
 /* The transaction is committed: they may go. */
 void outbox_committed(struct outbox *outbox, struct store_tx *tx);
 void outbox_ready(struct outbox *outbox, enum outbox_destination to);

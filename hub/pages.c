@@ -201,7 +201,7 @@ static json_t *service_object(const struct hub *hub, const struct service *s)
 	set(o, "worker", worker_object(s));
 	set(o, "queued", count(s->queue.count));
 	set(o, "queued_limit", count(s->queue_most));
-	set(o, "running", count(s->running.count));
+	set(o, "running", count(s->running.count + s->committing.count));
 	set(o, "accepted", count(s->counts.accepted));
 	set(o, "lives", count(s->counts.lives));
 	set(o, "replied", count(s->counts.replied));

@@ -22,6 +22,10 @@
 /* A worker that has lives and is silent for longer than they may take has hung. */
 #define SILENCE_NS (2 * CLOCK_S)
 
+/* Lives of one event that saw state which changed meanwhile. From the second on they run alone, so that only
+ * an operator can be in their way. */
+#define RACES_MOST 8u
+
 /* mf_init must end within its limit; loading, jailing and starting take some time too. */
 #define START_NS (5 * CLOCK_S)
 
@@ -87,19 +91,34 @@ void service_refused(struct service *service, enum refusal why)
 	service->counts.turned_away++;
 }
 
-/* What all events have and what comes before the payload. */
-static bool write_start(struct task *task, struct mf_str type, struct mf_str subject)
+/* What all events have and what comes before the payload. `id` NULL: a random one. */
+static bool write_start(
+	struct task *task, struct mf_str id, struct mf_str type, struct mf_str subject)
 {
 	struct event_writer *w = &task->writer;
 
-	task_make_id(task->id);
-	return event_span(w, &task->head.id, mf_str_of(task->id, TASK_ID)) &&
+	if (id.n > STORE_ID_MAX)
+		return false;
+	if (id.p) {
+		memcpy(task->id, id.p, id.n);
+		task->id[id.n] = '\0';
+		task->identity = TASK_IDENTITY | TASK_CHECK;
+	} else {
+		task_make_id(task->id);
+	}
+	return event_span(w, &task->head.id, mf_str_of(task->id, strlen(task->id))) &&
 		event_span(w, &task->head.type, type) &&
 		event_span(w, &task->head.subject, subject);
 }
 
 struct task *service_begin(struct service *service, enum mf_source source, struct mf_str type,
 	struct mf_str subject, enum refusal *why)
+{
+	return service_begin_as(service, source, type, subject, mf_str_of(NULL, 0), why);
+}
+
+struct task *service_begin_as(struct service *service, enum mf_source source, struct mf_str type,
+	struct mf_str subject, struct mf_str id, enum refusal *why)
 {
 	struct task *task;
 
@@ -113,7 +132,7 @@ struct task *service_begin(struct service *service, enum mf_source source, struc
 		return NULL;
 	task->service = service;
 	if (place_event(service, task, source)) {
-		if (write_start(task, type, subject)) {
+		if (write_start(task, id, type, subject)) {
 			task->trial = circuit_enter(&service->circuit);
 			return task;
 		}
@@ -260,7 +279,7 @@ static bool post(struct service *s, struct task *task, uint64_t now)
 	task_unlink(&s->queue, task);
 	task_append(&s->running, task);
 	order_post(&s->order, task);
-	task->posted = true;
+	task->phase = TASK_POSTED;
 	s->at[task->slot] = task;
 	if (s->posted++ == 0) {
 		s->heard_ns = now;
@@ -300,21 +319,32 @@ static void kick(struct loop_later *later)
 
 /* ------------------------------------------------------ from a dead worker */
 
+static bool is_rerun(const struct task *task)
+{
+	return task->attempt > 0 || task->races > 0;
+}
+
+/* In its old place, to run once more; its caller notes why. */
+static void back_to_queue(struct service *s, struct task *task)
+{
+	task_unlink(&s->running, task);
+	task->phase = TASK_WAITING;
+	s->reruns += !is_rerun(task);
+	s->counts.reruns++;
+	task->head.attempt++;
+	task->head.flags |= MF_EVENT_RETRY;
+	task_prepend(&s->queue, task);
+	order_back(&s->order, task);
+}
+
 static void take_back(struct service *s, struct task *task)
 {
 	if (task->attempt > 0 || !move_from_slot(task)) {
 		service_refuse(task, REFUSED_FAILED);
 		return;
 	}
-	task_unlink(&s->running, task);
-	task->posted = false;
+	back_to_queue(s, task);
 	task->attempt++;
-	task->head.attempt++;
-	task->head.flags |= MF_EVENT_RETRY;
-	task_prepend(&s->queue, task);
-	order_back(&s->order, task);
-	s->reruns++;
-	s->counts.reruns++;
 }
 
 void service_take_back(struct service *service)
@@ -339,7 +369,9 @@ static enum circuit_news judge(struct service *s, const struct task *task, const
 {
 	enum circuit_news news = CIRCUIT_NO_NEWS;
 
-	if (task->posted && !(e->refused && e->why == REFUSED_STOPPING))
+	if (task->phase == TASK_COMMITTING)
+		return news; /* it was said when its life ended */
+	if (task->phase == TASK_POSTED && !(e->refused && e->why == REFUSED_STOPPING))
 		news = circuit_life(&s->circuit, !e->refused, task->trial, loop_now(s->hub->loop));
 	else if (task->trial)
 		circuit_untried(&s->circuit);
@@ -347,14 +379,50 @@ static enum circuit_news judge(struct service *s, const struct task *task, const
 	return news;
 }
 
+/* Out of all lists but those of its input. */
+static void leave(struct service *s, struct task *task)
+{
+	if (task->phase == TASK_COMMITTING) {
+		task_unlink(&s->committing, task);
+		return;
+	}
+	task_unlink(task->phase == TASK_POSTED ? &s->running : &s->queue, task);
+	order_end(&s->order, task);
+	s->reruns -= is_rerun(task);
+}
+
+bool service_commits(struct task *task)
+{
+	static const struct ending well = {.result = "ok"};
+	struct service *s = task->service;
+
+	if (!move_from_slot(task))
+		return false;
+	(void)judge(s, task, &well); /* a life that goes well opens no circuit */
+	leave(s, task);
+	task->phase = TASK_COMMITTING;
+	task_append(&s->committing, task);
+	return true;
+}
+
+void service_again(struct task *task)
+{
+	struct service *s = task->service;
+
+	if (task->races >= RACES_MOST || !move_from_slot(task)) {
+		service_refuse(task, REFUSED_BUSY);
+		return;
+	}
+	back_to_queue(s, task);
+	task->races++;
+}
+
 void service_end(struct task *task, const struct ending *ending)
 {
 	struct service *s = task->service;
 	enum circuit_news news = judge(s, task, ending);
 
-	task_unlink(task->posted ? &s->running : &s->queue, task);
-	order_end(&s->order, task);
-	s->reruns -= task->attempt > 0;
+	leave(s, task);
 	s->active_ns = loop_now(s->hub->loop);
 	if (ending->refused) {
 		s->counts.refused[ending->why]++;
@@ -366,7 +434,7 @@ void service_end(struct task *task, const struct ending *ending)
 	}
 	metrics_life(s, task, ending);
 	report_life(&s->hub->report, task, ending);
-	if (task->posted)
+	if (task->phase == TASK_POSTED)
 		s->at[task->slot] = NULL; /* the slot comes back with the worker's message */
 	else if (task->slot >= 0)
 		link_slot_return(s->link, task->slot);
@@ -391,7 +459,8 @@ void service_refuse_all(struct service *service, enum refusal why)
 
 bool service_quiet(const struct service *service)
 {
-	return !service->queue.first && !service->running.first && !lend_is_out(service);
+	return !service->queue.first && !service->running.first && !service->committing.first &&
+		!lend_is_out(service);
 }
 
 /* ------------------------------------------------------------ what time brings */

@@ -82,14 +82,16 @@ struct service {
 
 	/* Its events: those that wait, and those that the worker has. */
 	struct task_list queue, running; /* each as they arrived */
-	struct order order;              /* which of the queue may go */
-	struct task *at[MFW_SLOTS];      /* by slot; NULL: none, or given up */
-	unsigned posted;                 /* slots at the worker */
-	unsigned reruns;                 /* tasks with an attempt behind them */
-	uint64_t life_ns;                /* of the recent ones, about */
-	struct kept snap;                /* its snapshot, between two workers */
-	struct lend *lend;               /* its worker may read its UDP socket; NULL: it may not */
-	struct circuit circuit;          /* closed as long as lives and workers do some good */
+	struct task_list
+		committing;         /* their lives are over, their effects on the way to the disk */
+	struct order order;         /* which of the queue may go */
+	struct task *at[MFW_SLOTS]; /* by slot; NULL: none, or given up */
+	unsigned posted;            /* slots at the worker */
+	unsigned reruns;            /* tasks with an attempt behind them */
+	uint64_t life_ns;           /* of the recent ones, about */
+	struct kept snap;           /* its snapshot, between two workers */
+	struct lend *lend;          /* its worker may read its UDP socket; NULL: it may not */
+	struct circuit circuit;     /* closed as long as lives and workers do some good */
 
 	/* Its worker. */
 	enum service_worker worker;
@@ -119,6 +121,9 @@ void service_inherit(struct service *service, struct service *from);
  * or NULL with why. */
 struct task *service_begin(struct service *service, enum mf_source source, struct mf_str type,
 	struct mf_str subject, enum refusal *why);
+/* The same with an id of its own, of at most STORE_ID_MAX bytes: a schedule's, a call's. */
+struct task *service_begin_as(struct service *service, enum mf_source source, struct mf_str type,
+	struct mf_str subject, struct mf_str id, enum refusal *why);
 /* Takes back what service_begin gave. */
 void service_cancel(struct task *task);
 /* The event is written but for peer, id, times and seed. */
@@ -140,6 +145,11 @@ struct ending {
 };
 void service_end(struct task *task, const struct ending *ending);
 void service_refuse(struct task *task, enum refusal why);
+/* The life went well, and what it asked for is the store's: the next of its key may run, the slot is no longer
+ * its own. False: no memory, nothing changed. */
+bool service_commits(struct task *task);
+/* The life was in vain: state that it saw has changed. It runs again, alone, or is refused. */
+void service_again(struct task *task);
 /* The same for all that wait. */
 void service_refuse_all(struct service *service, enum refusal why);
 /* The worker is gone: what it had goes back to the queue's front, once; then it is refused. */

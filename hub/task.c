@@ -1,9 +1,11 @@
 /* hub/task.c - tasks, lists of them, spare ones. */
 #include "hub/task.h"
 
+#include <sodium/crypto_generichash.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/service.h"
 #include "sys/random.h"
 
 #define SPARE_MOST 512u
@@ -60,7 +62,11 @@ struct task *task_get(struct task_pool *pool)
 	task->slot = -1;
 	task->bytes = NULL;
 	task->attempt = 0;
-	task->posted = false;
+	task->phase = TASK_WAITING;
+	task->races = 0;
+	task->identity = 0;
+	task->seen = NULL;
+	task->bare = 0;
 	task->cold = false;
 	task->trial = false;
 	task->id[0] = '\0';
@@ -70,7 +76,9 @@ struct task *task_get(struct task_pool *pool)
 void task_put(struct task_pool *pool, struct task *task)
 {
 	free(task->bytes);
+	free(task->seen);
 	task->bytes = NULL;
+	task->seen = NULL;
 	if (pool->count >= SPARE_MOST) {
 		free(task);
 		return;
@@ -91,17 +99,54 @@ void task_pool_close(struct task_pool *pool)
 	pool->count = 0;
 }
 
-void task_make_id(char id[static TASK_ID + 1])
+static void write_digits(char id[static TASK_ID + 1], const uint8_t raw[static TASK_ID / 2])
 {
 	static const char digits[] = "0123456789abcdef";
-	uint8_t raw[TASK_ID / 2];
 
-	random_bytes(raw, sizeof(raw));
-	for (size_t i = 0; i < sizeof(raw); i++) {
+	for (size_t i = 0; i < TASK_ID / 2; i++) {
 		id[2 * i] = digits[raw[i] >> 4];
 		id[2 * i + 1] = digits[raw[i] & 15];
 	}
 	id[TASK_ID] = '\0';
+}
+
+void task_make_id(char id[static TASK_ID + 1])
+{
+	uint8_t raw[TASK_ID / 2];
+
+	random_bytes(raw, sizeof(raw));
+	write_digits(id, raw);
+}
+
+/* Each piece with its length, so that none can pass for two. */
+static void add_piece(crypto_generichash_state *state, struct mf_str piece)
+{
+	uint64_t n = piece.n;
+
+	crypto_generichash_update(state, (const uint8_t *)&n, sizeof(n));
+	crypto_generichash_update(state, piece.p, n);
+}
+
+void task_identity_id(char id[static TASK_ID + 1], enum mf_source source, const char *service,
+	const struct mf_str *pieces, unsigned count)
+{
+	crypto_generichash_state state;
+	uint8_t raw[TASK_ID / 2], from = (uint8_t)source;
+
+	crypto_generichash_init(&state, NULL, 0, sizeof(raw));
+	add_piece(&state, mf_str_of(&from, 1));
+	add_piece(&state, mf_str_of(service, strlen(service)));
+	for (unsigned i = 0; i < count; i++)
+		add_piece(&state, pieces[i]);
+	crypto_generichash_final(&state, raw, sizeof(raw));
+	write_digits(id, raw);
+}
+
+void task_identify(struct task *task, const struct mf_str *pieces, unsigned count, unsigned flags)
+{
+	task_identity_id(task->id, task->head.source, task->service->name, pieces, count);
+	memcpy(task->writer.base + task->head.id.off, task->id, TASK_ID);
+	task->identity = TASK_IDENTITY | flags;
 }
 
 size_t task_payload(const struct task *task, void *to, size_t size)

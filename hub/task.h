@@ -16,13 +16,26 @@
 #include "abi/guest.h"
 #include "base/str.h"
 #include "hub/order.h"
+#include "store/store.h"
 #include "sys/net.h"
 #include "wire/event.h"
 #include "wire/words.h"
 
-#define TASK_ID 32 /* hexadecimal digits */
+#define TASK_ID 32 /* hexadecimal digits: of events that have no other id */
+
+/* Of an event's identity. */
+enum task_identity {
+	TASK_IDENTITY = 1u << 0, /* it has one: who sends it again means the same event */
+	TASK_CHECK = 1u << 1,    /* it may have been here before */
+	TASK_KEEP =
+		1u << 2, /* who sends it again wants the answer, not only that it was dealt with */
+};
+
+/* An event lies in the queue, at the worker, or in the store's hands (commit.h). */
+enum task_phase { TASK_WAITING, TASK_POSTED, TASK_COMMITTING };
 
 struct service;
+struct states_seen;
 struct task;
 
 struct reply {
@@ -35,6 +48,11 @@ struct origin_ops {
 	/* The life went well; reply is NULL if it gave none. What it points to is gone on return. */
 	void (*reply)(struct task *task, const struct reply *reply);
 	void (*refuse)(struct task *task, enum refusal why);
+	/* The event was here before, and its effects are done: what was kept of its answer, NULL: none.
+	 * NULL: as `reply`. */
+	void (*duplicate)(struct task *task, const struct reply *reply);
+	/* Nobody waits for the reply, who would ask again: retries and dead letters are the hub's. */
+	bool alone;
 };
 
 struct task {
@@ -48,15 +66,21 @@ struct task {
 	/* the event: */
 	struct mf_event head; /* the only copy that is trusted; goes to the slot when posted */
 	struct event_writer writer;
-	char id[TASK_ID + 1];
-	int slot;       /* of the service's link; -1: the event lies in `bytes` */
-	uint8_t *bytes; /* owned */
+	char id[STORE_ID_MAX + 1];
+	unsigned identity;        /* enum task_identity; 0: it has none */
+	uint8_t request[32];      /* TASK_KEEP: what was asked, hashed by the input */
+	struct task *same;        /* ids.c: the next in the same part of its table */
+	struct states_seen *seen; /* states.c: what was attached; owned */
+	uint32_t bare;            /* bytes of the event before that was; 0: nothing is */
+	int slot;                 /* of the service's link; -1: the event lies in `bytes` */
+	uint8_t *bytes;           /* owned */
 	/* its way: */
 	struct order_place order;
 	unsigned attempt; /* earlier lives that the worker took with it */
-	bool posted;      /* the slot is at the worker */
-	bool cold;        /* a worker had to start for it */
-	bool trial;       /* the circuit is open: this one is let through to see */
+	unsigned races;   /* lives that saw state which changed meanwhile */
+	enum task_phase phase;
+	bool cold;  /* a worker had to start for it */
+	bool trial; /* the circuit is open: this one is let through to see */
 	uint64_t accepted_ns, deadline_ns;
 };
 
@@ -79,6 +103,14 @@ void task_pool_close(struct task_pool *pool);
 
 /* A random id: of a task, or of an answer that has none. */
 void task_make_id(char id[static TASK_ID + 1]);
+
+/* The event, between service_begin and service_submit, is the one that these pieces name within its source
+ * and service (who sends, by which way, its own id there): its id follows from them, and is the same when
+ * it comes again, also after a restart. `flags`: TASK_CHECK, TASK_KEEP. */
+void task_identify(struct task *task, const struct mf_str *pieces, unsigned count, unsigned flags);
+/* That id. `service`: its name. */
+void task_identity_id(char id[static TASK_ID + 1], enum mf_source source, const char *service,
+	const struct mf_str *pieces, unsigned count);
 
 /* Copies up to `size` bytes of the payload, from wherever the event lies; how many. */
 size_t task_payload(const struct task *task, void *to, size_t size);

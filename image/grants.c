@@ -9,6 +9,16 @@
 
 /* ------------------------------------------------------------------ patterns */
 
+/* How long the wildcard is that stands for one part: '+', or in a state key's pattern "{1}" to "{9}", a part of
+ * the event's topic or path; 0: there is none. */
+static size_t one_part(const char *pattern)
+{
+	if (*pattern == '+')
+		return 1;
+	return pattern[0] == '{' && pattern[1] >= '1' && pattern[1] <= '9' && pattern[2] == '}' ? 3
+												: 0;
+}
+
 /* Does `pattern` allow `name`? Both are parts between slashes; '+' stands for one
  * part, a last '#' for all that follow. A wildcard in front means no name that begins with
  * '$', which are the broker's own (MQTT 5, 4.7.2). */
@@ -16,15 +26,15 @@ static bool allows(const char *pattern, struct mf_str name)
 {
 	size_t i = 0;
 
-	if ((*pattern == '+' || *pattern == '#') && name.n > 0 && name.p[0] == '$')
+	if ((*pattern == '#' || one_part(pattern)) && name.n > 0 && name.p[0] == '$')
 		return false;
 	while (*pattern != '\0') {
 		if (pattern[0] == '#' && pattern[1] == '\0')
 			return true;
-		if (*pattern == '+') {
+		if (one_part(pattern)) {
 			while (i < name.n && name.p[i] != '/')
 				i++;
-			pattern++;
+			pattern += one_part(pattern);
 		} else if (i < name.n && (uint8_t)*pattern == name.p[i]) {
 			pattern++;
 			i++;
@@ -43,22 +53,22 @@ static bool any_allows(char *const *list, unsigned count, struct mf_str name)
 	return false;
 }
 
-static bool is(const char *part, size_t n, char wildcard)
+static bool is_rest(const char *part, size_t n)
 {
-	return n == 1 && part[0] == wildcard;
+	return n == 1 && part[0] == '#';
 }
 
 bool grants_covers(const char *wide, const char *narrow)
 {
-	if ((*wide == '+' || *wide == '#') && *narrow == '$')
+	if ((*wide == '#' || one_part(wide)) && *narrow == '$')
 		return false;
 	for (;;) {
 		size_t w = strcspn(wide, "/"), n = strcspn(narrow, "/");
 
-		if (is(wide, w, '#'))
+		if (is_rest(wide, w))
 			return true;
-		if (is(narrow, n, '#') ||
-			!(is(wide, w, '+') || (w == n && memcmp(wide, narrow, n) == 0)))
+		if (is_rest(narrow, n) ||
+			!(one_part(wide) || (w == n && memcmp(wide, narrow, n) == 0)))
 			return false;
 		if (wide[w] != narrow[n])
 			return false;

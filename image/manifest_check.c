@@ -299,6 +299,28 @@ bool manifest_data_fits(const char *entry, const char *name)
 	return manifest_data_name(name) && fnmatch(entry, name, FNM_PERIOD) == 0;
 }
 
+/* Without wildcards; parts may be "{1}" to "{9}": parts of the event's topic or path. '{' has no other meaning. */
+static bool is_read(const char *key)
+{
+	for (const char *p = key; *p; p++) {
+		bool begins = p == key || p[-1] == '/';
+
+		if (*p == '+' || *p == '#')
+			return false;
+		if (*p != '{')
+			continue;
+		if (!begins || p[1] < '1' || p[1] > '9' || p[2] != '}' || (p[3] && p[3] != '/'))
+			return false;
+	}
+	return true;
+}
+
+/* Where a life may write; what it reads may stand there too. */
+static bool is_write(const char *key)
+{
+	return is_topic_filter(key) && (!strchr(key, '{') || strpbrk(key, "+#") || is_read(key));
+}
+
 struct list {
 	const char *key, *help;
 	char **item;
@@ -325,14 +347,18 @@ static int check_list(const struct reading *r, const struct list *list)
 
 /* of what grants go by */
 #define ALONE "; '+' and '#' stand alone between slashes, '#' at the end"
+/* of what is attached to an event: it must be known by name */
+#define PARTS                                                                                      \
+	", as in lamp or lamp/{1}: {1} to {9} stand alone between slashes, for a part of the "     \
+	"topic or path; '+' and '#' would be any number of keys"
 
 static int check_lists(const struct reading *r, const struct manifest *m)
 {
 	const struct list lists[] = {
 		{"modules", "a module's name, as in posix", m->modules, m->modules_count,
 			is_module_name},
-		{"reads", "a state key" ALONE, m->reads, m->reads_count, is_topic_filter},
-		{"writes", "a state key" ALONE, m->writes, m->writes_count, is_topic_filter},
+		{"reads", "a state key" PARTS, m->reads, m->reads_count, is_read},
+		{"writes", "a state key" ALONE, m->writes, m->writes_count, is_write},
 		{"emits", "a topic" ALONE, m->emits, m->emits_count, is_topic_filter},
 		{"calls", "a service's name: [a-z][a-z0-9-]*", m->calls, m->calls_count,
 			is_service_name},

@@ -18,6 +18,7 @@ const char *const refusal_names[REFUSALS] = {
 	[REFUSED_MEMORY] = "memory",
 	[REFUSED_DENIED] = "denied",
 	[REFUSED_OPEN] = "open",
+	[REFUSED_STORE] = "store",
 };
 
 static const enum refusal refusals[MFW_RESULTS] = {

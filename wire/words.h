@@ -21,6 +21,7 @@ enum refusal {
 	REFUSED_MEMORY,   /* it needed more memory than it may have */
 	REFUSED_DENIED,   /* it asked for what it may not have */
 	REFUSED_OPEN,     /* its lives fail again and again: none is tried for a while */
+	REFUSED_STORE,    /* what it asks for can't be kept: the database can't be written */
 	REFUSALS
 };
 extern const char *const refusal_names[REFUSALS];

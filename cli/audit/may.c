@@ -25,6 +25,8 @@ static const struct source {
 
 static const char *part_note(const char *pattern)
 {
+	if (strchr(pattern, '{'))
+		return ", {n} being a part of the event's topic or path";
 	return strchr(pattern, '+') ? ", + being any one part" : "";
 }
 

@@ -16,6 +16,7 @@ static const struct problem problems[REFUSALS] = {
 	[REFUSED_MEMORY] = {507, 0, "the service needed more memory than it may have"},
 	[REFUSED_DENIED] = {403, 0, "the service asked for what it may not have"},
 	[REFUSED_OPEN] = {503, 1, "the service fails again and again, and isn't tried for a while"},
+	[REFUSED_STORE] = {503, 1, "the hub can't write its database at the moment"},
 };
 
 const struct problem *problem_of(enum refusal why)

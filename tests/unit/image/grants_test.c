@@ -67,6 +67,14 @@ static void patterns(void **state)
 		{"home/#", "home/+/x", false},
 		{"#", "#", false},
 		{"a+b", "a+b", false},
+		{"lamp/{1}", "lamp/hall", true},
+		{"lamp/{1}", "lamp/hall/x", false},
+		{"lamp/{1}/x", "lamp/hall/x", true},
+		{"lamp/{1}/x", "lamp/hall/y", false},
+		{"{9}", "hall", true},
+		{"{9}", "$SYS", false},
+		{"{0}", "hall", false},
+		{"lamp/{1}", "lamp/{1}", true},
 	};
 
 	(void)state;
