@@ -30,6 +30,8 @@ static const struct command commands[] = {
 	{"sign", cmd_sign, "--key FILE IMAGE...", "sign images, for hubs that trust the key"},
 	{"verify", cmd_verify, "IMAGE --key FILE", "did this key sign it?"},
 	{"run", cmd_run, "IMAGE [--event FILE]", "one life, here and now; its reply on stdout"},
+	{"replay", cmd_replay, "CAPSULE --image IMAGE",
+		"a life once more: does it ask for the same?"},
 	{"bench", cmd_bench, "IMAGE --event FILE", "how long births take on this machine"},
 	{"up", cmd_up, "IMAGE|DIR...", "a hub on loopback with these services"},
 	{"ps", cmd_ps, "", "the services of a hub that runs"},

@@ -126,13 +126,11 @@ static int write_all(int fd, const uint8_t *bytes, size_t size)
 	return 0;
 }
 
-int out_write_file(const char *path, const void *bytes, size_t size)
+static int replace_file(const char *path, const void *bytes, size_t size, mode_t mode)
 {
-	mode_t mask = umask(0);
 	char *temporary;
 	int fd, rc;
 
-	umask(mask);
 	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
 		return -ENOMEM;
 	fd = mkostemp(temporary, O_CLOEXEC);
@@ -142,7 +140,7 @@ int out_write_file(const char *path, const void *bytes, size_t size)
 		return rc;
 	}
 	rc = write_all(fd, bytes, size);
-	if (rc == 0 && fchmod(fd, 0666 & ~mask) < 0)
+	if (rc == 0 && fchmod(fd, mode) < 0)
 		rc = -errno;
 	if (close(fd) < 0 && rc == 0)
 		rc = -errno;
@@ -152,4 +150,17 @@ int out_write_file(const char *path, const void *bytes, size_t size)
 		unlink(temporary);
 	free(temporary);
 	return rc;
+}
+
+int out_write_file(const char *path, const void *bytes, size_t size)
+{
+	mode_t mask = umask(0);
+
+	umask(mask);
+	return replace_file(path, bytes, size, 0666 & ~mask);
+}
+
+int out_write_secret(const char *path, const void *bytes, size_t size)
+{
+	return replace_file(path, bytes, size, 0600);
 }

@@ -32,5 +32,7 @@ const char *out_hex(const uint8_t *bytes, size_t n, char *to);
 int out_read_file(const char *path, size_t max, uint8_t **bytes, size_t *size);
 /* Puts a file in the place of whatever is at path, all or nothing. 0 or -errno. */
 int out_write_file(const char *path, const void *bytes, size_t size);
+/* The same, for its owner's eyes alone (0600). */
+int out_write_secret(const char *path, const void *bytes, size_t size);
 
 #endif

@@ -3,7 +3,6 @@
  * goes to stdout as it is, all talk to stderr.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +11,14 @@
 
 #include "cli/commands.h"
 #include "cli/core.h"
+#include "cli/errand.h"
 #include "cli/fault.h"
 #include "cli/gdb/session.h"
 #include "cli/life.h"
 #include "cli/out.h"
 #include "cli/outcome.h"
 #include "cli/run_json.h"
+#include "image/capsule.h"
 #include "image/symbols.h"
 #include "sys/log.h"
 
@@ -35,6 +36,7 @@ static const char usage[] =
 	"  --core FILE             if it crashes, its registers and memory, for gdb NAME.debug "
 	"FILE\n"
 	"  --event-of FILE         the event of such a core, seed and time and all\n"
+	"  --capsule FILE          keep all that made this life, for mayfly replay FILE\n"
 	"  --gdb PORT|ADDR:PORT    wait there for gdb, which then holds the life (port 0: a free "
 	"one)\n"
 	"  --gdb-anyone            ADDR may be one that others than this machine reach\n"
@@ -42,13 +44,14 @@ static const char usage[] =
 	"The reply's body goes to stdout. Exit status: 0 ok, 1 the service failed,\n"
 	"2 usage, 3 not found, 4 denied, 124 deadline, 137 memory.\n";
 
-enum { OPT_GDB = LIFE_OPT_OWN, OPT_GDB_ANYONE, OPT_CORE, OPT_EVENT_OF };
+enum { OPT_GDB = LIFE_OPT_OWN, OPT_GDB_ANYONE, OPT_CORE, OPT_EVENT_OF, OPT_CAPSULE };
 
 static const struct option long_options[] = {LIFE_LONG_OPTIONS,
 	{"birth", required_argument, NULL, LIFE_OPT_BIRTH},
 	{"gdb", required_argument, NULL, OPT_GDB},
 	{"gdb-anyone", no_argument, NULL, OPT_GDB_ANYONE},
 	{"core", required_argument, NULL, OPT_CORE},
+	{"capsule", required_argument, NULL, OPT_CAPSULE},
 	{"event-of", required_argument, NULL, OPT_EVENT_OF}, {"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0}};
 
@@ -58,6 +61,7 @@ struct own {
 	bool gdb_anyone;
 	const char *core;     /* file to write */
 	const char *event_of; /* core to read */
+	const char *capsule;  /* file to write */
 };
 
 static int take_own(struct own *own, struct life_options *o, int c, const char *value)
@@ -66,6 +70,7 @@ static int take_own(struct own *own, struct life_options *o, int c, const char *
 	case OPT_GDB: own->gdb = value; return 0;
 	case OPT_GDB_ANYONE: own->gdb_anyone = true; return 0;
 	case OPT_CORE: own->core = value; return 0;
+	case OPT_CAPSULE: own->capsule = value; return 0;
 	case OPT_EVENT_OF: own->event_of = value; return 0;
 	case LIFE_OPT_BIRTH:
 		return life_birth(o, value)
@@ -100,139 +105,6 @@ static int parse(struct life_options *o, struct own *own, int argc, char **argv)
 	}
 	status = life_operand(o, argc, argv);
 	return status == 0 ? 0 : status + 1;
-}
-
-/* A thread of its own: where a vCPU runs, the processor's clock faults, and with it
- * the C library's. */
-struct errand {
-	const struct life_setup *setup;
-	struct monitor_options options;
-	struct run_record *record;
-	struct gdb_link *gdb; /* NULL: nobody debugs */
-	const char *image_path, *core;
-};
-
-static uint8_t *copy(const uint8_t *from, uint32_t n)
-{
-	uint8_t *to = from == NULL || n == 0 ? NULL : malloc(n);
-
-	if (to != NULL)
-		memcpy(to, from, n);
-	return to;
-}
-
-static void stop_debugging(struct run_record *r, enum gdb_end end)
-{
-	static const char *const why[] = {
-		[GDB_KILLED] = "gdb ended it",
-		[GDB_LOST] = "gdb's connection was lost, so it was ended",
-		[GDB_BROKEN] = "the machine failed while gdb held it",
-	};
-
-	r->unborn = MFW_ERR_BACKEND;
-	snprintf(r->error, sizeof(r->error), "%s", why[end]);
-}
-
-/* The same as shell_live, but gdb says when it goes on. */
-static void live_held(
-	struct shell *shell, const struct life_setup *s, struct gdb_link *gdb, struct run_record *r)
-{
-	enum gdb_end end = GDB_LOST;
-	struct debug *debug;
-
-	if (debug_open(&debug, shell, s->event, s->event_size, r->error) < 0) {
-		r->unborn = MFW_ERR_BACKEND;
-		return;
-	}
-	if (gdb_accept(gdb) == 0)
-		end = gdb_session(gdb, debug, &s->image);
-	r->life = *debug_life(debug);
-	if (end != GDB_ENDED)
-		stop_debugging(r, end);
-	debug_close(debug);
-}
-
-/* While its memory is as the life left it. */
-static void look_at_remains(const struct errand *e, const struct shell *shell, struct run_record *r)
-{
-	const struct life *life = &r->life;
-	int rc;
-
-	if (r->unborn != MFW_OK || (life->result != MFW_ERR_CRASHED && !life->stopped))
-		return;
-	fault_take(&r->fault, &e->setup->image, e->image_path, shell, life);
-	if (e->core == NULL)
-		return;
-	rc = life->stopped ? core_write(e->core, shell, life, e->setup) : -ENODATA;
-	if (rc < 0)
-		snprintf(r->core, sizeof(r->core), "%s",
-			rc == -ENODATA          ? "nobody knows its registers"
-				: rc == -EEXIST ? "there is something that isn't a file"
-						: strerror(-rc));
-}
-
-static void live(const struct errand *e, struct monitor *m, struct run_record *r)
-{
-	const struct life_setup *s = e->setup;
-	struct shell *shell;
-	const uint8_t *init = monitor_init_effects(m, &r->init_bytes);
-
-	r->backend = monitor_backend(m);
-	r->init_ns = monitor_init_ns(m);
-	memcpy(r->snapshot, monitor_snapshot_digest(m), sizeof r->snapshot);
-	r->init_effects = copy(init, r->init_bytes);
-	if (r->init_effects == NULL)
-		r->init_bytes = 0;
-	r->unborn = (enum mfw_result)shell_open(&shell, m, r->error);
-	if (r->unborn != MFW_OK)
-		return;
-	if (e->gdb == NULL)
-		shell_live(shell, s->event, s->event_size, &r->life);
-	else
-		live_held(shell, s, e->gdb, r);
-	look_at_remains(e, shell, r);
-	r->effects = copy(r->life.effects, r->life.bytes);
-	r->life.effects = r->effects;
-	if (r->effects == NULL)
-		r->life.bytes = 0;
-	shell_close(shell);
-}
-
-static void *run_errand(void *argument)
-{
-	struct errand *e = argument;
-	const struct life_setup *s = e->setup;
-	struct run_record *r = e->record;
-	struct monitor *m;
-
-	r->unborn = (enum mfw_result)monitor_open(
-		&m, &s->image, s->data, s->data_size, &e->options, r->error);
-	if (r->unborn == MFW_OK) {
-		live(e, m, r);
-		monitor_close(m);
-	}
-	return NULL;
-}
-
-static int run_life(const struct life_options *o, const struct life_setup *s, const struct own *own,
-	struct gdb_link *gdb, struct run_record *r)
-{
-	struct errand errand = {s, life_monitor(s, o), r, gdb, o->image_path, own->core};
-	pthread_t thread;
-	int rc;
-
-	errand.options.held = gdb != NULL;
-	rc = pthread_create(&thread, NULL, run_errand, &errand);
-
-	if (rc != 0)
-		return out_say(o->command, STATUS_FAILED, "no thread: %s", strerror(rc));
-	pthread_join(thread, NULL);
-	r->birth = errand.options.birth;
-	if (r->unborn != MFW_OK)
-		outcome_unborn(&r->outcome, r->unborn, r->error);
-	else
-		outcome_judge(&r->outcome, &s->image, &s->manifest, &r->life);
-	return 0;
 }
 
 /* Of a request: what stands before the body. Header lines were checked by nobody yet. */
@@ -346,6 +218,49 @@ static void tell_of_core(
 			own->core, own->core, own->core);
 }
 
+/* What the life was and did, into a file that is its owner's alone. */
+static int keep_capsule(const char *file, const struct life_setup *s, const struct run_record *r)
+{
+	const struct image *image = &s->image;
+	struct capsule c = {
+		.result = r->outcome.result,
+		.denied = r->outcome.denied,
+		.times = {.birth_ns = r->life.birth_ns, .run_ns = r->life.run_ns},
+		.service = mf_str_of(image->note.name, strlen(image->note.name)),
+		.release = mf_str_of(s->manifest.version, strlen(s->manifest.version)),
+		.why = mf_str_of(r->outcome.message, strlen(r->outcome.message)),
+		.event = mf_str_of(s->event, s->event_size),
+		.effects = mf_str_of(r->effects, r->life.bytes),
+	};
+	size_t size;
+	uint8_t *bytes;
+	int rc = -ENOMEM;
+
+	memcpy(c.image, image->digest, sizeof(c.image));
+	memcpy(c.snapshot, r->snapshot, sizeof(c.snapshot));
+	size = capsule_size(&c);
+	bytes = malloc(size);
+	if (bytes != NULL) {
+		capsule_write(&c, bytes);
+		rc = out_write_secret(file, bytes, size);
+	}
+	free(bytes);
+	return rc == 0 ? 0
+		       : out_say("run", STATUS_FAILED, "--capsule \"%s\": %s", file, strerror(-rc));
+}
+
+/* What came of it, in all the ways that were asked for. */
+static int tell_all(const struct life_options *o, const struct own *own, const struct life_setup *s,
+	const struct run_record *r)
+{
+	int status = o->json ? run_print_json(s, r) : tell(o, s, r);
+
+	tell_of_core(o, own, r);
+	if (own->capsule == NULL || r->unborn != MFW_OK)
+		return status;
+	return keep_capsule(own->capsule, s, r) == 0 ? status : STATUS_FAILED;
+}
+
 int cmd_run(int argc, char **argv)
 {
 	struct life_options o = {.command = "run", .source = MF_SOURCE_RUN};
@@ -363,15 +278,13 @@ int cmd_run(int argc, char **argv)
 	if (status == 0)
 		status = wait_for_gdb(&o, &s, &own, &gdb);
 	if (status == 0)
-		status = run_life(&o, &s, &own, gdb, &r);
+		status = errand_run(&(struct errand){&o, &s, gdb, own.core}, &r);
 	if (status == 0)
-		status = o.json ? run_print_json(&s, &r) : tell(&o, &s, &r);
-	tell_of_core(&o, &own, &r);
+		status = tell_all(&o, &own, &s, &r);
 	if (gdb != NULL)
 		gdb_close(gdb);
 	free(gdb);
-	free(r.effects);
-	free(r.init_effects);
+	errand_free(&r);
 	life_unload(&s);
 	return status;
 }

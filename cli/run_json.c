@@ -103,7 +103,7 @@ static json_t *headers(struct mf_str meta)
 	return to;
 }
 
-static json_t *effect_json(const struct effect *e)
+json_t *run_effect_json(const struct effect *e)
 {
 	const struct shape *shape = &shapes[e->kind];
 	json_t *j = json_object();
@@ -143,7 +143,7 @@ static void add_effects(json_t *logs, json_t *others, const uint8_t *bytes, uint
 			set_text(j, "text", e.field[MF_FIELD_BODY]);
 			json_array_append_new(logs, j);
 		} else if (e.kind != MF_EFFECT_REPLY) {
-			json_array_append_new(others, effect_json(&e));
+			json_array_append_new(others, run_effect_json(&e));
 		}
 	}
 }
@@ -255,24 +255,41 @@ static void print_safe(FILE *to, struct mf_str s)
 		fprintf(to, " ... (%zu bytes)", s.n);
 }
 
-static void print_effect(FILE *to, const char *service, const struct effect *e)
+void run_print_effect(FILE *to, const struct effect *e)
 {
 	const struct shape *shape = &shapes[e->kind];
 
-	if (e->kind == MF_EFFECT_LOG) {
-		fprintf(to, "%s: %s: ", service, level_name(e->status));
-		print_safe(to, e->field[MF_FIELD_BODY]);
-		fputc('\n', to);
-		return;
-	}
-	fprintf(to, "%s: effect: %s ", service, effect_names[e->kind]);
+	fputs(effect_names[e->kind], to);
+	if (e->kind == MF_EFFECT_LOG)
+		fprintf(to, " %s", level_name(e->status));
+	if (e->kind == MF_EFFECT_REPLY)
+		fprintf(to, " %u", e->status);
+	if (e->field[MF_FIELD_NAME].n > 0)
+		fputc(' ', to);
 	print_safe(to, e->field[MF_FIELD_NAME]);
+	if (e->field[MF_FIELD_META].n > 0)
+		fputc(' ', to);
+	print_safe(to, e->field[MF_FIELD_META]);
 	if (e->field[MF_FIELD_BODY].n > 0) {
 		fputs(" = ", to);
 		print_safe(to, e->field[MF_FIELD_BODY]);
 	}
+	if (shape->name != NULL && shape->status != NULL && e->status != 0)
+		fprintf(to, " (%s %u)", shape->status, e->status);
 	if (shape->value != NULL && e->value != 0)
 		fprintf(to, " (%s %llu)", shape->value, (unsigned long long)e->value);
+	fputc('\n', to);
+}
+
+static void print_effect_of(FILE *to, const char *service, const struct effect *e)
+{
+	if (e->kind != MF_EFFECT_LOG) {
+		fprintf(to, "%s: effect: ", service);
+		run_print_effect(to, e);
+		return;
+	}
+	fprintf(to, "%s: %s: ", service, level_name(e->status));
+	print_safe(to, e->field[MF_FIELD_BODY]);
 	fputc('\n', to);
 }
 
@@ -286,5 +303,5 @@ void run_print_effects(FILE *to, const char *service, const uint8_t *effects, ui
 		return;
 	while (effects_next(&r, &e))
 		if (e.kind != MF_EFFECT_REPLY)
-			print_effect(to, service, &e);
+			print_effect_of(to, service, &e);
 }

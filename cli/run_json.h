@@ -8,10 +8,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <jansson.h>
+
 #include "cli/fault.h"
 #include "cli/life.h"
 #include "cli/outcome.h"
 #include "monitor/monitor.h"
+#include "wire/effects.h"
 
 /* All that is known about one life after it. Effects are owned by cli/run.c. */
 struct run_record {
@@ -32,6 +35,10 @@ struct run_record {
 
 /* One JSON object on stdout. Returns the exit status of the command. */
 int run_print_json(const struct life_setup *setup, const struct run_record *record);
+
+/* One effect, as an object and as a line: "put on = 1 (version 3)". */
+json_t *run_effect_json(const struct effect *effect);
+void run_print_effect(FILE *to, const struct effect *effect);
 
 /* Every effect but the reply, a line each: "dns: info: 12 names". Malformed ones: nothing. */
 void run_print_effects(FILE *to, const char *service, const uint8_t *effects, uint32_t bytes);
