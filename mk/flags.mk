@@ -64,6 +64,6 @@ LLHTTP_FLAGS := -isystem $(LLHTTP)/include -DLLHTTP_STRICT_MODE=1
 HOST_CFLAGS += $(LLHTTP_FLAGS)
 
 LIBS_CLI    := -lcyaml -lyaml -lsodium -ljansson -ldw
-LIBS_HUB    := -lcyaml -lyaml -lsodium -ljansson -lseccomp
-LIBS_TEST   := -lcmocka -lcyaml -lyaml -lsodium -ljansson -lseccomp -ldw
+LIBS_HUB    := -lcyaml -lyaml -lsodium -ljansson -lseccomp -lsqlite3 -pthread
+LIBS_TEST   := -lcmocka -lcyaml -lyaml -lsodium -ljansson -lseccomp -ldw -lsqlite3 -pthread
 LIBS_BENCH   = $(LIBS_HUB) -ldw

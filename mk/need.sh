@@ -14,6 +14,7 @@ PACKAGES_BUILD=(
 	"musl-tools:the worker's C library, which starts fast"
 	"libcurl4-openssl-dev:asks a hub: mayfly ps"
 	"libssl-dev:TLS"
+	"libsqlite3-dev:the hub's database"
 	"libdw-dev:names and lines of a crash's backtrace"
 )
 PACKAGES_RUN=(

@@ -14,7 +14,8 @@
  * most `sync_ns` later. STORE_SYNC is reported when it is on the disk. Done is reported in the order of
  * submission.
  *
- * Threads: all functions are called on the caller's thread. It reads through a connection of its own, which
+ * Threads: all functions are called on the caller's thread. The writing one starts with the first transaction
+ * (so it has the walls that stand then) and gets no signals. The caller's reads through a connection of its own, which
  * sees what has been reported as done, perhaps more.
  *
  * Errors: -ENOSPC the disk is full (submit again later; store_open_again isn't needed), -EIO it fails, -EUCLEAN the
@@ -61,7 +62,8 @@ void store_reap(struct store *store);
 size_t store_waiting(const struct store *store);
 /* 0, or why nothing can be written at the moment: the last commit's error. */
 int store_error(const struct store *store);
-/* Goes up when submitted transactions failed. */
+/* Goes up right before done is called of the first transaction that failed. Those that were begun before
+ * that, submitted or not, fail too. */
 uint64_t store_generation(const struct store *store);
 
 /* --- a transaction: written by the caller, then the store's until done is called, which may read it with
@@ -147,6 +149,7 @@ int store_life_before(struct store *store, uint64_t before, uint32_t service, un
 
 /* --- outbox: what must reach somebody else. A destination's rows are read in order of priority (highest
  * first), then number. */
+#define STORE_PRIORITY_MAX 255u /* a higher one counts as this */
 struct store_out {
 	uint64_t number;
 	uint32_t
@@ -159,11 +162,15 @@ struct store_out {
 	struct mf_str id, name, type, body;
 };
 void store_out(struct store_tx *tx, const struct store_out *out);
-/* It arrived, or is given up. */
-void store_out_done(struct store_tx *tx, uint64_t number);
+/* It arrived, or is given up: one as it was added or read (its strings' lengths count, not their bytes). */
+void store_out_done(struct store_tx *tx, const struct store_out *out);
 /* Behind (priority, number), NULL: the first; up to `most` rows, each told to `each` until that returns
  * false. How many, or -errno. */
 int store_out_read(struct store *store, uint32_t destination, const struct store_out *behind,
+	unsigned most, bool (*each)(const struct store_out *out, void *context), void *context);
+/* The oldest of the lowest priority that there is, but for those above `most_priority`: what goes where there
+ * is no room. As store_out_read. */
+int store_out_oldest(struct store *store, uint32_t destination, uint32_t most_priority,
 	unsigned most, bool (*each)(const struct store_out *out, void *context), void *context);
 struct store_out_total {
 	uint64_t count, bytes; /* bytes: of name, type and body, and what a row costs */
