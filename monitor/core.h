@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "monitor/layout.h"
+#include "monitor/maker.h"
 #include "monitor/monitor.h"
 #include "monitor/watchdog.h"
 
@@ -42,8 +43,9 @@ struct monitor {
 	struct monitor_options options;
 	enum mfw_backend which;
 	bool deny_cpuid;
+	bool maker; /* maker_stop when it is closed */
 	uint64_t cpu_ns, deadline_ns;
-	int fixed_fd; /* process: memory of layout.fixed_bytes, gate ... init; kvm: -1 */
+	int fixed_fd; /* process: memory of layout.fixed_bytes, gate (not filled) ... init; kvm: -1 */
 	uint8_t *fixed;
 	uint8_t *snapshot; /* the window as every life finds it */
 	uint8_t digest[32];
@@ -73,8 +75,8 @@ struct shell {
 		} kvm;
 		struct {
 			int window_fd;
-			int to, from; /* pipes */
-			int pid, pidfd, cpu;
+			struct maker_made made; /* while it is open */
+			int cpu;                /* where it runs; -1: not known */
 		} process;
 	};
 };

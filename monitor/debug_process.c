@@ -26,7 +26,8 @@ _Static_assert(sizeof(struct user_fpregs_struct) == DEBUG_FXSAVE, "FXSAVE's area
 
 static int trace(const struct debug *d, int request, uint64_t at, void *data)
 {
-	return ptrace(request, d->shell->process.pid, (void *)(uintptr_t)at, data) < 0 ? -errno : 0;
+	return ptrace(request, d->shell->process.made.pid, (void *)(uintptr_t)at, data) < 0 ? -errno
+											    : 0;
 }
 
 static int with_set(const struct debug *d, int request, uint64_t set, void *to, size_t n)
@@ -168,7 +169,7 @@ static bool is_there(int fd)
 /* Until it stands, or waits at the gate. */
 static int wait_for_it(struct debug *d, bool step, struct debug_stop *stop)
 {
-	struct pollfd p[3] = {{.fd = d->shell->process.from, .events = POLLIN},
+	struct pollfd p[3] = {{.fd = d->shell->process.made.from, .events = POLLIN},
 		{.fd = d->children, .events = POLLIN}, {.fd = d->wake_fd, .events = POLLIN}};
 	struct signalfd_siginfo signal;
 	int status, rc;
@@ -178,9 +179,9 @@ static int wait_for_it(struct debug *d, bool step, struct debug_stop *stop)
 			return -errno;
 		if (is_there(d->children))
 			(void)!read(d->children, &signal, sizeof(signal));
-		if (is_there(d->shell->process.from))
+		if (is_there(d->shell->process.made.from))
 			return came_to_the_gate(d, stop);
-		if (waitpid(d->shell->process.pid, &status, WNOHANG | __WALL) > 0) {
+		if (waitpid(d->shell->process.made.pid, &status, WNOHANG | __WALL) > 0) {
 			rc = look(d, status, step, stop);
 			if (rc <= 0)
 				return rc;

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "sys/landlock.h"
@@ -59,33 +60,44 @@ static const struct sandbox_rule kvm_rules[] = {
 	ANY(rt_sigreturn, "back from the signal that stops it"),
 };
 
-/* Gated processes are started by the jailed worker, under this list and their own. */
+/* Gated processes and their memory come from the maker. */
 static const struct sandbox_rule process_rules[] = {
-	ANY(read, "the hub's eventfd; a guest's byte"),
-	ANY(write, "the hub's eventfd; a guest's byte; last words on descriptor 2"),
+	ANY(read, "the hub's eventfd; a guest's byte; the maker's answer"),
+	ANY(write, "the hub's eventfd; a guest's byte; a request; last words on descriptor 2"),
 	COMMON,
+	ANY(lseek, "which pages of memory exist"),
+	ANY(sched_setaffinity, "a gated process runs where its monitor's thread runs"),
+	ONLY(pidfd_send_signal, 1, ~0ull, SIGKILL, "the watchdog ends it, by its descriptor"),
+	ONLY(waitid, 0, 0xffffffffu, P_PID, "it is gone, and what it died of"),
+};
+
+/* What it takes to make them. A gated process inherits this list, and pays for it at each byte: read
+ * and write come first. Then it adds one that leaves it these two, at one instruction each. */
+static const struct sandbox_rule maker_rules[] = {
+	ANY(read, "a request; a gated process: a life begins"),
+	ANY(write, "the answer; it is over"),
 	ANY(memfd_create, "memory that a gated process shares"),
 	ANY(ftruncate, "its size"),
-	ANY(lseek, "which pages of it exist"),
-	ONLY(clone, 0, ~0ull, CLONE_PIDFD | SIGCHLD, "a gated process, as process.c makes it"),
-	ANY(pipe2, "its two pipes"),
-	IOCTL(FIONREAD, "did a life begin before it ended?"),
-	ANY(sched_setaffinity, "it runs where its monitor's thread runs"),
-	ANY(pidfd_send_signal, "the watchdog ends it, by the descriptor that clone gave"),
-	ANY(waitid, "it is gone, and what it died of"),
-	/* what one does before its own, much shorter list applies */
-	ANY(rt_sigaction, "a gated process: its handlers"),
-	ANY(rt_sigprocmask, "the same"),
-	ANY(sigaltstack, "the same"),
-	ONLY(mmap, 2, PROT_WRITE, 0, "a gated process maps its guest's code"),
-	ONLY(prctl, 0, 0xffffffffu, PR_SET_TSC, "no TSC for guests"),
+	ONLY(fcntl, 1, 0xffffffffu, F_ADD_SEALS, "which stays as it is"),
+	ANY(pipe2, "the two pipes of a gated process"),
+	ONLY(mmap, 2, PROT_EXEC, 0, "the gate page; a guest's memory"),
+	ONLY(mmap, 2, PROT_WRITE, 0, "a guest's code"),
+	ONLY(mprotect, 0, ~0ull, MF_ADDR_GATE, "the gate page is code when it is filled"),
+	ONLY(clone, 0, ~0ull, CLONE_PARENT | CLONE_PIDFD | SIGCHLD, "a gated process"),
+	ANY(close, "its ends of pipes"),
+	/* what one does before its own list applies */
+	ONLY(prctl, 0, 0xffffffffu, PR_SET_NAME, "ps tells it from the maker"),
 	ONLY(prctl, 0, 0xffffffffu, PR_SET_PDEATHSIG, "it dies with the worker"),
-	ONLY(prctl, 0, 0xffffffffu, PR_SET_NO_NEW_PRIVS, "for seccomp"),
 	ONLY(prctl, 0, 0xffffffffu, PR_SET_DUMPABLE, "nobody traces it, no core dump"),
+	ONLY(prctl, 0, 0xffffffffu, PR_SET_TSC, "no TSC for guests"),
 	ANY(arch_prctl, "no CPUID for guests"),
 	ANY(dup3, "its two descriptors"),
 	ANY(close_range, "no others"),
+	ANY(rt_sigaction, "its handlers"),
+	ANY(sigaltstack, "their stack"),
+	ANY(munmap, "the maker's memory goes away"),
 	ANY(seccomp, "its own list"),
+	ANY(exit_group, "it couldn't be made"),
 #if defined(__GLIBC__)
 	ANY(rseq, "glibc's, whose memory goes away"),
 #endif
@@ -118,6 +130,12 @@ const struct sandbox_rule *jail_rules(enum mfw_backend backend, bool socket, siz
 	return own;
 }
 
+const struct sandbox_rule *jail_maker_rules(size_t *count)
+{
+	*count = sizeof(maker_rules) / sizeof(maker_rules[0]);
+	return maker_rules;
+}
+
 int jail_prepare(void)
 {
 	int rc = sandbox_no_privileges();
@@ -131,6 +149,14 @@ int jail_enter(enum mfw_backend backend, bool socket)
 {
 	size_t count;
 	const struct sandbox_rule *rules = jail_rules(backend, socket, &count);
+
+	return SANDBOX_SANITIZED ? 0 : sandbox_enter(rules, count, 0);
+}
+
+int jail_enter_maker(void)
+{
+	size_t count;
+	const struct sandbox_rule *rules = jail_maker_rules(&count);
 
 	return SANDBOX_SANITIZED ? 0 : sandbox_enter(rules, count, 0);
 }

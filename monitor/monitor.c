@@ -87,9 +87,11 @@ static int map_fixed(struct monitor *m)
 
 	if (m->which == MFW_BACKEND_PROCESS) {
 		flags = MAP_SHARED;
-		m->fixed_fd = memfd_create("mayfly-fixed", MFD_CLOEXEC);
-		if (m->fixed_fd < 0 || ftruncate(m->fixed_fd, (off_t)m->layout.fixed_bytes) < 0)
+		m->fixed_fd = maker_memory(m->layout.fixed_bytes);
+		if (m->fixed_fd < 0) {
+			errno = -m->fixed_fd;
 			return -errno;
+		}
 	}
 	at = mmap(NULL, m->layout.fixed_bytes, PROT_READ | PROT_WRITE, flags, m->fixed_fd, 0);
 	if (at == MAP_FAILED)
@@ -105,7 +107,8 @@ static int make_fixed(struct monitor *m, const uint8_t *data, size_t data_size)
 
 	if (rc < 0)
 		return rc;
-	arch_fill_fixed(m->fixed, &m->layout, m->which);
+	if (m->which == MFW_BACKEND_KVM)
+		arch_fill_fixed(m->fixed, &m->layout);
 	for (unsigned i = 0; i < image->segments; i++) {
 		const struct image_segment *s = &image->segment[i];
 
@@ -248,6 +251,15 @@ static void choose_backend(struct monitor *m)
 	m->deny_cpuid = m->which == MFW_BACKEND_PROCESS && monitor_can_deny_cpuid();
 }
 
+static bool use_maker(struct monitor *m)
+{
+	int rc = maker_start();
+
+	m->maker = rc == 0;
+	errno = -rc;
+	return m->maker;
+}
+
 int monitor_open(struct monitor **out, const struct image *image, const uint8_t *data,
 	size_t data_size, const struct monitor_options *options, char error[MONITOR_ERROR_MAX])
 {
@@ -276,6 +288,8 @@ int monitor_open(struct monitor **out, const struct image *image, const uint8_t 
 		monitor_refuse(error, MFW_ERR_BACKEND, "the watchdog thread");
 	else if (m->which == MFW_BACKEND_KVM && kvm_host_open(&m->kvm, options, error) < 0)
 		; /* it said why */
+	else if (m->which == MFW_BACKEND_PROCESS && !use_maker(m))
+		monitor_refuse(error, MFW_ERR_BACKEND, "the process that makes gated ones");
 	else if (make_fixed(m, data, data_size) < 0 || make_snapshot(m) < 0)
 		monitor_refuse(error, MFW_ERR_BACKEND, "memory for the image");
 	else
@@ -306,6 +320,8 @@ void monitor_close(struct monitor *m)
 		munmap(m->snapshot, m->layout.window_bytes);
 	if (m->kvm != NULL)
 		kvm_host_close(m->kvm);
+	if (m->maker)
+		maker_stop();
 	free(m->init_effects);
 	free(m);
 }

@@ -9,7 +9,8 @@
  * In between the thread can't read the TSC, so clocks through the vDSO are denied
  * to it (SIGSEGV): use the system call. With the process backend the same goes for
  * CPUID, so open no kvm monitor then. monitor_open starts a watchdog thread,
- * takes SIGRTMIN to stop vCPUs, and has SIGPIPE ignored, once a process.
+ * takes SIGRTMIN to stop vCPUs, and has SIGPIPE ignored, once a process. With the process backend
+ * the thread that opens the first monitor must outlive all shells (maker.h).
  *
  * The guest is hostile. What comes out of shell_live is a copy of the guest's
  * effects area that nothing can change any more, not otherwise checked.
@@ -70,10 +71,10 @@ void monitor_settle(struct monitor *monitor);
 enum mfw_backend monitor_backend(const struct monitor *monitor);
 const uint8_t *monitor_snapshot_digest(const struct monitor *monitor); /* 32 bytes */
 /* What monitor_open does once a process, and what shell_open does once a thread; for those who must
- * do it before they give up rights. */
+ * do it before they give up rights; the maker (maker.h) they start themselves. */
 int monitor_prepare(void);
-void monitor_prepare_thread(void);
-/* Is CPUID denied to gated processes: can it be here, and cheaply? */
+void monitor_prepare_thread(enum mfw_backend backend);
+/* Is CPUID denied to gated processes: can it be here, and cheaply? Tried once. */
 bool monitor_can_deny_cpuid(void);
 uint64_t monitor_init_ns(const struct monitor *monitor);
 size_t monitor_window_bytes(const struct monitor *monitor);

@@ -21,10 +21,12 @@ static bool make_window(struct shell *shell)
 	void *at;
 
 	if (shell->monitor->which == MFW_BACKEND_PROCESS) {
-		fd = memfd_create("mayfly-window", MFD_CLOEXEC);
+		fd = maker_memory(bytes);
 		shell->process.window_fd = fd;
-		if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0)
+		if (fd < 0) {
+			errno = -fd;
 			return false;
+		}
 		flags = MAP_SHARED;
 	} else {
 		bytes += layout->tables_bytes;
@@ -123,7 +125,7 @@ static int deny_cpuid(bool deny)
 /* Somebody else always runs in between, if only the hub: two writes an event. On metal they are
  * nothing; in a virtual machine each may be a way out, 12 us, more than a life (decision 023). The
  * builder refuses CPUID in images, and this only backs it up: it is left out where it is dear. */
-bool monitor_can_deny_cpuid(void)
+static bool is_cheap(void)
 {
 	uint64_t least = UINT64_MAX;
 
@@ -137,6 +139,21 @@ bool monitor_can_deny_cpuid(void)
 			least = took;
 	}
 	return least < CHEAP_NS;
+}
+
+static bool cheap;
+
+static void look_whether_cheap(void)
+{
+	cheap = is_cheap();
+}
+
+bool monitor_can_deny_cpuid(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, look_whether_cheap);
+	return cheap;
 }
 
 /* Sanitizers look at the clock whenever they like: under them a thread gives up the TSC only
@@ -169,11 +186,15 @@ void shell_deny(const struct monitor *m)
 		deny(m);
 }
 
-void monitor_prepare_thread(void)
+void monitor_prepare_thread(enum mfw_backend backend)
 {
 	(void)shell_thread();
-	if (deny_always && denied[0]++ == 0)
+	if (!deny_always)
+		return;
+	if (denied[0]++ == 0)
 		prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
+	if (backend == MFW_BACKEND_PROCESS && monitor_can_deny_cpuid() && denied[1]++ == 0)
+		deny_cpuid(true);
 }
 
 int shell_thread(void)

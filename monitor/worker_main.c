@@ -41,6 +41,7 @@ static struct worker {
 	size_t data_size;
 	uint8_t cpuid[CPUID_MOST + 1];
 	struct socket socket;
+	enum mfw_backend backend;
 	struct monitor *monitor; /* set once, before `go` is passed */
 	pthread_barrier_t up;    /* every thread runs */
 	pthread_barrier_t go;    /* and there is a monitor */
@@ -108,6 +109,8 @@ static void serve(struct shell *shell, const struct mfw_message *birth)
 	struct life life;
 
 	shell_live(shell, ring_event(&worker.ring, birth->slot), birth->bytes, &life);
+	if (life.result == MFW_ERR_BACKEND && maker_gone()) /* another worker will have one */
+		last_words("the process that makes gated ones", ESRCH);
 	death.result = (uint16_t)life.result;
 	death.vector = life.vector;
 	death.address = life.address;
@@ -197,7 +200,7 @@ static void *thread(void *unused)
 	struct shell *shell;
 
 	(void)unused;
-	monitor_prepare_thread();
+	monitor_prepare_thread(worker.backend);
 	pthread_barrier_wait(&worker.up);
 	pthread_barrier_wait(&worker.go);
 	if (shell_open(&shell, worker.monitor, error) == 0)
@@ -279,6 +282,19 @@ static enum mfw_backend choose(void)
 	return backend;
 }
 
+/* What can't be done in the jail any more. */
+static void prepare(void)
+{
+	int rc = worker.backend == MFW_BACKEND_PROCESS ? maker_start() : 0;
+
+	if (rc < 0)
+		last_words("the process that makes gated ones", -rc);
+	if (monitor_prepare() < 0)
+		last_words("the watchdog thread", EAGAIN);
+	start_threads();
+	monitor_prepare_thread(worker.backend);
+}
+
 int main(void)
 {
 	struct monitor_options options = {.kvm_fd = MFW_FD_KVM};
@@ -295,8 +311,8 @@ int main(void)
 	copy_image();
 	if (!map(MFW_FD_DATA, &worker.data, &worker.data_size))
 		worker.data_size = 0;
-	options.backend = choose();
-	if (options.backend == MFW_BACKEND_KVM)
+	options.backend = worker.backend = choose();
+	if (worker.backend == MFW_BACKEND_KVM)
 		take_cpuid(&options);
 	options.keep_fd = fcntl(MFW_FD_KEPT, F_GETFD) >= 0 ? MFW_FD_KEPT : 0;
 	options.keep_whole = options.keep_fd > 0 && keep_is_whole(options.keep_fd);
@@ -306,11 +322,8 @@ int main(void)
 	rc = jail_prepare();
 	if (rc < 0)
 		last_words("privileges can't be given up", -rc);
-	if (monitor_prepare() < 0)
-		last_words("the watchdog thread", EAGAIN);
-	start_threads();
-	monitor_prepare_thread();
-	rc = jail_enter(options.backend, owns_socket());
+	prepare();
+	rc = jail_enter(worker.backend, owns_socket());
 	if (rc < 0)
 		fail(MFW_ERR_BACKEND, "seccomp can't be entered; a worker doesn't run without it");
 

@@ -19,6 +19,7 @@
 #include "cli/out.h"
 #include "cli/fault.h"
 #include "cli/outcome.h"
+#include "monitor/maker.h"
 
 /* Lives of one thread between two blocks of the floor, at most: some milliseconds of them, so
  * that a block is either disturbed or not. */
@@ -503,10 +504,13 @@ int bench_measure(
 		return out_say("bench", STATUS_FAILED, "no processors: %s", strerror(errno));
 	result->cores = (unsigned)CPU_COUNT(&s.allowed);
 	measure_clock(result);
+	if (maker_start() < 0) /* here, where it outlives the threads that have shells */
+		return out_say("bench", STATUS_FAILED, "no process");
 	if (pthread_create(&thread, NULL, open_all, &opening) != 0)
-		return out_say("bench", STATUS_FAILED, "no thread");
-	pthread_join(thread, NULL);
-	if (opening.judged.exit != STATUS_OK)
+		status = out_say("bench", STATUS_FAILED, "no thread");
+	else
+		pthread_join(thread, NULL);
+	if (status == 0 && opening.judged.exit != STATUS_OK)
 		status = say_bad(plan, setup, &opening.judged, &opening.life);
 	if (status == 0) {
 		if (plan->pin)
@@ -520,6 +524,7 @@ int bench_measure(
 		monitor_close(s.monitor);
 	if (s.steady != NULL)
 		monitor_close(s.steady);
+	maker_stop();
 	free(s.expected);
 	return status;
 }

@@ -22,9 +22,9 @@
 #define ARCH_FLOOR  (MF_ADDR_GATE + 0x280) /* leaves at once, for measuring */
 #define ARCH_XSTATE (MF_ADDR_GATE + 0x300) /* the initial FPU and vector state */
 #define ARCH_PARAMS (MF_ADDR_GATE + 0xf00) /* struct arch_params */
-/* and on the info page, process: the seccomp program */
-#define ARCH_FILTER     (MF_ADDR_INFO + 0x800)
-#define ARCH_FILTER_MAX 64u
+/* and, process: the seccomp program, behind all of the vector state that is there to be put back */
+#define ARCH_FILTER     (MF_ADDR_GATE + 0xd90)
+#define ARCH_FILTER_MAX 46u
 
 /* What that code reads; in read-only memory. */
 struct arch_params {
@@ -40,9 +40,18 @@ struct arch_params {
 	uint64_t unmap[4][2]; /* process: address, length of what must go; 0: none */
 };
 
-/* Fills the gate and system pages (from MF_ADDR_GATE to MF_ADDR_INFO), `fixed` being
+/* kvm: fills the gate and system pages (from MF_ADDR_GATE to MF_ADDR_INFO), `fixed` being
  * where MF_ADDR_GATE lies in host memory. */
-void arch_fill_fixed(uint8_t *fixed, const struct layout *layout, enum mfw_backend backend);
+void arch_fill_fixed(uint8_t *fixed, const struct layout *layout);
+
+/* Where a life begins, and what it may use; the guest's addresses. */
+struct arch_life {
+	uint64_t entry, stack_top, effects;
+};
+
+/* process: fills the gate page. It isn't checked what `life` says: the worst of it is a process that
+ * does nothing. */
+void arch_fill_gate(uint8_t *page, const struct arch_life *life);
 
 /* Bytes of page tables for this layout, a multiple of MF_PAGE. */
 uint64_t arch_tables_bytes(const struct layout *layout);

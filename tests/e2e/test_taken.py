@@ -11,7 +11,7 @@ import urllib.request
 
 import pytest
 from conftest import BUILD, SANITIZED, tcp_ask, udp_ask
-from hubs import alive, children, service
+from hubs import alive, children, command, service
 
 UDP, TCP = "udp: [127.0.0.1:0]", "tcp: [127.0.0.1:0]"
 # the taken-over one has no sanitizer, which would leave it without a jail; the hub has
@@ -86,10 +86,8 @@ def test_nothing_to_get_at(hub, backend, dns, root):
     serves(h)
     got = re.sub(r" \d+: \d+", "", order(h, f"attack {h.pid}")).split(", ")
     can = {""}
-    if backend == "process":  # gated processes map their guest's code; whoever took it over runs code
-        can.add("map the image as code")
-        if not apart(h):  # it names processes to keep its gated one where it runs itself
-            can.add("the hub's processors")
+    if backend == "process" and not apart(h):  # it names its gated one, to keep it where it runs itself
+        can.add("the hub's processors")
     assert set(got) <= can
     serves(h)
 
@@ -105,8 +103,8 @@ def test_calls_of_32_bits_end_it(hub, backend):
 
 @walls
 def test_its_processes_are_few_and_end_with_it(hub, backend):
-    """On the process backend it may fork: so many as it could have threads and gated processes, and
-    nothing of that outlives it."""
+    """It can't fork. On the process backend its maker does, so often as it could have threads and gated
+    processes, and nothing of that outlives it."""
     h = hub(backend=backend)
     serves(h)
     if backend == "process" and not apart(h):
@@ -121,6 +119,32 @@ def test_its_processes_are_few_and_end_with_it(hub, backend):
         os.kill(pid, signal.SIGKILL)
     h.until(lambda: not [pid for pid in bred if alive(pid)])
     serves(h)
+
+
+@walls
+def test_a_maker_that_is_told_nonsense(hub):
+    """It makes nothing of it, and goes on; without one the worker ends, and there is another."""
+    h = hub()
+    serves(h)
+    worker = h.events("worker_started", service="taken")
+    for seed in range(3):
+        assert order(h, f"plan {seed}") == "its maker is there"
+    assert order(h, "ping") == "pong"
+    assert h.events("worker_started", service="taken") == worker
+    order(h, "garbage")
+    serves(h)
+
+
+def test_a_worker_without_its_maker(start, echo):
+    """Somebody killed it: the next life that needs it is lived by another worker."""
+    h = start(service(echo, "name: echo", "backend: process", "birth: fresh", UDP))
+    assert udp_ask(h.port("echo"), b"x", 20) == b"x"
+    (worker,) = h.workers()
+    (maker,) = [child for child in children(worker) if command(child) == "mayfly-maker"]
+    os.kill(maker, signal.SIGKILL)
+    assert udp_ask(h.port("echo"), b"y", 20) == b"y"
+    assert h.workers() != [worker]
+    assert "the process that makes gated ones: No such process" in h.said()
 
 
 def user(pid):

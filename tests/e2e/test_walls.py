@@ -18,6 +18,7 @@ from hubs import alive, children, command, hub_yaml, nursery_of, service, worker
 UDP = "udp: [127.0.0.1:0]"
 ROOT_ONLY = pytest.mark.skipif(os.getuid() != 0, reason="only root can give user ids away")
 PLAIN_ONLY = pytest.mark.skipif(SANITIZED, reason="sanitizers need files and system calls of their own")
+RIGHTS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Groups", "Uid", "Gid")
 SPACES = ("pid", "ipc", "net", "mnt", "uts", "user", "cgroup")
 FIRST_ID, LAST_ID = 0x70000000, 0x7fffffff
 NOBODY = ["setpriv", "--reuid=64321", "--regid=64321", "--clear-groups"] if os.getuid() == 0 else []
@@ -71,6 +72,10 @@ def test_a_worker(start, echo, backend):
         assert FIRST_ID < int(is_["Uid"][0]) <= LAST_ID and is_["Uid"] == is_["Gid"]
         assert is_["NSpid"] == [str(pid), "1"]
         ids.add(is_["Uid"][0])
+        its = children(pid)
+        assert sorted(map(command, its)) == (["mayfly-gated", "mayfly-maker"] if backend == "process" else [])
+        for child in map(status, its):
+            assert not [key for key in RIGHTS if child[key] != is_[key]]
         own, hubs = spaces(pid), spaces(hub.pid)
         assert not [name for name in SPACES if own[name] == hubs[name]]
     assert len(ids) == 2
@@ -88,7 +93,8 @@ def test_a_worker_sees_no_file(start, echo, backend):
         assert os.listdir(root) == []
         assert os.statvfs(root).f_flag & os.ST_RDONLY
         assert len(Path(f"/proc/{pid}/mountinfo").read_text().splitlines()) == 1
-        assert status(pid)["Seccomp"] == ["2"]
+        for each in [pid, *children(pid)]:
+            assert status(each)["Seccomp"] == ["2"]
 
 
 @ROOT_ONLY

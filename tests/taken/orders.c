@@ -7,9 +7,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "monitor/maker.h"
 #include "tests/taken/taken.h"
 
 #define WORDS 3500u
@@ -58,28 +60,68 @@ static void int80(char *rest, struct life *life)
 	reply("it came back");
 }
 
-/* Processes, as many as it gets; they do nothing, and outlive their parent if they may. */
+/* Processes, as many as it gets: it can't fork, but its maker makes gated ones for it, which wait for
+ * ever for a life to begin. */
 static void breed(char *rest, struct life *life)
 {
-	static const long fork_call[6] = {SIGCHLD | 0x1000 /* CLONE_PIDFD */};
-	long wanted = argument(&rest), got = 0, rc = 0;
+	const struct maker_plan plan = {.fixed_fd = -1, .window_fd = -1};
+	long wanted = argument(&rest), got = 0;
+	struct maker_made made;
 	char text[64];
-	static int pidfd;
+	int rc = 0;
 
 	(void)life;
-	for (; got < wanted; got++) {
-		const long a[6] = {fork_call[0], 0, (long)&pidfd};
-
-		rc = taken_call(SYS_clone, a);
-		if (rc == 0)
-			for (;;)
-				poll(NULL, 0, -1);
-		if (rc < 0)
-			break;
-		close(pidfd); /* else there would be no more than descriptors */
-	}
-	snprintf(text, sizeof(text), "%ld: %ld", got, got < wanted ? rc : 0);
+	if (taken.ring->status->backend == MFW_BACKEND_PROCESS)
+		for (; got < wanted && rc == 0; got += rc == 0) {
+			rc = maker_make(&plan, &made);
+			if (rc == 0) { /* else there would be no more than descriptors */
+				close(made.pidfd);
+				close(made.unread);
+			}
+		}
+	snprintf(text, sizeof(text), "%ld: %d", got, rc);
 	reply(text);
+}
+
+/* Requests to the maker that are nonsense, but for their size. */
+static void plan_nonsense(char *rest, struct life *life)
+{
+	struct maker_plan plan;
+	struct maker_made made;
+	uint8_t *bytes = (uint8_t *)&plan;
+	siginfo_t info;
+
+	(void)life;
+	srandom((unsigned)argument(&rest));
+	for (int i = 0; i < 200; i++) {
+		for (size_t at = 0; at < sizeof(plan); at++)
+			bytes[at] = (uint8_t)(random() % 3 ? 0 : random());
+		plan.regions = (uint32_t)random() % (LAYOUT_REGIONS + 2);
+		for (size_t r = 0; r < LAYOUT_REGIONS; r++)
+			plan.region[r].rights &= 15;
+		if (maker_make(&plan, &made) < 0)
+			continue;
+		close(made.to);
+		close(made.from);
+		close(made.unread);
+		syscall(SYS_pidfd_send_signal, made.pidfd, SIGKILL, NULL, 0);
+		waitid(P_PID, (id_t)made.pid, &info, WEXITED);
+		close(made.pidfd);
+	}
+	reply(maker_gone() ? "its maker is gone" : "its maker is there");
+}
+
+/* And something that is no request at all, to whoever reads there. */
+static void garbage(char *rest, struct life *life)
+{
+	struct pollfd p = {.events = POLLOUT};
+
+	(void)rest;
+	(void)life;
+	for (p.fd = MFW_FD_END; p.fd < 64; p.fd++)
+		if (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT))
+			(void)!write(p.fd, "garbage", 7);
+	reply("thrown");
 }
 
 /* ----------------------------------------------------------------- the hub */
@@ -166,8 +208,8 @@ void taken_obey(char *order, struct life *life)
 		const char *word;
 		void (*run)(char *rest, struct life *life);
 	} orders[] = {{"ping", say_pong}, {"sweep", sweep}, {"attack", attack}, {"int80", int80},
-		{"breed", breed}, {"forge", forge}, {"lie", lie}, {"scribble", scribble},
-		{"flood", flood}, {"close", close_all}};
+		{"breed", breed}, {"plan", plan_nonsense}, {"garbage", garbage}, {"forge", forge},
+		{"lie", lie}, {"scribble", scribble}, {"flood", flood}, {"close", close_all}};
 
 	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
 		size_t n = strlen(orders[i].word);

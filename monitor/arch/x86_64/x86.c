@@ -16,6 +16,9 @@ extern const uint8_t arch_gated_stub[], arch_gated_stub_end[];
 extern const uint8_t arch_gated_after_write[], arch_gated_after_read[];
 extern const uint8_t arch_gated_handler[], arch_gated_first[];
 
+_Static_assert(
+	ARCH_FILTER + ARCH_FILTER_MAX * sizeof(struct sock_filter) <= ARCH_PARAMS, "gate page");
+
 #define PTE_PRESENT  0x1ull
 #define PTE_WRITE    0x2ull
 #define PTE_USER     0x4ull
@@ -119,25 +122,19 @@ static void fill_unmap(struct arch_params *params)
 	params->unmap[0][1] = task_end - MF_ADDR_WINDOW_END;
 }
 
-static void fill_params(uint8_t *fixed, const struct layout *layout, enum mfw_backend backend)
+static struct arch_params params_of(const struct arch_life *life)
 {
-	struct arch_params params = {
-		.entry = layout->image->entry,
-		.stack_top = layout->stack_top,
-		.effects = image_effects_at(layout->image),
+	return (struct arch_params){
+		.entry = life->entry,
+		.stack_top = life->stack_top,
+		.effects = life->effects,
 		.token = MF_ADDR_WINDOW + offsetof(struct mf_event, reserved1),
 	};
+}
 
-	if (backend == MFW_BACKEND_PROCESS) {
-		struct sock_filter program[ARCH_FILTER_MAX];
-
-		params.program.length = gated_filter(program, &params);
-		params.program.filter = ARCH_FILTER;
-		memcpy(fixed + (ARCH_FILTER - MF_ADDR_GATE), program,
-			params.program.length * sizeof(program[0]));
-		fill_unmap(&params);
-	}
-	memcpy(fixed + (ARCH_PARAMS - MF_ADDR_GATE), &params, sizeof(params));
+static void put_params(uint8_t *page, const struct arch_params *params)
+{
+	memcpy(page + (ARCH_PARAMS - MF_ADDR_GATE), params, sizeof(*params));
 }
 
 /* Copies a piece of stub.S; it must end before `end`. */
@@ -147,23 +144,40 @@ static void place(uint8_t *fixed, uint64_t at, uint64_t end, const uint8_t *from
 	memcpy(fixed + (at - MF_ADDR_GATE), from, (size_t)(to - from));
 }
 
-void arch_fill_fixed(uint8_t *fixed, const struct layout *layout, enum mfw_backend backend)
+void arch_fill_fixed(uint8_t *fixed, const struct layout *layout)
 {
 	uint8_t *system = fixed + (MF_ADDR_SYSTEM - MF_ADDR_GATE);
+	const struct arch_params params = params_of(&(struct arch_life){
+		.entry = layout->image->entry,
+		.stack_top = layout->stack_top,
+		.effects = image_effects_at(layout->image),
+	});
 
 	memset(fixed, 0xcc, MF_PAGE);
-	if (backend == MFW_BACKEND_PROCESS) {
-		place(fixed, MF_ADDR_GATE, MF_ADDR_STUB, arch_gated_gate, arch_gated_gate_end);
-		place(fixed, MF_ADDR_STUB, ARCH_FLOOR, arch_gated_stub, arch_gated_stub_end);
-	} else {
-		place(fixed, MF_ADDR_GATE, MF_ADDR_STUB, arch_kvm_gate, arch_kvm_gate_end);
-		place(fixed, MF_ADDR_STUB, ARCH_XSTATE, arch_kvm_stub, arch_kvm_stub_end);
-		fill_gdt(system);
-		fill_tss(system, layout);
-		fill_idt(system);
-	}
+	place(fixed, MF_ADDR_GATE, MF_ADDR_STUB, arch_kvm_gate, arch_kvm_gate_end);
+	place(fixed, MF_ADDR_STUB, ARCH_XSTATE, arch_kvm_stub, arch_kvm_stub_end);
+	fill_gdt(system);
+	fill_tss(system, layout);
+	fill_idt(system);
 	fill_xstate(fixed + (ARCH_XSTATE - MF_ADDR_GATE));
-	fill_params(fixed, layout, backend);
+	put_params(fixed, &params);
+}
+
+void arch_fill_gate(uint8_t *page, const struct arch_life *life)
+{
+	struct arch_params params = params_of(life);
+	struct sock_filter program[ARCH_FILTER_MAX];
+
+	memset(page, 0xcc, MF_PAGE);
+	place(page, MF_ADDR_GATE, MF_ADDR_STUB, arch_gated_gate, arch_gated_gate_end);
+	place(page, MF_ADDR_STUB, ARCH_FLOOR, arch_gated_stub, arch_gated_stub_end);
+	fill_xstate(page + (ARCH_XSTATE - MF_ADDR_GATE));
+	params.program.length = gated_filter(program, &params);
+	params.program.filter = ARCH_FILTER;
+	memcpy(page + (ARCH_FILTER - MF_ADDR_GATE), program,
+		params.program.length * sizeof(program[0]));
+	fill_unmap(&params);
+	put_params(page, &params);
 }
 
 /* ------------------------------------------------------------ page tables */

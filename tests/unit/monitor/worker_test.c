@@ -77,9 +77,9 @@ static void threads_without_a_shell_kvm(void **state)
 static void threads_without_a_shell_process(void **state)
 {
 	(void)state;
-	/* mf_init's: memory, two ends of pipes, the process; while another is made: the same
-	 * with four ends */
-	threads_without_a_shell(MFW_BACKEND_PROCESS, MFW_FD_END + 9);
+	/* the maker and its pipes; mf_init's: memory, three ends of pipes, the process; while
+	 * another is made: the same with four ends */
+	threads_without_a_shell(MFW_BACKEND_PROCESS, MFW_FD_END + 16);
 }
 
 /* A hub that attaches more than the map has room for: the regions behind would lie in it. */

@@ -44,7 +44,7 @@ static void guest_make(
 	g->tables = malloc(g->layout.tables_bytes);
 	arch_fill_tables(g->tables, &g->layout, writable);
 	g->fixed = calloc(1, g->layout.fixed_bytes);
-	arch_fill_fixed(g->fixed, &g->layout, MFW_BACKEND_KVM);
+	arch_fill_fixed(g->fixed, &g->layout);
 }
 
 static void guest_free(struct guest *g)
