@@ -71,6 +71,14 @@ struct config_route {
 	struct config_access access;
 };
 
+/* One entry of a service's `timers`: what it says takes the place of what the trigger says. */
+struct config_timer {
+	char place[CONFIG_PLACE];
+	char *name;
+	char *every, *cron; /* NULL, both: not said */
+	char *missed;       /* NULL: not said */
+};
+
 /* What one `- image: ...` says. Paths are absolute or relative to the working directory. */
 struct config_service {
 	char place[CONFIG_PLACE];
@@ -83,6 +91,8 @@ struct config_service {
 	unsigned udp_count, tcp_count;
 	struct config_route *http;
 	unsigned http_count;
+	struct config_timer *timers;
+	unsigned timers_count;
 	bool http_given; /* else its triggers, as they are, on every listener */
 	enum config_socket socket;
 	enum mfw_backend backend;

@@ -21,12 +21,18 @@ struct raw_route {
 	unsigned clients_count;
 };
 
+struct raw_timer {
+	char *name, *every, *cron, *missed;
+};
+
 struct raw_service {
 	char *name, *image, *backend, *birth, *core, *socket, *allow_rollback;
 	char **udp, **tcp;
 	unsigned udp_count, tcp_count;
 	struct raw_route *http;
 	unsigned http_count;
+	struct raw_timer *timers;
+	unsigned timers_count;
 	struct raw_service_limits limits;
 };
 
@@ -113,5 +119,10 @@ void config_network_free(struct config *config);
 int config_service(const struct building *b, unsigned i, const struct raw_service *raw,
 	struct config_service *service);
 void config_service_free(struct config_service *service);
+
+/* config_timer.c: its `timers`. */
+int config_timers(const struct building *b, unsigned service, const struct raw_service *raw,
+	struct config_service *s);
+void config_timers_free(struct config_service *s);
 
 #endif

@@ -39,6 +39,16 @@ static const cyaml_schema_field_t route_fields[] = {
 static const cyaml_schema_value_t route = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_route, route_fields)};
 
+static const cyaml_schema_field_t timer_fields[] = {
+	TEXT("name", struct raw_timer, name, 0),
+	MAY("every", struct raw_timer, every),
+	MAY("cron", struct raw_timer, cron),
+	MAY("missed", struct raw_timer, missed),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t timer = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_timer, timer_fields)};
+
 static const cyaml_schema_field_t service_fields[] = {
 	MAY("name", struct raw_service, name),
 	TEXT("image", struct raw_service, image, 0),
@@ -48,6 +58,8 @@ static const cyaml_schema_field_t service_fields[] = {
 	LIST("tcp", tcp),
 	CYAML_FIELD_SEQUENCE(
 		"http", OPTIONAL, struct raw_service, http, &route, 0, CONFIG_LIST_MAX),
+	CYAML_FIELD_SEQUENCE(
+		"timers", OPTIONAL, struct raw_service, timers, &timer, 0, CONFIG_LIST_MAX),
 	MAY("socket", struct raw_service, socket),
 	MAY("allow_rollback", struct raw_service, allow_rollback),
 	MAY("backend", struct raw_service, backend),

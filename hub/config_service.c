@@ -248,6 +248,8 @@ int config_service(const struct building *b, unsigned i, const struct raw_servic
 		rc = take_addresses(b, i, "tcp", raw->tcp, raw->tcp_count, &s->tcp);
 	if (rc == 0)
 		rc = take_routes(b, i, raw, s);
+	if (rc == 0)
+		rc = config_timers(b, i, raw, s);
 	return rc;
 }
 
@@ -273,4 +275,5 @@ void config_service_free(struct config_service *s)
 		config_access_free(&s->http[i].access);
 	}
 	free(s->http);
+	config_timers_free(s);
 }

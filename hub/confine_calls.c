@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "sys/sandbox_rules.h"
 
@@ -24,6 +25,8 @@ static const struct sandbox_rule rules[] = {
 	ANY(writev, "lines of OpenSSL's and the C library's"),
 	ANY(futex, "locks of the C library and OpenSSL"),
 	ANY(clock_gettime, "the time, where the vDSO hasn't it"),
+	ONLY(clock_adjtime, 0, WORD, CLOCK_REALTIME,
+		"is the wall's clock, which seems wrong, synchronised?"),
 	ANY(getrandom, "ids, seeds, TLS"),
 	ANY(recvmmsg, "datagrams"),
 	ANY(sendmmsg, "replies"),

@@ -12,6 +12,7 @@
 #include "hub/admin.h"
 #include "hub/config.h"
 #include "hub/confine.h"
+#include "hub/in_timer.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
 #include "hub/state.h"
@@ -152,6 +153,7 @@ void hub_stop(struct hub *hub)
 	hub->stopping = true;
 	for (struct input *i = hub->inputs; i; i = i->next)
 		i->ops->stop(i);
+	timers_stop(hub);
 	last = last_deadline(hub->leaving, last_deadline(hub->services, last));
 	(void)loop_timer_set(hub->loop, &hub->stop_timer, last + STOP_NS);
 	systemd_stopping(last + STOP_NS - loop_now(hub->loop));
@@ -202,6 +204,7 @@ void hub_close(struct hub *hub)
 {
 	end_all(hub->services);
 	end_all(hub->leaving);
+	timers_close(hub);
 	close_inputs(hub->inputs);
 	close_inputs(hub->leaving_inputs);
 	close_services(hub->services);
@@ -219,6 +222,7 @@ void hub_close(struct hub *hub)
 	counters_close(&hub->counters);
 	fd_close(&hub->state_fd);
 	free(hub->state);
+	clocks_close(hub);
 	loop_close(hub->loop);
 	hub->loop = NULL;
 }
@@ -265,6 +269,16 @@ static int open_state(
 		return status;
 	rc = counters_open(&hub->counters, hub->state, hub->options.check, error);
 	return rc == 0 ? 0 : SETUP_FAILED;
+}
+
+static int open_clocks(struct hub *hub, char error[static HUB_ERROR_MAX])
+{
+	int err = clocks_open(hub, 0, 0);
+
+	if (err == 0)
+		return 0;
+	snprintf(error, HUB_ERROR_MAX, "can't start: %s", strerror(-err));
+	return SETUP_FAILED;
 }
 
 /* `core: hub`: workers are to stay where the hub is, so it has to stay too. */
@@ -319,6 +333,7 @@ void hub_init(struct hub *hub)
 	random_bytes(hub->order_seed, sizeof(hub->order_seed));
 	hub->kvm_fd = hub->null_fd = hub->core = hub->state_fd = hub->counters.dir = -1;
 	machine_init(&hub->machine);
+	clocks_init(&hub->clocks);
 	hub->connections_most = HUB_CONNECTIONS;
 	hub->held.most = HUB_MEMORY;
 	hub->http = (struct http_limits){HUB_HTTP_HEADER, HUB_HTTP_REQUEST, HUB_HTTP_KEEPALIVE};
@@ -340,6 +355,8 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 	status = open_shared(hub, error);
 	if (status == 0)
 		status = open_state(hub, config, error);
+	if (status == 0 && !options->check)
+		status = open_clocks(hub, error);
 	if (status != 0)
 		return status;
 	status = plan_make(&plan, hub, config, error);

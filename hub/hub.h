@@ -12,6 +12,7 @@
 #include "abi/worker.h"
 #include "hub/answers.h"
 #include "hub/bytes.h"
+#include "hub/clocks.h"
 #include "hub/counters.h"
 #include "hub/input.h"
 #include "hub/machine.h"
@@ -28,6 +29,7 @@ struct admin;
 struct config;
 struct journal;
 struct nursery;
+struct timer;
 
 struct hub_options {
 	const char *worker_program; /* mayfly-worker */
@@ -69,6 +71,8 @@ struct hub {
 	/* Taken away by a reload: they finish what they accepted, and are in no other list. */
 	struct service *leaving;
 	struct input *leaving_inputs;
+	struct timer *timers; /* list */
+	struct clocks clocks;
 	struct task_pool tasks;
 	uint8_t order_seed[ORDER_SEED]; /* of the hashes of keys */
 	uint8_t *scratch; /* the effects of the life at hand, out of the worker's reach */

@@ -233,30 +233,23 @@ static void write_states(struct page *p)
 		}
 }
 
-static uint64_t accepted(const struct service *s)
-{
-	return s->counts.accepted;
-}
-static uint64_t replied(const struct service *s)
-{
-	return s->counts.replied;
-}
-static uint64_t silent(const struct service *s)
-{
-	return s->counts.silent;
-}
-static uint64_t turned_away(const struct service *s)
-{
-	return s->counts.turned_away;
-}
-static uint64_t reruns(const struct service *s)
-{
-	return s->counts.reruns;
-}
-static uint64_t cold(const struct service *s)
-{
-	return s->counts.cold;
-}
+#define COUNTED(member)                                                                            \
+	static uint64_t member(const struct service *s)                                            \
+	{                                                                                          \
+		return s->counts.member;                                                           \
+	}
+COUNTED(accepted)
+COUNTED(replied)
+COUNTED(silent)
+COUNTED(turned_away)
+COUNTED(reruns)
+COUNTED(cold)
+COUNTED(ticks)
+COUNTED(ticks_missed)
+COUNTED(workers)
+COUNTED(unstarted)
+COUNTED(lost)
+COUNTED(circuits)
 static uint64_t queued(const struct service *s)
 {
 	return s->queue.count;
@@ -269,18 +262,6 @@ static uint64_t running(const struct service *s)
 {
 	return s->running.count + s->committing.count;
 }
-static uint64_t workers(const struct service *s)
-{
-	return s->counts.workers;
-}
-static uint64_t unstarted(const struct service *s)
-{
-	return s->counts.unstarted;
-}
-static uint64_t lost(const struct service *s)
-{
-	return s->counts.lost;
-}
 static uint64_t worker_resident(const struct service *s)
 {
 	return s->link ? usage_resident(link_pid(s->link)) : 0;
@@ -288,10 +269,6 @@ static uint64_t worker_resident(const struct service *s)
 static uint64_t circuit_open(const struct service *s)
 {
 	return s->circuit.state != CIRCUIT_CLOSED;
-}
-static uint64_t circuits(const struct service *s)
-{
-	return s->counts.circuits;
 }
 
 static const struct {
@@ -307,6 +284,8 @@ static const struct {
 	{"mayfly_events_rerun_total", "counter",
 		"Events that ran again, since their worker was lost.", reruns},
 	{"mayfly_events_cold_total", "counter", "Events for which a worker had to start.", cold},
+	{"mayfly_timer_ticks_total", "counter", "Ticks of timers that became events.", ticks},
+	{"mayfly_timer_ticks_missed_total", "counter", "Ticks that didn't.", ticks_missed},
 	{"mayfly_events_queued", "gauge", "Events that wait for the worker.", queued},
 	{"mayfly_events_queued_limit", "gauge", "How many may wait.", queue_most},
 	{"mayfly_events_running", "gauge", "Events that the worker has.", running},

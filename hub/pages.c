@@ -11,6 +11,7 @@
 #include "hub/hub.h"
 #include "hub/http/router.h"
 #include "hub/in_http.h"
+#include "hub/in_timer.h"
 #include "hub/journal.h"
 #include "hub/life.h"
 #include "hub/metrics.h"
@@ -166,12 +167,15 @@ static void add_routes(json_t *list, const struct input *in, const struct servic
 static json_t *listeners_of(const struct hub *hub, const struct service *s)
 {
 	json_t *list = json_array();
+	char timer[256];
 
 	for (const struct input *in = hub->inputs; in; in = in->next)
 		if (in->service == s)
 			json_array_append_new(list, json_sprintf("%s %s", in->ops->name, in->text));
 		else if (!in->service && !in->own)
 			add_routes(list, in, s);
+	for (unsigned i = 0; timers_text(hub, s, i, timer, sizeof(timer)) > 0; i++)
+		json_array_append_new(list, json_string(timer));
 	return list;
 }
 
@@ -207,6 +211,8 @@ static json_t *service_object(const struct hub *hub, const struct service *s)
 	set(o, "replied", count(s->counts.replied));
 	set(o, "refused", count(refused(s)));
 	set(o, "cold", count(s->counts.cold));
+	set(o, "ticks", count(s->counts.ticks));
+	set(o, "ticks_missed", count(s->counts.ticks_missed));
 	set(o, "run_p50_us", quantile(run, 500));
 	set(o, "run_p99_us", quantile(run, 990));
 	set(o, "listeners", listeners_of(hub, s));

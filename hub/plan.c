@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/in_timer.h"
 #include "hub/setup.h"
 
 /* ----------------------------------------------------------------- services */
@@ -145,6 +146,8 @@ int plan_make(struct plan *plan, struct hub *hub, const struct config *config,
 	if (status == 0)
 		status = wants_make(plan, error);
 	if (status == 0)
+		status = timers_make(plan, error);
+	if (status == 0)
 		status = trust_prepare(plan, error);
 	return status;
 }
@@ -218,6 +221,7 @@ void plan_commit(struct plan *plan)
 	wants_commit(plan);
 	take_services(plan);
 	take_scratch(plan);
+	timers_commit(plan);
 	trust_commit(plan);
 	trust_close(&plan->trust);
 	hub->connections_most = plan->config->connections;
@@ -232,6 +236,7 @@ void plan_commit(struct plan *plan)
 void plan_drop(struct plan *plan)
 {
 	wants_drop(plan);
+	timers_drop(plan);
 	counters_drop(&plan->hub->counters);
 	trust_close(&plan->trust);
 	for (unsigned i = 0; plan->services && i < plan->config->services_count; i++)

@@ -18,6 +18,7 @@
 
 struct router;
 struct service;
+struct timer;
 struct tls_context;
 
 enum want_kind { WANT_UDP, WANT_TCP, WANT_HTTP };
@@ -52,6 +53,7 @@ struct plan {
 	bool *routed;              /* has it a route? */
 	struct want *wants;
 	unsigned wants_count;
+	struct timer *timers; /* list */
 	struct rights rights; /* while routes are made */
 	uint8_t *scratch;     /* for the hub, if it needs a larger one */
 	size_t scratch_size;

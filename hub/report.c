@@ -139,6 +139,15 @@ void report_route(struct report *report, const struct input *input, const struct
 			route->method, "path", route->path, "try", command));
 }
 
+void report_timer(
+	struct report *report, const struct service *service, const char *name, const char *text)
+{
+	log_about(LOG_INFO, service->name, NULL, "timer %s %s", name, text);
+	put_json(report,
+		json_pack("{ss ss ss ss}", "event", "timer", "service", service->name, "name", name,
+			"ticks", text));
+}
+
 static json_t *address_object(const struct input *input)
 {
 	char host[NET_TEXT];

@@ -43,6 +43,9 @@ void report_listening(struct report *report, const struct input *input);
 /* HTTP: who answers there. `example` is the manifest's, or NULL. */
 void report_route(struct report *report, const struct input *input, const struct route *route,
 	const char *example);
+/* A timer that is new, in words: "every 10s". */
+void report_timer(
+	struct report *report, const struct service *service, const char *name, const char *text);
 void report_ready(struct report *report, const struct hub *hub);
 /* The configuration was read again; `wrong` NULL: and taken. */
 void report_reload(struct report *report, const struct plan_counts *counts, const char *wrong);

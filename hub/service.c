@@ -225,8 +225,9 @@ void service_submit(struct task *task)
 	struct service *s = task->service;
 	struct mf_event *head = &task->head;
 
-	head->time_ns = clock_wall_ns();
-	head->elapsed_ns = clock_boot_ns();
+	clocks_look(s->hub);
+	head->time_ns = time_wall(&s->hub->clocks.kept);
+	head->elapsed_ns = time_elapsed(&s->hub->clocks.kept);
 	random_bytes(head->seed, sizeof(head->seed));
 	task->accepted_ns = clock_mono_ns();
 	task->deadline_ns = task->accepted_ns + s->deadline_ns;

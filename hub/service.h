@@ -45,6 +45,7 @@ struct service_counts {
 	uint64_t workers;   /* started */
 	uint64_t unstarted; /* of those: that didn't come to run lives */
 	uint64_t lost;      /* of those: that died, were killed or ended for a fault */
+	uint64_t ticks, ticks_missed; /* of its timers: events; those that never came */
 	uint64_t circuits;  /* how often the circuit opened */
 };
 

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "abi/image.h"
+#include "image/cron.h"
 #include "image/key.h"
 #include "image/manifest_raw.h"
 #include "image/pattern.h"
@@ -101,23 +102,33 @@ static bool is_topic_filter(const char *topic)
 	return true;
 }
 
-/* Five fields, of the characters that fields are made of. */
-static bool is_cron(const char *cron)
+static bool is_file_name(const char *name)
 {
-	unsigned fields = 0;
+	return name[0] != '.' && name[strspn(name, LETTERS CAPITALS DIGITS "._-")] == '\0';
+}
 
-	if (cron[strspn(cron, DIGITS LETTERS CAPITALS "*,-/ ")] != '\0')
-		return false;
-	while (*(cron += strspn(cron, " "))) {
-		fields++;
-		cron += strcspn(cron, " ");
-	}
-	return fields == 5;
+/* It is told to the service, is part of an id, and hub.yaml names it. */
+static int check_timer_name(const struct reading *r, unsigned i, const struct manifest_trigger *all)
+{
+	const char *name = all[i].name;
+	char path[48];
+
+	path_of(i, "name", path);
+	if (!is_file_name(name) || strlen(name) > MFI_NAME_MAX)
+		return reading_bad(r, path,
+			"name: '%.80s' is not a name of up to %d letters, digits, '.', '_' and '-'",
+			name, MFI_NAME_MAX);
+	for (unsigned j = 0; j < i; j++)
+		if (all[j].type == TRIGGER_TIMER && strcmp(all[j].name, name) == 0)
+			return reading_bad(r, path, "name: another timer is '%s' too", name);
+	return 0;
 }
 
 static int check_timer(const struct reading *r, unsigned i, struct manifest_trigger *t)
 {
 	static const char *const missed[] = {"skip", "once", "all", NULL};
+	const char *wrong;
+	struct cron cron;
 	char path[48];
 	uint64_t ns;
 
@@ -127,9 +138,9 @@ static int check_timer(const struct reading *r, unsigned i, struct manifest_trig
 	if (t->every && (!units_time(t->every, &ns) || ns < 1000000))
 		return reading_bad(r, path_of(i, "every", path),
 			"every: '%.60s' is not a time of at least 1ms, as in 10s", t->every);
-	if (t->cron && !is_cron(t->cron))
-		return reading_bad(r, path_of(i, "cron", path),
-			"cron: '%.60s' has not five fields, as in '*/5 * * * *'", t->cron);
+	wrong = t->cron ? cron_parse(&cron, t->cron) : NULL;
+	if (wrong)
+		return reading_bad(r, path_of(i, "cron", path), "cron: '%.60s' %s", t->cron, wrong);
 	if (!t->missed)
 		t->missed = missed[0];
 	return reading_choice(r, path_of(i, "missed", path), t->missed, missed) < 0 ? -EINVAL : 0;
@@ -250,6 +261,8 @@ int manifest_triggers(
 		rc = check_keys(r, i, from, (enum manifest_trigger_type)type);
 		if (rc == 0)
 			rc = check_trigger(r, i, from, &manifest->triggers[i]);
+		if (rc == 0 && type == TRIGGER_TIMER)
+			rc = check_timer_name(r, i, manifest->triggers);
 		if (rc)
 			return rc;
 		manifest->triggers_count = i + 1;
@@ -268,11 +281,6 @@ static bool is_service_name(const char *name)
 static bool is_module_name(const char *name)
 {
 	return name[strspn(name, LETTERS DIGITS "_-/")] == '\0';
-}
-
-static bool is_file_name(const char *name)
-{
-	return name[0] != '.' && name[strspn(name, LETTERS CAPITALS DIGITS "._-")] == '\0';
 }
 
 bool manifest_data_name(const char *name)
