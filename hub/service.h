@@ -42,11 +42,11 @@ struct service_counts {
 	uint64_t silent;      /* the life went well and gave no reply */
 	uint64_t turned_away; /* of the refused: never accepted */
 	uint64_t lives, results[MFW_RESULTS], denied, cold, reruns;
-	uint64_t workers;   /* started */
-	uint64_t unstarted; /* of those: that didn't come to run lives */
-	uint64_t lost;      /* of those: that died, were killed or ended for a fault */
+	uint64_t workers;             /* started */
+	uint64_t unstarted;           /* of those: that didn't come to run lives */
+	uint64_t lost;                /* of those: that died, were killed or ended for a fault */
 	uint64_t ticks, ticks_missed; /* of its timers: events; those that never came */
-	uint64_t circuits;  /* how often the circuit opened */
+	uint64_t circuits;            /* how often the circuit opened */
 };
 
 /* How long its events took; there once one has ended. */
