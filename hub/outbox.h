@@ -4,12 +4,17 @@
  *
  * A destination (the local broker, the upstream, an address) is a *way*: outbox_way says when it can take
  * messages; the outbox hands them over in order of priority, then of their commits, up to `window` at once;
- * the way says of each that it arrived (outbox_arrived) or that it has to be sent again (outbox_lost: the
- * connection broke). Deletions share the next commit.
+ * the way says of each that it arrived (outbox_arrived) or that all have to be sent again (outbox_lost: the
+ * connection broke). Deletions of many share a transaction.
  *
- * Newest messages come from memory, up to OUTBOX_NEAR bytes; beyond that, and after a start, they are read from the
- * store in pages. Bounds in bytes and age are the destination's; what is dropped (oldest of the lowest priority first)
- * is counted. One thread.
+ * The next messages to go lie in memory, up to OUTBOX_NEAR bytes; what is behind them, and all after a
+ * start, is read from the store in pages. Bounds in bytes and age are the destination's; what is
+ * dropped (oldest of the lowest priority first) is counted, and told upstream in a message of its own:
+ *
+ *	mayfly/dropped {"for": "upstream", "full": 12, "old": 0}
+ *
+ * One waits at most for each destination, and goes before all others: what was dropped since
+ * the last that went. One thread.
  */
 #ifndef HUB_OUTBOX_H
 #define HUB_OUTBOX_H
@@ -23,7 +28,7 @@
 
 #define OUTBOX_NEAR (1u << 20)
 
-struct hub;
+struct loop;
 struct outbox;
 
 enum outbox_destination {
@@ -36,11 +41,15 @@ enum outbox_destination {
 /* store_out.flags */
 #define OUTBOX_QOS    3u /* 0, 1 */
 #define OUTBOX_RETAIN (1u << 2)
-#define OUTBOX_LATE                                                                                \
-	(1u << 3) /* was kept for longer than it takes to send: set when it is handed over */
+#define OUTBOX_LATE   (1u << 3) /* was kept for OUTBOX_LATE_NS or more: set when it is handed over */
+
+#define OUTBOX_LATE_NS (2 * CLOCK_S)
+
+#define OUTBOX_DROPPED "mayfly/dropped" /* the name of a message that says what was dropped */
 
 struct outbox_way {
-	/* Takes a copy of what it needs. False: not now; it calls outbox_ready when it can again. */
+	/* Takes a copy of what it needs. False: not now; it calls outbox_ready when it can again. May call
+	 * outbox_arrived. */
 	bool (*send)(struct outbox_way *way, const struct store_out *out);
 	unsigned window; /* messages handed over and not acknowledged */
 };
@@ -50,25 +59,32 @@ struct outbox_bounds {
 };
 
 struct outbox_counts {
-	uint64_t in, arrived, again, dropped_bytes_full, dropped_too_old;
-	uint64_t waiting, waiting_bytes, oldest_ns; /* now */
+	uint64_t in, arrived, again, dropped_full, dropped_old;
+	uint64_t waiting, waiting_bytes; /* now; with those under way */
+	uint64_t oldest_ns;              /* age of the oldest that waits */
 };
 
-int outbox_open(struct outbox **outbox, struct hub *hub);
+struct outbox_options {
+	struct loop *loop;
+	struct store *store;
+	int64_t (*elapsed_ns)(void *context); /* time kept: never goes back, across boots too */
+	void *context;
+};
+
+int outbox_open(struct outbox **outbox, const struct outbox_options *options);
+/* What was not acknowledged stays in the store. */
 void outbox_close(struct outbox *outbox);
+
+/* The destination is one that messages may be for (outbox_way does so too). */
 void outbox_bound(struct outbox *outbox, enum outbox_destination to, struct outbox_bounds bounds);
 /* NULL: there is none (any more); what was handed over will be again. */
 void outbox_way(struct outbox *outbox, enum outbox_destination to, struct outbox_way *way);
 
-/* Is the destination configured? */
-bool outbox_has(const struct outbox *outbox, enum outbox_destination to);
-/* Into the transaction; its number. 0: it is refused, the destination isn't configured; or no memory, then the
- * transaction is to be dropped. */
+/* Into the transaction, with out->destination; its number (which is set). 0: it is refused, the destination
+ * isn't configured. */
 uint64_t outbox_add(struct outbox *outbox, struct store_tx *tx, struct store_out *out);
-/* The transaction is dropped, or failed: what was added for it never was. */
-void outbox_dropped(struct outbox *outbox, struct store_tx *tx);
-/* The transaction is committed: they may go. */
-void outbox_committed(struct outbox *outbox, struct store_tx *tx);
+/* The transaction is committed (called by its done): they may go. */
+void outbox_committed(struct outbox *outbox, const struct store_tx *tx);
 void outbox_ready(struct outbox *outbox, enum outbox_destination to);
 void outbox_arrived(struct outbox *outbox, enum outbox_destination to, uint64_t number);
 /* Everything that was handed over and hasn't arrived is to be sent again, in order. */

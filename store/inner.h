@@ -24,9 +24,6 @@
 #define LOG_SOFT (4u << 20)
 #define LOG_HARD (16u << 20)
 
-/* A row of the tables that grow costs its bytes and about this. */
-#define ROW_COST 64u
-
 /* --- what a transaction does: one statement each (write.c has their SQL, in this order) */
 enum op_kind {
 	OP_PUT,

@@ -20,7 +20,7 @@ static uint32_t destination_of(int64_t row)
 
 static int64_t bytes_of(const struct store_out *out)
 {
-	return (int64_t)(ROW_COST + out->id.n + out->name.n + out->type.n + out->body.n);
+	return (int64_t)(STORE_ROW + out->id.n + out->name.n + out->type.n + out->body.n);
 }
 
 void store_out(struct store_tx *tx, const struct store_out *out)
@@ -52,23 +52,48 @@ void store_out_done(struct store_tx *tx, const struct store_out *out)
 	op->n[1] = bytes_of(out);
 }
 
-static struct store_out out_of(sqlite3_stmt *s)
+/* Of the statement's, or an operation's, five numbers and four strings. */
+static struct store_out out_of(const int64_t n[static 5], const struct mf_str s[static 4])
 {
-	uint64_t row = (uint64_t)sqlite3_column_int64(s, 0);
+	uint64_t row = (uint64_t)n[0];
 
 	return (struct store_out){
 		.number = row & (((uint64_t)1 << NUMBER_BITS) - 1),
-		.destination = destination_of((int64_t)row),
-		.priority = STORE_PRIORITY_MAX - (row >> NUMBER_BITS & STORE_PRIORITY_MAX),
-		.service = (uint32_t)sqlite3_column_int64(s, 1),
-		.flags = (uint32_t)sqlite3_column_int64(s, 2),
-		.at_ns = sqlite3_column_int64(s, 3),
-		.wall_ns = sqlite3_column_int64(s, 4),
-		.id = read_blob(s, 5),
-		.name = read_blob(s, 6),
-		.type = read_blob(s, 7),
-		.body = read_blob(s, 8),
+		.destination = destination_of(n[0]),
+		.priority =
+			(uint32_t)(STORE_PRIORITY_MAX - (row >> NUMBER_BITS & STORE_PRIORITY_MAX)),
+		.service = (uint32_t)n[1],
+		.flags = (uint32_t)n[2],
+		.at_ns = n[3],
+		.wall_ns = n[4],
+		.id = s[0],
+		.name = s[1],
+		.type = s[2],
+		.body = s[3],
 	};
+}
+
+static struct store_out row_of(sqlite3_stmt *statement)
+{
+	int64_t n[5];
+	struct mf_str s[4];
+
+	for (int i = 0; i < 5; i++)
+		n[i] = sqlite3_column_int64(statement, i);
+	for (int i = 0; i < 4; i++)
+		s[i] = read_blob(statement, 5 + i);
+	return out_of(n, s);
+}
+
+void store_outs_each(const struct store_tx *tx,
+	void (*each)(const struct store_out *out, void *context), void *context)
+{
+	for (const struct op *op = tx->first; op; op = op->next)
+		if (op->kind == OP_OUT) {
+			struct store_out out = out_of(op->n, op->s);
+
+			each(&out, context);
+		}
 }
 
 /* Rows between two, neither of them told. */
@@ -84,7 +109,7 @@ static int read_rows(struct store *store, int64_t behind, int64_t before, unsign
 	(void)sqlite3_bind_int64(s, 2, before);
 	(void)sqlite3_bind_int64(s, 3, most);
 	while ((e = read_step(store, s)) == 1) {
-		struct store_out out = out_of(s);
+		struct store_out out = row_of(s);
 
 		count++;
 		if (!each(&out, context))
@@ -103,24 +128,29 @@ int store_out_read(struct store *store, uint32_t destination, const struct store
 		out_row(destination + 1, STORE_PRIORITY_MAX, 0), most, each, context);
 }
 
-int store_out_oldest(struct store *store, uint32_t destination, uint32_t most_priority,
+int store_out_oldest(struct store *store, uint32_t destination, uint32_t least_priority,
 	unsigned most, bool (*each)(const struct store_out *out, void *context), void *context)
 {
 	int e;
-	sqlite3_stmt *s = read_begin(store, READ_OUT_LAST, &e);
+	sqlite3_stmt *s;
 	int64_t row = 0;
 
+	if (least_priority > STORE_PRIORITY_MAX)
+		return 0;
+	s = read_begin(store, READ_OUT_LAST, &e);
 	if (!s)
 		return e;
-	(void)sqlite3_bind_int64(s, 1, out_row(destination, most_priority, 0));
-	(void)sqlite3_bind_int64(s, 2, out_row(destination + 1, STORE_PRIORITY_MAX, 0));
+	(void)sqlite3_bind_int64(s, 1, out_row(destination, STORE_PRIORITY_MAX, 0));
+	(void)sqlite3_bind_int64(
+		s, 2, out_row(destination, least_priority, 0) + ((int64_t)1 << NUMBER_BITS));
 	e = read_step(store, s);
 	if (e == 1)
 		row = sqlite3_column_int64(s, 0);
 	read_end(s);
 	if (e != 1)
 		return e;
-	row = row >> NUMBER_BITS << NUMBER_BITS; /* before the first of that priority */
+	row = (int64_t)((uint64_t)row >> NUMBER_BITS
+			<< NUMBER_BITS); /* before the first of that priority */
 	return read_rows(store, row, row + ((int64_t)1 << NUMBER_BITS), most, each, context);
 }
 
@@ -143,7 +173,7 @@ void totals_add(struct totals *totals, const struct store_tx *tx)
 		switch (op->kind) {
 		case OP_OUT:
 			out->count++;
-			out->bytes += ROW_COST + op->s[0].n + op->s[1].n + op->s[2].n + op->s[3].n;
+			out->bytes += STORE_ROW + op->s[0].n + op->s[1].n + op->s[2].n + op->s[3].n;
 			break;
 		case OP_OUT_DONE:
 			sub(&out->count, 1);

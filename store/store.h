@@ -150,6 +150,7 @@ int store_life_before(struct store *store, uint64_t before, uint32_t service, un
 /* --- outbox: what must reach somebody else. A destination's rows are read in order of priority (highest
  * first), then number. */
 #define STORE_PRIORITY_MAX 255u /* a higher one counts as this */
+#define STORE_ROW          64u  /* about what a row costs beside its strings */
 struct store_out {
 	uint64_t number;
 	uint32_t
@@ -168,12 +169,15 @@ void store_out_done(struct store_tx *tx, const struct store_out *out);
  * false. How many, or -errno. */
 int store_out_read(struct store *store, uint32_t destination, const struct store_out *behind,
 	unsigned most, bool (*each)(const struct store_out *out, void *context), void *context);
-/* The oldest of the lowest priority that there is, but for those above `most_priority`: what goes where there
- * is no room. As store_out_read. */
-int store_out_oldest(struct store *store, uint32_t destination, uint32_t most_priority,
+/* Those that the transaction adds, as they were added. */
+void store_outs_each(const struct store_tx *tx,
+	void (*each)(const struct store_out *out, void *context), void *context);
+/* The oldest of the lowest priority that there is from `least_priority` on: what goes where there is no room.
+ * As store_out_read. */
+int store_out_oldest(struct store *store, uint32_t destination, uint32_t least_priority,
 	unsigned most, bool (*each)(const struct store_out *out, void *context), void *context);
 struct store_out_total {
-	uint64_t count, bytes; /* bytes: of name, type and body, and what a row costs */
+	uint64_t count, bytes; /* bytes: of the strings, and STORE_ROW each */
 };
 /* As of what was submitted. */
 struct store_out_total store_out_total(const struct store *store, uint32_t destination);

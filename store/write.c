@@ -109,7 +109,7 @@ static int run_op(struct store *store, const struct op *op)
 	if (op->kind == OP_ID)
 		store->kept.ids++;
 	if (op->kind == OP_LIFE) {
-		store->kept.history_bytes += ROW_COST + op->s[0].n + op->s[1].n;
+		store->kept.history_bytes += STORE_ROW + op->s[0].n + op->s[1].n;
 		store->lives_added++;
 	}
 	return run(store, s);
@@ -160,7 +160,7 @@ static int oldest(
 			(kind == FIXED_OLD_IDS && sqlite3_column_int64(s, 1) >= before))
 			break;
 		*last = sqlite3_column_int64(s, 0);
-		*bytes += ROW_COST + (uint64_t)sqlite3_column_int64(s, 1);
+		*bytes += STORE_ROW + (uint64_t)sqlite3_column_int64(s, 1);
 	}
 	if (s)
 		(void)sqlite3_reset(s);

@@ -356,7 +356,7 @@ static void test_outbox(void **state)
 	assert_int_equal(store_out_read(r.store, 1, NULL, 100, each_out, &told), 0);
 	assert_int_equal(store_out_read(r.store, 3, NULL, 100, each_out, &told), 0);
 	told = (struct told){.most = 0};
-	assert_int_equal(store_out_oldest(r.store, 2, 9, 100, each_out, &told), 1);
+	assert_int_equal(store_out_oldest(r.store, 2, 0, 100, each_out, &told), 1);
 	assert_string_equal(told.text, "0:c ");
 	tx = rig_begin(&r, STORE_BATCH);
 	store_out_done(tx, &told.last);
@@ -365,9 +365,10 @@ static void test_outbox(void **state)
 	assert_int_equal(store_out_total(r.store, 2).count, 3);
 	assert_int_equal(store_out_total(r.store, 2).bytes, total.bytes / 4 * 3);
 	told = (struct told){.most = 0};
-	assert_int_equal(store_out_oldest(r.store, 2, 9, 100, each_out, &told), 1);
-	assert_int_equal(store_out_oldest(r.store, 2, 0, 100, each_out, &told), 0);
-	assert_string_equal(told.text, "1:a ");
+	assert_int_equal(store_out_oldest(r.store, 2, 0, 100, each_out, &told), 1);
+	assert_int_equal(store_out_oldest(r.store, 2, 2, 100, each_out, &told), 2);
+	assert_int_equal(store_out_oldest(r.store, 2, 6, 100, each_out, &told), 0);
+	assert_string_equal(told.text, "1:a 5:b 5:d ");
 	assert_int_equal(store_out_total(r.store, 1).count, 0);
 	rig_close(&r);
 }

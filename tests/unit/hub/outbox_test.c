@@ -1,0 +1,406 @@
+/* with: tests/unit/store/rig.c */
+/* hub/outbox: messages go in their order, once while nothing breaks, and never get lost; bounds. */
+#include "hub/outbox.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sys/clock.h"
+#include "sys/loop.h"
+#include "tests/unit/store/rig.h"
+
+enum { MOST = 6000 };
+
+/* A broker. */
+struct broker {
+	struct outbox_way way;
+	struct outbox *outbox;
+	enum outbox_destination to;
+	bool acknowledges, late;
+	unsigned takes; /* so many more */
+	unsigned got;
+	uint64_t number[MOST];
+	char body[MOST][24];
+	char last[200];
+};
+
+struct bench {
+	struct rig rig;
+	struct loop *loop;
+	struct loop_source source;
+	struct outbox *outbox;
+	struct broker broker;
+	int64_t elapsed;
+	unsigned reported;
+};
+
+static bool take(struct outbox_way *way, const struct store_out *out)
+{
+	struct broker *b = LOOP_OWNER(way, struct broker, way);
+
+	if (b->takes == 0)
+		return false;
+	b->takes--;
+	assert_true(b->got < MOST);
+	b->number[b->got] = out->number;
+	snprintf(b->body[b->got], sizeof(b->body[0]), "%.*s", (int)out->body.n,
+		(const char *)out->body.p);
+	snprintf(b->last, sizeof(b->last), "%.*s %.*s", (int)out->name.n, (const char *)out->name.p,
+		(int)out->body.n, (const char *)out->body.p);
+	b->late = out->flags & OUTBOX_LATE;
+	b->got++;
+	if (b->acknowledges)
+		outbox_arrived(b->outbox, b->to, out->number);
+	return true;
+}
+
+static void reap(struct loop_source *source, uint32_t events)
+{
+	(void)events;
+	store_reap(LOOP_OWNER(source, struct bench, source)->rig.store);
+}
+
+static int64_t elapsed(void *context)
+{
+	return ((struct bench *)context)->elapsed;
+}
+
+static void open_outbox(struct bench *b)
+{
+	struct outbox_options options = {
+		.store = b->rig.store, .elapsed_ns = elapsed, .context = b};
+
+	assert_int_equal(loop_open(&b->loop), 0);
+	options.loop = b->loop;
+	b->source.ready = reap;
+	assert_int_equal(loop_add(b->loop, store_fd(b->rig.store), EPOLLIN, &b->source), 0);
+	assert_int_equal(outbox_open(&b->outbox, &options), 0);
+	b->broker.outbox = b->outbox;
+}
+
+static struct bench *start(void)
+{
+	struct bench *b = calloc(1, sizeof(*b));
+
+	rig_open(&b->rig);
+	open_outbox(b);
+	b->broker.way.send = take;
+	b->broker.way.window = 10;
+	b->broker.to = OUTBOX_BROKER;
+	b->broker.takes = UINT32_MAX;
+	b->broker.acknowledges = true;
+	return b;
+}
+
+static void close_outbox(struct bench *b)
+{
+	outbox_close(b->outbox);
+	loop_remove(b->loop, store_fd(b->rig.store), &b->source);
+	loop_close(b->loop);
+}
+
+static void restart(struct bench *b)
+{
+	close_outbox(b);
+	rig_again(&b->rig);
+	open_outbox(b);
+}
+
+static void stop(struct bench *b)
+{
+	close_outbox(b);
+	rig_close(&b->rig);
+	free(b);
+}
+
+static void done(struct store_tx *tx, int error)
+{
+	struct bench *b = store_context(tx);
+
+	assert_int_equal(error, 0);
+	outbox_committed(b->outbox, tx);
+	b->reported++;
+}
+
+static void turn(struct bench *b)
+{
+	assert_true(loop_once(b->loop, 1000) >= 0);
+}
+
+/* `count` messages, a transaction each, numbered from `from`. */
+static void add(struct bench *b, enum outbox_destination to, uint32_t priority, unsigned from,
+	unsigned count)
+{
+	unsigned want = b->reported + count;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct store_tx *tx = store_begin(b->rig.store, STORE_BATCH, done, b);
+		char body[24];
+		int n = snprintf(body, sizeof(body), "%u:%u", priority, from + i);
+		struct store_out out = {.destination = to,
+			.priority = priority,
+			.at_ns = b->elapsed,
+			.id = MF_STR("id"),
+			.name = MF_STR("t"),
+			.body = mf_str_of(body, (size_t)n)};
+
+		assert_int_not_equal(outbox_add(b->outbox, tx, &out), 0);
+		store_submit(tx);
+	}
+	while (b->reported < want)
+		turn(b);
+}
+
+static struct outbox_counts look(struct bench *b, enum outbox_destination to)
+{
+	struct outbox_counts c;
+
+	outbox_look(b->outbox, to, &c);
+	return c;
+}
+
+/* Until the store has no more than `rows` of them. */
+static void until_rows(struct bench *b, enum outbox_destination to, uint64_t rows)
+{
+	for (int i = 0; store_out_total(b->rig.store, to).count > rows; i++) {
+		assert_true(i < 100000);
+		turn(b);
+	}
+}
+
+static void until_got(struct bench *b, unsigned got)
+{
+	for (int i = 0; b->broker.got < got; i++) {
+		assert_true(i < 100000);
+		turn(b);
+	}
+}
+
+static void assert_bodies(const struct broker *broker, unsigned from, unsigned count,
+	uint32_t priority, unsigned first)
+{
+	char want[24];
+
+	for (unsigned i = 0; i < count; i++) {
+		snprintf(want, sizeof(want), "%u:%u", priority, first + i);
+		assert_string_equal(broker->body[from + i], want);
+	}
+}
+
+/* --- */
+
+static void test_straight_through(void **state)
+{
+	struct bench *b = start();
+	struct store_out nowhere = {.destination = OUTBOX_UPSTREAM};
+
+	(void)state;
+	assert_int_equal(outbox_add(b->outbox, NULL, &nowhere), 0); /* isn't configured */
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	add(b, OUTBOX_BROKER, 0, 0, 300);
+	until_rows(b, OUTBOX_BROKER, 0);
+	assert_int_equal(b->broker.got, 300);
+	assert_bodies(&b->broker, 0, 300, 0, 0);
+	assert_false(b->broker.late);
+	assert_int_equal(look(b, OUTBOX_BROKER).in, 300);
+	assert_int_equal(look(b, OUTBOX_BROKER).arrived, 300);
+	assert_int_equal(look(b, OUTBOX_BROKER).waiting, 0);
+	stop(b);
+}
+
+/* More than fits into memory waits, then goes in order; what goes late says so. */
+static void test_backlog(void **state)
+{
+	struct bench *b = start();
+
+	(void)state;
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	b->broker.takes = 0;
+	add(b, OUTBOX_BROKER, 0, 0, 1);
+	turn(b);
+	add(b, OUTBOX_BROKER, 0, 1, 2999);
+	b->elapsed = (int64_t)(60 * CLOCK_S);
+	assert_int_equal(look(b, OUTBOX_BROKER).waiting, 3000);
+	assert_int_equal(look(b, OUTBOX_BROKER).oldest_ns, 60 * CLOCK_S);
+	b->broker.takes = UINT32_MAX;
+	outbox_ready(b->outbox, OUTBOX_BROKER);
+	until_rows(b, OUTBOX_BROKER, 0);
+	assert_int_equal(b->broker.got, 3000);
+	assert_bodies(&b->broker, 0, 3000, 0, 0);
+	assert_true(b->broker.late);
+	stop(b);
+}
+
+/* The urgent go first, whether they lie in memory or on the disk. */
+static void test_priorities(void **state)
+{
+	struct bench *b = start();
+
+	(void)state;
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	b->broker.takes = 0;
+	add(b, OUTBOX_BROKER, 3, 0, 1100); /* more than memory holds */
+	add(b, OUTBOX_BROKER, 1, 0, 700);
+	add(b, OUTBOX_BROKER, 9, 0, 5);
+	add(b, OUTBOX_BROKER, 3, 1100, 100);
+	b->broker.takes = 600;
+	outbox_ready(b->outbox, OUTBOX_BROKER);
+	until_got(b, 600);
+	add(b, OUTBOX_BROKER, 9, 5, 5); /* in the middle of it */
+	b->broker.takes = UINT32_MAX;
+	outbox_ready(b->outbox, OUTBOX_BROKER);
+	until_rows(b, OUTBOX_BROKER, 0);
+	assert_int_equal(b->broker.got, 1910);
+	assert_bodies(&b->broker, 0, 5, 9, 0);
+	assert_bodies(&b->broker, 5, 595, 3, 0);
+	assert_bodies(&b->broker, 600, 5, 9, 5);
+	assert_bodies(&b->broker, 605, 605, 3, 595);
+	assert_bodies(&b->broker, 1210, 700, 1, 0);
+	stop(b);
+}
+
+/* No more than the window is under way; what wasn't acknowledged goes again, in order, before the rest. */
+static void test_lost(void **state)
+{
+	struct bench *b = start();
+
+	(void)state;
+	b->broker.acknowledges = false;
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	add(b, OUTBOX_BROKER, 0, 0, 50);
+	until_got(b, 10);
+	for (int i = 0; i < 3; i++)
+		outbox_ready(b->outbox, OUTBOX_BROKER);
+	add(b, OUTBOX_BROKER, 0, 50, 1);
+	assert_int_equal(b->broker.got, 10);
+	for (unsigned i = 0; i < 10; i += 2) /* acknowledged in another order, some not */
+		outbox_arrived(b->outbox, OUTBOX_BROKER, b->broker.number[8 - i]);
+	outbox_arrived(b->outbox, OUTBOX_BROKER, b->broker.number[8]); /* twice */
+	outbox_arrived(b->outbox, OUTBOX_BROKER, 4711);                /* never heard of */
+	until_got(b, 15);
+	assert_bodies(&b->broker, 10, 5, 0, 10);
+	outbox_way(b->outbox, OUTBOX_BROKER, NULL);
+	assert_int_equal(look(b, OUTBOX_BROKER).again, 10);
+	b->broker.acknowledges = true;
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	until_rows(b, OUTBOX_BROKER, 0);
+	assert_int_equal(b->broker.got, 15 + 46);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(b->broker.number[15 + i], b->broker.number[2 * i + 1]);
+	assert_bodies(&b->broker, 20, 41, 0, 10);
+	assert_int_equal(look(b, OUTBOX_BROKER).arrived, 51);
+	stop(b);
+}
+
+/* What waits is there after a restart, in order; what arrived is not. */
+static void test_restart(void **state)
+{
+	struct bench *b = start();
+
+	(void)state;
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	outbox_bound(b->outbox, OUTBOX_UPSTREAM, (struct outbox_bounds){0});
+	b->broker.takes = 7;
+	add(b, OUTBOX_BROKER, 0, 0, 40);
+	add(b, OUTBOX_UPSTREAM, 0, 0, 1);
+	until_got(b, 7);
+	restart(b); /* at once: the seven may not be deleted yet */
+	assert_int_equal(look(b, OUTBOX_BROKER).waiting, 33);
+	assert_int_equal(look(b, OUTBOX_UPSTREAM).waiting, 1);
+	b->broker.takes = UINT32_MAX;
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	add(b, OUTBOX_BROKER, 0, 40, 10);
+	until_rows(b, OUTBOX_BROKER, 0);
+	assert_int_equal(b->broker.got, 50);
+	assert_bodies(&b->broker, 0, 50, 0, 0);
+	stop(b);
+}
+
+/* A bound in bytes: the oldest of the lowest priority go, and upstream is told. */
+static void test_full(void **state)
+{
+	struct bench *b = start();
+	unsigned kept, low;
+
+	(void)state;
+	outbox_bound(b->outbox, OUTBOX_UPSTREAM, (struct outbox_bounds){.bytes = 30000});
+	add(b, OUTBOX_UPSTREAM, 5, 0, 100);
+	add(b, OUTBOX_UPSTREAM, 1, 0, 600);
+	while (look(b, OUTBOX_UPSTREAM).dropped_full == 0 ||
+		look(b, OUTBOX_UPSTREAM).waiting_bytes > 30200)
+		turn(b);
+	kept = (unsigned)look(b, OUTBOX_UPSTREAM).waiting - 1; /* and the report */
+	low = kept - 100;
+	assert_true(kept > 200 && kept < 500);
+	assert_int_equal(look(b, OUTBOX_UPSTREAM).dropped_full, 700 - kept);
+	assert_int_equal(look(b, OUTBOX_UPSTREAM).dropped_old, 0);
+	b->broker.to = OUTBOX_UPSTREAM;
+	outbox_way(b->outbox, OUTBOX_UPSTREAM, &b->broker.way);
+	b->broker.takes = 1;
+	until_got(b, 1);
+	{
+		char want[200];
+
+		snprintf(want, sizeof(want),
+			OUTBOX_DROPPED " {\"for\": \"upstream\", \"full\": %u, \"old\": 0}\n",
+			700 - kept);
+		assert_string_equal(b->broker.last, want);
+	}
+	b->broker.takes = UINT32_MAX;
+	outbox_ready(b->outbox, OUTBOX_UPSTREAM);
+	until_rows(b, OUTBOX_UPSTREAM, 0);
+	assert_int_equal(b->broker.got, 1 + kept);
+	assert_bodies(&b->broker, 1, 100, 5, 0);
+	assert_bodies(&b->broker, 101, low, 1, 600 - low); /* the youngest */
+	stop(b);
+}
+
+/* A bound in age, whatever the priority; those under way are spared. */
+static void test_old(void **state)
+{
+	struct bench *b = start();
+
+	(void)state;
+	b->broker.acknowledges = false;
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	outbox_bound(b->outbox, OUTBOX_BROKER, (struct outbox_bounds){.age_ns = 100 * CLOCK_S});
+	add(b, OUTBOX_BROKER, 0, 0, 20);
+	add(b, OUTBOX_BROKER, 7, 0, 20);
+	until_got(b, 10);
+	b->elapsed = (int64_t)(90 * CLOCK_S);
+	add(b, OUTBOX_BROKER, 0, 20, 20);
+	b->elapsed = (int64_t)(101 * CLOCK_S);
+	while (look(b, OUTBOX_BROKER).dropped_old < 30)
+		turn(b);
+	assert_int_equal(b->broker.got, 10);
+	b->broker.acknowledges = true;
+	for (unsigned i = 0; i < 10; i++)
+		outbox_arrived(b->outbox, OUTBOX_BROKER, b->broker.number[i]);
+	until_rows(b, OUTBOX_BROKER, 0);
+	assert_int_equal(b->broker.got, 30);
+	assert_bodies(&b->broker, 10, 20, 0, 20);
+	assert_int_equal(look(b, OUTBOX_BROKER).dropped_old, 30);
+	stop(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_straight_through),
+		cmocka_unit_test(test_backlog),
+		cmocka_unit_test(test_priorities),
+		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_old),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
