@@ -18,6 +18,7 @@
 #include "hub/confine_calls.h"
 #include "hub/nursery.h"
 #include "hub/setup.h"
+#include "hub/spawn.h"
 #include "sys/landlock.h"
 #include "sys/namespaces.h"
 #include "sys/rundir.h"
@@ -181,13 +182,16 @@ static int close_files(const struct hub *hub, const struct config *config, bool 
 
 /* ------------------------------------------------------------------ nursery */
 
-/* Without it no worker can be started: what is under way ends in good order, and whoever started the
- * hub starts another. */
-static void on_nursery_gone(struct loop_source *source, uint32_t events)
+/* It answers late; or it is gone, and no worker can be started any more: then what is under way ends in
+ * good order, and whoever started the hub starts another. */
+static void on_nursery(struct loop_source *source, uint32_t events)
 {
 	struct hub *hub = LOOP_OWNER(source, struct hub, nursery_source);
 
-	(void)events;
+	if ((events & EPOLLRDHUP) == 0) {
+		spawn_collect(hub->options.nursery);
+		return;
+	}
 	loop_remove(hub->loop, hub->options.nursery->socket, source);
 	if (hub->stopping)
 		return;
@@ -200,10 +204,10 @@ static int settle(struct hub *hub, const struct who *who, char error[static HUB_
 {
 	int err = nursery_settle(hub->options.nursery, who->uid, who->gid, &hub->walls);
 
-	hub->nursery_source.ready = on_nursery_gone;
+	hub->nursery_source.ready = on_nursery;
 	if (err == 0)
-		err = loop_add(
-			hub->loop, hub->options.nursery->socket, EPOLLRDHUP, &hub->nursery_source);
+		err = loop_add(hub->loop, hub->options.nursery->socket, EPOLLIN | EPOLLRDHUP,
+			&hub->nursery_source);
 	if (err == 0)
 		return 0;
 	snprintf(error, HUB_ERROR_MAX, "can't start the process that starts workers: %s",

@@ -95,7 +95,7 @@ struct hub {
 	bool failed;                       /* it stops because it can't go on */
 	bool enclosed;                     /* it reads below some directories only */
 	struct walls walls;                /* which stand */
-	struct loop_source nursery_source; /* ready: it is gone */
+	struct loop_source nursery_source; /* ready: it answers late, or is gone */
 	int64_t started_ns;                /* wall */
 	struct hub_reloads reloads;
 	struct admin *admin; /* NULL: none */

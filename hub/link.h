@@ -19,9 +19,9 @@ struct link;
 struct nursery;
 
 struct link_options {
-	const struct nursery *nursery; /* starts it */
-	const char *name;              /* of the service */
-	struct mfw_head head; /* backend, birth, threads, limits, areas; the rest is filled in */
+	struct nursery *nursery; /* starts it */
+	const char *name;        /* of the service */
+	struct mfw_head head;    /* backend, birth, threads, limits, areas; the rest is filled in */
 	int image_fd, data_fd, kvm_fd, cpuid_fd, null_fd, socket_fd,
 		kept_fd; /* borrowed; -1: none */
 	int cpu;         /* as in struct spawn, as are the next */

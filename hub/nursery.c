@@ -3,6 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +17,8 @@
 
 /* More than it ever takes, on any machine that still works. */
 #define ANSWER_MS 10000
+/* Its socket is closed: it has nothing left to do. */
+#define END_MS 1000
 
 static uint32_t base_of(pid_t pid)
 {
@@ -24,7 +29,7 @@ int nursery_open(struct nursery *nursery, const char *program)
 {
 	int ends[2], fd = open(program, O_RDONLY | O_CLOEXEC), err = 0;
 
-	*nursery = (struct nursery){.socket = -1};
+	*nursery = (struct nursery){.socket = -1, .pidfd = -1};
 	if (fd < 0)
 		return -errno;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
@@ -40,6 +45,7 @@ int nursery_open(struct nursery *nursery, const char *program)
 		close(ends[0]);
 	} else {
 		nursery->socket = ends[0];
+		nursery->pidfd = pidfd_open(nursery->pid, 0);
 	}
 	close(ends[1]);
 	close(fd);
@@ -92,9 +98,15 @@ int nursery_settle(struct nursery *nursery, uid_t uid, gid_t gid, struct walls *
 
 void nursery_close(struct nursery *nursery)
 {
+	struct pollfd ended = {.events = POLLIN};
+
 	if (nursery->socket < 0)
 		return;
 	fd_close(&nursery->socket);
+	ended.fd = nursery->pidfd;
+	if (ended.fd >= 0 && poll(&ended, 1, END_MS) == 0) /* it was stopped */
+		(void)pidfd_send_signal(nursery->pidfd, SIGKILL, NULL, 0);
+	fd_close(&nursery->pidfd);
 	while (waitpid(nursery->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 }

@@ -8,7 +8,9 @@
  * the hub's user, who is almighty in it; by the same right the kernel ends workers when the hub dies.
  * The nursery ends when its socket closes. If it is gone before, no worker can be started any more.
  *
- * One at a time: a request is answered before the next, in a fraction of a millisecond.
+ * One at a time: a request is answered before the next, in a fraction of a millisecond. A nursery that
+ * doesn't answer (somebody stopped it, the machine has no memory) is waited for once, and asked for
+ * nothing until it has: then what it started, which nobody wants any more, is ended.
  */
 #ifndef HUB_NURSERY_H
 #define HUB_NURSERY_H
@@ -20,6 +22,8 @@ struct walls;
 
 struct nursery {
 	int socket; /* -1: there is none */
+	int pidfd;
+	bool owes; /* an answer that nobody waits for any more */
 	pid_t pid;
 };
 
@@ -31,7 +35,7 @@ int nursery_open(struct nursery *nursery, const char *program);
  * `gid` are those that the hub will have. Still with all of the hub's own rights. -errno: it is lost. */
 int nursery_settle(struct nursery *nursery, uid_t uid, gid_t gid, struct walls *walls);
 
-/* It ends, if it still runs, and is reaped. */
+/* It ends, if it still runs, by force if it doesn't in a second, and is reaped. */
 void nursery_close(struct nursery *nursery);
 
 #endif

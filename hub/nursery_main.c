@@ -26,6 +26,7 @@
 
 static struct nursery_process {
 	int socket, program;
+	enum nursery_stage stage;
 	bool spaces;   /* it is in namespaces of its own, and workers get more */
 	uint32_t ids;  /* how many user ids there are; 0: it has none to give */
 	uint32_t last; /* the id of the worker that was started last */
@@ -256,14 +257,16 @@ static void make_the_others(const struct nursery_request *request, struct nurser
 
 static void heed(const struct nursery_request *request, int *fds)
 {
-	struct nursery_answer answer = {0};
+	struct nursery_answer answer = {.err = nursery_judge(request, &nursery.stage)};
 
-	switch (request->kind) {
-	case NURSERY_START: start(request, fds); return;
-	case NURSERY_SETTLE: answer.err = make_user_namespace(request); break;
-	case NURSERY_MAPPED: make_the_others(request, &answer); break;
-	default: answer.err = -EPROTO;
+	if (answer.err == 0 && request->kind == NURSERY_START) {
+		start(request, fds);
+		return;
 	}
+	if (answer.err == 0 && request->kind == NURSERY_SETTLE)
+		answer.err = make_user_namespace(request);
+	else if (answer.err == 0)
+		make_the_others(request, &answer);
 	(void)nursery_send(nursery.socket, &answer, sizeof(answer), NULL, 0);
 }
 
@@ -298,7 +301,6 @@ _Noreturn void nursery_main(int socket, int program)
 		_exit(1);
 	while (nursery_receive(nursery.socket, &request, sizeof(request), fds, MFW_FD_END, -1) ==
 		0) {
-		request.name[sizeof(request.name) - 1] = '\0';
 		heed(&request, fds);
 		for (unsigned i = 0; i < MFW_FD_END; i++)
 			fd_close(&fds[i]);

@@ -16,6 +16,9 @@ enum nursery_kind {
 	NURSERY_START = 3,  /* answered with the worker's pidfd, if there was a process at all */
 };
 
+/* What has been done; a nursery never goes back. */
+enum nursery_stage { NURSERY_NEW, NURSERY_SETTLING, NURSERY_BUILT };
+
 struct nursery_request {
 	uint32_t kind;
 	uint32_t uid, gid; /* SETTLE: the hub's */
@@ -34,8 +37,13 @@ struct nursery_answer {
 	int32_t no_spaces, no_root; /* MAPPED: why there are none, 0 or -errno */
 };
 
+/* May it be done now, at this stage, which goes on then? Whoever has taken over the hub can send what he
+ * likes. 0; -EPERM: what is built can't be built again; -EINVAL: out of bounds. */
+int nursery_judge(const struct nursery_request *request, enum nursery_stage *stage);
+
 /* Sends the bytes with descriptors; receives both. 0 or -errno; -EPIPE: nobody is there any more. `most`
- * waits so many ms at most, -1: for ever. Descriptors not there are -1. */
+ * waits so many ms at most, -1: for ever. Descriptors not there are -1; so are all after an error.
+ * -EPROTO: there was more or less than was to come. */
 int nursery_send(int socket, const void *bytes, size_t size, const int *fds, unsigned count);
 int nursery_receive(int socket, void *bytes, size_t size, int *fds, unsigned count, int most);
 

@@ -12,8 +12,8 @@
 #include "hub/nursery_words.h"
 #include "sys/fd.h"
 
-/* More than a start ever takes: a nursery that hangs is as good as gone. */
-#define ANSWER_MS 5000
+/* More than a start ever takes; nothing else is done meanwhile. */
+#define ANSWER_MS 2000
 
 static unsigned take_descriptors(
 	const struct spawn *spawn, struct nursery_request *request, int fds[MFW_FD_END])
@@ -29,31 +29,64 @@ static unsigned take_descriptors(
 	return count;
 }
 
+/* Nobody wants it: it is our child, and ends. */
+static void discard(int *pidfd)
+{
+	if (*pidfd >= 0)
+		(void)spawn_end(*pidfd);
+	fd_close(pidfd);
+}
+
+void spawn_collect(struct nursery *nursery)
+{
+	struct nursery_answer late;
+	int pidfd;
+
+	if (nursery_receive(nursery->socket, &late, sizeof(late), &pidfd, 1, 0) == -ETIMEDOUT)
+		return;
+	nursery->owes = false;
+	discard(&pidfd);
+}
+
+static int ask(struct nursery *nursery, const struct nursery_request *request, const int *fds,
+	unsigned count, struct nursery_answer *answer, int *pidfd)
+{
+	int err;
+
+	if (nursery->owes)
+		spawn_collect(nursery);
+	if (nursery->owes)
+		return -ETIMEDOUT;
+	err = nursery_send(nursery->socket, request, sizeof(*request), fds, count);
+	if (err == 0)
+		err = nursery_receive(
+			nursery->socket, answer, sizeof(*answer), pidfd, 1, ANSWER_MS);
+	nursery->owes = err == -ETIMEDOUT;
+	return err == -EPIPE || err == -ECONNRESET ? -EOWNERDEAD : err;
+}
+
 int spawn_worker(const struct spawn *spawn, pid_t *pid, int *pidfd)
 {
 	struct nursery_request request = {.kind = NURSERY_START,
 		.cpu = spawn->cpu,
 		.descriptors = spawn->descriptors,
 		.memory = spawn->memory};
-	struct nursery_answer answer = {.err = -EPROTO};
+	struct nursery_answer answer;
 	int fds[MFW_FD_END], err;
 	unsigned count = take_descriptors(spawn, &request, fds);
 
+	*pidfd = -1;
 	snprintf(request.name, sizeof(request.name), "%s", spawn->name);
-	err = nursery_send(spawn->nursery->socket, &request, sizeof(request), fds, count);
+	err = ask(spawn->nursery, &request, fds, count, &answer, pidfd);
+	if (err == 0 && (answer.err > 0 || (answer.err == 0 && (*pidfd < 0 || answer.pid <= 0))))
+		err = -EPROTO;
 	if (err == 0)
-		err = nursery_receive(
-			spawn->nursery->socket, &answer, sizeof(answer), pidfd, 1, ANSWER_MS);
-	if (err < 0)
-		return err == -EPIPE || err == -ECONNRESET ? -EOWNERDEAD : err;
-	if (answer.err == 0) {
+		err = answer.err;
+	if (err == 0)
 		*pid = answer.pid;
-		return 0;
-	}
-	if (*pidfd >= 0) /* it is our child, and has ended */
-		spawn_end(*pidfd);
-	fd_close(pidfd);
-	return answer.err;
+	else
+		discard(pidfd);
+	return err;
 }
 
 static int wait_for(int pidfd, int options)

@@ -13,7 +13,7 @@
 struct nursery;
 
 struct spawn {
-	const struct nursery *nursery;
+	struct nursery *nursery;
 	const char *name;     /* of the service: for ps */
 	int fd[MFW_FD_END];   /* what the worker finds at each number; -1: closed. Borrowed */
 	int cpu;              /* keep it on this core; -1: wherever the kernel likes */
@@ -21,9 +21,12 @@ struct spawn {
 	uint64_t memory;      /* bytes of address space, the same */
 };
 
-/* Returns 0 with *pid, and *pidfd that the caller closes; or -errno. -EOWNERDEAD: the nursery is
- * gone. */
+/* Returns 0 with *pid, and *pidfd that the caller closes; or -errno with *pidfd -1. -EOWNERDEAD: the
+ * nursery is gone. -ETIMEDOUT: it doesn't answer; that takes so long only once. */
 int spawn_worker(const struct spawn *spawn, pid_t *pid, int *pidfd);
+
+/* Has an answer come that nobody waits for? Ends what was started too late. */
+void spawn_collect(struct nursery *nursery);
 
 /* Kills what isn't dead, and reaps it. Returns how it ended: the number of the signal that
  * killed it, or minus its exit status. */

@@ -285,6 +285,7 @@ static const char *advice(int err)
 	case -ENOMEM: return ": the machine or the hub's cgroup has no memory left";
 	case -EACCES: return ": everybody must be allowed to run it (chmod 755)";
 	case -EOWNERDEAD: return ": the process that starts workers is gone";
+	case -ETIMEDOUT: return ": the process that starts workers doesn't answer: was it stopped?";
 	default: return "";
 	}
 }

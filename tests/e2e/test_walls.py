@@ -298,6 +298,36 @@ def test_the_nursery_is_killed(start, echo, backend):
     assert not [pid for pid in both if alive(pid)]
 
 
+def test_the_nursery_is_stopped(start, echo):
+    """It doesn't answer: the hub serves whoever has a worker, says why others have none, and knows each
+    worker when it goes on; stopped once more, it ends with the hub."""
+    hub = start(hub_yaml(*(service(echo, f"name: {name}", UDP) for name in ("one", "two", "three"))))
+    assert udp_ask(hub.port("one"), b"x", 20) == b"x"
+    os.kill(hub.nursery(), signal.SIGSTOP)
+    for name in ("two", "three"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.sendto(b"x", ("127.0.0.1", hub.port(name)))
+        hub.until(lambda: f"{name}: can't start: " in hub.said())
+        assert udp_ask(hub.port("one"), b"x", 20) == b"x"
+    assert "the process that starts workers doesn't answer" in hub.said()
+    os.kill(hub.nursery(), signal.SIGCONT)
+    for name in ("three", "two"):
+        for _ in range(100):
+            try:
+                assert udp_ask(hub.port(name), b"x", 0.5) == b"x"
+                break
+            except TimeoutError:  # its circuit is open still
+                pass
+    started = {e["service"]: e["pid"] for e in hub.events("worker_started")}
+    assert sorted(started) == ["one", "three", "two"]
+    hub.until(lambda: set(hub.workers()) == set(started.values()))
+    for name, pid in started.items():
+        with open(f"/proc/{pid}/cmdline", encoding="ascii") as f:
+            assert f.read().split("\0")[1] == name
+    os.kill(hub.nursery(), signal.SIGSTOP)
+    assert hub.stop() == 0
+
+
 @ROOT_ONLY
 def test_what_the_nursery_holds(start, echo, backend):
     """Nothing of the hub's but a socket and the worker's program."""
