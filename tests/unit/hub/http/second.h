@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SECOND_SEEN 64u
+#define SECOND_SEEN 320u /* as many as 8 KiB hold */
 
 /* What was asked, as one side sees it. */
 struct second_seen {
