@@ -32,6 +32,8 @@ struct mf_str mf_payload(const struct mf_event *ev);
 struct mf_str mf_id(const struct mf_event *ev);
 struct mf_str mf_type(const struct mf_event *ev);
 struct mf_str mf_subject(const struct mf_event *ev); /* topic, path */
+/* The n-th part, from 1, of a topic or path, as in the manifest's {1}; p is NULL if it has fewer. */
+struct mf_str mf_part(const struct mf_event *ev, unsigned n);
 struct mf_str mf_method(const struct mf_event *ev);
 struct mf_str mf_query(const struct mf_event *ev);
 struct mf_str mf_peer(const struct mf_event *ev);

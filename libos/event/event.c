@@ -30,6 +30,21 @@ struct mf_str mf_subject(const struct mf_event *ev)
 	return at(ev, ev->subject);
 }
 
+struct mf_str mf_part(const struct mf_event *ev, unsigned n)
+{
+	struct mf_str s = at(ev, ev->subject);
+	size_t from = s.n > 0 && s.p[0] == '/', to = from;
+
+	for (; n > 0; n--) {
+		from = to;
+		while (to < s.n && s.p[to] != '/')
+			to++;
+		if (n > 1 && to++ == s.n)
+			return mf_str_of(NULL, 0);
+	}
+	return mf_str_of(s.p + from, to - from);
+}
+
 struct mf_str mf_method(const struct mf_event *ev)
 {
 	return at(ev, ev->method);

@@ -171,6 +171,29 @@ static void call(void **state)
 	guest_no_more(&reader);
 }
 
+static const struct mf_event *about(const char *subject)
+{
+	struct event_writer w = guest_fresh(MF_SOURCE_MQTT);
+
+	assert_true(event_span(&w, &w.event->subject, mf_str_of(subject, strlen(subject))));
+	return w.event;
+}
+
+static void parts_of_topics_and_paths(void **state)
+{
+	(void)state;
+	assert_str(mf_part(about("home/hall"), 1), "home");
+	assert_str(mf_part(about("home/hall"), 2), "hall");
+	assert_null(mf_part(about("home/hall"), 3).p);
+	assert_str(mf_part(about("/home/hall"), 2), "hall");
+	assert_str(mf_part(about("tick"), 1), "tick");
+	assert_null(mf_part(about("tick"), 2).p);
+	assert_str(mf_part(about("a//c"), 2), "");
+	assert_non_null(mf_part(about("a//c"), 2).p);
+	assert_str(mf_part(about("a/"), 2), "");
+	assert_null(mf_part(about("a/"), 3).p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +203,7 @@ int main(void)
 		cmocka_unit_test(attached_data),
 		cmocka_unit_test(time_of_event),
 		cmocka_unit_test(call),
+		cmocka_unit_test(parts_of_topics_and_paths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
