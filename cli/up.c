@@ -35,6 +35,7 @@ static const char usage[] =
 	"  --tcp ADDRESS        the same for messages with their length in front\n"
 	"  --http ADDRESS       speak HTTP there, for all services with triggers of that type\n"
 	"  --tls CERT,KEY       over TLS, at the --http before it\n"
+	"  --tokens FILE        only with one of its bearer tokens, at the --http before it\n"
 	"                       (none: 127.0.0.1:0 for each kind of trigger that is there)\n"
 	"  --data [NAME=]FILE   attach a file, or all files below a directory\n"
 	"  --config KEY=VALUE   attach a setting\n"
@@ -57,6 +58,7 @@ enum code {
 	OPT_TCP,
 	OPT_HTTP,
 	OPT_TLS,
+	OPT_TOKENS,
 	OPT_DATA,
 	OPT_CONFIG,
 	OPT_VALUE
@@ -91,7 +93,9 @@ struct entry {
 
 /* HTTP is the hub's, not a service's. */
 struct listener {
-	const char *address, *tls; /* tls: "CERT,KEY", or NULL */
+	const char *address;
+	const char *tls; /* "CERT,KEY", or NULL */
+	const char *tokens;
 };
 
 struct up {
@@ -111,6 +115,7 @@ static struct option options[20 + VALUES] = {
 	{"tcp", required_argument, NULL, OPT_TCP},
 	{"http", required_argument, NULL, OPT_HTTP},
 	{"tls", required_argument, NULL, OPT_TLS},
+	{"tokens", required_argument, NULL, OPT_TOKENS},
 	{"data", required_argument, NULL, OPT_DATA},
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"output", required_argument, NULL, 'o'},
@@ -160,18 +165,36 @@ static int add_listener(struct up *up, const char *address)
 	return STATUS_OK;
 }
 
+/* That an option belongs to; NULL, and it said why: there is none. */
+static struct listener *last_listener(struct up *up, const char *option, const char *argument)
+{
+	if (up->http_count > 0)
+		return &up->http[up->http_count - 1];
+	out_say("up", STATUS_USAGE, "%s \"%s\": it belongs behind an --http", option, argument);
+	return NULL;
+}
+
 static int add_tls(struct up *up, const char *files)
 {
+	struct listener *listener = last_listener(up, "--tls", files);
 	const char *comma = strchr(files, ',');
 
-	if (up->http_count == 0)
-		return out_say(
-			"up", STATUS_USAGE, "--tls \"%s\": it belongs behind an --http", files);
+	if (!listener)
+		return STATUS_USAGE;
 	if (!comma || comma == files || comma[1] == '\0' || strchr(comma + 1, ','))
 		return out_say(
 			"up", STATUS_USAGE, "--tls \"%s\": write it as CERTIFICATE,KEY", files);
-	up->http[up->http_count - 1].tls = files;
+	listener->tls = files;
 	return STATUS_OK;
+}
+
+static int add_tokens(struct up *up, const char *file)
+{
+	struct listener *listener = last_listener(up, "--tokens", file);
+
+	if (listener)
+		listener->tokens = file;
+	return listener ? STATUS_OK : STATUS_USAGE;
 }
 
 static int take_option(struct up *up, int c, const char *argument)
@@ -187,6 +210,7 @@ static int take_option(struct up *up, int c, const char *argument)
 	case OPT_TCP: return add(&e->tcp, argument);
 	case OPT_HTTP: return add_listener(up, argument);
 	case OPT_TLS: return add_tls(up, argument);
+	case OPT_TOKENS: return add_tokens(up, argument);
 	case OPT_DATA: return add(&e->data, argument);
 	case OPT_CONFIG: return add(&e->config, argument);
 	default: break;
@@ -467,15 +491,27 @@ static int put_entry(struct up *up, struct entry *e, const char *image)
 	return status;
 }
 
-static int put_file(FILE *to, const char *key, const char *name, size_t n)
+static int put_file(FILE *to, const char *option, const char *key, const char *name, size_t n)
 {
 	char file[PATH_MAX], path[PATH_MAX];
 
 	snprintf(file, sizeof(file), "%.*s", (int)n, name);
 	if (!realpath(file, path))
-		return out_say("up", STATUS_NOT_FOUND, "--tls \"%s\": %s", file, strerror(errno));
-	put_key(to, "      ", key, path);
+		return out_say(
+			"up", STATUS_NOT_FOUND, "%s \"%s\": %s", option, file, strerror(errno));
+	put_key(to, "    ", key, path);
 	return STATUS_OK;
+}
+
+static int put_tls(FILE *to, const char *files)
+{
+	const char *comma = strchr(files, ',');
+	int status;
+
+	fputs("    tls:\n", to);
+	status = put_file(to, "--tls", "  certificate", files, (size_t)(comma - files));
+	return status != STATUS_OK ? status
+				   : put_file(to, "--tls", "  key", comma + 1, strlen(comma + 1));
 }
 
 static int put_listeners(const struct up *up)
@@ -485,16 +521,13 @@ static int put_listeners(const struct up *up)
 	if (up->http_count > 0)
 		fputs("http:\n", up->yaml);
 	for (unsigned i = 0; i < up->http_count && status == STATUS_OK; i++) {
-		const char *tls = up->http[i].tls, *comma;
+		const struct listener *l = &up->http[i];
 
-		put_key(up->yaml, "  - ", "listen", up->http[i].address);
-		if (!tls)
-			continue;
-		comma = strchr(tls, ',');
-		fputs("    tls:\n", up->yaml);
-		status = put_file(up->yaml, "certificate", tls, (size_t)(comma - tls));
-		if (status == STATUS_OK)
-			status = put_file(up->yaml, "key", comma + 1, strlen(comma + 1));
+		put_key(up->yaml, "  - ", "listen", l->address);
+		if (l->tls)
+			status = put_tls(up->yaml, l->tls);
+		if (l->tokens && status == STATUS_OK)
+			status = put_file(up->yaml, "--tokens", "tokens", l->tokens, PATH_MAX);
 	}
 	return status;
 }

@@ -22,6 +22,7 @@
 #include "sys/landlock.h"
 #include "sys/namespaces.h"
 #include "sys/rundir.h"
+#include "sys/secret.h"
 
 /* What a hub that was root keeps: ports below 1024 at a reload; and, where Landlock says where, files
  * as root may use them. */
@@ -271,6 +272,15 @@ static int enclose(struct hub *hub, const struct config *config, const struct wh
 	if (err == 0 && walls->missing[WALL_HUB_CALLS] == 0)
 		err = confine_calls_enter();
 	return err;
+}
+
+void confine_prepare(const struct hub *hub, const struct config *config)
+{
+	char error[HUB_ERROR_MAX]; /* `confine` will say it */
+	struct who who;
+
+	if (choose_who(hub, config, &who, error) == 0)
+		secret_owner(who.uid);
 }
 
 int confine(struct hub *hub, const struct config *config, char error[static HUB_ERROR_MAX])

@@ -7,6 +7,9 @@
 
 #include "hub/hub.h"
 
+/* Before anything secret is read: files of the user that the hub will become will do as root's do. */
+void confine_prepare(const struct hub *hub, const struct config *config);
+
 /* Says which walls are missing. 0, or an exit status with one line in error. */
 int confine(struct hub *hub, const struct config *config, char error[static HUB_ERROR_MAX]);
 

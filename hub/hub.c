@@ -352,6 +352,7 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 
 	hub_init(hub);
 	hub->options = *options;
+	confine_prepare(hub, config);
 	status = open_shared(hub, error);
 	if (status == 0)
 		status = open_state(hub, config, error);

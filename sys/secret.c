@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,18 @@ static int bad(const char *what, const char *path, int err, const char *why, con
 	return err;
 }
 
+static uid_t owner = (uid_t)-1;
+
+void secret_owner(uid_t user)
+{
+	owner = user;
+}
+
+static bool is_ours(uid_t user)
+{
+	return user == 0 || user == geteuid() || (owner != (uid_t)-1 && user == owner);
+}
+
 /* The descriptor is looked at and not the path, which somebody might change meanwhile. */
 static int check(int fd, const char *what, const char *path, char error[static SECRET_ERROR_MAX])
 {
@@ -29,7 +42,7 @@ static int check(int fd, const char *what, const char *path, char error[static S
 		return bad(what, path, -errno, strerror(errno), NULL, error);
 	if (!S_ISREG(st.st_mode))
 		return bad(what, path, -EACCES, "it is no regular file", NULL, error);
-	if (st.st_uid != 0 && st.st_uid != geteuid()) {
+	if (!is_ours(st.st_uid)) {
 		snprintf(why, sizeof(why), "it belongs to user %u, who may change it",
 			(unsigned)st.st_uid);
 		snprintf(help, sizeof(help), "chown %u %.180s", (unsigned)geteuid(), path);

@@ -2,15 +2,20 @@
  * sys/secret.h - files that hold secrets: keys, tokens. One that others may read or change is
  * refused, with what to do about it; what was read is wiped when it is given back.
  *
- * A file will do if it is a regular one, belongs to root or to the user of this process, and its
- * mode lets nobody else read, nor the group write: 0600, 0400, 0640, 0440.
+ * A file will do if it is a regular one, belongs to root, to the user of this process or to the one
+ * that it will become (secret_owner), and its mode lets nobody else read, nor the group write: 0600,
+ * 0400, 0640, 0440.
  */
 #ifndef SYS_SECRET_H
 #define SYS_SECRET_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #define SECRET_ERROR_MAX 512
+
+/* Whose files will do besides: for a process that reads as root what it will read again as this one. */
+void secret_owner(uid_t user);
 
 /* Opens it to be read. -errno with one line in error that begins with WHAT "PATH": ; -EACCES: others
  * may read or change it. */

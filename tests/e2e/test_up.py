@@ -74,8 +74,33 @@ def test_http_where_it_is_said(up, build, tmp_path):
         subprocess.run(command, shell=True, capture_output=True, timeout=30, check=True)
 
 
+def test_http_with_tokens(up, build, mayfly, tmp_path):
+    """At the --http before it and no other; a file that others may read is refused in up's own words."""
+    file = tmp_path / "tokens"
+    token = mayfly("token", "new", "door", "--tokens", file).stdout.split()[-1]
+    open_, closed = free_port(), free_port()
+    args = ["--http", f"127.0.0.1:{open_}", "--http", f"127.0.0.1:{closed}", "--tokens", file]
+    u = up(build / "services/button.mfy", *args)
+    u.wait_for("ready")
+
+    def status(port, *more):
+        return run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", *more,
+                   f"http://127.0.0.1:{port}/button/hall").stdout
+
+    assert status(open_) == status(closed, "-H", f"Authorization: Bearer {token}") == "200"
+    assert status(closed) == "401"
+    assert status(closed, "-H", "Authorization: Bearer " + "0" * len(token)) == "401"
+    u.stop()
+    file.chmod(0o644)
+    u = up(build / "services/button.mfy", *args)
+    assert u.process.wait(20) == 4
+    assert f'tokens "{file}": others may read or change it' in u.text() and "hub.yaml" not in u.text()
+
+
 def test_http_that_cannot_be(up, build):
     for words, args in [("belongs behind an --http", ["--tls", "a,b"]),
+                        ("belongs behind an --http", ["--tokens", "a"]),
+                        ("--tokens \"/nonesuch\": No such file", ["--http", "127.0.0.1:0", "--tokens", "/nonesuch"]),
                         ("write it as CERTIFICATE,KEY", ["--http", "127.0.0.1:0", "--tls", "a"]),
                         ("No such file", ["--http", "127.0.0.1:0", "--tls", "/nonesuch,b"]),
                         ("'8080' is not an address", ["--http", "8080"])]:

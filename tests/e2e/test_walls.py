@@ -2,6 +2,7 @@
 had; and that nothing lives on when a part of it dies."""
 
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -139,6 +140,40 @@ def test_a_user_that_is_named(start, echo):
     assert status(hub.pid)["Uid"][0] == "0"
     assert "a user of its own for the hub" in hub.said()
     assert udp_ask(hub.port("echo"), b"x") == b"x"
+
+
+@ROOT_ONLY
+def test_secrets_of_the_user_that_it_becomes(start, build, mayfly, place):
+    """A file of tokens and a key that belong to daemon: a hub that becomes daemon takes them, at its start
+    and when it reads them again; another one doesn't, nor does it take somebody else's."""
+    tokens, pem, key = place / "tokens", place / "a.pem", place / "a.key"
+    token = mayfly("token", "new", "door", "--tokens", tokens).stdout.split()[-1]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-subj", "/CN=a.test", "-keyout", key, "-out", pem], check=True, capture_output=True)
+    daemon = pwd.getpwnam("daemon").pw_uid
+    for file in (tokens, key):
+        file.chmod(0o600)
+        os.chown(file, daemon, -1)
+    tls = f"http: [{{listen: '127.0.0.1:0', tokens: {tokens}, tls: {{certificate: {pem}, key: {key}}}}}]\n"
+    button = service(build / "services/button.mfy")
+    hub = start(hub_yaml(button, head="user: daemon\n" + tls))
+
+    def answer(*more):
+        done = subprocess.run(["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", *more,
+                               f"https://127.0.0.1:{hub.http('https')}/button/hall"], capture_output=True, text=True,
+                              timeout=30, check=True)
+        return done.stdout
+
+    assert answer() == "401" and answer("-H", f"Authorization: Bearer {token}") == "200"
+    hub.process.send_signal(signal.SIGHUP)
+    hub.until(lambda: hub.events("reloaded"))
+    assert answer() == "401" and answer("-H", f"Authorization: Bearer {token}") == "200"
+    assert hub.stop() == 0
+    hub = start(hub_yaml(button, head=tls), wait=False)
+    assert hub.process.wait(20) == 4 and f"belongs to user {daemon}" in hub.said()
+    os.chown(tokens, 12345, -1)
+    hub = start(hub_yaml(button, head="user: daemon\n" + tls), wait=False)
+    assert hub.process.wait(20) == 4 and "belongs to user 12345" in hub.said()
 
 
 def free_low_port():

@@ -107,6 +107,11 @@ static void test_of_another_user(void **state)
 	assert_int_equal(try(0600), -EACCES);
 	assert_non_null(strstr(error, "belongs to user 12345"));
 	assert_non_null(strstr(error, ": type chown 0 "));
+	secret_owner(12345); /* whom this process will become */
+	assert_int_equal(try(0600), 0);
+	assert_int_equal(try(0644), -EACCES);
+	secret_owner(12346);
+	assert_int_equal(try(0600), -EACCES);
 	assert_int_equal(chown(path, 0, (gid_t)-1), 0);
 	assert_int_equal(try(0600), 0);
 }
