@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -93,6 +94,13 @@ static const struct sandbox_rule rules[] = {
 	ANY(bind, "the same"),
 	ANY(listen, "the same"),
 	ANY(connect, "is there a hub at an admin socket?"),
+	/* the database: its files, its thread; and threads that wait for what the loop can't wait for */
+	ONLY(clone, 0, CLONE_THREAD, CLONE_THREAD, "a thread, never a process"),
+	FAILS(clone3, ENOSYS, "whose arguments can't be looked at: the C library takes clone then"),
+	ANY(set_robust_list, "a thread begins"),
+	ANY(rseq, "the same"),
+	ANY(exit, "and ends"),
+	ANY(gettid, "which one it is"),
 	/* of itself */
 	ONLY(prlimit64, 0, WORD, 0, "how many descriptors there may be"),
 	ANY(getrusage, "what it used"),
@@ -112,8 +120,7 @@ static const struct sandbox_rule rules[] = {
 	NEVER(execveat, "the same"),
 	NEVER(fork, "the same"),
 	NEVER(vfork, "the same"),
-	NEVER(clone, "the same; it has one thread"),
-	NEVER(clone3, "the same"),
+	NEVER(clone, "the same"),
 	NEVER(ptrace, "looks into no other process"),
 	NEVER(process_vm_readv, "the same"),
 	NEVER(process_vm_writev, "the same"),

@@ -13,6 +13,7 @@
 #include "hub/config.h"
 #include "hub/confine.h"
 #include "hub/in_timer.h"
+#include "hub/database.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
 #include "hub/state.h"
@@ -179,6 +180,7 @@ void hub_end_workers(struct hub *hub)
 {
 	end_all(hub->services);
 	end_all(hub->leaving);
+	database_drain(hub);
 	part(hub);
 	for (struct service *s = hub->services; s; s = s->next)
 		worker_retire(s, "the hub ends");
@@ -205,6 +207,7 @@ void hub_close(struct hub *hub)
 	end_all(hub->services);
 	end_all(hub->leaving);
 	timers_close(hub);
+	database_drain(hub);
 	close_inputs(hub->inputs);
 	close_inputs(hub->leaving_inputs);
 	close_services(hub->services);
@@ -219,6 +222,7 @@ void hub_close(struct hub *hub)
 	machine_close(&hub->machine);
 	fd_close(&hub->kvm_fd);
 	fd_close(&hub->null_fd);
+	database_close(hub);
 	counters_close(&hub->counters);
 	fd_close(&hub->state_fd);
 	free(hub->state);
@@ -374,6 +378,8 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 	}
 	plan_commit(&plan);
 	status = confine(hub, config, error);
+	if (status == 0 && plan.database)
+		status = database_open(hub, error);
 	if (status == 0)
 		report_ready(&hub->report, hub);
 	return status;

@@ -30,6 +30,12 @@ struct config;
 struct journal;
 struct nursery;
 struct timer;
+struct database;
+struct ids;
+struct outbox;
+struct states;
+struct store;
+struct store_later;
 
 struct hub_options {
 	const char *worker_program; /* mayfly-worker */
@@ -91,6 +97,14 @@ struct hub {
 	struct counters counters;       /* of the releases that ran */
 	unsigned cores;                 /* how many of them are kept there; 0: none */
 	uint64_t core_ns;               /* when the last one was written */
+	/* The database and what lies above it (database.h); NULL, all: nothing here needs one. */
+	struct database *database;
+	struct store *store;
+	struct states *states;
+	struct ids *ids;
+	struct outbox *outbox;
+	/* An event that a service scheduled for itself is in the database. NULL: nobody wants to know. */
+	void (*on_later)(struct hub *hub, const struct store_later *later);
 	bool stopping;
 	bool failed;                       /* it stops because it can't go on */
 	bool enclosed;                     /* it reads below some directories only */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "hub/commit.h"
 #include "hub/cores.h"
 #include "hub/hub.h"
 #include "image/grants.h"
@@ -46,15 +47,20 @@ struct doing {
 	bool told; /* the operator knows what is wrong */
 };
 
-static void do_reply(struct doing *d, const struct effect *e)
+static struct reply reply_of(const struct effect *e)
 {
-	d->replied = true;
-	d->reply = (struct reply){
+	return (struct reply){
 		.status = e->status,
 		.content_type = e->field[MF_FIELD_TYPE],
 		.headers = e->field[MF_FIELD_META],
 		.body = e->field[MF_FIELD_BODY],
 	};
+}
+
+static void do_reply(struct doing *d, const struct effect *e)
+{
+	d->replied = true;
+	d->reply = reply_of(e);
 }
 
 static void do_log(struct doing *d, const struct effect *e)
@@ -63,10 +69,23 @@ static void do_log(struct doing *d, const struct effect *e)
 		e->field[MF_FIELD_BODY]);
 }
 
+/* It was written, if it had to be: commit.c. */
+static void do_nothing(struct doing *d, const struct effect *e)
+{
+	(void)d;
+	(void)e;
+}
+
 /* What this hub can do. A kind without an entry refuses the life. */
 static void (*const doers[MF_EFFECT_KINDS])(struct doing *d, const struct effect *e) = {
 	[MF_EFFECT_REPLY] = do_reply,
 	[MF_EFFECT_LOG] = do_log,
+	[MF_EFFECT_EMIT] = do_nothing,
+	[MF_EFFECT_PUT] = do_nothing,
+	[MF_EFFECT_DELETE] = do_nothing,
+	[MF_EFFECT_SCHEDULE] = do_nothing,
+	[MF_EFFECT_METER] = do_nothing,
+	[MF_EFFECT_UPSTREAM] = do_nothing,
 };
 
 /* May the life ask for all of it, and can this hub do it? False: why says what not. */
@@ -178,15 +197,67 @@ static bool judge(struct doing *d, const struct mfw_message *m, struct effects_r
 	return false;
 }
 
+static void end_unwritten(struct doing *d, const struct mfw_message *m)
+{
+	const struct ending ending = {
+		.refused = true,
+		.why = REFUSED_STORE,
+		.result = "store",
+		.birth_ns = bounded(m->birth_ns),
+		.run_ns = bounded(m->run_ns),
+	};
+
+	service_end(d->task, &ending);
+}
+
+static void do_and_end(struct doing *d, const struct mfw_message *m, struct effects_reader r)
+{
+	do_all(d, r, false);
+	end(d, m, MFW_OK);
+}
+
 static void judge_and_do(struct service *s, struct task *task, const struct mfw_message *m)
 {
 	struct doing d = {.service = s, .task = task};
 	struct effects_reader r;
+	char why[GRANTS_WHY_MAX];
 
 	if (!judge(&d, m, &r))
 		return;
-	do_all(&d, r, false);
-	end(&d, m, MFW_OK);
+	switch (s->may_write ? commit_life(task, m, r, why) : COMMIT_PURE) {
+	case COMMIT_PURE: do_and_end(&d, m, r); break;
+	case COMMIT_TAKEN: break;
+	case COMMIT_RACE: service_again(task, why); break;
+	case COMMIT_DENIED: end_denied(&d, m, why); break;
+	case COMMIT_REFUSED: end_unwritten(&d, m); break;
+	}
+}
+
+void life_kept(struct task *task, const struct mfw_message *message, struct effects_reader effects)
+{
+	struct doing d = {.service = task->service, .task = task};
+
+	do_and_end(&d, message, effects);
+}
+
+void life_lost(struct task *task, const struct mfw_message *message)
+{
+	struct doing d = {.service = task->service, .task = task};
+
+	end_unwritten(&d, message);
+}
+
+bool life_reply(struct effects_reader effects, struct reply *reply)
+{
+	struct effect e;
+
+	while (effects_next(&effects, &e)) {
+		if (e.kind != MF_EFFECT_REPLY)
+			continue;
+		*reply = reply_of(&e);
+		return true;
+	}
+	return false;
 }
 
 void life_told(struct service *service, const struct task *task, const struct mfw_message *message)

@@ -8,7 +8,9 @@
 #include <stdbool.h>
 
 #include "abi/worker.h"
+#include "wire/effects.h"
 
+struct reply;
 struct service;
 struct task;
 
@@ -17,6 +19,14 @@ const char *life_result_name(enum mfw_result result);
 
 /* The worker sent a message about one of its slots. False: it makes no sense. */
 bool life_ended(struct service *service, const struct mfw_message *message);
+
+/* The transaction of a life that went well is in the database: the rest of its effects are done, and the task
+ * ends. Or it never will be, and the task is refused. */
+void life_kept(
+	struct task *task, const struct mfw_message *message, struct effects_reader effects);
+void life_lost(struct task *task, const struct mfw_message *message);
+/* The reply among its effects, if there is one; it points where these lie. */
+bool life_reply(struct effects_reader effects, struct reply *reply);
 
 /* The same, told in short of a life that the hub had no part in (lend.h). */
 void life_told(struct service *service, const struct task *task, const struct mfw_message *message);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hub/in_timer.h"
+#include "hub/database.h"
 #include "hub/setup.h"
 
 /* ----------------------------------------------------------------- services */
@@ -149,6 +150,8 @@ int plan_make(struct plan *plan, struct hub *hub, const struct config *config,
 		status = timers_make(plan, error);
 	if (status == 0)
 		status = trust_prepare(plan, error);
+	if (status == 0)
+		status = database_wanted(plan, error);
 	return status;
 }
 

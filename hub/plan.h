@@ -57,6 +57,7 @@ struct plan {
 	struct rights rights; /* while routes are made */
 	uint8_t *scratch;     /* for the hub, if it needs a larger one */
 	size_t scratch_size;
+	bool database; /* is needed, and not there */
 	struct plan_counts counts;
 };
 

@@ -7,6 +7,7 @@
 
 #include "hub/admin.h"
 #include "hub/config.h"
+#include "hub/database.h"
 #include "hub/journal.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
@@ -22,6 +23,8 @@ static int take(struct hub *hub, const struct config *config, struct plan_counts
 
 	if (status == 0)
 		status = admin_take(hub, config, error);
+	if (status == 0 && plan.database)
+		status = database_open(hub, error);
 	*counts = plan.counts;
 	if (status != 0) {
 		plan_drop(&plan);

@@ -1,11 +1,15 @@
 /* hub/service.c - events come in, wait, are sent to the worker, or are refused. */
 #include "hub/service.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/database.h"
 #include "hub/hub.h"
+#include "hub/ids.h"
 #include "hub/metrics.h"
+#include "hub/states.h"
 #include "hub/worker.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
@@ -69,6 +73,8 @@ static bool may_accept(const struct service *s, enum refusal *why)
 		*why = service_open_why(s);
 	else if (s->queue.count >= s->queue_most)
 		*why = REFUSED_BUSY;
+	else if (s->may_write && database_down(s->hub))
+		*why = REFUSED_STORE;
 	else
 		return true;
 	return false;
@@ -80,7 +86,7 @@ uint64_t service_retry_ns(const struct service *service, enum refusal why)
 
 	if (why == REFUSED_BUSY) /* until half of what waits has had its turn */
 		wait = service->queue.count * service->life_ns / (2ull * service->head.threads);
-	if (why == REFUSED_STOPPING)
+	if (why == REFUSED_STOPPING || why == REFUSED_STORE)
 		wait = CLOCK_S;
 	return wait > CLOCK_MS ? wait : CLOCK_MS;
 }
@@ -195,7 +201,8 @@ static struct mf_str text_of(const struct task *task, struct mf_span span)
 	return mf_str_of(task->writer.base + span.off, span.len);
 }
 
-/* Datagrams and messages have no path: their key is what the manifest says, or none. */
+/* Datagrams and messages have no path: their key is what the manifest says, or none; with state, they all
+ * have one. */
 static uint64_t key_of(const struct service *s, const struct task *task)
 {
 	const struct key_event event = {
@@ -204,7 +211,7 @@ static uint64_t key_of(const struct service *s, const struct task *task)
 	};
 	bool no_path = task->head.source == MF_SOURCE_UDP || task->head.source == MF_SOURCE_TCP;
 
-	if (!s->ordered || (no_path && !s->key.given))
+	if (!s->ordered || (no_path && !s->key.given && !s->stateful))
 		return 0;
 	return order_hash(s->hub->order_seed, &s->key, &event);
 }
@@ -220,11 +227,41 @@ static void put_in_order(struct service *s, struct task *task)
 		link_slot_return(s->link, slot);
 }
 
+/* It was dealt with before, or its first is at work: then it is gone. What it was is counted by itself, for it never
+ * was accepted. */
+static bool is_duplicate(struct service *s, struct task *task)
+{
+	struct store_id done;
+	struct ids_answer kept;
+	enum ids_found found = IDS_NEW;
+
+	if ((task->identity & TASK_CHECK) && s->hub->ids)
+		found = ids_find(s->hub->ids, mf_str_of(task->id, strlen(task->id)), &done);
+	if (found == IDS_NEW)
+		return false;
+	if (found == IDS_RUNNING) {
+		service_refused(s, REFUSED_BUSY);
+		task->origin->refuse(task, REFUSED_BUSY);
+	} else {
+		bool replies = ids_answer_read(done.answer, &kept) && !kept.empty;
+
+		s->counts.duplicates++;
+		(task->origin->duplicate ? task->origin->duplicate : task->origin->reply)(
+			task, replies ? &kept.reply : NULL);
+	}
+	service_cancel(task);
+	return true;
+}
+
 void service_submit(struct task *task)
 {
 	struct service *s = task->service;
 	struct mf_event *head = &task->head;
 
+	if (task->identity && is_duplicate(s, task))
+		return;
+	if (task->identity && s->hub->ids)
+		ids_begin(s->hub->ids, task);
 	clocks_look(s->hub);
 	head->time_ns = time_wall(&s->hub->clocks.kept);
 	head->elapsed_ns = time_elapsed(&s->hub->clocks.kept);
@@ -271,10 +308,50 @@ static bool move_to_slot(struct service *s, struct task *task)
 	return true;
 }
 
+/* The event as it was before state was attached: it is attached anew. */
+static void strip(struct task *task)
+{
+	if (task->bare == 0)
+		return;
+	task->head.bytes = task->bare;
+	task->head.state = (struct mf_span){0, 0};
+	task->head.state_count = 0;
+	task->bare = 0;
+	free(task->seen);
+	task->seen = NULL;
+}
+
+/* What it is to see of its service's state. False: it can't, and is refused. */
+static bool attach(struct service *s, struct task *task)
+{
+	size_t needed = 0;
+	uint64_t skipped;
+	int rc;
+
+	strip(task);
+	task->bare = task->head.bytes;
+	rc = states_attach(s->hub->states, database_service(s), &s->manifest, &task->writer,
+		&task->seen, &needed);
+	if (rc == 0)
+		return true;
+	strip(task);
+	if (log_allowed(&s->fails, loop_now(s->hub->loop), &skipped) && rc == -E2BIG)
+		log_about(LOG_WARN, s->name, task->id,
+			"with its state the event has %zu bytes, its manifest's memory.event %u", needed,
+			s->note.event_bytes);
+	else if (rc != -E2BIG)
+		log_about(LOG_ERROR, s->name, task->id, "its state can't be read: %s", strerror(-rc));
+	service_refuse(task, rc == -E2BIG ? REFUSED_TOO_BIG : REFUSED_STORE);
+	return false;
+}
+
+/* False: not now. */
 static bool post(struct service *s, struct task *task, uint64_t now)
 {
 	if (!move_to_slot(s, task))
 		return false;
+	if (s->stateful && !attach(s, task))
+		return true; /* it is refused */
 	task->head.deadline_ns = task->deadline_ns - now;
 	memcpy(task->writer.base, &task->head, sizeof(task->head));
 	task_unlink(&s->queue, task);
@@ -296,6 +373,8 @@ void service_pump(struct service *service)
 	struct task *task;
 
 	if (!order_next(&service->order) || service->worker == WORKER_ENDING || service->after)
+		return;
+	if (service->may_write && database_full(service->hub))
 		return;
 	if (service->worker == WORKER_NONE && !worker_start(service))
 		return;
@@ -334,6 +413,7 @@ static void back_to_queue(struct service *s, struct task *task)
 	s->counts.reruns++;
 	task->head.attempt++;
 	task->head.flags |= MF_EVENT_RETRY;
+	strip(task);
 	task_prepend(&s->queue, task);
 	order_back(&s->order, task);
 }
@@ -365,6 +445,12 @@ void service_take_back(struct service *service)
 
 /* ------------------------------------------------------------------ the end */
 
+/* Why events are refused that are at the worker, or whose lives went well. */
+static bool is_no_fault(enum refusal why)
+{
+	return why == REFUSED_STOPPING || why == REFUSED_STORE || why == REFUSED_BUSY;
+}
+
 /* What the end of a task says about the service. */
 static enum circuit_news judge(struct service *s, const struct task *task, const struct ending *e)
 {
@@ -372,7 +458,7 @@ static enum circuit_news judge(struct service *s, const struct task *task, const
 
 	if (task->phase == TASK_COMMITTING)
 		return news; /* it was said when its life ended */
-	if (task->phase == TASK_POSTED && !(e->refused && e->why == REFUSED_STOPPING))
+	if (task->phase == TASK_POSTED && !(e->refused && is_no_fault(e->why)))
 		news = circuit_life(&s->circuit, !e->refused, task->trial, loop_now(s->hub->loop));
 	else if (task->trial)
 		circuit_untried(&s->circuit);
@@ -406,16 +492,21 @@ bool service_commits(struct task *task)
 	return true;
 }
 
-void service_again(struct task *task)
+void service_again(struct task *task, const char *why)
 {
 	struct service *s = task->service;
+	uint64_t skipped;
 
 	if (task->races >= RACES_MOST || !move_from_slot(task)) {
+		if (log_allowed(&s->fails, loop_now(s->hub->loop), &skipped))
+			log_about(LOG_WARN, s->name, task->id,
+				"it ran %u times in vain, and is refused: %s", task->races + 1, why);
 		service_refuse(task, REFUSED_BUSY);
 		return;
 	}
 	back_to_queue(s, task);
 	task->races++;
+	s->counts.races++;
 }
 
 void service_end(struct task *task, const struct ending *ending)
@@ -433,6 +524,8 @@ void service_end(struct task *task, const struct ending *ending)
 		s->counts.silent += ending->reply == NULL;
 		task->origin->reply(task, ending->reply);
 	}
+	if (task->identity && s->hub->ids)
+		ids_end(s->hub->ids, task);
 	metrics_life(s, task, ending);
 	report_life(&s->hub->report, task, ending);
 	if (task->phase == TASK_POSTED)

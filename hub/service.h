@@ -46,7 +46,10 @@ struct service_counts {
 	uint64_t unstarted;           /* of those: that didn't come to run lives */
 	uint64_t lost;                /* of those: that died, were killed or ended for a fault */
 	uint64_t ticks, ticks_missed; /* of its timers: events; those that never came */
-	uint64_t circuits;            /* how often the circuit opened */
+	uint64_t duplicates; /* of events that were dealt with before; not accepted */
+	uint64_t races;      /* lives that ran in vain, for state that they saw had changed */
+	uint64_t commits;    /* lives whose effects were written */
+	uint64_t circuits;  /* how often the circuit opened */
 };
 
 /* How long its events took; there once one has ended. */
@@ -76,7 +79,11 @@ struct service {
 	unsigned queue_most;
 	struct key key; /* of its events */
 	bool keyed;     /* events of one key have an order */
-	bool ordered;   /* events of one key never run at once: there are several threads */
+	bool ordered;   /* events of one key never run at once: there are several threads, or state */
+	bool stateful;  /* state is attached to its events */
+	bool may_write; /* its lives may ask for what is kept in the database (database.h) */
+	enum manifest_durability durability;
+	uint32_t number; /* in the database; 0: not asked for yet */
 	uint64_t idle_ns, deadline_ns;
 	struct symbols *symbols; /* read when something crashes */
 	bool symbols_read;
@@ -149,8 +156,8 @@ void service_refuse(struct task *task, enum refusal why);
 /* The life went well, and what it asked for is the store's: the next of its key may run, the slot is no longer
  * its own. False: no memory, nothing changed. */
 bool service_commits(struct task *task);
-/* The life was in vain: state that it saw has changed. It runs again, alone, or is refused. */
-void service_again(struct task *task);
+/* The life was in vain: `why`, state has changed. It runs again, alone, or is refused. */
+void service_again(struct task *task, const char *why);
 /* The same for all that wait. */
 void service_refuse_all(struct service *service, enum refusal why);
 /* The worker is gone: what it had goes back to the queue's front, once; then it is refused. */

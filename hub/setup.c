@@ -11,6 +11,7 @@
 
 #include "hub/config.h"
 #include "hub/cores.h"
+#include "hub/database.h"
 #include "hub/trust.h"
 #include "image/attach.h"
 #include "image/image.h"
@@ -215,7 +216,8 @@ static int choose_socket(
 	return 0;
 }
 
-/* Which events wait for each other. A single thread takes all as they come anyway. */
+/* Which events wait for each other. A single thread takes all as they come anyway, but what is attached to an
+ * event that is posted ahead would be what it was before the life in front of it. */
 static void choose_order(struct service *s)
 {
 	const char *text = s->manifest.key;
@@ -223,7 +225,10 @@ static void choose_order(struct service *s)
 	(void)key_parse(&s->key, text ? text : "path"); /* the manifest's was checked */
 	s->key.given = text != NULL;
 	s->keyed = s->key.count > 0 && (text || !only_replies(s));
-	s->ordered = s->keyed && s->head.threads > 1;
+	s->stateful = s->manifest.reads_count > 0;
+	s->may_write = database_needed(s);
+	s->durability = s->manifest.durability;
+	s->ordered = s->keyed && (s->head.threads > 1 || s->stateful);
 }
 
 static int choose_name(

@@ -1,0 +1,368 @@
+/* hub/commit.c - effects to transactions, and what follows when these are done. */
+#include "hub/commit.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hub/database.h"
+#include "hub/ids.h"
+#include "hub/life.h"
+#include "hub/states.h"
+
+/* Of a name, in a sentence. */
+#define QUOTED 80
+
+/* A task's, in its transaction's room. */
+struct commit {
+	struct mfw_message message;
+	struct effects_reader effects; /* of the bytes behind */
+	uint64_t id;                   /* of its row; 0: none */
+	uint8_t bytes[];
+};
+
+static struct mf_str id_of(const struct task *task)
+{
+	return mf_str_of(task->id, strlen(task->id));
+}
+
+/* --------------------------------------------------------------- may it be? */
+
+static bool is_written(const struct effect *e)
+{
+	return e->kind != MF_EFFECT_REPLY && e->kind != MF_EFFECT_LOG;
+}
+
+static bool writes(struct effects_reader r)
+{
+	struct effect e;
+
+	while (effects_next(&r, &e))
+		if (is_written(&e))
+			return true;
+	return false;
+}
+
+/* What it saw was not committed yet: then what it says of it must not be heard before. */
+static bool must_wait(const struct task *task)
+{
+	const struct service *s = task->service;
+
+	return task->seen && s->durability != DURABILITY_NONE &&
+		states_unsure(s->hub->states, task->seen);
+}
+
+static bool saw_the_newest(struct task *task, char why[GRANTS_WHY_MAX])
+{
+	struct service *s = task->service;
+	struct mf_str key;
+
+	if (!task->seen || !states_changed(s->hub->states, database_service(s), task->seen, &key))
+		return true;
+	snprintf(why, GRANTS_WHY_MAX, "\"%.*s\" was changed by another life",
+		(int)(key.n < QUOTED ? key.n : QUOTED), (const char *)key.p);
+	return false;
+}
+
+/* "put if version": false: the key has another one. */
+static bool conditions_hold(struct task *task, struct effects_reader r, char why[GRANTS_WHY_MAX])
+{
+	struct service *s = task->service;
+	struct store_value value;
+	struct effect e;
+
+	while (effects_next(&r, &e)) {
+		struct mf_str key = e.field[MF_FIELD_NAME];
+
+		if (!(e.flags & MF_EFFECT_IF_VERSION))
+			continue;
+		value.version = 0;
+		if (states_get(s->hub->states, database_service(s), key, &value) == 0 &&
+			value.version == e.value)
+			continue;
+		snprintf(why, GRANTS_WHY_MAX,
+			"\"%.*s\" has version %" PRIu64 ", and not %" PRIu64
+			", for which it was to be put",
+			(int)(key.n < QUOTED ? key.n : QUOTED), (const char *)key.p, value.version,
+			e.value);
+		return false;
+	}
+	return true;
+}
+
+/* Messages have nowhere to go. */
+static bool have_ways(struct effects_reader r, char why[GRANTS_WHY_MAX])
+{
+	struct effect e;
+
+	while (effects_next(&r, &e)) {
+		struct mf_str name = e.field[MF_FIELD_NAME];
+
+		if (e.kind != MF_EFFECT_EMIT && e.kind != MF_EFFECT_UPSTREAM)
+			continue;
+		snprintf(why, GRANTS_WHY_MAX, "it may %s \"%.*s\", but this hub has no way there",
+			e.kind == MF_EFFECT_EMIT ? "emit to" : "send upstream",
+			(int)(name.n < QUOTED ? name.n : QUOTED), (const char *)name.p);
+		return false;
+	}
+	return true;
+}
+
+/* ------------------------------------------------------------ a transaction */
+
+/* An event that the service will get later; `id` is for its id. */
+static struct store_later later_of(
+	struct task *task, const struct effect *e, char id[static TASK_ID + 1])
+{
+	int64_t due = (int64_t)(task->head.elapsed_ns + e->value);
+	struct mf_str name = e->field[MF_FIELD_NAME];
+	const struct mf_str pieces[] = {name, mf_str_of(&due, sizeof(due)), id_of(task)};
+
+	task_identity_id(id, MF_SOURCE_SCHEDULE, task->service->name, pieces, 3);
+	return (struct store_later){
+		.service = database_service(task->service),
+		.name = name,
+		.id = mf_str_of(id, TASK_ID),
+		.type = e->field[MF_FIELD_TYPE],
+		.body = e->field[MF_FIELD_BODY],
+		.due_ns = due,
+	};
+}
+
+static bool put(struct task *task, struct store_tx *tx, const struct effect *e)
+{
+	struct service *s = task->service;
+	struct mf_str value = e->field[MF_FIELD_BODY];
+
+	if (e->kind == MF_EFFECT_DELETE)
+		value.p = NULL;
+	else if (value.n == 0)
+		value = MF_STR(""); /* empty, not absent */
+	return states_put(s->hub->states, tx, database_service(s), e->field[MF_FIELD_NAME], value) != 0;
+}
+
+static bool add_effect(struct task *task, struct store_tx *tx, const struct effect *e)
+{
+	struct store_later later;
+	char id[TASK_ID + 1];
+
+	switch (e->kind) {
+	case MF_EFFECT_PUT:
+	case MF_EFFECT_DELETE: return put(task, tx, e);
+	case MF_EFFECT_SCHEDULE:
+		later = later_of(task, e, id);
+		store_later(tx, &later);
+		return true;
+	case MF_EFFECT_METER:
+		store_meter(tx, database_service(task->service), e->field[MF_FIELD_NAME], e->value);
+		return true;
+	default: return true;
+	}
+}
+
+/* The answer, in the transaction's room; empty: it is too large to be kept. False: no memory. */
+static bool keep_answer(
+	struct task *task, struct store_tx *tx, const struct commit *c, struct mf_str *answer)
+{
+	struct reply reply;
+	const struct reply *given = life_reply(c->effects, &reply) ? &reply : NULL;
+	size_t n = ids_answer_bytes(given);
+	uint8_t *to = n > 0 ? store_room(tx, n) : NULL;
+
+	if (to)
+		ids_answer_write(task, given, to);
+	*answer = mf_str_of(to, n);
+	return n == 0 || to;
+}
+
+static bool add_id(struct task *task, struct store_tx *tx, struct commit *c)
+{
+	struct store_id id = {
+		.id = id_of(task),
+		.service = database_service(task->service),
+		.at_ns = (int64_t)task->head.elapsed_ns,
+	};
+
+	if (!(task->identity & TASK_IDENTITY))
+		return true;
+	if ((task->identity & TASK_KEEP) && !keep_answer(task, tx, c, &id.answer))
+		return false;
+	id.number = c->id = store_number(task->service->hub->store, STORE_IDS);
+	store_id(tx, &id);
+	return true;
+}
+
+static bool fill(struct task *task, struct store_tx *tx, struct commit *c)
+{
+	struct effects_reader r = c->effects;
+	struct effect e;
+
+	if (!writes(c->effects)) /* it only waits for what it saw */
+		return true;
+	if (!add_id(task, tx, c))
+		return false;
+	while (effects_next(&r, &e))
+		if (!add_effect(task, tx, &e))
+			return false;
+	return store_sound(tx);
+}
+
+/* -------------------------------------------------------------------- done */
+
+/* What it scheduled is the timers' from now on. */
+static void tell_laters(struct task *task, struct effects_reader r)
+{
+	struct hub *hub = task->service->hub;
+	char id[TASK_ID + 1];
+	struct effect e;
+
+	while (hub->on_later && effects_next(&r, &e)) {
+		struct store_later later;
+
+		if (e.kind != MF_EFFECT_SCHEDULE)
+			continue;
+		later = later_of(task, &e, id);
+		hub->on_later(hub, &later);
+	}
+}
+
+static void done(struct store_tx *tx, int error)
+{
+	struct task *task = store_context(tx);
+	const struct commit *c = task->commit;
+
+	database_done(task->service->hub, tx, error);
+	if (error == 0) {
+		if (c->id)
+			ids_done(task->service->hub->ids, id_of(task), c->id);
+		tell_laters(task, c->effects);
+		life_kept(task, &c->message, c->effects);
+	} else {
+		life_lost(task, &c->message);
+	}
+}
+
+/* ------------------------------------------------------------------- submit */
+
+/* What the transaction is about, copied into its room: the bytes that were judged are overwritten by the
+ * next life. */
+static struct commit *make_commit(
+	struct store_tx *tx, const struct mfw_message *message, struct effects_reader effects)
+{
+	struct commit *c = store_room(tx, sizeof(*c) + effects.size);
+
+	if (!c)
+		return NULL;
+	memcpy(c->bytes, effects.bytes, effects.size);
+	c->message = *message;
+	c->effects = effects;
+	c->effects.bytes = c->bytes;
+	return c;
+}
+
+/* Alone, where no other life is under way, it is written here: handing it to the thread and back takes longer. */
+static void submit(const struct service *s, struct store_tx *tx)
+{
+	if (s->durability != DURABILITY_SYNC && s->posted == 0 && store_waiting(s->hub->store) == 0)
+		store_submit_now(tx);
+	else
+		store_submit(tx);
+}
+
+/* Durability `none`: nothing waits for it. */
+static void done_unheard(struct store_tx *tx, int error)
+{
+	database_done(store_context(tx), tx, error);
+}
+
+static enum commit_result commit_unheard(
+	struct task *task, const struct mfw_message *message, struct effects_reader effects)
+{
+	struct hub *hub = task->service->hub;
+	struct store_tx *tx = store_begin(hub->store, STORE_BATCH, done_unheard, hub);
+	struct commit *c = tx ? make_commit(tx, message, effects) : NULL;
+
+	if (!c || !fill(task, tx, c)) {
+		states_undo(hub->states, tx);
+		if (tx)
+			store_drop(tx);
+		return COMMIT_REFUSED;
+	}
+	task->service->counts.commits++;
+	if (c->id)
+		ids_done(hub->ids, id_of(task), c->id);
+	tell_laters(task, c->effects);
+	store_submit(tx);
+	return COMMIT_PURE;
+}
+
+static enum commit_result commit(
+	struct task *task, const struct mfw_message *message, struct effects_reader effects)
+{
+	struct service *s = task->service;
+	struct store_tx *tx = store_begin(s->hub->store,
+		s->durability == DURABILITY_SYNC ? STORE_SYNC : STORE_BATCH, done, task);
+
+	if (!tx)
+		return COMMIT_REFUSED;
+	task->commit = make_commit(tx, message, effects);
+	if (!task->commit || !fill(task, tx, task->commit) || !service_commits(task)) {
+		states_undo(s->hub->states, tx);
+		store_drop(tx);
+		return COMMIT_REFUSED;
+	}
+	s->counts.commits++;
+	submit(s, tx);
+	return COMMIT_TAKEN;
+}
+
+enum commit_result commit_life(struct task *task, const struct mfw_message *message,
+	struct effects_reader effects, char why[GRANTS_WHY_MAX])
+{
+	const struct hub *hub = task->service->hub;
+	bool any = writes(effects);
+
+	if (!any && !must_wait(task))
+		return COMMIT_PURE;
+	if (any && (!saw_the_newest(task, why) || !conditions_hold(task, effects, why)))
+		return COMMIT_RACE;
+	if (!have_ways(effects, why))
+		return COMMIT_DENIED;
+	if (!hub->store || database_down(hub))
+		return COMMIT_REFUSED;
+	return task->service->durability == DURABILITY_NONE
+		? commit_unheard(task, message, effects)
+		: commit(task, message, effects);
+}
+
+/* ------------------------------------------------------------------ operator */
+
+int commit_put(struct service *service, const struct commit_put *put, uint64_t *version)
+{
+	struct hub *hub = service->hub;
+	uint32_t number = database_service(service);
+	struct store_value value;
+	struct store_tx *tx;
+	int rc;
+
+	if (database_down(hub) || database_full(hub))
+		return -EAGAIN;
+	rc = states_get(hub->states, number, put->key, &value);
+	if (rc < 0)
+		return rc;
+	*version = value.version;
+	if (put->conditional && value.version != put->if_version)
+		return -ESTALE;
+	tx = store_begin(hub->store, STORE_SYNC, done_unheard, hub);
+	*version = tx ? states_put(hub->states, tx, number, put->key, put->value) : 0;
+	if (tx && *version != 0 && store_sound(tx)) {
+		store_submit(tx);
+		return 0;
+	}
+	if (tx) {
+		states_undo(hub->states, tx);
+		store_drop(tx);
+	}
+	return -EAGAIN;
+}

@@ -1,0 +1,237 @@
+/* hub/database.c - see database.h */
+#include "hub/database.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/config.h"
+#include "hub/ids.h"
+#include "hub/plan.h"
+#include "hub/setup.h"
+#include "hub/states.h"
+#include "sys/clock.h"
+
+#define PROBE_NS   CLOCK_S
+#define FULL_BYTES (8u << 20) /* of transactions that wait; the store itself takes twice as much */
+#define DRAIN_MS   10000      /* without a report: whoever waits for more waits in vain */
+
+struct database {
+	struct hub *hub;
+	struct loop_source source;
+	struct loop_timer probe;
+	int error;           /* of the last commit that was reported; 0: it went well */
+	uint64_t generation; /* as of what lies above */
+	bool held;           /* services wait until less waits for the store */
+	bool probing, listens;
+};
+
+/* -------------------------------------------------------------- what needs it */
+
+/* Kinds of effects that are written. */
+#define WRITES                                                                                     \
+	(MFI_GRANT(MF_EFFECT_EMIT) | MFI_GRANT(MF_EFFECT_PUT) | MFI_GRANT(MF_EFFECT_DELETE) |      \
+		MFI_GRANT(MF_EFFECT_SCHEDULE) | MFI_GRANT(MF_EFFECT_METER) |                       \
+		MFI_GRANT(MF_EFFECT_UPSTREAM))
+
+bool database_needed(const struct service *service)
+{
+	return (service->note.grants & WRITES) != 0 || service->manifest.reads_count > 0;
+}
+
+uint32_t database_service(struct service *service)
+{
+	if (service->number == 0)
+		service->number = store_service(
+			service->hub->store, mf_str_of(service->name, strlen(service->name)));
+	return service->number;
+}
+
+/* ------------------------------------------------------------------- reports */
+
+static void tell(struct database *db, int error)
+{
+	const char *why = error == -ENOSPC ? "there is no space left: make some"
+		: error == -EUCLEAN        ? "it is damaged: stop the hub and put a copy in its place"
+					   : strerror(-error);
+
+	if (error == db->error)
+		return;
+	db->error = error;
+	if (error < 0)
+		log_error("the database \"%s/mayfly.db\" can't be written: %s; events for services "
+			  "that may write are refused until it can",
+			db->hub->state, why);
+	else
+		log_info("the database can be written again");
+}
+
+void database_done(struct hub *hub, struct store_tx *tx, int error)
+{
+	struct database *db = hub->database;
+
+	if (error == 0) {
+		states_committed(hub->states, tx);
+	} else {
+		if (db->generation != store_generation(hub->store))
+			states_forget(hub->states); /* once for all that failed together */
+		db->generation = store_generation(hub->store);
+		if (db->probe.place == 0)
+			(void)loop_timer_set(hub->loop, &db->probe, loop_now(hub->loop) + PROBE_NS);
+	}
+	tell(db, error);
+}
+
+static void probed(struct store_tx *tx, int error)
+{
+	struct hub *hub = store_context(tx);
+
+	hub->database->probing = false;
+	database_done(hub, tx, error);
+}
+
+/* A transaction that writes something, whatever. */
+static void on_probe(struct loop_timer *timer)
+{
+	struct database *db = LOOP_OWNER(timer, struct database, probe);
+	struct hub *hub = db->hub;
+	struct store_tx *tx;
+
+	if (db->error == 0)
+		return;
+	tx = db->probing ? NULL : store_begin(hub->store, STORE_SYNC, probed, hub);
+	if (tx) {
+		db->probing = true;
+		store_tick(tx, 0, MF_STR("probe"), (int64_t)loop_now(hub->loop));
+		store_submit(tx);
+		return;
+	}
+	(void)loop_timer_set(hub->loop, timer, loop_now(hub->loop) + PROBE_NS);
+}
+
+static void pump_all(struct service *s)
+{
+	for (; s; s = s->next)
+		service_pump(s);
+}
+
+static void on_ready(struct loop_source *source, uint32_t events)
+{
+	struct database *db = LOOP_OWNER(source, struct database, source);
+	struct hub *hub = db->hub;
+
+	(void)events;
+	store_reap(hub->store);
+	if (!db->held || store_waiting(hub->store) > FULL_BYTES / 2)
+		return;
+	db->held = false;
+	pump_all(hub->services);
+	pump_all(hub->leaving);
+}
+
+int database_down(const struct hub *hub)
+{
+	return hub->database ? hub->database->error : 0;
+}
+
+bool database_full(struct hub *hub)
+{
+	if (!hub->store || store_waiting(hub->store) < FULL_BYTES)
+		return false;
+	hub->database->held = true;
+	return true;
+}
+
+/* -------------------------------------------------------------- open, close */
+
+static int open_all(struct hub *hub, char error[static HUB_ERROR_MAX])
+{
+	const struct store_options options = {.directory = hub->state};
+	char why[STORE_ERROR_MAX] = "";
+	int rc = store_open(&hub->store, &options, why);
+
+	if (rc < 0) {
+		hub->store = NULL;
+		snprintf(error, HUB_ERROR_MAX, "%s", why[0] ? why : strerror(-rc));
+		return rc;
+	}
+	rc = states_open(&hub->states, hub->store);
+	if (rc == 0)
+		rc = ids_open(&hub->ids, hub->store);
+	if (rc == 0)
+		rc = loop_add(hub->loop, store_fd(hub->store), EPOLLIN, &hub->database->source);
+	hub->database->listens = rc == 0;
+	if (rc < 0)
+		snprintf(error, HUB_ERROR_MAX, "\"%s/mayfly.db\": %s", hub->state, strerror(-rc));
+	return rc;
+}
+
+int database_open(struct hub *hub, char error[static HUB_ERROR_MAX])
+{
+	struct database *db = calloc(1, sizeof(*db));
+
+	if (!db) {
+		snprintf(error, HUB_ERROR_MAX, "no memory");
+		return SETUP_FAILED;
+	}
+	db->hub = hub;
+	db->source.ready = on_ready;
+	db->probe.fire = on_probe;
+	hub->database = db;
+	if (open_all(hub, error) == 0)
+		return 0;
+	database_close(hub);
+	return SETUP_FAILED;
+}
+
+int database_wanted(struct plan *plan, char error[static HUB_ERROR_MAX])
+{
+	const struct service *s = NULL;
+	struct hub *hub = plan->hub;
+
+	for (unsigned i = 0; i < plan->config->services_count && !s; i++)
+		if (database_needed(plan->services[i]))
+			s = plan->services[i];
+	plan->database = s && !hub->store;
+	if (!plan->database || hub->state)
+		return 0;
+	snprintf(error, HUB_ERROR_MAX,
+		"%s: state: what %s may put, emit, schedule or meter is kept in a database: add "
+		"'state: DIRECTORY' for it",
+		hub->options.file, s->name);
+	return SETUP_USAGE;
+}
+
+void database_drain(struct hub *hub)
+{
+	struct pollfd fd = {.events = POLLIN};
+
+	while (hub->store && store_waiting(hub->store) > 0) {
+		fd.fd = store_fd(hub->store);
+		if (poll(&fd, 1, DRAIN_MS) <= 0)
+			break;
+		store_reap(hub->store);
+	}
+}
+
+void database_close(struct hub *hub)
+{
+	struct database *db = hub->database;
+
+	if (!db)
+		return;
+	loop_timer_clear(hub->loop, &db->probe);
+	if (db->listens)
+		loop_remove(hub->loop, store_fd(hub->store), &db->source);
+	if (hub->store)
+		store_close(hub->store);
+	hub->store = NULL;
+	ids_close(hub->ids);
+	states_close(hub->states);
+	hub->ids = NULL;
+	hub->states = NULL;
+	hub->database = NULL;
+	free(db);
+}
