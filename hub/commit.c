@@ -65,7 +65,8 @@ static bool saw_the_newest(struct task *task, char why[GRANTS_WHY_MAX])
 	return false;
 }
 
-/* "put if version": false: the key has another one. */
+/* "put if version": false: the key has another one. What the life saw is of now, so it would ask for the same
+ * again. */
 static bool conditions_hold(struct task *task, struct effects_reader r, char why[GRANTS_WHY_MAX])
 {
 	struct service *s = task->service;
@@ -139,7 +140,8 @@ static bool put(struct task *task, struct store_tx *tx, const struct effect *e)
 		value.p = NULL;
 	else if (value.n == 0)
 		value = MF_STR(""); /* empty, not absent */
-	return states_put(s->hub->states, tx, database_service(s), e->field[MF_FIELD_NAME], value) != 0;
+	return states_put(s->hub->states, tx, database_service(s), e->field[MF_FIELD_NAME],
+		       value) != 0;
 }
 
 static bool add_effect(struct task *task, struct store_tx *tx, const struct effect *e)
@@ -325,15 +327,16 @@ enum commit_result commit_life(struct task *task, const struct mfw_message *mess
 
 	if (!any && !must_wait(task))
 		return COMMIT_PURE;
-	if (any && (!saw_the_newest(task, why) || !conditions_hold(task, effects, why)))
+	if (any && !saw_the_newest(task, why))
 		return COMMIT_RACE;
+	if (any && !conditions_hold(task, effects, why))
+		return COMMIT_FAILED;
 	if (!have_ways(effects, why))
 		return COMMIT_DENIED;
 	if (!hub->store || database_down(hub))
 		return COMMIT_REFUSED;
-	return task->service->durability == DURABILITY_NONE
-		? commit_unheard(task, message, effects)
-		: commit(task, message, effects);
+	return task->service->durability == DURABILITY_NONE ? commit_unheard(task, message, effects)
+							    : commit(task, message, effects);
 }
 
 /* ------------------------------------------------------------------ operator */

@@ -23,10 +23,11 @@ enum commit_result {
 	COMMIT_PURE,   /* nothing to write: the caller does the effects */
 	COMMIT_TAKEN,  /* the task will end by itself, or has ended */
 	COMMIT_RACE,   /* a value has another version: run it again */
+	COMMIT_FAILED, /* it asks for what can't be, now as at any other time */
 	COMMIT_DENIED, /* it asks for what this hub can't do: refuse the task */
 	COMMIT_REFUSED /* the store takes nothing: refuse the task (REFUSED_STORE) */
 };
-/* `effects`: judged and allowed, in the hub's own memory. `why`: of a race and a denial. */
+/* `effects`: judged and allowed, in the hub's own memory. `why`: of a race, a failure, a denial. */
 enum commit_result commit_life(struct task *task, const struct mfw_message *message,
 	struct effects_reader effects, char why[GRANTS_WHY_MAX]);
 

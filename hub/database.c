@@ -30,15 +30,16 @@ struct database {
 
 /* -------------------------------------------------------------- what needs it */
 
-/* Kinds of effects that are written. */
+/* Kinds of effects that are written. Every image may meter: it is meant by those that name a unit. */
 #define WRITES                                                                                     \
 	(MFI_GRANT(MF_EFFECT_EMIT) | MFI_GRANT(MF_EFFECT_PUT) | MFI_GRANT(MF_EFFECT_DELETE) |      \
-		MFI_GRANT(MF_EFFECT_SCHEDULE) | MFI_GRANT(MF_EFFECT_METER) |                       \
-		MFI_GRANT(MF_EFFECT_UPSTREAM))
+		MFI_GRANT(MF_EFFECT_SCHEDULE) | MFI_GRANT(MF_EFFECT_UPSTREAM))
 
 bool database_needed(const struct service *service)
 {
-	return (service->note.grants & WRITES) != 0 || service->manifest.reads_count > 0;
+	const struct manifest *m = &service->manifest;
+
+	return (service->note.grants & WRITES) != 0 || m->reads_count > 0 || m->price.unit;
 }
 
 uint32_t database_service(struct service *service)
@@ -54,8 +55,8 @@ uint32_t database_service(struct service *service)
 static void tell(struct database *db, int error)
 {
 	const char *why = error == -ENOSPC ? "there is no space left: make some"
-		: error == -EUCLEAN        ? "it is damaged: stop the hub and put a copy in its place"
-					   : strerror(-error);
+		: error == -EUCLEAN ? "it is damaged: stop the hub and put a copy in its place"
+				    : strerror(-error);
 
 	if (error == db->error)
 		return;

@@ -44,7 +44,8 @@ struct doing {
 	struct task *task;
 	struct reply reply;
 	bool replied;
-	bool told; /* the operator knows what is wrong */
+	bool writes; /* something that commit.c does */
+	bool told;   /* the operator knows what is wrong */
 };
 
 static struct reply reply_of(const struct effect *e)
@@ -88,21 +89,38 @@ static void (*const doers[MF_EFFECT_KINDS])(struct doing *d, const struct effect
 	[MF_EFFECT_UPSTREAM] = do_nothing,
 };
 
-/* May the life ask for all of it, and can this hub do it? False: why says what not. */
-static bool may_do(const struct service *s, struct effects_reader r, char why[GRANTS_WHY_MAX])
+/* Can this hub do it? */
+static bool can_do(struct doing *d, const struct effect *e, char why[GRANTS_WHY_MAX])
 {
+	bool writes = doers[e->kind] == do_nothing;
+
+	d->writes |= writes;
+	if (writes && !d->service->hub->store)
+		snprintf(why, GRANTS_WHY_MAX,
+			"it asks for '%s', which is kept in a database, and this hub has none%s",
+			effect_names[e->kind],
+			e->kind == MF_EFFECT_METER ? ": 'price' in mayfly.yaml says what is metered"
+						   : "");
+	else if (!doers[e->kind] || (e->flags & MF_EFFECT_BLOB))
+		snprintf(why, GRANTS_WHY_MAX, "it asks for '%s', which this hub can't do",
+			doers[e->kind] ? "a reply from the output area" : effect_names[e->kind]);
+	else
+		return true;
+	return false;
+}
+
+/* May the life ask for all of it, and can this hub do it? False: why says what not. */
+static bool may_do(struct doing *d, struct effects_reader r, char why[GRANTS_WHY_MAX])
+{
+	const struct service *s = d->service;
 	struct effect e;
 
 	while (effects_next(&r, &e)) {
 		if (!grants_allow(&s->note, &s->manifest, e.kind, e.field[MF_FIELD_NAME],
 			    effect_names[e.kind], why))
 			return false;
-		if (!doers[e.kind] || (e.flags & MF_EFFECT_BLOB)) {
-			snprintf(why, GRANTS_WHY_MAX, "it asks for '%s', which this hub can't do",
-				doers[e.kind] ? "a reply from the output area"
-					      : effect_names[e.kind]);
+		if (!can_do(d, &e, why))
 			return false;
-		}
 	}
 	return true;
 }
@@ -151,11 +169,13 @@ static void end(struct doing *d, const struct mfw_message *m, enum mfw_result re
 	service_end(d->task, &ending);
 }
 
-static void end_denied(struct doing *d, const struct mfw_message *m, const char *what)
+/* It went well, and what it asked for is refused whole. */
+static void end_refused(
+	struct doing *d, const struct mfw_message *m, enum refusal why, const char *what)
 {
 	const struct ending ending = {
 		.refused = true,
-		.why = REFUSED_DENIED,
+		.why = why,
 		.result = "denied",
 		.birth_ns = bounded(m->birth_ns),
 		.run_ns = bounded(m->run_ns),
@@ -191,9 +211,9 @@ static bool judge(struct doing *d, const struct mfw_message *m, struct effects_r
 		end(d, m, result);
 		return false;
 	}
-	if (may_do(s, *r, why))
+	if (may_do(d, *r, why))
 		return true;
-	end_denied(d, m, why);
+	end_refused(d, m, REFUSED_DENIED, why);
 	return false;
 }
 
@@ -224,11 +244,12 @@ static void judge_and_do(struct service *s, struct task *task, const struct mfw_
 
 	if (!judge(&d, m, &r))
 		return;
-	switch (s->may_write ? commit_life(task, m, r, why) : COMMIT_PURE) {
+	switch (d.writes || task->seen ? commit_life(task, m, r, why) : COMMIT_PURE) {
 	case COMMIT_PURE: do_and_end(&d, m, r); break;
 	case COMMIT_TAKEN: break;
 	case COMMIT_RACE: service_again(task, why); break;
-	case COMMIT_DENIED: end_denied(&d, m, why); break;
+	case COMMIT_FAILED: end_refused(&d, m, REFUSED_FAILED, why); break;
+	case COMMIT_DENIED: end_refused(&d, m, REFUSED_DENIED, why); break;
 	case COMMIT_REFUSED: end_unwritten(&d, m); break;
 	}
 }

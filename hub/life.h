@@ -22,8 +22,7 @@ bool life_ended(struct service *service, const struct mfw_message *message);
 
 /* The transaction of a life that went well is in the database: the rest of its effects are done, and the task
  * ends. Or it never will be, and the task is refused. */
-void life_kept(
-	struct task *task, const struct mfw_message *message, struct effects_reader effects);
+void life_kept(struct task *task, const struct mfw_message *message, struct effects_reader effects);
 void life_lost(struct task *task, const struct mfw_message *message);
 /* The reply among its effects, if there is one; it points where these lie. */
 bool life_reply(struct effects_reader effects, struct reply *reply);

@@ -28,7 +28,7 @@
 
 /* Lives of one event that saw state which changed meanwhile. From the second on they run alone, so that only
  * an operator can be in their way. */
-#define RACES_MOST 8u
+#define RACES_MOST 4u
 
 /* mf_init must end within its limit; loading, jailing and starting take some time too. */
 #define START_NS (5 * CLOCK_S)
@@ -337,10 +337,11 @@ static bool attach(struct service *s, struct task *task)
 	strip(task);
 	if (log_allowed(&s->fails, loop_now(s->hub->loop), &skipped) && rc == -E2BIG)
 		log_about(LOG_WARN, s->name, task->id,
-			"with its state the event has %zu bytes, its manifest's memory.event %u", needed,
-			s->note.event_bytes);
+			"with its state the event has %zu bytes, its manifest's memory.event %u",
+			needed, s->note.event_bytes);
 	else if (rc != -E2BIG)
-		log_about(LOG_ERROR, s->name, task->id, "its state can't be read: %s", strerror(-rc));
+		log_about(
+			LOG_ERROR, s->name, task->id, "its state can't be read: %s", strerror(-rc));
 	service_refuse(task, rc == -E2BIG ? REFUSED_TOO_BIG : REFUSED_STORE);
 	return false;
 }
@@ -500,7 +501,8 @@ void service_again(struct task *task, const char *why)
 	if (task->races >= RACES_MOST || !move_from_slot(task)) {
 		if (log_allowed(&s->fails, loop_now(s->hub->loop), &skipped))
 			log_about(LOG_WARN, s->name, task->id,
-				"it ran %u times in vain, and is refused: %s", task->races + 1, why);
+				"it ran %u times in vain, and is refused: %s", task->races + 1,
+				why);
 		service_refuse(task, REFUSED_BUSY);
 		return;
 	}

@@ -49,7 +49,7 @@ struct service_counts {
 	uint64_t duplicates; /* of events that were dealt with before; not accepted */
 	uint64_t races;      /* lives that ran in vain, for state that they saw had changed */
 	uint64_t commits;    /* lives whose effects were written */
-	uint64_t circuits;  /* how often the circuit opened */
+	uint64_t circuits;   /* how often the circuit opened */
 };
 
 /* How long its events took; there once one has ended. */
@@ -79,7 +79,7 @@ struct service {
 	unsigned queue_most;
 	struct key key; /* of its events */
 	bool keyed;     /* events of one key have an order */
-	bool ordered;   /* events of one key never run at once: there are several threads, or state */
+	bool ordered; /* events of one key never run at once: there are several threads, or state */
 	bool stateful;  /* state is attached to its events */
 	bool may_write; /* its lives may ask for what is kept in the database (database.h) */
 	enum manifest_durability durability;

@@ -71,7 +71,7 @@ struct task {
 	unsigned identity;        /* enum task_identity; 0: it has none */
 	uint8_t request[32];      /* TASK_KEEP: what was asked, hashed by the input */
 	struct task *same;        /* ids.c: the next in the same part of its table */
-	struct commit *commit;   /* commit.c: what its transaction is about */
+	struct commit *commit;    /* commit.c: what its transaction is about */
 	struct states_seen *seen; /* states.c: what was attached; owned */
 	uint32_t bare;            /* bytes of the event before that was; 0: nothing is */
 	int slot;                 /* of the service's link; -1: the event lies in `bytes` */

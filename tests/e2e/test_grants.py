@@ -98,17 +98,25 @@ def test_on_the_command_line(mayfly, forge):
         assert (status, got["result"], got["replied"]) == (1, "effects", False), name
 
 
-def test_of_the_hub(start, forge):
+# what a hub does that has a database, and nobody to send anything to
+DONE = ("put", "meter")
+
+
+def test_of_the_hub(start, forge, tmp_path):
     """Neither the reply nor the log of a life that forged an effect comes out."""
-    hub = start(service(forge, "udp: [127.0.0.1:0]", "limits: {failures: 1000}"))
+    hub = start(service(forge, "udp: [127.0.0.1:0]", "limits: {failures: 1000}"),
+                head=f"state: {tmp_path}/state\n")
     port = hub.port("forge")
-    refused = [v[0] for v in DENIED.values()] + [*GRANTED.values(), *MALFORMED.values()]
+    impossible = [payload for name, payload in GRANTED.items() if name not in DONE]
+    refused = [v[0] for v in DENIED.values()] + [*impossible, *MALFORMED.values()]
+    for name in DONE:
+        assert udp_ask(port, GRANTED[name]) == b"done"
     for payload in refused:
         silent(port, payload)
-    hub.until(lambda: len(hub.events("life")) == 2 * len(refused))
-    assert len(hub.events("life", result="ok")) == len(refused)
-    # a hub that can't do it yet says so, after it has looked at the grants
-    assert len(hub.events("life", result="denied")) == len(DENIED) + len(GRANTED)
+    hub.until(lambda: len(hub.events("life")) == 2 * len(refused) + len(DONE))
+    assert len(hub.events("life", result="ok")) == len(refused) + len(DONE)
+    # what it can't do it says, after it has looked at the grants
+    assert len(hub.events("life", result="denied")) == len(DENIED) + len(impossible)
     assert len(hub.events("life", result="effects")) == len(MALFORMED)
     said = hub.said()
     assert re.search(r'forge: \[\w+\] its life is refused whole: it may not emit "home/door": this line in '
@@ -118,9 +126,9 @@ def test_of_the_hub(start, forge):
     assert len(hub.workers()) == 1 and len(hub.events("worker_started")) == 1
 
 
-def test_over_http(start, forge):
+def test_over_http(start, forge, tmp_path):
     """The client hears 403 and no more, least of all the reply."""
-    hub = start(service(forge), head=listener())
+    hub = start(service(forge), head=f"state: {tmp_path}/state\n" + listener())
     with Client(hub.http()) as client:
         for payload in (DENIED["emit"][0], DENIED["put"][0], GRANTED["emit"]):
             answer = client.ask("POST", "/forge", payload)

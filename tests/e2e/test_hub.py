@@ -389,7 +389,8 @@ def test_what_this_hub_cannot_do_is_refused_whole(start, build):
     hub = start(service(guest(build, "meter"), UDP))
     silent(hub.port("meter"))
     assert hub.until(lambda: hub.events("life"))[0]["result"] == "denied"
-    assert "is refused whole: it asks for 'meter', which this hub can't do" in hub.said()
+    assert "is refused whole: it asks for 'meter', which is kept in a database, and this hub has none" in \
+        hub.said()
 
 
 def test_logs_reach_the_operator(start, build):
