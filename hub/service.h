@@ -46,10 +46,10 @@ struct service_counts {
 	uint64_t unstarted;           /* of those: that didn't come to run lives */
 	uint64_t lost;                /* of those: that died, were killed or ended for a fault */
 	uint64_t ticks, ticks_missed; /* of its timers: events; those that never came */
-	uint64_t duplicates; /* of events that were dealt with before; not accepted */
-	uint64_t races;      /* lives that ran in vain, for state that they saw had changed */
-	uint64_t commits;    /* lives whose effects were written */
-	uint64_t circuits;   /* how often the circuit opened */
+	uint64_t duplicates;          /* of events that were dealt with before; not accepted */
+	uint64_t races;    /* lives that ran in vain, for state that they saw had changed */
+	uint64_t commits;  /* lives whose effects were written */
+	uint64_t circuits; /* how often the circuit opened */
 };
 
 /* How long its events took; there once one has ended. */

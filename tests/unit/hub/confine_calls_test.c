@@ -46,7 +46,8 @@ static int attempt(const struct attempt *a)
 		errno = 0;
 		rc = syscall(
 			a->number, a->argument[0], a->argument[1], a->argument[2], a->argument[3]);
-		syscall(SYS_exit_group, rc == -1 && (errno == EPERM || errno == ENOSYS) ? errno : 0);
+		syscall(SYS_exit_group,
+			rc == -1 && (errno == EPERM || errno == ENOSYS) ? errno : 0);
 	}
 	assert_int_equal(waitpid(pid, &how, 0), pid);
 	if (WIFSIGNALED(how))
