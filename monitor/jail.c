@@ -75,14 +75,13 @@ static const struct sandbox_rule process_rules[] = {
  * and write come first. Then it adds one that leaves it these two, at one instruction each. */
 static const struct sandbox_rule maker_rules[] = {
 	ANY(read, "a request; a gated process: a life begins"),
-	ANY(write, "the answer; it is over"),
-	ANY(memfd_create, "memory that a gated process shares"),
+	ANY(write, "the answer, the gate page; it is over"),
+	ANY(memfd_create, "memory that a gated process shares, and the gate page"),
 	ANY(ftruncate, "its size"),
 	ONLY(fcntl, 1, 0xffffffffu, F_ADD_SEALS, "which stays as it is"),
 	ANY(pipe2, "the two pipes of a gated process"),
-	ONLY(mmap, 2, PROT_EXEC, 0, "the gate page; a guest's memory"),
-	ONLY(mmap, 2, PROT_WRITE, 0, "a guest's code"),
-	ONLY(mprotect, 0, ~0ull, MF_ADDR_GATE, "the gate page is code when it is filled"),
+	ONLY(mmap, 2, PROT_EXEC, 0, "a guest's memory"),
+	ONLY(mmap, 2, PROT_WRITE, 0, "a guest's code, and the gate page"),
 	ONLY(clone, 0, ~0ull, CLONE_PARENT | CLONE_PIDFD | SIGCHLD, "a gated process"),
 	ANY(close, "its ends of pipes"),
 	/* what one does before its own list applies */

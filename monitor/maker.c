@@ -147,28 +147,61 @@ static int make_memory(uint64_t bytes)
 	return fd;
 }
 
-/* The page of code through which gated processes go in and out, at its place in this process's own
- * memory: they have it from here, and nobody can write it. Another guest has other addresses. */
+/* The page of code through which gated processes go in and out, in a file that nobody can write any
+ * more. The worker has the descriptor, too: whatever it wrote meanwhile is seen, and if it mapped the
+ * file to write later, the file can't be sealed. */
+static int make_gate_file(const uint8_t page[static MF_PAGE])
+{
+	const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+	int fd = (int)syscall(SYS_memfd_create, "mayfly-gate", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, page, MF_PAGE) != MF_PAGE || fcntl(fd, F_ADD_SEALS, seals) < 0)
+		rc = -errno;
+	if (rc < 0)
+		close(fd);
+	return rc < 0 ? rc : fd;
+}
+
+/* At its place in this process's own memory, from where gated processes have it. It was never writable
+ * there: a service manager may forbid that (MemoryDenyWriteExecute=). */
+static int map_gate(const uint8_t page[static MF_PAGE])
+{
+	void *const at = (void *)(uintptr_t)MF_ADDR_GATE;
+	int fd = make_gate_file(page), rc = 0;
+
+	if (fd < 0)
+		return fd;
+	if (syscall(SYS_mmap, at, MF_PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED_NOREPLACE,
+		    fd, 0) != (long)at)
+		rc = -errno;
+	else if (memcmp(at, page, MF_PAGE) != 0)
+		rc = -EPROTO;
+	close(fd);
+	return rc;
+}
+
+/* Another guest has other addresses. */
 static int set_gate(const struct maker_plan *plan)
 {
 	static struct arch_life now;
+	static bool mapped;
+	static uint8_t page[MF_PAGE];
 	const struct arch_life want = {
 		.entry = plan->entry, .stack_top = plan->stack_top, .effects = plan->effects};
-	static bool mapped;
-	uint8_t *const page = (uint8_t *)(uintptr_t)MF_ADDR_GATE;
+	int rc;
 
 	if (mapped && memcmp(&now, &want, sizeof(now)) == 0)
 		return 0;
-	if (!mapped &&
-		syscall(SYS_mmap, page, MF_PAGE, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (long)page)
-		return -EADDRINUSE;
-	mapped = true;
-	if (syscall(SYS_mprotect, page, MF_PAGE, PROT_READ | PROT_WRITE) < 0)
-		return -errno;
+	mapped = false;
+	(void)syscall(SYS_munmap, MF_ADDR_GATE, MF_PAGE);
 	arch_fill_gate(page, &want);
+	rc = map_gate(page);
 	now = want;
-	return syscall(SYS_mprotect, page, MF_PAGE, PROT_READ | PROT_EXEC) < 0 ? -errno : 0;
+	mapped = rc == 0;
+	return rc;
 }
 
 /* Nothing below what a guest may see, and nothing that the list would end the new process for. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -169,6 +170,35 @@ static void a_process_waits_for_its_life(void **state)
 	forget(&plan);
 }
 
+/* As mayflyd.service has it (MemoryDenyWriteExecute=), by Linux's own means for it (6.3). */
+static void where_memory_never_becomes_code(void **state)
+{
+	struct maker_plan plan;
+	struct maker_made made;
+	bool byte = false;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	if (pid == 0) {
+		if (prctl(65 /* PR_SET_MDWE */, 1, 0, 0, 0) < 0)
+			_exit(2);
+		if (maker_start() < 0)
+			_exit(99);
+		plan = plan_for(leave, sizeof(leave));
+		if (maker_make(&plan, &made) == 0)
+			(void)speaks(made.from, 10000, &byte);
+		maker_stop();
+		_exit(byte ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 2)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* The system call is told to the monitor as a fault, and doesn't happen. */
 static void its_code_calls_nothing(void **state)
 {
@@ -316,6 +346,7 @@ int main(void)
 		cmocka_unit_test(started_twice),
 		cmocka_unit_test(killed),
 		cmocka_unit_test(memory_is_bounded),
+		cmocka_unit_test(where_memory_never_becomes_code),
 		cmocka_unit_test_setup_teardown(memory_keeps_its_size, start, stop),
 		cmocka_unit_test_setup_teardown(a_process_waits_for_its_life, start, stop),
 		cmocka_unit_test_setup_teardown(its_code_calls_nothing, start, stop),
