@@ -40,7 +40,7 @@ else
 all: plain $(PROGRAMS) $(BENCHES) $(SAN_LINKS)
 	@:
 plain:
-	@+$(MAKE) --no-print-directory SAN= TSAN= all
+	@+$(MAKE) --no-print-directory SAN= TSAN= VALGRIND= all
 $(PROGRAMS) $(BENCHES): | plain
 endif
 
@@ -86,6 +86,7 @@ help:
 	@echo 'make                 programs, library OS and images, into build/'
 	@echo 'make SAN=1           the same programs with ASan and UBSan, into build/san/'
 	@echo 'make TSAN=1          the same with ThreadSanitizer, into build/tsan/'
+	@echo 'make VALGRIND=1      what tests/valgrind/run runs under valgrind, into build/valgrind/'
 	@echo 'make tests [SAN=1]   also the unit tests; ./test builds and runs everything'
 	@echo 'make analyze         gcc -fanalyzer, clang-tidy and cppcheck; DEEP=1 looks further'
 	@echo 'make fuzz            the fuzzers, into build/fuzz/; fuzz/run runs them'

@@ -391,8 +391,9 @@ static struct having look(void)
 
 static bool grew(const struct having *from, const struct having *to)
 {
-#if defined(__SANITIZE_ADDRESS__)
-	const long slack = 1 << 20; /* what is freed stays for a while */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	const long slack =
+		1 << 20; /* what is freed stays for a while; what is touched has its books */
 #else
 	const long slack = SLACK_KIB;
 #endif

@@ -5,7 +5,8 @@ AR      ?= ar
 CFLAGS  ?= -O2 -g
 SAN     ?=
 TSAN    ?=
-ifneq ($(TSAN),)
+VALGRIND ?=
+ifneq ($(TSAN)$(VALGRIND),)
 SAN := 1
 endif
 
@@ -20,23 +21,30 @@ HOST_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HERE) -iquote .
 HOST_LDFLAGS := -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS)
 
 comma := ,
-# B: where the programs of this build go. Guest code is the same in both.
-ifeq ($(SAN),)
-B := build
-WORKER_LDFLAGS := -static-pie
-MUSL := $(shell command -v musl-gcc)
 # What stops a write past an object's end before it is worth something (docs/security.md, "How the programs
 # are built"). glibc's checks of lengths need a compiler that optimises; musl has none.
 FORTIFY := $(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 CHECKED := -fstack-protector-strong -fstack-clash-protection $(FORTIFY)
+WORKER_LDFLAGS := -static-pie
+MUSL := $(shell command -v musl-gcc)
+
+# B: where the programs of this build go. Guest code is the same in all.
+ifeq ($(SAN),)
+B := build
+else ifneq ($(VALGRIND),)
+# As they are shipped, but without lists of system calls and Landlock, of which valgrind knows nothing
+B := build/valgrind/real
+HOST_CFLAGS += -DSANDBOX_SANITIZED=1
 else
 B := $(if $(TSAN),build/tsan,build/san)
 # ThreadSanitizer knows no fences. There are two, between `sleeping` of a ring and its indices
 # (abi/worker.h), all of them atomic: it neither warns of nor misses anything there.
 SANITIZE := $(if $(TSAN),-fsanitize=thread -Wno-tsan,-fsanitize=address$(comma)undefined)
+FORTIFY :=
 CHECKED := $(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 HOST_LDFLAGS += $(SANITIZE)
 WORKER_LDFLAGS :=
+MUSL :=
 endif
 HOST_CFLAGS += $(CHECKED)
 

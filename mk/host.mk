@@ -57,10 +57,14 @@ define link
 		$(filter %.a,$(1)) -Wl,--end-group $(2)
 endef
 
-$(B)/mayfly: $(B)/host/cli/main.o $(CLI_LIBS)
-	$(call link,$^,$(LIBS_CLI) -lseccomp)
-$(B)/mayflyd: $(B)/host/hub/main.o $(HUB_LIBS)
-	$(call link,$^,$(LIBS_HUB))
+# what valgrind doesn't know
+HUB_CALLS := $(if $(VALGRIND),$(B)/host/tests/valgrind/calls.o)
+CLI_CALLS := $(if $(VALGRIND),$(B)/host/tests/valgrind/processor.o)
+wrap = $(addprefix -Wl$(comma)--wrap=,$(1))
+$(B)/mayfly: $(B)/host/cli/main.o $(CLI_CALLS) $(CLI_LIBS)
+	$(call link,$^,$(LIBS_CLI) -lseccomp,$(if $(VALGRIND),$(call wrap,getauxval)))
+$(B)/mayflyd: $(B)/host/hub/main.o $(HUB_CALLS) $(HUB_LIBS)
+	$(call link,$^,$(LIBS_HUB),$(if $(VALGRIND),$(call wrap,pidfd_send_signal setrlimit syscall)))
 
 # The worker is linked with musl where there is one: glibc asks the processor some sixty times about
 # its caches before main, and in a virtual machine each CPUID is a way out: a millisecond of every
@@ -70,7 +74,8 @@ WORKER_SRC := monitor/worker_main.c $(filter-out monitor/debug%,\
 	$(foreach l,base wire monitor,$(call layer-src,$(l)))) \
 	$(addprefix image/,image.c elf.c fault.c) $(addprefix sys/,sandbox.c landlock.c fd.c net.c random.c)
 ifneq ($(MUSL),)
-WORKER_OBJ := $(patsubst %,$(B)/musl/%.o,$(basename $(WORKER_SRC)))
+WORKER_OBJ := $(patsubst %,$(B)/musl/%.o,$(basename $(WORKER_SRC) $(if $(VALGRIND),tests/valgrind/processor.c)))
+MUSL_LDFLAGS += $(if $(VALGRIND),$(call wrap,getauxval))
 $(B)/musl/%.o: %.c mk/flags.mk
 	@mkdir -p $(@D)
 	$(call say,cc musl,$<)
@@ -130,10 +135,23 @@ $(B)/bench/%: $(B)/host/bench/%.o $(CLI_LIBS) $(HUB_LIBS)
 -include $(BENCHES:$(B)/bench/%=$(B)/host/bench/%.d)
 BENCHES += build/bench/press_cgi
 
-# The sanitizer build finds the library OS and the images where the plain one put them.
+# The other builds find the library OS and the images where the plain one put them.
 SAN_LINKS := $(addprefix $(B)/,lib services guest)
-$(SAN_LINKS):
-	@mkdir -p $(@D) && ln -sfn ../$(@F) $@
+ifneq ($(VALGRIND),)
+# What tests start: the programs above under valgrind, by a script; the worker by a program, for the
+# hub gives it no environment and runs it by its descriptor
+UNDER := build/valgrind
+$(UNDER)/mayfly $(UNDER)/mayflyd $(UNDER)/control: tests/valgrind/under
+	@mkdir -p $(@D) && install -m 755 $< $@
+$(UNDER)/mayfly-worker: $(B)/host/tests/valgrind/worker.o
+	$(call link,$^)
+-include $(B)/host/tests/valgrind/worker.d $(HUB_CALLS:.o=.d) $(CLI_CALLS:.o=.d)
+$(B)/control: $(B)/host/tests/valgrind/control.o
+	$(call link,$^)
+SAN_LINKS += $(addprefix $(UNDER)/,mayfly mayflyd mayfly-worker control lib services guest) $(B)/control
+endif
+$(filter %/lib %/services %/guest,$(SAN_LINKS)):
+	@mkdir -p $(@D) && ln -sfn $(abspath build/$(@F)) $@
 
 # --- unit tests: tests/unit/wire/dns_test.c -> $(B)/tests/unit/wire/dns_test, with the
 # host's layers at hand (the programs' own only for their own tests); tests of libos/ and services/

@@ -41,6 +41,11 @@ PACKAGES_ANALYSE=(
 	"clang-tidy:looks for bugs without running anything"
 	"cppcheck:the same, in another way"
 )
+# tests/valgrind/run; ./test goes on without
+PACKAGES_VALGRIND=(
+	"valgrind:finds uses of memory that was never written"
+	"libc6-dbg:for valgrind, which has to know the C library's functions"
+)
 PACKAGES_FUZZ=(
 	"clang-14:compiles the fuzzers"
 	"libclang-rt-14-dev:libFuzzer and clang's sanitizers"

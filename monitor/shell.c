@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "monitor/core.h"
+#include "sys/sandbox.h"
 
 /* ----------------------------------------------------------------- shells */
 
@@ -158,11 +159,7 @@ bool monitor_can_deny_cpuid(void)
 
 /* Sanitizers look at the clock whenever they like: under them a thread gives up the TSC only
  * while a guest runs. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-static const bool deny_always = false;
-#else
-static const bool deny_always = true;
-#endif
+static const bool deny_always = !SANDBOX_SANITIZED;
 
 static void deny(const struct monitor *m)
 {

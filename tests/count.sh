@@ -97,8 +97,14 @@ reasons() { # what skipped tests said just before they were skipped
 
 # run_pytest NAME FILE
 run_pytest() {
+	pytest_result "$1" /usr/bin/python3 -B -m pytest -q -rs -p no:cacheprovider "$2"
+}
+
+# pytest_result NAME COMMAND...: of what ends with pytest's own words
+pytest_result() {
 	local name=$1 log=build/test.log status last ok bad skip started=$SECONDS
-	timeout -k 10 900 /usr/bin/python3 -B -m pytest -q -rs -p no:cacheprovider "$2" >"$log" 2>&1 </dev/null
+	shift
+	timeout -k 10 900 "$@" >"$log" 2>&1 </dev/null
 	status=$?
 	last=$(grep -E '^=*.*[0-9]+ (passed|failed|skipped|error)' "$log" | tail -n 1)
 	ok=$(number passed "$last") skip=$(number skipped "$last")

@@ -12,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("MAYFLY_BUILD", ROOT / "build"))
-SANITIZED = BUILD.name in ("san", "tsan")  # slower, and uses more memory
+SANITIZED = BUILD.name in ("san", "tsan", "valgrind")  # slower, and uses more memory
+# what such a build keeps about each byte: so many times as high are bounds of a hub's memory
+MEMORY = {"san": 4, "tsan": 12, "valgrind": 4}.get(BUILD.name, 1)
 HAS_KVM = os.access("/dev/kvm", os.R_OK | os.W_OK)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -106,8 +107,9 @@ class Hub:
             status = self.process.wait(seconds)
             if status != 0:
                 print(self.said())  # pytest shows it where the test fails: a sanitizer's words
-            if SANITIZED:  # also of a worker, whose words the hub repeats
+            if SANITIZED:  # also of a worker, whose words the hub repeats; the second is valgrind's way
                 assert "Sanitizer: " not in self.said(), self.said()
+                assert not re.search(r"==\d+== ", self.said()), self.said()
             return status
         except subprocess.TimeoutExpired as e:
             self.process.kill()

@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import SANITIZED, read_exactly, read_message, tcp_ask, udp_ask
+from conftest import MEMORY, read_exactly, read_message, tcp_ask, udp_ask
 from hubs import Hub, alive, as_user_of, hub_yaml, service
 
 UDP, TCP = "udp: [127.0.0.1:0]", "tcp: [127.0.0.1:0]"
@@ -154,8 +154,9 @@ def test_a_client_that_vanishes(start, echo):
 
 
 def test_a_client_that_does_not_read(start, echo):
-    """It gets no more of the hub than a bounded buffer, and the others are served."""
-    hub = start(service(echo, TCP))
+    """It gets no more of the hub than a bounded buffer, and the others are served. (Whose message is late,
+    as one may be on a slow machine, is cut off: echo has no words for that.)"""
+    hub = start(service(echo, TCP, "limits: {deadline: 60s}"))
     port, big = hub.port("echo", "tcp"), message(b"x" * 8000)
     tcp_ask(port, b"warm")
     before = hub.resident_kib()
@@ -173,7 +174,7 @@ def test_a_client_that_does_not_read(start, echo):
             except BlockingIOError:
                 time.sleep(0.001)
     assert tcp_ask(port, b"me") == b"me"
-    assert hub.resident_kib() - before < (64 if SANITIZED else 16) << 10
+    assert hub.resident_kib() - before < 16 * MEMORY << 10
     for s in greedy:
         s.close()
 
@@ -220,7 +221,7 @@ def test_thousands_of_idle_connections(start, echo):
     except OSError as e:
         pytest.skip(f"this machine allows no more: {e}")
     assert tcp_ask(hub.port("echo", "tcp"), b"x") == b"x"
-    assert hub.resident_kib() - before < 2000
+    assert hub.resident_kib() - before < 2000 * MEMORY
     for s in many:
         s.close()
 
@@ -322,7 +323,7 @@ def test_the_hub_is_killed(start, echo):
 
 
 def test_mf_init_fails(start, build, echo):
-    hub = start(service(guest(build, "init-fail"), UDP), service(echo, UDP))
+    hub = start(service(guest(build, "init-fail"), UDP, "limits: {deadline: 20s}"), service(echo, UDP))
     silent(hub.port("init-fail"))
     hub.until(lambda: 'init-fail: can\'t start: ' in hub.said())
     assert 'zone.txt:7: no such thing as "AAAAA"' in hub.said()
@@ -421,8 +422,8 @@ def test_nothing_leaks(start, echo):
     rounds(10)
     descriptors, memory = hub.descriptors(), hub.resident_kib()
     rounds(40)
-    assert hub.descriptors() == descriptors
-    assert hub.resident_kib() - memory < 1500
+    hub.until(lambda: hub.descriptors() <= descriptors)
+    assert hub.resident_kib() - memory < 1500 * MEMORY
 
 
 def test_the_image_changes_on_disk(start, echo, tmp_path):

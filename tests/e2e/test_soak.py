@@ -21,4 +21,4 @@ def test_soak(tmp_path, seed):
     assert done.returncode == 0
     # it was a soak: something was asked, something was killed, something changed
     assert figures["answered"] > 100 and figures["kills"] > 0 and figures["reloads"] > 0, done.stdout
-    assert "was killed by signal 9" in log and "reloaded" in log
+    assert "reloaded" in log

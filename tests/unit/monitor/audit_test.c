@@ -198,9 +198,11 @@ static void audit(const char *guest, enum mfw_backend backend)
 		unsigned n = 0;
 
 		for (unsigned i = 0; i < lives_of(&ways[w]); i++) {
-			s.shell->watch.cpu_ns = ways[w].leave == PROBE_SPIN ? 20000000 : usual;
+			if (ways[w].leave == PROBE_SPIN)
+				service_limit(&s, 20000000, s.shell->watch.wall_ns);
 			poison(&s, &ways[w], i);
-			s.shell->watch.cpu_ns = usual;
+			if (ways[w].leave == PROBE_SPIN)
+				service_limit(&s, usual, s.shell->watch.wall_ns);
 			got = dump_of(&s);
 			n += differences(&got, &want, n == 0);
 			compare_memory(&s, tables);

@@ -348,7 +348,7 @@ static void limits_are_in_force_again_when_it_is_left(void **state)
 
 	(void)state;
 	hold(&h, "@");
-	h.service.shell->watch.wall_ns = h.service.shell->watch.cpu_ns = 50000000;
+	service_limit(&h.service, 50000000, 50000000);
 	debug_break(h.debug, at("spin"));
 	assert_int_equal(go(&h, false), DEBUG_BREAKPOINT);
 	debug_leave(h.debug);

@@ -236,8 +236,7 @@ static void jumps_of(enum mfw_backend backend, const char *page, unsigned bytes,
 
 	need_backend(backend);
 	service_open(&s, "gate-forge", backend);
-	s.shell->watch.cpu_ns = 60000000;   /* what spins */
-	s.shell->watch.wall_ns = 600000000; /* what waits for ever */
+	service_limit(&s, 60000000, 600000000); /* what spins; what waits for ever */
 	for (unsigned i = 0; i < bytes; i += step) {
 		snprintf(payload, sizeof(payload), "%s %u", page, i);
 		service_ask_text(&s, payload);
@@ -413,7 +412,7 @@ static void late(enum mfw_backend backend)
 	real = slow = *s.monitor->backend;
 	slow.run = enter_late;
 	s.monitor->backend = &slow;
-	s.shell->watch.cpu_ns = s.shell->watch.wall_ns = 30000000;
+	service_limit(&s, 30000000, 30000000);
 	alarm(60);
 	life = service_ask_text(&s, "");
 	alarm(0);

@@ -59,7 +59,7 @@ static void endings(enum mfw_backend backend)
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		service_open(&s, ways[i].guest, backend);
 		if (ways[i].result == MFW_ERR_CPU)
-			s.shell->watch.cpu_ns = 50000000;
+			service_limit(&s, 50000000, s.shell->watch.wall_ns);
 		for (int twice = 0; twice < 2; twice++) {
 			struct life life = service_ask_text(&s, ways[i].payload);
 
@@ -77,7 +77,7 @@ static void deadline(enum mfw_backend backend)
 
 	need_backend(backend);
 	service_open(&s, "loop", backend);
-	s.shell->watch.cpu_ns = 30000000;
+	service_limit(&s, 30000000, s.shell->watch.wall_ns);
 	life = service_ask_text(&s, "");
 	assert_int_equal(life.result, MFW_ERR_CPU);
 	assert_int_equal(life.vector, 0);
@@ -219,7 +219,7 @@ static void large(enum mfw_backend backend)
 	need_backend(backend);
 	service_open(&s, "large", backend);
 	assert_true(s.monitor->layout.large);
-	s.shell->watch.cpu_ns = s.shell->watch.wall_ns = 20000000000; /* first touches are slow */
+	service_limit(&s, 20000000000, 20000000000); /* first touches are slow */
 	for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
 		life = service_ask_text(&s, payloads[i]);
 		assert_int_equal(life.result, MFW_OK);

@@ -68,6 +68,17 @@ __attribute__((constructor)) static void keep_clock(void)
 	sigaction(SIGSEGV, &action, NULL);
 }
 
+/* The watchdog, a thread, reads them while it knows of the shell. */
+void service_limit(struct service *s, uint64_t cpu_ns, uint64_t wall_ns)
+{
+	struct watch *watch = &s->shell->watch;
+
+	watchdog_remove(watch);
+	watch->cpu_ns = cpu_ns;
+	watch->wall_ns = wall_ns;
+	watchdog_add(watch);
+}
+
 static int service_make(struct service *s, const char *name, struct mf_str data,
 	const struct monitor_options *options)
 {
@@ -82,8 +93,9 @@ static int service_make(struct service *s, const char *name, struct mf_str data,
 	if (rc == 0)
 		rc = shell_open(&s->shell, s->monitor, s->error);
 	if (rc == 0) { /* emulated machines are slow */
-		s->shell->watch.cpu_ns *= 50;
-		s->shell->watch.wall_ns *= 50;
+		const struct watch *watch = &s->shell->watch;
+
+		service_limit(s, watch->cpu_ns * 50, watch->wall_ns * 50);
 	}
 	return rc;
 }

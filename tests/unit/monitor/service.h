@@ -38,6 +38,8 @@ void service_open(struct service *s, const char *name, enum mfw_backend backend)
 /* For a debugger. */
 void service_open_held(struct service *s, const char *name, enum mfw_backend backend);
 void service_close(struct service *s);
+/* Other limits from its next life on: processor time and time. Not while one is under way. */
+void service_limit(struct service *s, uint64_t cpu_ns, uint64_t wall_ns);
 
 /* One life for an event with this payload. */
 struct life service_ask(struct service *s, struct mf_str payload);

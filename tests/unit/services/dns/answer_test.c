@@ -105,7 +105,7 @@ static void test_case_of_the_question(void **state)
 	ask_bytes(MF_SOURCE_UDP, n);
 	expect(DNS_NOERROR, DNS_AA, 3, 0, 0);
 	assert_memory_equal(reply + 12, query + 12, n - 12);
-	assert_memory_equal(m.record[0].name, "\3wWw\7eXaMPLE\4TEST", 19);
+	assert_memory_equal(m.record[0].name, "\3wWw\7eXaMPLE\4TEST", 18);
 }
 
 static void test_chains(void **state)
