@@ -193,8 +193,9 @@ endef
 $(foreach t,$(TEST_SRC),$(eval $(call test-rule,$(t))))
 $(TEST_OBJ): EXTRA = -Ilibos
 
-# What runs under ThreadSanitizer in ./test: the worker, which alone has threads, and its tests
-THREAD_TESTS := $(patsubst %,$(B)/tests/unit/monitor/%_test,monitor ring socket watchdog worker)
+# What runs under ThreadSanitizer in ./test: what has threads, the worker and the store, and its tests
+THREAD_TESTS := $(patsubst %,$(B)/tests/unit/monitor/%_test,monitor ring socket watchdog worker) \
+	$(patsubst %,$(B)/tests/unit/store/%_test,store faults)
 threads: plain $(PROGRAMS) $(SAN_LINKS) $(THREAD_TESTS)
 
 # --- tests/svm/run: what runs on the emulated machine

@@ -43,10 +43,25 @@ static const char tables[] =
 	"address_bytes);"
 	"INSERT INTO now VALUES(1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0);";
 
+/* A quota, and a limit of the file's size, are as good as a full disk, but only the files know of them. */
+static int why_io_failed(sqlite3 *db)
+{
+	sqlite3_file *log = NULL;
+	int of_log = 0, of_file = 0;
+
+	if (!db)
+		return -EIO;
+	(void)sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &of_file);
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK &&
+		log && log->pMethods)
+		(void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &of_log);
+	return of_log == EDQUOT || of_log == EFBIG || of_file == EDQUOT || of_file == EFBIG
+		? -ENOSPC
+		: -EIO;
+}
+
 int store_errno(sqlite3 *db, int rc)
 {
-	int system = db ? sqlite3_system_errno(db) : 0;
-
 	switch (rc & 0xff) {
 	case SQLITE_OK:
 	case SQLITE_ROW:
@@ -59,11 +74,7 @@ int store_errno(sqlite3 *db, int rc)
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 	case SQLITE_SCHEMA: return -EUCLEAN;
-	case SQLITE_IOERR:
-		if (rc == SQLITE_IOERR_NOMEM)
-			return -ENOMEM;
-		/* a quota, and a limit of the file's size: as good as a full disk */
-		return system == ENOSPC || system == EDQUOT || system == EFBIG ? -ENOSPC : -EIO;
+	case SQLITE_IOERR: return rc == SQLITE_IOERR_NOMEM ? -ENOMEM : why_io_failed(db);
 	default: return -EIO;
 	}
 }

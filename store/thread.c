@@ -107,8 +107,10 @@ static void commit_queue(struct store *store)
 		if (e == 0)
 			e = write_commit(store, first, &now, services, last_service);
 		(void)pthread_mutex_lock(&sh->lock);
-		if (repair && e >= 0)
+		if (repair && e >= 0) {
 			sh->repair = false;
+			sh->sync_error = 0;
+		}
 		if (e >= 0)
 			atomic_store(&sh->divert, log_is_full(store));
 		note_commit(store, e, &now, since, last_service, generation);
