@@ -18,7 +18,9 @@
 #include "cli/daemon.h"
 #include "cli/life.h"
 #include "cli/out.h"
+#include "cli/up_state.h"
 #include "image/attach.h"
+#include "image/grants.h"
 #include "image/image.h"
 #include "image/manifest.h"
 #include "image/note.h"
@@ -47,6 +49,9 @@ static const char usage[] =
 	"\n"
 	"  -o json              start-up and workers as JSON lines on stdout\n"
 	"  --trace              a JSON line a life on stdout\n"
+	"  --state DIR          where services' state is kept (~/.local/state/mayfly/NAME, NAME "
+        "being\n"
+	"                       the first service's)\n"
 	"  --strict             don't start where a wall round the services is missing\n"
 	"\n"
 	"Exit status: 0 ended by Ctrl-C, 1 can't serve, 2 usage, 3 not found.\n";
@@ -54,6 +59,7 @@ static const char usage[] =
 enum code {
 	OPT_TRACE = 0x100,
 	OPT_STRICT,
+	OPT_STATE,
 	OPT_UDP,
 	OPT_TCP,
 	OPT_HTTP,
@@ -105,6 +111,9 @@ struct up {
 	struct listener http[LIFE_ATTACH_MAX];
 	unsigned http_count;
 	bool json, trace, strict;
+	bool stores;                  /* some service needs a database */
+	const char *state;            /* --state; NULL: the usual directory */
+	char first[MFI_NAME_MAX + 1]; /* service's name */
 	FILE *yaml;
 };
 
@@ -121,6 +130,7 @@ static struct option options[20 + VALUES] = {
 	{"output", required_argument, NULL, 'o'},
 	{"trace", no_argument, NULL, OPT_TRACE},
 	{"strict", no_argument, NULL, OPT_STRICT},
+	{"state", required_argument, NULL, OPT_STATE},
 	{"help", no_argument, NULL, 'h'},
 };
 
@@ -206,6 +216,7 @@ static int take_option(struct up *up, int c, const char *argument)
 	case 'o': return out_format("up", argument, &up->json) ? STATUS_OK : STATUS_USAGE;
 	case OPT_TRACE: up->trace = true; return STATUS_OK;
 	case OPT_STRICT: up->strict = true; return STATUS_OK;
+	case OPT_STATE: up->state = argument; return STATUS_OK;
 	case OPT_UDP: return add(&e->udp, argument);
 	case OPT_TCP: return add(&e->tcp, argument);
 	case OPT_HTTP: return add_listener(up, argument);
@@ -297,7 +308,7 @@ static int from_directory(const char *dir, char image[PATH_MAX])
 }
 
 /* The manifest inside an image. */
-static int from_image(const char *path, struct manifest *manifest)
+static int from_image(const char *path, struct manifest *manifest, bool *stores)
 {
 	char error[MANIFEST_ERROR_MAX] = "";
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -314,6 +325,7 @@ static int from_image(const char *path, struct manifest *manifest)
 		return out_say(
 			"up", STATUS_USAGE, "\"%s\": %s", path, error[0] ? error : strerror(-rc));
 	rc = note_manifest(manifest, &image, path, error);
+	*stores = rc == 0 && grants_store(&image.note, manifest);
 	image_close(&image);
 	return rc < 0 ? out_say("up", STATUS_USAGE, "%s", error) : STATUS_OK;
 }
@@ -469,10 +481,14 @@ static int put_entry(struct up *up, struct entry *e, const char *image)
 {
 	struct manifest manifest = {0};
 	char path[PATH_MAX];
-	int status = from_image(image, &manifest);
+	bool stores;
+	int status = from_image(image, &manifest, &stores);
 
 	if (status != STATUS_OK)
 		return status;
+	up->stores |= stores;
+	if (!up->first[0])
+		snprintf(up->first, sizeof(up->first), "%s", manifest.name);
 	listen_by_triggers(up, e, &manifest);
 	if (realpath(image, path))
 		put_key(up->yaml, "  - ", "image", path);
@@ -532,6 +548,19 @@ static int put_listeners(const struct up *up)
 	return status;
 }
 
+static int put_state(const struct up *up)
+{
+	char path[PATH_MAX];
+	int status;
+
+	if (!up->state && !up->stores)
+		return STATUS_OK;
+	status = up->state ? up_state_named(up->state, path) : up_state_usual(up->first, path);
+	if (status == STATUS_OK)
+		put_key(up->yaml, "", "state", path);
+	return status;
+}
+
 static int put_entries(struct up *up)
 {
 	int status = STATUS_OK;
@@ -553,7 +582,9 @@ static int put_entries(struct up *up)
 		if (status == STATUS_OK)
 			status = put_entry(up, e, image);
 	}
-	return status == STATUS_OK ? put_listeners(up) : status;
+	if (status == STATUS_OK)
+		status = put_listeners(up);
+	return status == STATUS_OK ? put_state(up) : status;
 }
 
 /* --------------------------------------------------------------------- start */

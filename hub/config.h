@@ -98,6 +98,8 @@ struct config_service {
 	enum mfw_backend backend;
 	enum mfw_birth_mode birth;
 	bool birth_given;
+	bool durability_given;
+	enum manifest_durability durability;
 	int core;       /* enum config_core, or which */
 	unsigned queue; /* 0: what the manifest says; of the next three too */
 	unsigned threads;

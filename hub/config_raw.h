@@ -26,7 +26,7 @@ struct raw_timer {
 };
 
 struct raw_service {
-	char *name, *image, *backend, *birth, *core, *socket, *allow_rollback;
+	char *name, *image, *backend, *birth, *durability, *core, *socket, *allow_rollback;
 	char **udp, **tcp;
 	unsigned udp_count, tcp_count;
 	struct raw_route *http;

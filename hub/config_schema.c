@@ -64,6 +64,7 @@ static const cyaml_schema_field_t service_fields[] = {
 	MAY("allow_rollback", struct raw_service, allow_rollback),
 	MAY("backend", struct raw_service, backend),
 	MAY("birth", struct raw_service, birth),
+	MAY("durability", struct raw_service, durability),
 	MAY("core", struct raw_service, core),
 	CYAML_FIELD_MAPPING(
 		"limits", CYAML_FLAG_OPTIONAL, struct raw_service, limits, service_limits),

@@ -104,6 +104,7 @@ static int take_choices(const struct building *b, unsigned i, const struct raw_s
 {
 	static const char *const backends[] = {"auto", "kvm", "process", NULL};
 	static const char *const births[] = {"pooled", "fresh", NULL};
+	static const char *const durabilities[] = {"none", "batch", "sync", NULL};
 	static const char *const sockets[] = {"hub", "worker", NULL};
 	const char *backend = raw->backend ? raw->backend : b->backend;
 	char path[64];
@@ -120,6 +121,12 @@ static int take_choices(const struct building *b, unsigned i, const struct raw_s
 	if (choice < 0)
 		return choice;
 	s->birth = (enum mfw_birth_mode)choice;
+	snprintf(path, sizeof(path), "services.%u.durability", i);
+	s->durability_given = raw->durability != NULL;
+	choice = raw->durability ? reading_choice(b->r, path, raw->durability, durabilities) : 0;
+	if (choice < 0)
+		return choice;
+	s->durability = (enum manifest_durability)choice;
 	snprintf(path, sizeof(path), "services.%u.socket", i);
 	choice = raw->socket ? reading_choice(b->r, path, raw->socket, sockets) : 0;
 	s->socket = (enum config_socket)choice;

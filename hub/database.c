@@ -12,6 +12,7 @@
 #include "hub/plan.h"
 #include "hub/setup.h"
 #include "hub/states.h"
+#include "image/grants.h"
 #include "sys/clock.h"
 
 #define PROBE_NS   CLOCK_S
@@ -30,16 +31,9 @@ struct database {
 
 /* -------------------------------------------------------------- what needs it */
 
-/* Kinds of effects that are written. Every image may meter: it is meant by those that name a unit. */
-#define WRITES                                                                                     \
-	(MFI_GRANT(MF_EFFECT_EMIT) | MFI_GRANT(MF_EFFECT_PUT) | MFI_GRANT(MF_EFFECT_DELETE) |      \
-		MFI_GRANT(MF_EFFECT_SCHEDULE) | MFI_GRANT(MF_EFFECT_UPSTREAM))
-
 bool database_needed(const struct service *service)
 {
-	const struct manifest *m = &service->manifest;
-
-	return (service->note.grants & WRITES) != 0 || m->reads_count > 0 || m->price.unit;
+	return grants_store(&service->note, &service->manifest);
 }
 
 uint32_t database_service(struct service *service)

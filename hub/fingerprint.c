@@ -64,8 +64,9 @@ static bool add_data(crypto_hash_sha256_state *h, const struct config_service *c
 static void add_numbers(crypto_hash_sha256_state *h, const struct config_service *c)
 {
 	const uint64_t numbers[] = {c->socket, c->backend, c->birth, c->birth_given,
-		(uint64_t)c->core, c->queue, c->threads, c->deadline_ns, c->cpu_ns, c->idle_ns,
-		c->failures, c->from_yaml, c->cores, c->allow_rollback_given, c->allow_rollback};
+		c->durability_given, c->durability, (uint64_t)c->core, c->queue, c->threads,
+		c->deadline_ns, c->cpu_ns, c->idle_ns, c->failures, c->from_yaml, c->cores,
+		c->allow_rollback_given, c->allow_rollback};
 
 	add(h, numbers, sizeof(numbers));
 }

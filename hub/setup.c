@@ -167,6 +167,7 @@ static void choose_limits(struct service *s, const struct config_service *config
 	s->idle_ns = config->idle_ns;
 	s->circuit.most = config->failures;
 	s->core = config->core;
+	s->durability = config->durability_given ? config->durability : s->manifest.durability;
 	s->deadline_ns = config->deadline_ns ? config->deadline_ns : s->note.deadline_ns;
 	if (s->deadline_ns == 0 || s->deadline_ns > DEADLINE_MOST_NS)
 		s->deadline_ns = DEADLINE_NS;
@@ -227,7 +228,6 @@ static void choose_order(struct service *s)
 	s->keyed = s->key.count > 0 && (text || !only_replies(s));
 	s->stateful = s->manifest.reads_count > 0;
 	s->may_write = database_needed(s);
-	s->durability = s->manifest.durability;
 	s->ordered = s->keyed && (s->head.threads > 1 || s->stateful);
 }
 
@@ -286,6 +286,6 @@ bool setup_same(const struct service *a, const struct service *b)
 		memcmp(a->snapshot, b->snapshot, sizeof(a->snapshot)) == 0 &&
 		memcmp(&a->head, &b->head, sizeof(a->head)) == 0 && a->core == b->core &&
 		a->queue_most == b->queue_most && a->idle_ns == b->idle_ns &&
-		a->deadline_ns == b->deadline_ns && a->circuit.most == b->circuit.most &&
-		!a->lend == !b->lend;
+		a->deadline_ns == b->deadline_ns && a->durability == b->durability &&
+		a->circuit.most == b->circuit.most && !a->lend == !b->lend;
 }

@@ -96,6 +96,15 @@ const char *grants_list(const struct manifest *manifest, enum mf_effect_kind kin
 	}
 }
 
+bool grants_store(const struct mfi_image *note, const struct manifest *manifest)
+{
+	const uint32_t written = MFI_GRANT(MF_EFFECT_EMIT) | MFI_GRANT(MF_EFFECT_PUT) |
+		MFI_GRANT(MF_EFFECT_DELETE) | MFI_GRANT(MF_EFFECT_SCHEDULE) |
+		MFI_GRANT(MF_EFFECT_UPSTREAM);
+
+	return (note->grants & written) != 0 || manifest->reads_count > 0 || manifest->price.unit;
+}
+
 /* As it stands in YAML between '"'; a long one is cut, for the line that it is for has an end. */
 static const char *quoted(struct mf_str name, char to[2 * QUOTED_MOST + 4])
 {

@@ -19,6 +19,10 @@
 bool grants_allow(const struct mfi_image *note, const struct manifest *manifest,
 	enum mf_effect_kind kind, struct mf_str name, const char *verb, char why[GRANTS_WHY_MAX]);
 
+/* May its lives ask for what is kept in a database: state, messages, later events; or units, where the manifest
+ * names one (every image may meter)? */
+bool grants_store(const struct mfi_image *note, const struct manifest *manifest);
+
 /* The manifest's list that speaks about names of this kind: its key ("emits"), with its entries;
  * NULL: none does. */
 const char *grants_list(const struct manifest *manifest, enum mf_effect_kind kind,

@@ -1,4 +1,5 @@
 /* hub/http/again.c - requests that a client may send again: an Idempotency-Key, and the answer. */
+#include <sodium/crypto_generichash.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -6,12 +7,15 @@
 #include "hub/http/conn.h"
 #include "hub/http/problem.h"
 #include "hub/hub.h"
+#include "hub/ids.h"
 
 static const struct problem bad_key = {
 	400, 0, "the Idempotency-Key is no string of at most 255 bytes, or stands there twice"};
 static const struct problem running = {
 	409, 1, "the first request with this Idempotency-Key is still at work"};
 static const struct problem other = {409, 0, "this Idempotency-Key was used for another request"};
+static const struct problem large = {409, 0,
+	"the request with this Idempotency-Key was done; its answer was too large to be kept"};
 static const struct problem full = {503, 1, "the hub has no memory to keep an answer"};
 
 /* Asking twice for what changes nothing is no matter (RFC 9110, 9.2.1). */
@@ -68,34 +72,146 @@ static size_t take_who(struct mf_str who[static WHO_MOST], const struct route *r
 	return n;
 }
 
+/* A request that carries a key: what it is, as hub/answers.h wants it, and what names it in the database. */
+#define SCOPE_MOST 1024u
+struct keyed {
+	char key[ANSWERS_KEY], scope[SCOPE_MOST];
+	size_t key_n;
+	struct answers_request what;
+	struct mf_str who[WHO_MOST];
+};
+
+/* False: it is none that could be done twice, or (*bad) its key is no key. */
+static bool look(struct keyed *k, const struct route *route, const struct request *request,
+	struct mf_str client, struct mf_str body, bool *bad)
+{
+	unsigned next = 0;
+	struct mf_str field = request_header(request, "idempotency-key", &next);
+
+	*bad = false;
+	if (!field.p || is_safe(request->method))
+		return false;
+	*bad = request_header(request, "idempotency-key", &next).p ||
+		!answers_key(field, k->key, &k->key_n);
+	if (*bad)
+		return false;
+	k->what = (struct answers_request){
+		.owner = mf_str_of(route->service->name, strlen(route->service->name)),
+		.scope = scope_of(route, k->scope, sizeof(k->scope)),
+		.who = k->who,
+		.who_count = take_who(k->who, route, request, client),
+		.method = request->method,
+		.path = request->path,
+		.query = request->query,
+		.body = body,
+	};
+	return true;
+}
+
+/* ------------------------------------------------------------- in the database */
+
+static void hash_request(const struct answers_request *what, uint8_t to[static 32])
+{
+	const struct mf_str pieces[] = {what->method, what->path, what->query, what->body};
+	crypto_generichash_state state;
+
+	crypto_generichash_init(&state, NULL, 0, 32);
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t n = pieces[i].n;
+
+		crypto_generichash_update(&state, (const uint8_t *)&n, sizeof(n));
+		crypto_generichash_update(&state, pieces[i].p, n);
+	}
+	crypto_generichash_final(&state, to, 32);
+}
+
+/* Scope, key, who asks. */
+static unsigned name_pieces(const struct keyed *k, struct mf_str to[static WHO_MOST + 2])
+{
+	unsigned n = 0;
+
+	to[n++] = k->what.scope;
+	to[n++] = mf_str_of(k->key, k->key_n);
+	for (size_t i = 0; i < k->what.who_count; i++)
+		to[n++] = k->who[i];
+	return n;
+}
+
+/* What its life put is in the database, and so is what it answered. */
+static void replay_kept(struct conn *c, const struct keyed *k, const struct store_id *row)
+{
+	struct ids_answer kept;
+	struct answer answer = {0};
+	uint8_t hash[32];
+
+	hash_request(&k->what, hash);
+	if (!ids_answer_read(row->answer, &kept)) {
+		exchange_problem(c, &large);
+	} else if (memcmp(kept.request, hash, sizeof(hash)) != 0) {
+		c->http->input.hub->answers.conflicts++;
+		exchange_problem(c, &other);
+	} else {
+		c->http->input.hub->answers.replayed++;
+		memcpy(answer.id, row->id.p, row->id.n < TASK_ID ? row->id.n : TASK_ID);
+		answer.empty = kept.empty;
+		answer.reply = kept.reply;
+		replay(c, &answer);
+	}
+}
+
+/* Was it done before the hub started again? Then it is answered: false. */
+static bool is_new(struct conn *c, const struct route *route, const struct keyed *k)
+{
+	struct hub *hub = c->http->input.hub;
+	struct mf_str pieces[WHO_MOST + 2];
+	char id[TASK_ID + 1];
+	struct store_id row;
+
+	if (!route->service->may_write || !hub->ids)
+		return true;
+	task_identity_id(id, MF_SOURCE_HTTP, route->service->name, pieces, name_pieces(k, pieces));
+	switch (ids_find(hub->ids, mf_str_of(id, TASK_ID), &row)) {
+	case IDS_RUNNING: exchange_problem(c, &running); return false;
+	case IDS_DONE: replay_kept(c, k, &row); return false;
+	default: return true;
+	}
+}
+
+void again_identify(struct conn *c, struct task *task, const struct route *route,
+	const struct request *request, struct mf_str client, struct mf_str body)
+{
+	static struct keyed k;
+	struct mf_str pieces[WHO_MOST + 2];
+	bool bad;
+
+	if (!c->entry || !task->service->may_write || !look(&k, route, request, client, body, &bad))
+		return;
+	task_identify(task, pieces, name_pieces(&k, pieces), TASK_KEEP);
+	hash_request(&k.what, task->request);
+}
+
+/* ------------------------------------------------------------------ in memory */
+
 bool again_begin(struct conn *c, const struct route *route, const struct request *request,
 	struct mf_str client, struct mf_str body)
 {
 	struct hub *hub = c->http->input.hub;
-	static struct mf_str who[WHO_MOST];
-	char key[ANSWERS_KEY], scope[1024];
-	struct answers_request what = {.method = request->method,
-		.who = who,
-		.path = request->path,
-		.query = request->query,
-		.body = body};
+	static struct keyed k;
 	struct answer answer;
-	unsigned next = 0;
-	size_t n;
-	struct mf_str field = request_header(request, "idempotency-key", &next);
+	bool bad;
 
-	if (!field.p || is_safe(request->method))
-		return true;
-	if (request_header(request, "idempotency-key", &next).p || !answers_key(field, key, &n)) {
-		exchange_problem(c, &bad_key);
-		return false;
+	if (!look(&k, route, request, client, body, &bad)) {
+		if (bad)
+			exchange_problem(c, &bad_key);
+		return !bad;
 	}
-	what.owner = mf_str_of(route->service->name, strlen(route->service->name));
-	what.scope = scope_of(route, scope, sizeof(scope));
-	what.who_count = take_who(who, route, request, client);
-	switch (answers_find(
-		&hub->answers, mf_str_of(key, n), &what, loop_now(hub->loop), &c->entry, &answer)) {
-	case ANSWERS_NEW: return true;
+	switch (answers_find(&hub->answers, mf_str_of(k.key, k.key_n), &k.what, loop_now(hub->loop),
+		&c->entry, &answer)) {
+	case ANSWERS_NEW:
+		if (is_new(c, route, &k))
+			return true;
+		again_drop(c);
+		return false;
 	case ANSWERS_RUNNING: exchange_problem(c, &running); return false;
 	case ANSWERS_OTHER: exchange_problem(c, &other); return false;
 	case ANSWERS_KEPT: replay(c, &answer); return false;
@@ -111,7 +227,7 @@ void again_keep(struct conn *c, const char *event, const struct reply *reply)
 
 	if (!c->entry)
 		return;
-	memcpy(answer.id, event, sizeof(answer.id));
+	memcpy(answer.id, event, TASK_ID);
 	if (reply)
 		answer.reply = *reply;
 	answers_keep(&hub->answers, c->entry, &answer, loop_now(hub->loop));

@@ -35,6 +35,7 @@ enum conn_phase {
 	CONN_PHASES
 };
 
+struct task;
 struct answers_entry;
 struct chunked;
 struct in_http;
@@ -135,6 +136,10 @@ void guard_refused_tls(struct conn *conn, const char *why);
  * nothing if it had no key. */
 bool again_begin(struct conn *conn, const struct route *route, const struct request *request,
 	struct mf_str client, struct mf_str body);
+/* An event with such a key for a service that writes: what is written is written once, whenever it is asked for
+ * again. Between service_begin and service_submit. */
+void again_identify(struct conn *c, struct task *task, const struct route *route,
+	const struct request *request, struct mf_str client, struct mf_str body);
 void again_keep(struct conn *conn, const char *event, const struct reply *reply);
 void again_drop(struct conn *conn);
 

@@ -317,6 +317,7 @@ static void make_event(struct conn *c, const struct route *route, const struct r
 		exchange_problem(c, &p);
 		return;
 	}
+	again_identify(c, task, route, request, who, body);
 	task->origin = &origin;
 	task->context = c;
 	c->holds++;
