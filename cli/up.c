@@ -50,7 +50,7 @@ static const char usage[] =
 	"  -o json              start-up and workers as JSON lines on stdout\n"
 	"  --trace              a JSON line a life on stdout\n"
 	"  --state DIR          where services' state is kept (~/.local/state/mayfly/NAME, NAME "
-        "being\n"
+	"being\n"
 	"                       the first service's)\n"
 	"  --strict             don't start where a wall round the services is missing\n"
 	"\n"

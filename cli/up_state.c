@@ -41,7 +41,7 @@ int up_state_usual(const char *name, char path[static PATH_MAX])
 	else
 		return out_say("up", STATUS_USAGE,
 			"its services keep state, and there is no $HOME for it: name a directory "
-		        "with "
+			"with "
 			"--state");
 	if (n >= PATH_MAX)
 		return out_say("up", STATUS_USAGE, "\"%s\": the path is too long", path);

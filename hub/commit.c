@@ -9,6 +9,7 @@
 #include "hub/database.h"
 #include "hub/ids.h"
 #include "hub/life.h"
+#include "hub/outbox.h"
 #include "hub/states.h"
 
 /* Of a name, in a sentence. */
@@ -92,24 +93,6 @@ static bool conditions_hold(struct task *task, struct effects_reader r, char why
 	return true;
 }
 
-/* Messages have nowhere to go. */
-static bool have_ways(struct effects_reader r, char why[GRANTS_WHY_MAX])
-{
-	struct effect e;
-
-	while (effects_next(&r, &e)) {
-		struct mf_str name = e.field[MF_FIELD_NAME];
-
-		if (e.kind != MF_EFFECT_EMIT && e.kind != MF_EFFECT_UPSTREAM)
-			continue;
-		snprintf(why, GRANTS_WHY_MAX, "it may %s \"%.*s\", but this hub has no way there",
-			e.kind == MF_EFFECT_EMIT ? "emit to" : "send upstream",
-			(int)(name.n < QUOTED ? name.n : QUOTED), (const char *)name.p);
-		return false;
-	}
-	return true;
-}
-
 /* ------------------------------------------------------------ a transaction */
 
 /* An event that the service will get later; `id` is for its id. */
@@ -144,22 +127,83 @@ static bool put(struct task *task, struct store_tx *tx, const struct effect *e)
 		       value) != 0;
 }
 
-static bool add_effect(struct task *task, struct store_tx *tx, const struct effect *e)
+static bool begins(struct mf_str s, const char *with)
+{
+	size_t n = strlen(with);
+
+	return s.n >= n && memcmp(s.p, with, n) == 0;
+}
+
+/* Whom a message is for: a topic is the broker's, an address whoever is there. */
+static enum outbox_destination destination_of(const struct effect *e)
+{
+	struct mf_str name = e->field[MF_FIELD_NAME];
+
+	if (e->kind == MF_EFFECT_UPSTREAM)
+		return OUTBOX_UPSTREAM;
+	return begins(name, "coap://") || begins(name, "coaps://") || begins(name, "http://") ||
+			begins(name, "https://")
+		? OUTBOX_ADDRESS
+		: OUTBOX_BROKER;
+}
+
+static uint32_t flags_of(const struct effect *e)
+{
+	if (e->kind == MF_EFFECT_UPSTREAM)
+		return 1; /* it is acknowledged */
+	return (e->status & OUTBOX_QOS) | (e->flags & MF_EFFECT_RETAIN ? OUTBOX_RETAIN : 0);
+}
+
+/* False: there is no way there; `why` has the line of hub.yaml that would make one. */
+static bool send_out(struct task *task, struct store_tx *tx, const struct effect *e, char *why)
+{
+	static const char *const lines[OUTBOX_DESTINATIONS] = {
+		[OUTBOX_BROKER] = "mqtt: {broker: \"mqtt://127.0.0.1\"}",
+		[OUTBOX_UPSTREAM] = "upstream: {to: \"mqtts://HOST\"}",
+		[OUTBOX_ADDRESS] = "",
+	};
+	struct mf_str name = e->field[MF_FIELD_NAME];
+	struct store_out out = {
+		.destination = destination_of(e),
+		.priority = e->kind == MF_EFFECT_UPSTREAM ? e->status : 0,
+		.service = database_service(task->service),
+		.flags = flags_of(e),
+		.at_ns = (int64_t)task->head.elapsed_ns,
+		.wall_ns = task->head.time_ns,
+		.id = id_of(task),
+		.name = name,
+		.type = e->field[MF_FIELD_TYPE],
+		.body = e->field[MF_FIELD_BODY],
+	};
+
+	if (outbox_add(task->service->hub->outbox, tx, &out) != 0)
+		return true;
+	snprintf(why, GRANTS_WHY_MAX, "it may send to \"%.*s\", but this hub has no way there%s%s",
+		(int)(name.n < QUOTED ? name.n : QUOTED), (const char *)name.p,
+		lines[out.destination][0] ? ": this line in hub.yaml would make one: " : "",
+		lines[out.destination]);
+	return false;
+}
+
+static enum commit_result add_effect(
+	struct task *task, struct store_tx *tx, const struct effect *e, char *why)
 {
 	struct store_later later;
 	char id[TASK_ID + 1];
 
 	switch (e->kind) {
 	case MF_EFFECT_PUT:
-	case MF_EFFECT_DELETE: return put(task, tx, e);
+	case MF_EFFECT_DELETE: return put(task, tx, e) ? COMMIT_TAKEN : COMMIT_REFUSED;
+	case MF_EFFECT_EMIT:
+	case MF_EFFECT_UPSTREAM: return send_out(task, tx, e, why) ? COMMIT_TAKEN : COMMIT_DENIED;
 	case MF_EFFECT_SCHEDULE:
 		later = later_of(task, e, id);
 		store_later(tx, &later);
-		return true;
+		return COMMIT_TAKEN;
 	case MF_EFFECT_METER:
 		store_meter(tx, database_service(task->service), e->field[MF_FIELD_NAME], e->value);
-		return true;
-	default: return true;
+		return COMMIT_TAKEN;
+	default: return COMMIT_TAKEN;
 	}
 }
 
@@ -195,19 +239,20 @@ static bool add_id(struct task *task, struct store_tx *tx, struct commit *c)
 	return true;
 }
 
-static bool fill(struct task *task, struct store_tx *tx, struct commit *c)
+/* COMMIT_TAKEN, or why there is no such transaction. */
+static enum commit_result fill(struct task *task, struct store_tx *tx, struct commit *c, char *why)
 {
+	enum commit_result result = COMMIT_TAKEN;
 	struct effects_reader r = c->effects;
 	struct effect e;
 
 	if (!writes(c->effects)) /* it only waits for what it saw */
-		return true;
+		return COMMIT_TAKEN;
 	if (!add_id(task, tx, c))
-		return false;
-	while (effects_next(&r, &e))
-		if (!add_effect(task, tx, &e))
-			return false;
-	return store_sound(tx);
+		return COMMIT_REFUSED;
+	while (result == COMMIT_TAKEN && effects_next(&r, &e))
+		result = add_effect(task, tx, &e, why);
+	return result == COMMIT_TAKEN && !store_sound(tx) ? COMMIT_REFUSED : result;
 }
 
 /* -------------------------------------------------------------------- done */
@@ -278,43 +323,42 @@ static void done_unheard(struct store_tx *tx, int error)
 	database_done(store_context(tx), tx, error);
 }
 
-static enum commit_result commit_unheard(
-	struct task *task, const struct mfw_message *message, struct effects_reader effects)
+static enum commit_result commit_unheard(struct task *task, struct store_tx *tx, struct commit *c)
 {
 	struct hub *hub = task->service->hub;
-	struct store_tx *tx = store_begin(hub->store, STORE_BATCH, done_unheard, hub);
-	struct commit *c = tx ? make_commit(tx, message, effects) : NULL;
 
-	if (!c || !fill(task, tx, c)) {
-		states_undo(hub->states, tx);
-		if (tx)
-			store_drop(tx);
-		return COMMIT_REFUSED;
-	}
-	task->service->counts.commits++;
 	if (c->id)
 		ids_done(hub->ids, id_of(task), c->id);
 	tell_laters(task, c->effects);
 	store_submit(tx);
-	return COMMIT_PURE;
+	return COMMIT_PURE; /* from here on */
 }
 
-static enum commit_result commit(
-	struct task *task, const struct mfw_message *message, struct effects_reader effects)
+static enum commit_result commit(struct task *task, const struct mfw_message *message,
+	struct effects_reader effects, char *why)
 {
 	struct service *s = task->service;
+	bool unheard = s->durability == DURABILITY_NONE;
 	struct store_tx *tx = store_begin(s->hub->store,
-		s->durability == DURABILITY_SYNC ? STORE_SYNC : STORE_BATCH, done, task);
+		s->durability == DURABILITY_SYNC ? STORE_SYNC : STORE_BATCH,
+		unheard ? done_unheard : done, unheard ? (void *)s->hub : task);
+	enum commit_result result = COMMIT_REFUSED;
 
 	if (!tx)
 		return COMMIT_REFUSED;
 	task->commit = make_commit(tx, message, effects);
-	if (!task->commit || !fill(task, tx, task->commit) || !service_commits(task)) {
+	if (task->commit)
+		result = fill(task, tx, task->commit, why);
+	if (result == COMMIT_TAKEN && !unheard && !service_commits(task))
+		result = COMMIT_REFUSED;
+	if (result != COMMIT_TAKEN) {
 		states_undo(s->hub->states, tx);
 		store_drop(tx);
-		return COMMIT_REFUSED;
+		return result;
 	}
 	s->counts.commits++;
+	if (unheard)
+		return commit_unheard(task, tx, task->commit);
 	submit(s, tx);
 	return COMMIT_TAKEN;
 }
@@ -331,12 +375,9 @@ enum commit_result commit_life(struct task *task, const struct mfw_message *mess
 		return COMMIT_RACE;
 	if (any && !conditions_hold(task, effects, why))
 		return COMMIT_FAILED;
-	if (!have_ways(effects, why))
-		return COMMIT_DENIED;
 	if (!hub->store || database_down(hub))
 		return COMMIT_REFUSED;
-	return task->service->durability == DURABILITY_NONE ? commit_unheard(task, message, effects)
-							    : commit(task, message, effects);
+	return commit(task, message, effects, why);
 }
 
 /* ------------------------------------------------------------------ operator */

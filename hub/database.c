@@ -9,6 +9,7 @@
 
 #include "hub/config.h"
 #include "hub/ids.h"
+#include "hub/outbox.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
 #include "hub/states.h"
@@ -69,6 +70,8 @@ void database_done(struct hub *hub, struct store_tx *tx, int error)
 
 	if (error == 0) {
 		states_committed(hub->states, tx);
+		if (hub->outbox)
+			outbox_committed(hub->outbox, tx);
 	} else {
 		if (db->generation != store_generation(hub->store))
 			states_forget(hub->states); /* once for all that failed together */
@@ -141,9 +144,22 @@ bool database_full(struct hub *hub)
 
 /* -------------------------------------------------------------- open, close */
 
+static int64_t elapsed_ns(void *context)
+{
+	struct hub *hub = context;
+
+	clocks_look(hub);
+	return (int64_t)time_elapsed(&hub->clocks.kept);
+}
+
 static int open_all(struct hub *hub, char error[static HUB_ERROR_MAX])
 {
 	const struct store_options options = {.directory = hub->state};
+	struct outbox_options outbox = {
+		.loop = hub->loop,
+		.elapsed_ns = elapsed_ns,
+		.context = hub,
+	};
 	char why[STORE_ERROR_MAX] = "";
 	int rc = store_open(&hub->store, &options, why);
 
@@ -152,9 +168,12 @@ static int open_all(struct hub *hub, char error[static HUB_ERROR_MAX])
 		snprintf(error, HUB_ERROR_MAX, "%s", why[0] ? why : strerror(-rc));
 		return rc;
 	}
+	outbox.store = hub->store;
 	rc = states_open(&hub->states, hub->store);
 	if (rc == 0)
 		rc = ids_open(&hub->ids, hub->store);
+	if (rc == 0)
+		rc = outbox_open(&hub->outbox, &outbox);
 	if (rc == 0)
 		rc = loop_add(hub->loop, store_fd(hub->store), EPOLLIN, &hub->database->source);
 	hub->database->listens = rc == 0;
@@ -220,6 +239,9 @@ void database_close(struct hub *hub)
 	loop_timer_clear(hub->loop, &db->probe);
 	if (db->listens)
 		loop_remove(hub->loop, store_fd(hub->store), &db->source);
+	if (hub->outbox)
+		outbox_close(hub->outbox);
+	hub->outbox = NULL;
 	if (hub->store)
 		store_close(hub->store);
 	hub->store = NULL;

@@ -1,7 +1,6 @@
 /* hub/service.c - events come in, wait, are sent to the worker, or are refused. */
 #include "hub/service.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,10 +8,9 @@
 #include "hub/hub.h"
 #include "hub/ids.h"
 #include "hub/metrics.h"
-#include "hub/states.h"
+#include "hub/prepare.h"
 #include "hub/worker.h"
 #include "sys/clock.h"
-#include "sys/fd.h"
 #include "sys/random.h"
 
 /* How much work a worker is given ahead, so that it needn't wait for us between lives: about
@@ -227,38 +225,12 @@ static void put_in_order(struct service *s, struct task *task)
 		link_slot_return(s->link, slot);
 }
 
-/* It was dealt with before, or its first is at work: then it is gone. What it was is counted by itself, for it never
- * was accepted. */
-static bool is_duplicate(struct service *s, struct task *task)
-{
-	struct store_id done;
-	struct ids_answer kept;
-	enum ids_found found = IDS_NEW;
-
-	if ((task->identity & TASK_CHECK) && s->hub->ids)
-		found = ids_find(s->hub->ids, mf_str_of(task->id, strlen(task->id)), &done);
-	if (found == IDS_NEW)
-		return false;
-	if (found == IDS_RUNNING) {
-		service_refused(s, REFUSED_BUSY);
-		task->origin->refuse(task, REFUSED_BUSY);
-	} else {
-		bool replies = ids_answer_read(done.answer, &kept) && !kept.empty;
-
-		s->counts.duplicates++;
-		(task->origin->duplicate ? task->origin->duplicate : task->origin->reply)(
-			task, replies ? &kept.reply : NULL);
-	}
-	service_cancel(task);
-	return true;
-}
-
 void service_submit(struct task *task)
 {
 	struct service *s = task->service;
 	struct mf_event *head = &task->head;
 
-	if (task->identity && is_duplicate(s, task))
+	if (task->identity && prepare_is_duplicate(s, task))
 		return;
 	if (task->identity && s->hub->ids)
 		ids_begin(s->hub->ids, task);
@@ -308,50 +280,12 @@ static bool move_to_slot(struct service *s, struct task *task)
 	return true;
 }
 
-/* The event as it was before state was attached: it is attached anew. */
-static void strip(struct task *task)
-{
-	if (task->bare == 0)
-		return;
-	task->head.bytes = task->bare;
-	task->head.state = (struct mf_span){0, 0};
-	task->head.state_count = 0;
-	task->bare = 0;
-	free(task->seen);
-	task->seen = NULL;
-}
-
-/* What it is to see of its service's state. False: it can't, and is refused. */
-static bool attach(struct service *s, struct task *task)
-{
-	size_t needed = 0;
-	uint64_t skipped;
-	int rc;
-
-	strip(task);
-	task->bare = task->head.bytes;
-	rc = states_attach(s->hub->states, database_service(s), &s->manifest, &task->writer,
-		&task->seen, &needed);
-	if (rc == 0)
-		return true;
-	strip(task);
-	if (log_allowed(&s->fails, loop_now(s->hub->loop), &skipped) && rc == -E2BIG)
-		log_about(LOG_WARN, s->name, task->id,
-			"with its state the event has %zu bytes, its manifest's memory.event %u",
-			needed, s->note.event_bytes);
-	else if (rc != -E2BIG)
-		log_about(
-			LOG_ERROR, s->name, task->id, "its state can't be read: %s", strerror(-rc));
-	service_refuse(task, rc == -E2BIG ? REFUSED_TOO_BIG : REFUSED_STORE);
-	return false;
-}
-
 /* False: not now. */
 static bool post(struct service *s, struct task *task, uint64_t now)
 {
 	if (!move_to_slot(s, task))
 		return false;
-	if (s->stateful && !attach(s, task))
+	if (s->stateful && !prepare_state(s, task))
 		return true; /* it is refused */
 	task->head.deadline_ns = task->deadline_ns - now;
 	memcpy(task->writer.base, &task->head, sizeof(task->head));
@@ -414,7 +348,7 @@ static void back_to_queue(struct service *s, struct task *task)
 	s->counts.reruns++;
 	task->head.attempt++;
 	task->head.flags |= MF_EVENT_RETRY;
-	strip(task);
+	prepare_strip(task);
 	task_prepend(&s->queue, task);
 	order_back(&s->order, task);
 }
@@ -650,48 +584,4 @@ void service_init(struct service *service, struct hub *hub)
 	service->logs.burst = 20;
 	service->says.burst = 5;
 	service->fails.burst = 5;
-}
-
-void service_inherit(struct service *service, struct service *from)
-{
-	uint64_t *to = (uint64_t *)&service->counts;
-	const uint64_t *more = (const uint64_t *)&from->counts;
-
-	for (size_t i = 0; i < sizeof(service->counts) / sizeof(*to); i++)
-		to[i] += more[i];
-	memset(&from->counts, 0, sizeof(from->counts));
-	if (!service->times) {
-		service->times = from->times;
-		from->times = NULL;
-	}
-	if (!from->times)
-		return;
-	histogram_merge(&service->times->queue, &from->times->queue);
-	histogram_merge(&service->times->birth, &from->times->birth);
-	histogram_merge(&service->times->run, &from->times->run);
-	histogram_merge(&service->times->total, &from->times->total);
-	memset(from->times, 0, sizeof(*from->times));
-}
-
-void service_close(struct service *service)
-{
-	struct hub *hub = service->hub;
-
-	while (service->running.first)
-		service_refuse(service->running.first, REFUSED_STOPPING);
-	service_refuse_all(service, REFUSED_STOPPING);
-	worker_retire(service, "the hub ends");
-	order_rest(&service->order);
-	loop_timer_clear(hub->loop, &service->timer);
-	loop_later_cancel(hub->loop, &service->kick);
-	symbols_close(service->symbols);
-	manifest_free(&service->manifest);
-	fd_close(&service->image_fd);
-	fd_close(&service->data_fd);
-	kept_drop(service);
-	free(service->times);
-	free(service->lend);
-	free(service->name);
-	free(service->image_path);
-	free(service);
 }

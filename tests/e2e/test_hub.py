@@ -386,14 +386,6 @@ def test_a_queue_that_is_full(start, build, echo):
     assert len(hub.events("life", service="loop")) < 100
 
 
-def test_what_this_hub_cannot_do_is_refused_whole(start, build):
-    hub = start(service(guest(build, "meter"), UDP))
-    silent(hub.port("meter"))
-    assert hub.until(lambda: hub.events("life"))[0]["result"] == "denied"
-    assert "is refused whole: it asks for 'meter', which is kept in a database, and this hub has none" in \
-        hub.said()
-
-
 def test_logs_reach_the_operator(start, build):
     hub = start(service(guest(build, "log"), UDP))
     assert udp_ask(hub.port("log"), b"x") == b"logged"

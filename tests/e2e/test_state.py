@@ -1,9 +1,13 @@
 """State, committed with the life that put it: a service that counts (tests/guest/till), asked over HTTP."""
 
+import os
+import signal
 import sqlite3
 import threading
+import time
 
 import pytest
+from conftest import udp_ask
 from http_client import Client, listener
 from hubs import hub_yaml, service
 from test_bad_days import add_up, counters
@@ -71,7 +75,8 @@ def test_all_or_nothing(open_till):
     assert ask(hub, "/trap/a")[0] == 502
     status, _, event = ask(hub, "/shout/a")
     assert status == 403
-    hub.until(lambda: f'[{event}] its life is refused whole: it may emit to "shout", but this hub has' in hub.said())
+    hub.until(lambda: f'[{event}] its life is refused whole: it may send to "shout", but this hub has '
+              'no way there: this line in hub.yaml would make one: mqtt: {broker:' in hub.said())
     assert number(hub, "a") == 1
     assert ask(hub, "/once/b")[:2] == (200, "1")
     status, _, event = ask(hub, "/once/b")  # only if it isn't there
@@ -106,3 +111,89 @@ def test_many_at_once(open_till, backend, threads):
 def test_without_a_directory_it_does_not_start(refused, till):
     refused(hub_yaml(service(till)), 2, "state: what till may put, emit, schedule or meter is kept in a database",
             "add 'state: DIRECTORY'")
+
+
+def test_units_are_summed_up(start, build, tmp_path):
+    hub = start(service(build / "guest/meter.mfy", "udp: [127.0.0.1:0]"), head=f"state: {tmp_path}/state\n")
+    for _ in range(3):
+        assert udp_ask(hub.port("meter"), b"x") is not None
+    assert hub.stop() == 0
+    with sqlite3.connect(f"file:{tmp_path}/state/mayfly.db?mode=ro", uri=True) as db:
+        assert db.execute("SELECT sum FROM meter").fetchall() == [(3,)]
+
+
+@pytest.mark.parametrize("durability", ("none", "batch", "sync"))
+def test_a_request_that_comes_again(open_till, durability):
+    """The hub was killed in between: it knows what it did, and what it answered."""
+    hub = open_till(f"durability: {durability}")
+    first = ask(hub, "/add/a", "k1")
+    assert first[:2] == (200, "1")
+    assert ask(hub, "/add/a", "k1") == first
+    assert ask(hub, "/add/a", "k2")[:2] == (200, "2")
+    if durability == "none":  # which promises nothing
+        hub.until(lambda: committed(hub) == 2)
+    hub.process.kill()
+    hub.process.wait()
+    hub = open_till(f"durability: {durability}")
+    assert ask(hub, "/add/a", "k1") == first
+    assert ask(hub, "/add/b", "k1")[0] == 409  # another request
+    assert ask(hub, "/add/a", "k3")[:2] == (200, "3")
+    assert number(hub, "a") == 3
+
+
+def committed(hub):
+    with sqlite3.connect(f"file:{hub.config.parent.parent}/state/mayfly.db?mode=ro", uri=True) as db:
+        return db.execute("SELECT count(*) FROM id").fetchone()[0]
+
+
+def test_killed_again_and_again(open_till, backend):
+    """Hub and workers are killed while clients count; who got no answer asks again, with the same key. What was
+    asked for happened once."""
+    clients, requests, kills = 8, 12, 4
+    place = [open_till(f"backend: {backend}")]
+    over = threading.Event()
+
+    def client(i):
+        for n in range(requests):
+            for path in ("/add/one", f"/both/{i}"):
+                until_answered(place, path, f"{i}-{n}-{path}")
+
+    def kill():
+        for n in range(kills):
+            hub, done = place[0], answered(place[0])
+            while not over.is_set() and answered(hub) < done + clients:
+                time.sleep(0.01)
+            if n % 2:
+                for pid in hub.workers():
+                    os.kill(pid, signal.SIGKILL)
+            else:
+                hub.process.kill()
+                hub.process.wait()
+                place[0] = open_till(f"backend: {backend}")
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    each(clients, client)
+    over.set()
+    killer.join()
+    hub = place[0]
+    assert number(hub, "one") == clients * requests
+    assert [number(hub, str(i)) for i in range(clients)] == [requests] * clients
+
+
+def answered(hub):
+    return len(hub.events("life", result="ok"))
+
+
+def until_answered(place, path, key, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            status = ask(place[0], path, key)[0]
+        except (OSError, EOFError, IndexError):
+            status = 0
+        if status == 200:
+            return
+        assert status in (0, 409, 502, 503), status  # 409: its first is at work
+        time.sleep(0.02)
+    raise AssertionError(f"{path} got no answer")
