@@ -21,7 +21,7 @@ void fault_take(struct fault *fault, const struct image *image, const char *imag
 		.known = life->stopped && shell != NULL, .registers = life->registers};
 	if (life->result == MFW_ERR_CRASHED) /* of a system call, not behind it */
 		fault->registers.rip = life->address;
-	symbols = symbols_beside(image_path, image, &other);
+	symbols = symbols_beside(image_path, image, SYMBOLS_MOST, &other);
 	fault->symbols = symbols ? FAULT_SYMBOLS : other ? FAULT_OTHER_SYMBOLS : FAULT_NO_SYMBOLS;
 	backtrace_make(&fault->trace, symbols ? path : NULL, &fault->registers, read_shell, shell);
 	fault->stack_words = (unsigned)(read_shell(shell, life->registers.rsp, fault->stack,

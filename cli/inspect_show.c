@@ -264,7 +264,7 @@ int inspect_json(const struct inspection *i)
 	json_object_set_new(
 		o, "signed_counter", readable ? json_integer((json_int_t)i->counter) : json_null());
 	json_object_set_new(
-		o, "trusted_comment", readable ? json_string(i->signature.comment) : json_null());
+		o, "trusted_comment", readable ? out_text(i->signature.comment) : json_null());
 	json_object_set_new(o, "signature_error",
 		readable || i->image.signature.n == 0 ? json_null()
 						      : json_string(i->signature_error));

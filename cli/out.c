@@ -56,6 +56,18 @@ int out_json(const char *command, int status, json_t *object)
 	return out_end(command, status);
 }
 
+json_t *out_text(const char *text)
+{
+	size_t n = strlen(text), room = 4 * n + 1;
+	json_t *string = json_string(text);
+	char *clean = string ? NULL : malloc(room);
+
+	if (clean)
+		string = json_string(log_clean(clean, room, text, n));
+	free(clean);
+	return string;
+}
+
 const char *out_hex(const uint8_t *bytes, size_t n, char *to)
 {
 	for (size_t i = 0; i < n; i++)

@@ -24,6 +24,9 @@ int out_json(const char *command, int status, json_t *object);
 /* Flushes stdout: status, or STATUS_FAILED having said why. */
 int out_end(const char *command, int status);
 
+/* A string, also of what isn't UTF-8: escaped then as in text. NULL: no memory. */
+json_t *out_text(const char *text);
+
 /* Lower-case hexadecimal of n bytes; to has room for 2n + 1. */
 const char *out_hex(const uint8_t *bytes, size_t n, char *to);
 

@@ -162,7 +162,7 @@ static int tell_gdb(const struct life_options *o, const struct life_setup *s, co
 {
 	char *path = symbols_path(o->image_path);
 	bool other = false;
-	struct symbols *symbols = symbols_beside(o->image_path, &s->image, &other);
+	struct symbols *symbols = symbols_beside(o->image_path, &s->image, SYMBOLS_MOST, &other);
 
 	if (symbols == NULL)
 		out_say(o->command, 0, "\"%s\" %s: gdb will know no names", path,

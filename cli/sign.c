@@ -1,6 +1,7 @@
 /* cli/sign.c - `mayfly sign`: puts a signature at an image's end. */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "cli/out.h"
 #include "image/manifest.h"
 #include "image/note.h"
+#include "sys/log.h"
 
 static const char usage[] =
 	"usage: mayfly sign --key FILE [--password-file FILE] [--counter N] IMAGE...\n"
@@ -171,17 +173,18 @@ static int import(const struct sign *s, const char *path, const struct image *im
 static int tell(const struct sign *s, const char *path, const struct image *image,
 	const struct signature *signature, uint64_t counter)
 {
-	char id[SIGNATURE_ID_TEXT], digest[65];
+	char id[SIGNATURE_ID_TEXT], digest[65], clean[PATH_MAX];
 
 	signature_id(signature->key_id, id);
 	out_hex(image->digest, sizeof(image->digest), digest);
 	if (s->json)
 		return out_json("sign", STATUS_OK,
-			json_pack("{s:s, s:s, s:I, s:s, s:s}", "name", image->note.name, "image",
-				path, "counter", (json_int_t)counter, "key_id", id, "digest",
-				digest));
+			json_pack("{s:s, s:o, s:I, s:s, s:s}", "name", image->note.name, "image",
+				out_text(path), "counter", (json_int_t)counter, "key_id", id,
+				"digest", digest));
 	printf("%s  counter %llu  key %s  sha256 %.12s  %s\n", image->note.name,
-		(unsigned long long)counter, id, digest, path);
+		(unsigned long long)counter, id, digest,
+		log_clean(clean, sizeof(clean), path, strlen(path)));
 	return out_end("sign", STATUS_OK);
 }
 

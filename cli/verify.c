@@ -129,9 +129,9 @@ static int tell(const struct verify *v, const struct image *image, const struct 
 	out_hex(image->digest, sizeof(image->digest), digest);
 	if (v->json)
 		return out_json("verify", STATUS_OK,
-			json_pack("{s:s, s:I, s:s, s:s, s:s, s:s}", "name", image->note.name,
+			json_pack("{s:s, s:I, s:s, s:s, s:o, s:s}", "name", image->note.name,
 				"counter", (json_int_t)counter, "key", v->key[by], "key_id", id,
-				"trusted_comment", s->comment, "digest", digest));
+				"trusted_comment", out_text(s->comment), "digest", digest));
 	log_clean(comment, sizeof(comment), s->comment, strlen(s->comment));
 	printf("%s  good  counter %llu  key %s  sha256 %.12s  \"%s\"\n", image->note.name,
 		(unsigned long long)counter, id, digest, comment);

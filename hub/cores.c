@@ -42,11 +42,23 @@ static int open_directory(const struct hub *hub)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Ours, by their names; what else somebody put there stays. */
+#define ID_MOST   (1 + TASK_ID + (sizeof(SUFFIX) - 1)) /* behind the service's name */
+#define NAME_MOST (MFI_NAME_MAX + ID_MOST)
+
+/* More than there may be, for there may have been more. */
+#define FILES_MOST (2 * CORES_MOST)
+
+struct core_file {
+	char name[NAME_MOST + 1];
+	size_t owner; /* bytes of the name that say whose */
+	struct timespec since;
+};
+
 struct content {
 	unsigned files;
 	uint64_t bytes;
-	char oldest[256];
-	struct timespec since;
+	struct core_file file[FILES_MOST];
 };
 
 static bool is_before(const struct timespec *a, const struct timespec *b)
@@ -54,20 +66,22 @@ static bool is_before(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
-/* Ours, by their names; what else somebody put there stays. */
 static void look_at(struct content *c, int dir, const char *name)
 {
-	size_t n = strlen(name);
+	size_t n = strlen(name), suffix = strlen(SUFFIX);
+	struct core_file *file = &c->file[c->files];
+	const char *dash = strrchr(name, '-');
 	struct stat st;
 
-	if (n <= strlen(SUFFIX) || strcmp(name + n - strlen(SUFFIX), SUFFIX) != 0 ||
+	if (c->files == FILES_MOST || n <= suffix || n > NAME_MOST || !dash ||
+		strcmp(name + n - suffix, SUFFIX) != 0 ||
 		fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return;
-	if (c->files++ == 0 || is_before(&st.st_mtim, &c->since)) {
-		snprintf(c->oldest, sizeof(c->oldest), "%s", name);
-		c->since = st.st_mtim;
-	}
+	c->files++;
 	c->bytes += (uint64_t)st.st_size;
+	file->owner = (size_t)(dash - name);
+	file->since = st.st_mtim;
+	memcpy(file->name, name, n + 1);
 }
 
 static int list(int dir, struct content *c)
@@ -75,7 +89,8 @@ static int list(int dir, struct content *c)
 	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = copy < 0 ? NULL : fdopendir(copy);
 
-	*c = (struct content){0};
+	c->files = 0;
+	c->bytes = 0;
 	if (d == NULL) {
 		int err = -errno;
 
@@ -88,20 +103,58 @@ static int list(int dir, struct content *c)
 	return 0;
 }
 
-/* The oldest go until there is room for one more; not too many at once, where there were many
- * more: the hub waits meanwhile. */
-static int make_room(int dir, unsigned most, uint64_t bytes)
+static unsigned count_of(const struct content *c, const char *owner, size_t n)
 {
-	struct content c;
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < c->files; i++)
+		count += c->file[i].owner == n && memcmp(c->file[i].name, owner, n) == 0;
+	return count;
+}
+
+/* The oldest of the service that has most, the one of `service` that is to come among them: one that
+ * crashes all the time leaves the others theirs. */
+static const struct core_file *spare(const struct content *c, const char *service)
+{
+	const struct core_file *found = NULL;
+	unsigned most = 0;
+
+	for (unsigned i = 0; i < c->files; i++) {
+		const struct core_file *k = &c->file[i];
+		unsigned count = count_of(c, k->name, k->owner);
+
+		count += strlen(service) == k->owner && memcmp(service, k->name, k->owner) == 0;
+		if (!found || count > most ||
+			(count == most && is_before(&k->since, &found->since))) {
+			found = k;
+			most = count;
+		}
+	}
+	return found;
+}
+
+/* Not too many at once, where there were many more: the hub waits meanwhile. */
+int cores_make_room(int dir, const char *service, unsigned most, uint64_t bytes)
+{
+	static struct content c; /* large */
 	int err = 0;
 
 	for (unsigned i = 0; i < 8 && err == 0; i++) {
 		err = list(dir, &c);
 		if (err < 0 || c.files == 0 || (c.files < most && c.bytes + bytes <= CORES_BYTES))
 			break;
-		err = unlinkat(dir, c.oldest, 0) < 0 ? -errno : 0;
+		err = unlinkat(dir, spare(&c, service)->name, 0) < 0 ? -errno : 0;
 	}
 	return err;
+}
+
+bool cores_turn(uint64_t now, uint64_t *hub_ns, uint64_t *service_ns)
+{
+	if ((*hub_ns != 0 && now - *hub_ns < CORES_EVERY_NS) ||
+		(*service_ns != 0 && now - *service_ns < CORES_SERVICE_NS))
+		return false;
+	*hub_ns = *service_ns = now;
+	return true;
 }
 
 /* -------------------------------------------------------------------- a core */
@@ -179,7 +232,7 @@ static int keep(struct service *s, const struct task *task, const struct mfw_mes
 	core.event = mf_str_of(event, event ? task->head.bytes : 0);
 	err = core_head(&core, &head, &size);
 	dir = err < 0 ? err : open_directory(s->hub);
-	err = dir < 0 ? dir : make_room(dir, s->hub->cores, size + bytes);
+	err = dir < 0 ? dir : cores_make_room(dir, s->name, s->hub->cores, size + bytes);
 	name_core(s, task, name);
 	if (err == 0)
 		err = write_file(dir, name, head, size, memory + MF_PAGE, bytes);
@@ -193,15 +246,13 @@ void cores_keep(struct service *s, const struct task *task, const struct mfw_mes
 {
 	const struct image image = {.note = s->note};
 	struct hub *hub = s->hub;
-	uint64_t now = loop_now(hub->loop);
 	char name[NAME];
 	int err;
 
 	if (hub->cores == 0 || hub->state == NULL || hub->state_fd < 0 ||
-		(hub->core_ns != 0 && now - hub->core_ns < CORES_EVERY_NS) ||
-		m->bytes < MF_PAGE + core_high_bytes(&image))
+		m->bytes < MF_PAGE + core_high_bytes(&image) ||
+		!cores_turn(loop_now(hub->loop), &hub->core_ns, &s->core_ns))
 		return;
-	hub->core_ns = now;
 	err = keep(s, task, m, name);
 	if (err < 0)
 		log_about(LOG_WARN, s->name, task->id, "its core can't be kept in %s/cores: %s",

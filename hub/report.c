@@ -308,6 +308,9 @@ static void __attribute__((format(printf, 4, 5))) about_life(
 	log_about(LOG_WARN, s->name, task->id, "its life %s%s", text, more);
 }
 
+/* Others wait meanwhile. */
+#define SYMBOLS_READ (16u << 20)
+
 /* Once, when something crashes: NAME.debug, if it is there and of the very image that runs. */
 static void read_symbols(struct service *s)
 {
@@ -320,7 +323,7 @@ static void read_symbols(struct service *s)
 	s->symbols_read = true;
 	if (image_open(&image, s->image_fd, error) < 0)
 		return;
-	s->symbols = symbols_beside(s->image_path, &image, &other);
+	s->symbols = symbols_beside(s->image_path, &image, SYMBOLS_READ, &other);
 	image_close(&image);
 }
 

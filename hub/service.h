@@ -87,6 +87,7 @@ struct service {
 	uint64_t idle_ns, deadline_ns;
 	struct symbols *symbols; /* read when something crashes */
 	bool symbols_read;
+	uint64_t core_ns; /* when one of its cores was written last */
 
 	/* Its events: those that wait, and those that the worker has. */
 	struct task_list queue, running; /* each as they arrived */

@@ -4,7 +4,6 @@
 #include "image/symbols.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +12,9 @@
 
 #include "image/elf.h"
 #include "image/image.h"
+#include "sys/fd.h"
 
-#define SYMBOLS_FILE_MAX (256ll << 20)
+#define FUNCTIONS_MOST 100000u
 
 struct function {
 	uint64_t address, size;
@@ -22,7 +22,7 @@ struct function {
 };
 
 struct symbols {
-	uint8_t *bytes; /* of the file; names point into it */
+	uint8_t *bytes; /* of the file, later only names: they point into it */
 	struct function *function;
 	size_t count, room;
 };
@@ -49,7 +49,8 @@ static int add(void *arg, const struct elf_symbol *symbol)
 {
 	struct symbols *s = arg;
 
-	if (symbol->type != STT_FUNC || symbol->section == SHN_UNDEF || !printable(symbol->name))
+	if (symbol->type != STT_FUNC || symbol->section == SHN_UNDEF || !printable(symbol->name) ||
+		s->count == FUNCTIONS_MOST)
 		return 0;
 	if (s->count == s->room) {
 		size_t room = s->room ? s->room * 2 : 64;
@@ -64,16 +65,15 @@ static int add(void *arg, const struct elf_symbol *symbol)
 	return 0;
 }
 
-static uint8_t *read_file(const char *path, size_t *size)
+static uint8_t *read_file(const char *path, size_t most, size_t *size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = fd_open_file(path); /* a hub does it in the middle of its work */
 	uint8_t *bytes = NULL;
 	struct stat st;
 
 	if (fd < 0)
 		return NULL;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-		st.st_size <= SYMBOLS_FILE_MAX)
+	if (fstat(fd, &st) == 0 && st.st_size > 0 && (uint64_t)st.st_size <= most)
 		bytes = malloc((size_t)st.st_size);
 	*size = 0;
 	while (bytes && *size < (size_t)st.st_size) {
@@ -116,7 +116,30 @@ static bool is_of(const struct elf *elf, const struct image *image)
 	return true;
 }
 
-static struct symbols *symbols_read(const char *path, const struct image *image, bool *other)
+/* Who has them keeps them long: names alone. */
+static int keep_names(struct symbols *s)
+{
+	uint8_t *names, *to;
+	size_t n = 1;
+
+	for (size_t i = 0; i < s->count; i++)
+		n += strlen(s->function[i].name) + 1;
+	names = to = malloc(n);
+	if (!names)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->count; i++) {
+		n = strlen(s->function[i].name) + 1;
+		memcpy(to, s->function[i].name, n);
+		s->function[i].name = (const char *)to;
+		to += n;
+	}
+	free(s->bytes);
+	s->bytes = names;
+	return 0;
+}
+
+static struct symbols *symbols_read(
+	const char *path, const struct image *image, size_t most, bool *other)
 {
 	struct symbols *s = calloc(1, sizeof(*s));
 	struct elf elf;
@@ -124,11 +147,11 @@ static struct symbols *symbols_read(const char *path, const struct image *image,
 
 	if (!s)
 		return NULL;
-	s->bytes = read_file(path, &size);
+	s->bytes = read_file(path, most, &size);
 	if (!s->bytes || elf_open(&elf, s->bytes, size))
 		goto none;
 	*other = !is_of(&elf, image);
-	if (*other || elf_symbols(&elf, add, s))
+	if (*other || elf_symbols(&elf, add, s) || keep_names(s) < 0)
 		goto none;
 	if (s->count)
 		qsort(s->function, s->count, sizeof(*s->function), by_address);
@@ -148,7 +171,8 @@ char *symbols_path(const char *image_path)
 	return asprintf(&path, "%.*s.debug", (int)n, image_path) < 0 ? NULL : path;
 }
 
-struct symbols *symbols_beside(const char *image_path, const struct image *image, bool *other)
+struct symbols *symbols_beside(
+	const char *image_path, const struct image *image, size_t most, bool *other)
 {
 	char *path = symbols_path(image_path);
 	struct symbols *s;
@@ -156,7 +180,7 @@ struct symbols *symbols_beside(const char *image_path, const struct image *image
 	*other = false;
 	if (!path)
 		return NULL;
-	s = symbols_read(path, image, other);
+	s = symbols_read(path, image, most, other);
 	free(path);
 	return s;
 }

@@ -15,9 +15,11 @@ struct image;
 
 /* "x.mfy" -> "x.debug"; malloc'ed. NULL: no memory. */
 char *symbols_path(const char *image_path);
-/* Reads it. NULL if it isn't there or isn't readable as ELF64, or if it isn't of this image
+/* Reads it. NULL if it isn't there, has more than `most` bytes or isn't readable as ELF64, or if it isn't of this image
  * (*other is true then): its code is compared, byte by byte, so that no name is a wrong one. */
-struct symbols *symbols_beside(const char *image_path, const struct image *image, bool *other);
+#define SYMBOLS_MOST (256u << 20)
+struct symbols *symbols_beside(
+	const char *image_path, const struct image *image, size_t most, bool *other);
 void symbols_close(struct symbols *symbols);
 
 /* "name+0x12" of the function that holds address, or "0x14012" (also if symbols is NULL). */

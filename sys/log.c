@@ -48,6 +48,10 @@ static size_t shown_bytes(const unsigned char *p, size_t n)
 	}
 	if (c < 0xa0 || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) /* C1 controls; surrogates */
 		return 0;
+	/* ends of lines and of paragraphs; marks that turn the order of what is shown round */
+	if (c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
+		(c >= 0x2066 && c <= 0x2069))
+		return 0;
 	return (more == 2 && c < 0x800) || (more == 3 && c < 0x10000) ? 0 : more + 1;
 }
 

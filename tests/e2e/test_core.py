@@ -206,6 +206,31 @@ def test_the_oldest_cores_go(keeping):
     assert sorted(each.name for each in cores.iterdir()) == ["note", "older-3.core", kept[0].name]
 
 
+def test_the_cores_of_others_stay(keeping):
+    """One that crashes all the time takes the place of its own: those of a service that crashed once stay,
+    though they are older."""
+    hub, cores = keeping(3)
+    cores.parent.mkdir(exist_ok=True)
+    cores.mkdir(exist_ok=True)
+    for i, name in enumerate(("rare", "tally", "tally")):
+        (cores / f"{name}-{i}.core").write_bytes(b"x")
+        os.utime(cores / f"{name}-{i}.core", (1000 + i, 1000 + i))
+    ask(hub, b"!a\n\n")
+    kept = hub.until(lambda: list(cores.glob("tally-*????.core")))
+    assert sorted(each.name for each in cores.iterdir()) == ["rare-0.core", "tally-2.core", kept[0].name]
+
+
+def test_symbols_that_would_keep_a_hub_waiting(start, tmp_path, backend):
+    """A pipe that nobody writes to, in the place of NAME.debug: the crash is told without names."""
+    shutil.copy(TALLY, tmp_path / "tally.mfy")
+    os.mkfifo(tmp_path / "tally.debug")
+    hub = start(service(tmp_path / "tally.mfy", "udp: [127.0.0.1:0]", f"backend: {backend}"))
+    ask(hub, b"!a\n")
+    hub.until(lambda: "crashed: page fault at 0x" in hub.said())
+    ask(hub, b"fine\n")
+    hub.until(lambda: hub.events("life")[-1]["result"] == "ok")
+
+
 def test_a_hub_keeps_none_unless_it_is_asked_to(start, tmp_path, backend):
     hub = start(service(TALLY, "udp: [127.0.0.1:0]", f"backend: {backend}"),
                 head=f"state: {tmp_path}/state\n")

@@ -238,6 +238,24 @@ def test_signatures_of_minisign(mayfly, minisign, image, tmp_path):
     assert mayfly("verify", image, "--key", public).returncode == 0
 
 
+def test_words_that_would_play_with_a_terminal(mayfly, minisign, keys, build, tmp_path):
+    """Control characters, what turns the order round, what isn't UTF-8: escaped, and JSON all the same."""
+    image = tmp_path / os.fsdecode(b"a\033[31m\xff.mfy")
+    shutil.copy(build / "services/echo.mfy", image)
+    comment = os.fsdecode(b"x\xff\xc2\x9b1m\xe2\x80\xaey")
+    assert minisign("-S", "-s", keys / "release.key", "-m", image, "-t", comment,
+                    "-x", tmp_path / "its.minisig").returncode == 0
+    take = ["sign", "--signature", tmp_path / "its.minisig", "--key", keys / "release.pub", image]
+    verify = ["verify", image, "--key", keys / "release.pub"]
+    clean = "x\\xff\\xc2\\x9b1m\\xe2\\x80\\xaey"
+    assert mayfly(*take).stdout.endswith("a\\x1b[31m\\xff.mfy\n")
+    assert json.loads(mayfly(*take, "-o", "json").stdout)["image"].endswith("\\xff.mfy")
+    assert clean in mayfly(*verify).stdout and clean in mayfly("inspect", image).stdout
+    for command in (verify, ["inspect", image]):
+        done = mayfly(*command, "-o", "json")
+        assert done.returncode == 0 and clean in json.dumps(json.loads(done.stdout)).replace("\\\\", "\\")
+
+
 def test_signatures_of_minisign_that_are_not_taken(mayfly, minisign, keys, build, image, tmp_path):
     secret, file = keys / "release.key", tmp_path / "echo.mfy.minisig"
     take = ["sign", "--signature", file, "--key", keys / "release.pub"]

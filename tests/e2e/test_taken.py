@@ -225,6 +225,36 @@ def test_floods(hub, what):
     serves(h)
 
 
+def test_cores_of_nonsense(start, echo, mayfly, monkeypatch, tmp_path):
+    """`cores: N`: it says that lives crashed, a hundred a second, and leaves remains of any size and any
+    content, which change while they are written down. What is on the disk is bounded by the hub's own
+    reckoning, under the hub's own names, and gives back the event that the hub had."""
+    monkeypatch.setenv("MAYFLY_WORKER", str(TAKEN))
+    state = tmp_path / "state"
+    h = start(service(echo, "name: taken", "backend: process", UDP, TCP, "limits: {failures: 0}"),
+              service(echo, "name: honest", "backend: process", UDP, "limits: {deadline: 20s}"),
+              head=f"state: {state}\ncores: 3\n")
+    serves(h)
+    order(h, f"scribble {EFFECTS | EVENTS}", 5)
+    for size in (-1, 1, 4095, 4096, 4097, *range(8192, 90000, 8191), *[-1] * 80):
+        order(h, f"crash {size}")
+    assert udp_ask(h.port("honest"), b"x", 20) == b"x"
+    for pid in h.workers():  # it scribbles still
+        os.kill(pid, signal.SIGKILL)
+    serves(h)
+    kept = sorted(path.name for path in (state / "cores").iterdir())
+    crashed = [e["id"] for e in h.events("life", service="taken", result="crashed")]
+    assert len(crashed) > 50 and 1 <= len(kept) <= 3
+    assert len(re.findall(r"its core is ", h.said())) < len(crashed) / 5
+    for name in kept:
+        core = state / "cores" / name
+        assert re.fullmatch(r"taken-([0-9a-f]{32})\.core", name).group(1) in crashed
+        assert core.stat().st_mode & 0o7777 == 0o600 and core.stat().st_size < 256 << 10
+        again = mayfly("run", echo, "--event-of", core, "--backend", "process")
+        assert again.returncode == 0 and again.stdout == "!crash -1", again.stderr
+    assert "\033" not in h.said()
+
+
 EFFECTS, EVENTS, MESSAGES, INDICES, STATUS, SOCKET = 1, 2, 4, 8, 16, 32
 
 

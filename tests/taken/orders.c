@@ -148,6 +148,21 @@ static void lie(char *rest, struct life *life)
 	taken_lie(rest, life);
 }
 
+/* A life that crashed, whose remains (abi/worker.h, struct mfw_crash) are so many bytes of nonsense; -1:
+ * all that there are. */
+static void crash(char *rest, struct life *life)
+{
+	uint32_t area = taken.ring->head.effects_area;
+	long bytes = argument(&rest);
+
+	memset(ring_effects(taken.ring, taken.slot), 0xff, area);
+	taken.remains = bytes < 0 || bytes > area ? area : (uint32_t)bytes;
+	life->result = MFW_ERR_CRASHED;
+	life->vector = 14;
+	life->address = life->touched = ~0ull;
+	life->stopped = false; /* the worker adds nothing */
+}
+
 static void scribble(char *rest, struct life *life)
 {
 	(void)life;
@@ -208,8 +223,9 @@ void taken_obey(char *order, struct life *life)
 		const char *word;
 		void (*run)(char *rest, struct life *life);
 	} orders[] = {{"ping", say_pong}, {"sweep", sweep}, {"attack", attack}, {"int80", int80},
-		{"breed", breed}, {"plan", plan_nonsense}, {"garbage", garbage}, {"forge", forge},
-		{"lie", lie}, {"scribble", scribble}, {"flood", flood}, {"close", close_all}};
+		{"breed", breed}, {"crash", crash}, {"plan", plan_nonsense}, {"garbage", garbage},
+		{"forge", forge}, {"lie", lie}, {"scribble", scribble}, {"flood", flood},
+		{"close", close_all}};
 
 	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
 		size_t n = strlen(orders[i].word);

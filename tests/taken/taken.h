@@ -14,7 +14,8 @@
 
 extern struct taken {
 	struct ring *ring;
-	uint32_t slot;              /* of the order at hand */
+	uint32_t slot;    /* of the order at hand */
+	uint32_t remains; /* not 0: so many bytes of its slot are what is left of a crash */
 	volatile unsigned scribble; /* which parts of the shared memory; enum scribble */
 } taken;
 

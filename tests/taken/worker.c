@@ -72,6 +72,11 @@ void taken_live(struct shell *shell, const void *event, size_t size, struct life
 		(worker.ring.head.event_area + worker.ring.head.effects_area);
 	taken_obey(text + 1, life);
 	life->bytes = effects.head.bytes;
+	if (taken.remains > 0) {
+		life->effects = ring_effects(taken.ring, taken.slot);
+		life->bytes = taken.remains;
+		taken.remains = 0;
+	}
 }
 
 int main(void)

@@ -79,7 +79,7 @@ static struct symbols *open_bytes(const void *bytes, size_t size)
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, bytes, size), size);
 	close(fd);
-	s = symbols_beside(image, &none, &other);
+	s = symbols_beside(image, &none, SYMBOLS_MOST, &other);
 	unlink(path);
 	return s;
 }
@@ -119,7 +119,7 @@ static void test_not_there(void **state)
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/none.mfy", directory);
-	assert_null(symbols_beside(path, &none, &other));
+	assert_null(symbols_beside(path, &none, SYMBOLS_MOST, &other));
 	assert_false(other);
 	assert_null(open_bytes("not an ELF file at all, but long enough for one header....", 58));
 	assert_null(open_bytes("", 0));

@@ -102,6 +102,24 @@ static void test_read_pipe(void **state)
 	assert_int_equal(fd_read_all(-1, 10, &p, &n), -EBADF);
 }
 
+/* What ends a line or turns its order round, as Unicode has it (UAX 9; 5.8), and what lies beside that. */
+static void test_clean_of_unicode(void **state)
+{
+	static const char *const escaped[] = {"\u200e", "\u200f", "\u061c", "\u2028", "\u2029",
+		"\u202a", "\u202e", "\u2066", "\u2069"};
+	static const char *const shown[] = {
+		"\u2027", "\u202f", "\u2065", "\u206a", "\u05d0", "\u061b"};
+	char to[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(escaped) / sizeof(escaped[0]); i++)
+		assert_int_equal(
+			log_clean(to, sizeof(to), escaped[i], strlen(escaped[i]))[0], '\\');
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+		assert_string_equal(
+			log_clean(to, sizeof(to), shown[i], strlen(shown[i])), shown[i]);
+}
+
 static void test_clean(void **state)
 {
 	char to[64], small[8];
@@ -152,6 +170,7 @@ int main(void)
 		cmocka_unit_test(test_only_files),
 		cmocka_unit_test(test_read_pipe),
 		cmocka_unit_test(test_clean),
+		cmocka_unit_test(test_clean_of_unicode),
 		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_random),
 	};
