@@ -12,6 +12,7 @@
 #include "hub/admin.h"
 #include "hub/config.h"
 #include "hub/confine.h"
+#include "hub/dying.h"
 #include "hub/in_timer.h"
 #include "hub/database.h"
 #include "hub/plan.h"
@@ -214,6 +215,7 @@ void hub_close(struct hub *hub)
 	close_services(hub->leaving);
 	hub->inputs = hub->leaving_inputs = NULL;
 	hub->services = hub->leaving = NULL;
+	dying_close(hub);
 	admin_close(hub);
 	answers_close(&hub->answers);
 	task_pool_close(&hub->tasks);

@@ -28,6 +28,7 @@
 struct admin;
 struct config;
 struct journal;
+struct dying;
 struct nursery;
 struct timer;
 struct database;
@@ -73,6 +74,7 @@ struct hub {
 	struct hub_options options;
 	struct report report;
 	struct service *services; /* list */
+	struct dying *dying;      /* list (dying.h) */
 	struct input *inputs;     /* list */
 	/* Taken away by a reload: they finish what they accepted, and are in no other list. */
 	struct service *leaving;

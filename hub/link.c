@@ -17,6 +17,9 @@
 #define MEMORY_MOST (64u << 20)
 #define SLOTS_LEAST 4u
 
+/* Most are dead in one; one that had much memory takes longer. */
+#define LEAVE_MS 20
+
 struct link {
 	uint8_t *memory;
 	size_t bytes;
@@ -162,6 +165,19 @@ int link_close(struct link *link)
 		munmap(link->memory, link->bytes);
 	free(link);
 	return how;
+}
+
+int link_leave(struct link *link)
+{
+	int pidfd = -1;
+
+	if (link->pidfd >= 0 && !spawn_kill(link->pidfd, LEAVE_MS)) {
+		pidfd = link->pidfd;
+		link->pidfd = -1;
+	}
+	fd_close(&link->pidfd);
+	(void)link_close(link);
+	return pidfd;
 }
 
 int link_ended(const struct link *link)

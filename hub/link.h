@@ -36,6 +36,10 @@ int link_ended(const struct link *link);
 /* Kills the process if it lives, reaps it, frees everything. How it ended (spawn_end). */
 int link_close(struct link *link);
 
+/* The same for whoever can't wait until it is dead: -1, or the descriptor of a process that dies still, for
+ * the caller to reap (hub/dying.h). */
+int link_leave(struct link *link);
+
 pid_t link_pid(const struct link *link);
 int link_process_fd(const struct link *link); /* readable: the process has ended */
 int link_wake_fd(const struct link *link);    /* an edge: something lies in the ring */

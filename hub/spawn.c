@@ -2,6 +2,7 @@
 #include "hub/spawn.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
@@ -108,4 +109,15 @@ int spawn_end(int pidfd)
 {
 	pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
 	return wait_for(pidfd, 0);
+}
+
+bool spawn_kill(int pidfd, int most_ms)
+{
+	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+
+	pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+	if (poll(&ended, 1, most_ms) == 0)
+		return false;
+	(void)wait_for(pidfd, 0);
+	return true;
 }

@@ -6,6 +6,7 @@
 #ifndef HUB_SPAWN_H
 #define HUB_SPAWN_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "abi/worker.h"
@@ -33,5 +34,8 @@ void spawn_collect(struct nursery *nursery);
 int spawn_end(int pidfd);
 /* The same for what is dead, without reaping it. */
 int spawn_ended(int pidfd);
+/* Kills it, and reaps it if it is dead within so many ms. False: it dies still, for memory takes its time to
+ * be given back; spawn_end when the descriptor is readable. */
+bool spawn_kill(int pidfd, int most_ms);
 
 #endif

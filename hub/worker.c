@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "hub/config.h"
+#include "hub/dying.h"
 #include "hub/hub.h"
 #include "hub/kept.h"
 #include "hub/life.h"
@@ -78,7 +79,7 @@ static void forget(struct service *s)
 	s->worker = WORKER_ENDING;
 	lend_ended(s);
 	service_take_back(s);
-	link_close(s->link);
+	dying_take(s->hub, link_leave(s->link));
 	s->link = NULL;
 	s->worker = WORKER_NONE;
 	kept_after(s);

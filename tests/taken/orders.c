@@ -163,6 +163,27 @@ static void crash(char *rest, struct life *life)
 	life->stopped = false; /* the worker adds nothing */
 }
 
+/* So many MiB at most, touched: its end takes long. */
+static void hog(char *rest, struct life *life)
+{
+	const size_t piece = 8 << 20;
+	long most = argument(&rest) / 8, got = 0;
+	char text[32];
+
+	(void)life;
+	for (; got < most; got++) {
+		uint8_t *p = mmap(
+			NULL, piece, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (p == MAP_FAILED)
+			break;
+		for (size_t at = 0; at < piece; at += 4096)
+			p[at] = 1;
+	}
+	snprintf(text, sizeof(text), "%ld", got * 8);
+	reply(text);
+}
+
 static void scribble(char *rest, struct life *life)
 {
 	(void)life;
@@ -223,9 +244,9 @@ void taken_obey(char *order, struct life *life)
 		const char *word;
 		void (*run)(char *rest, struct life *life);
 	} orders[] = {{"ping", say_pong}, {"sweep", sweep}, {"attack", attack}, {"int80", int80},
-		{"breed", breed}, {"crash", crash}, {"plan", plan_nonsense}, {"garbage", garbage},
-		{"forge", forge}, {"lie", lie}, {"scribble", scribble}, {"flood", flood},
-		{"close", close_all}};
+		{"breed", breed}, {"crash", crash}, {"hog", hog}, {"plan", plan_nonsense},
+		{"garbage", garbage}, {"forge", forge}, {"lie", lie}, {"scribble", scribble},
+		{"flood", flood}, {"close", close_all}};
 
 	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
 		size_t n = strlen(orders[i].word);

@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+#include "hub/dying.h"
+#include "hub/hub.h"
 #include "hub/nursery.h"
 #include "hub/nursery_words.h"
 #include "sys/clock.h"
@@ -111,6 +113,42 @@ static void test_wrong_answers(void **state)
 	close(ends[0]);
 }
 
+/* One that dies slowly is reaped when it is dead, and until then the loop goes round. */
+static void test_a_slow_death(void **state)
+{
+	struct nursery *nursery = fake_nursery();
+	struct hub hub;
+	pid_t pid = 0;
+	int pidfd;
+
+	(void)state;
+	hub_init(&hub);
+	assert_int_equal(loop_open(&hub.loop), 0);
+	dying_take(&hub, -1);
+	assert_null(hub.dying);
+	assert_int_equal(start(nursery, "never-ready", &pid, &pidfd), 0);
+	dying_take(&hub, pidfd);
+	assert_non_null(hub.dying);
+	assert_true(loop_once(hub.loop, 0) >= 0);
+	assert_non_null(hub.dying);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	while (hub.dying)
+		assert_true(loop_once(hub.loop, 1000) >= 0);
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), -1);
+
+	/* the hub's end waits for what isn't dead */
+	assert_int_equal(start(nursery, "never-ready", &pid, &pidfd), 0);
+	dying_take(&hub, pidfd);
+	dying_close(&hub);
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), -1);
+
+	assert_int_equal(start(nursery, "never-ready", &pid, &pidfd), 0);
+	assert_true(spawn_kill(pidfd, 20000));
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), -1);
+	close(pidfd);
+	loop_close(hub.loop);
+}
+
 /* What it is built of is built once, whoever asks for it. */
 static void test_stages(void **state)
 {
@@ -145,6 +183,7 @@ int main(int argc, char **argv)
 	const struct mfw_head head = {.magic = MFW_MAGIC, .bytes = sizeof(head)};
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_answer_that_comes_late),
+		cmocka_unit_test(test_a_slow_death),
 		cmocka_unit_test(test_it_ends_though_it_was_stopped),
 		cmocka_unit_test(test_wrong_answers),
 		cmocka_unit_test(test_stages),

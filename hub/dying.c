@@ -1,0 +1,59 @@
+/* hub/dying.c - see dying.h */
+#include "hub/dying.h"
+
+#include <stdlib.h>
+
+#include "hub/hub.h"
+#include "hub/spawn.h"
+#include "sys/fd.h"
+
+struct dying {
+	struct dying *next;
+	struct loop_source ended;
+	struct hub *hub;
+	int pidfd;
+};
+
+static void reap(struct dying *d)
+{
+	struct dying **at = &d->hub->dying;
+
+	while (*at != d)
+		at = &(*at)->next;
+	*at = d->next;
+	loop_remove(d->hub->loop, d->pidfd, &d->ended);
+	(void)spawn_end(d->pidfd);
+	fd_close(&d->pidfd);
+	free(d);
+}
+
+static void on_ended(struct loop_source *source, uint32_t events)
+{
+	(void)events;
+	reap(LOOP_OWNER(source, struct dying, ended));
+}
+
+void dying_take(struct hub *hub, int pidfd)
+{
+	struct dying *d = pidfd < 0 ? NULL : calloc(1, sizeof(*d));
+
+	if (pidfd < 0)
+		return;
+	if (!d || loop_add(hub->loop, pidfd, EPOLLIN, &d->ended) < 0) {
+		(void)spawn_end(pidfd); /* then it is waited for */
+		fd_close(&pidfd);
+		free(d);
+		return;
+	}
+	d->ended.ready = on_ended;
+	d->hub = hub;
+	d->pidfd = pidfd;
+	d->next = hub->dying;
+	hub->dying = d;
+}
+
+void dying_close(struct hub *hub)
+{
+	while (hub->dying)
+		reap(hub->dying);
+}

@@ -1,0 +1,15 @@
+/*
+ * hub/dying.h - workers that were killed and aren't dead yet: the kernel takes its time to give back what
+ * they had, and the loop doesn't wait for it. They are reaped when they are.
+ */
+#ifndef HUB_DYING_H
+#define HUB_DYING_H
+
+struct hub;
+
+/* Takes the pidfd of a child that was killed; -1: there is none. */
+void dying_take(struct hub *hub, int pidfd);
+/* Waits for all of them. */
+void dying_close(struct hub *hub);
+
+#endif
