@@ -8,16 +8,19 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "cli/compare.h"
-#include "cli/errand.h"
+#include "cli/again.h"
+#include "cli/hub/fetch.h"
 #include "cli/out.h"
 #include "image/capsule.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
 static const char usage[] =
-	"usage: mayfly replay CAPSULE --image IMAGE [options]\n"
-	"  --image IMAGE           the service: the image of then, or another one to compare\n"
+	"usage: mayfly replay CAPSULE|ID [options]\n"
+	"  --image IMAGE           the service: the image of then, or another one to compare;\n"
+	"                          with the ID of an event, by default what its hub runs now\n"
+	"  --hub PATH              the hub that had the event; else $MAYFLY_HUB, else the only "
+	"one\n"
 	"  --data [NAME=]FILE      attached as it was then\n"
 	"  --config KEY=VALUE      the same\n"
 	"  --backend auto|kvm|process\n"
@@ -31,10 +34,10 @@ static const char usage[] =
 	"\n"
 	"Exit status: 0 the same, 1 it differs, 2 usage, 3 not found.\n";
 
-enum { OPT_IMAGE = LIFE_OPT_OWN };
+enum { OPT_IMAGE = LIFE_OPT_OWN, OPT_HUB };
 
 static const struct option long_options[] = {{"image", required_argument, NULL, OPT_IMAGE},
-	{"data", required_argument, NULL, LIFE_OPT_DATA},
+	{"hub", required_argument, NULL, OPT_HUB}, {"data", required_argument, NULL, LIFE_OPT_DATA},
 	{"config", required_argument, NULL, LIFE_OPT_CONFIG},
 	{"backend", required_argument, NULL, LIFE_OPT_BACKEND},
 	{"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
@@ -42,10 +45,11 @@ static const struct option long_options[] = {{"image", required_argument, NULL, 
 
 struct replay {
 	struct life_options life;
-	const char *file;
-	uint8_t *bytes; /* the capsule's, owned */
+	struct client_options client;
+	const char *file;       /* or the id of an event */
+	uint8_t *bytes;         /* the file's, owned */
+	struct fetched fetched; /* from a hub */
 	struct capsule capsule;
-	bool same_image, same_snapshot;
 };
 
 /* 0: go on; else an exit status plus one (so that 1 is --help's 0). */
@@ -65,6 +69,8 @@ static int parse(struct replay *r, int argc, char **argv)
 				"\"%s\": unknown, or its value is missing: see mayfly replay "
 				"--help",
 				argv[optind - 1]);
+		else if (c == OPT_HUB)
+			r->client.hub = optarg;
 		else if (c == OPT_IMAGE)
 			r->life.image_path = optarg;
 		else
@@ -76,51 +82,45 @@ static int parse(struct replay *r, int argc, char **argv)
 		return 1 +
 			out_say("replay", STATUS_USAGE,
 				"give it one capsule: mayfly replay "
-				"CAPSULE --image IMAGE");
+				"CAPSULE --image IMAGE, or the ID of an event: mayfly "
+				"events");
 	r->file = argv[optind];
-	if (r->life.image_path == NULL)
-		return 1 +
-			out_say("replay", STATUS_USAGE,
-				"--image is missing: which image is \"%s\" to run on?", r->file);
 	return 0;
 }
 
+static int take_fetched(struct replay *r)
+{
+	int status = fetch_life(&r->fetched, "replay", &r->client, r->file);
+
+	if (status != 0)
+		return status;
+	r->capsule = r->fetched.capsule;
+	if (r->life.image_path == NULL)
+		r->life.image_path = r->fetched.image_path;
+	if (r->life.image_path == NULL)
+		return out_say("replay", STATUS_USAGE,
+			"--image is missing: the hub has no service \"%.*s\" any more",
+			(int)r->capsule.service.n, (const char *)r->capsule.service.p);
+	return 0;
+}
+
+/* A file, if there is one of that name; else the id of an event of a hub. */
 static int take_capsule(struct replay *r)
 {
 	const char *wrong;
 	size_t size;
 	int rc = out_read_file(r->file, CAPSULE_MOST, &r->bytes, &size);
 
+	if (rc == -ENOENT && fetch_is_id(r->file))
+		return take_fetched(r);
+	if (r->life.image_path == NULL)
+		return out_say("replay", STATUS_USAGE,
+			"--image is missing: which image is \"%s\" to run on?", r->file);
 	if (rc < 0)
 		return out_say("replay", rc == -ENOENT ? STATUS_NOT_FOUND : STATUS_USAGE,
 			"\"%s\": %s", r->file, strerror(-rc));
 	wrong = capsule_read(&r->capsule, r->bytes, size);
 	return wrong == NULL ? 0 : out_say("replay", STATUS_USAGE, "\"%s\": %s", r->file, wrong);
-}
-
-/* The capsule's event takes the place of the one that life_load made. */
-static int take_event(const struct replay *r, struct life_setup *s)
-{
-	struct mf_str event = r->capsule.event;
-
-	if (event.n > s->image.note.event_bytes)
-		return out_say("replay", STATUS_USAGE,
-			"\"%s\": its event has %zu bytes, and memory.event of %s is %u", r->file,
-			event.n, s->image.note.name, s->image.note.event_bytes);
-	memcpy(s->event, event.p, event.n);
-	s->event_size = event.n;
-	s->payload = capsule_text(&r->capsule, s->event->payload);
-	return 0;
-}
-
-static const char *result_then(const struct capsule *c)
-{
-	struct outcome o;
-
-	if (c->denied)
-		return "denied";
-	outcome_unborn(&o, c->result, NULL);
-	return o.name;
 }
 
 /* ------------------------------------------------------------------ telling */
@@ -132,34 +132,36 @@ static void tell_event(const struct capsule *c)
 	char name[128], what[128], about[256];
 
 	printf("%s %s: %s %s\n", log_clean(name, sizeof(name), c->service.p, c->service.n),
-		result_then(c), log_clean(what, sizeof(what), type.p, type.n),
+		again_result(c), log_clean(what, sizeof(what), type.p, type.n),
 		log_clean(about, sizeof(about), subject.p, subject.n));
 }
 
-static void tell_if_other(const struct replay *r, const char *image)
+static void tell_if_other(const struct again *a, const char *image)
 {
-	if (!r->same_image)
+	if (!a->same_image)
 		out_say("replay", 0, "\"%s\" isn't the image of then", image);
-	else if (!r->same_snapshot)
+	else if (!a->same_snapshot)
 		out_say("replay", 0,
 			"data or config aren't those of then: give --data and --config as they "
 			"were");
 }
 
-static int tell(const struct replay *r, const struct run_record *record, const struct compare *c)
+static int tell(const struct replay *r, const struct again *a)
 {
+	const struct compare *c = &a->compare;
+
 	tell_event(&r->capsule);
-	tell_if_other(r, r->life.image_path);
+	tell_if_other(a, r->life.image_path);
 	if (c->same)
 		printf("the same: %s, %u effects\n", c->now.result, c->effects_now.count);
 	else
 		compare_print(stdout, c);
-	if (!c->same && record->outcome.message[0] != '\0')
-		out_say("replay", 0, "%s", record->outcome.message);
+	if (!c->same && a->record.outcome.message[0] != '\0')
+		out_say("replay", 0, "%s", a->record.outcome.message);
 	return out_end("replay", c->same ? STATUS_OK : STATUS_FAILED);
 }
 
-static int tell_json(const struct replay *r, const struct compare *c)
+static int tell_json(const struct replay *r, const struct again *a)
 {
 	struct mf_event e = capsule_event(&r->capsule);
 	struct mf_str id = capsule_text(&r->capsule, e.id);
@@ -168,35 +170,17 @@ static int tell_json(const struct replay *r, const struct compare *c)
 	json_object_set_new(j, "service",
 		json_stringn((const char *)r->capsule.service.p, r->capsule.service.n));
 	json_object_set_new(j, "id", json_stringn((const char *)id.p, id.n));
-	json_object_set_new(j, "same_image", json_boolean(r->same_image));
-	json_object_set_new(j, "same_data", json_boolean(r->same_snapshot || !r->same_image));
-	compare_json(j, c);
-	return out_json("replay", c->same ? STATUS_OK : STATUS_FAILED, j);
-}
-
-static int compare_and_tell(
-	struct replay *r, const struct life_setup *s, const struct run_record *m)
-{
-	struct compare_side then = {result_then(&r->capsule), r->capsule.effects},
-			    now = {m->outcome.name, mf_str_of(m->effects, m->life.bytes)};
-	struct compare c;
-	int status;
-
-	r->same_image = memcmp(r->capsule.image, s->image.digest, sizeof(r->capsule.image)) == 0;
-	r->same_snapshot = memcmp(r->capsule.snapshot, m->snapshot, sizeof(m->snapshot)) == 0;
-	if (compare_lives(&c, then, now) < 0)
-		status = out_say("replay", STATUS_FAILED, "no memory");
-	else
-		status = r->life.json ? tell_json(r, &c) : tell(r, m, &c);
-	compare_free(&c);
-	return status;
+	json_object_set_new(j, "same_image", json_boolean(a->same_image));
+	json_object_set_new(j, "same_data", json_boolean(a->same_snapshot || !a->same_image));
+	compare_json(j, &a->compare);
+	return out_json("replay", a->compare.same ? STATUS_OK : STATUS_FAILED, j);
 }
 
 int cmd_replay(int argc, char **argv)
 {
 	struct replay r = {.life = {.command = "replay", .source = MF_SOURCE_RUN}};
-	struct run_record record = {0};
 	struct life_setup s = {.kvm_fd = -1};
+	struct again again = {0};
 	int status = parse(&r, argc, argv);
 
 	if (status != 0)
@@ -205,13 +189,12 @@ int cmd_replay(int argc, char **argv)
 	if (status == 0)
 		status = life_load(&s, &r.life);
 	if (status == 0)
-		status = take_event(&r, &s);
+		status = again_run(&again, &r.life, &s, &r.capsule, r.file);
 	if (status == 0)
-		status = errand_run(&(struct errand){&r.life, &s, NULL, NULL}, &record);
-	if (status == 0)
-		status = compare_and_tell(&r, &s, &record);
-	errand_free(&record);
+		status = r.life.json ? tell_json(&r, &again) : tell(&r, &again);
+	again_free(&again);
 	life_unload(&s);
+	fetch_free(&r.fetched);
 	free(r.bytes);
 	return status;
 }

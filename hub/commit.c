@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hub/database.h"
+#include "hub/history.h"
 #include "hub/ids.h"
 #include "hub/life.h"
 #include "hub/outbox.h"
@@ -239,16 +240,22 @@ static bool add_id(struct task *task, struct store_tx *tx, struct commit *c)
 	return true;
 }
 
+static struct mf_str effects_of(const struct commit *c)
+{
+	return mf_str_of(c->effects.bytes, c->effects.size);
+}
+
 /* COMMIT_TAKEN, or why there is no such transaction. */
 static enum commit_result fill(struct task *task, struct store_tx *tx, struct commit *c, char *why)
 {
+	static const struct history_end well = {.result = MFW_OK};
 	enum commit_result result = COMMIT_TAKEN;
 	struct effects_reader r = c->effects;
 	struct effect e;
 
 	if (!writes(c->effects)) /* it only waits for what it saw */
 		return COMMIT_TAKEN;
-	if (!add_id(task, tx, c))
+	if (!add_id(task, tx, c) || !history_add(task, tx, &c->message, effects_of(c), &well))
 		return COMMIT_REFUSED;
 	while (result == COMMIT_TAKEN && effects_next(&r, &e))
 		result = add_effect(task, tx, &e, why);
@@ -330,6 +337,7 @@ static enum commit_result commit_unheard(struct task *task, struct store_tx *tx,
 	if (c->id)
 		ids_done(hub->ids, id_of(task), c->id);
 	tell_laters(task, c->effects);
+	task->subject = mf_str_of(NULL, 0); /* its event still lies in its slot */
 	store_submit(tx);
 	return COMMIT_PURE; /* from here on */
 }
@@ -353,6 +361,7 @@ static enum commit_result commit(struct task *task, const struct mfw_message *me
 		result = COMMIT_REFUSED;
 	if (result != COMMIT_TAKEN) {
 		states_undo(s->hub->states, tx);
+		history_forget(task);
 		store_drop(tx);
 		return result;
 	}

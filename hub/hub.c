@@ -218,6 +218,7 @@ void hub_close(struct hub *hub)
 	dying_close(hub);
 	admin_close(hub);
 	answers_close(&hub->answers);
+	recent_close(&hub->recent);
 	task_pool_close(&hub->tasks);
 	report_close(&hub->report);
 	free(hub->scratch);

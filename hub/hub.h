@@ -16,6 +16,7 @@
 #include "hub/counters.h"
 #include "hub/input.h"
 #include "hub/machine.h"
+#include "hub/recent.h"
 #include "hub/report.h"
 #include "hub/service.h"
 #include "hub/task.h"
@@ -89,6 +90,7 @@ struct hub {
 	struct bytes_total held;                /* by those connections */
 	struct log_rate shortages;              /* of descriptors */
 	struct http_limits http;
+	struct recent recent;           /* what became of the newest events */
 	struct answers answers;         /* to requests with an Idempotency-Key */
 	int kvm_fd, kvm_error, null_fd; /* kvm_fd -1: none, kvm_error says why */
 	int core;                       /* where the hub stays; -1: anywhere */

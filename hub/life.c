@@ -5,6 +5,7 @@
 
 #include "hub/commit.h"
 #include "hub/cores.h"
+#include "hub/history.h"
 #include "hub/hub.h"
 #include "image/grants.h"
 #include "wire/effects.h"
@@ -46,6 +47,7 @@ struct doing {
 	bool replied;
 	bool writes; /* something that commit.c does */
 	bool told;   /* the operator knows what is wrong */
+	struct mf_str effects; /* as it left them, where they can be read */
 };
 
 static struct reply reply_of(const struct effect *e)
@@ -164,6 +166,9 @@ static void end(struct doing *d, const struct mfw_message *m, enum mfw_result re
 	};
 
 	d->service->counts.results[result]++;
+	if (result != MFW_OK)
+		history_add_failed(d->task, m, d->effects,
+			&(struct history_end){.result = result, .why = v->words});
 	if (result != MFW_OK && !d->told)
 		report_failure(&d->service->hub->report, d->service, d->task, m, result, v->words);
 	service_end(d->task, &ending);
@@ -182,6 +187,8 @@ static void end_refused(
 	};
 
 	d->service->counts.denied++;
+	history_add_failed(d->task, m, d->effects,
+		&(struct history_end){.result = MFW_OK, .denied = true, .why = what});
 	report_denied(&d->service->hub->report, d->service, d->task, what);
 	service_end(d->task, &ending);
 }
@@ -203,6 +210,8 @@ static bool judge(struct doing *d, const struct mfw_message *m, struct effects_r
 		end(d, m, MFW_ERR_EFFECTS);
 		return false;
 	}
+	if (!wrong)
+		d->effects = mf_str_of(s->hub->scratch, m->bytes);
 	if (!wrong && result == MFW_OK)
 		result = result_of(r->outcome);
 	if (result != MFW_OK) {

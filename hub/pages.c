@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/num.h"
 #include "base/version.h"
 #include "hub/hub.h"
 #include "hub/http/router.h"
@@ -15,48 +16,11 @@
 #include "hub/journal.h"
 #include "hub/life.h"
 #include "hub/metrics.h"
+#include "hub/pages_events.h"
+#include "hub/pages_json.h"
 #include "hub/reload.h"
 #include "sys/clock.h"
 #include "sys/usage.h"
-
-static const char as_json[] = "application/json";
-
-static void put(FILE *to, json_t *object)
-{
-	if (json_dumpf(object, to, JSON_COMPACT | JSON_REAL_PRECISION(9)) != 0)
-		fputs("null", to); /* no memory; the page is refused for what its body lacks */
-	json_decref(object);
-}
-
-static json_t *count(uint64_t n)
-{
-	return json_integer((json_int_t)n);
-}
-
-static json_t *us(uint64_t ns)
-{
-	return json_real((double)ns / (double)CLOCK_US);
-}
-
-static json_t *text_or_null(const char *text)
-{
-	return text ? json_string(text) : json_null();
-}
-
-static void set(json_t *o, const char *key, json_t *value)
-{
-	json_object_set_new(o, key, value);
-}
-
-/* RFC 9457. The detail may quote the request: it is JSON, so no harm is done. */
-static void refuse(struct page_reply *reply, unsigned status, const char *title, json_t *detail)
-{
-	reply->status = status;
-	reply->content_type = "application/problem+json";
-	put(reply->body,
-		json_pack("{ss ss si so*}", "type", "about:blank", "title", title, "status",
-			(int)status, "detail", detail));
-}
 
 /* ------------------------------------------------------------------- the hub */
 
@@ -69,12 +33,12 @@ static json_t *hub_object(const struct hub *hub)
 
 	gmtime_r(&seconds, &tm);
 	strftime(started, sizeof(started), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	set(o, "pid", json_integer(getpid()));
-	set(o, "version", json_string(MAYFLY_VERSION));
-	set(o, "config", text_or_null(hub->options.config));
-	set(o, "started", json_string(started));
-	set(o, "uptime_s", json_real((double)(clock_wall_ns() - hub->started_ns) / 1e9));
-	set(o, "stopping", json_boolean(hub->stopping));
+	pages_set(o, "pid", json_integer(getpid()));
+	pages_set(o, "version", json_string(MAYFLY_VERSION));
+	pages_set(o, "config", pages_text_or_null(hub->options.config));
+	pages_set(o, "started", json_string(started));
+	pages_set(o, "uptime_s", json_real((double)(clock_wall_ns() - hub->started_ns) / 1e9));
+	pages_set(o, "stopping", json_boolean(hub->stopping));
 	return o;
 }
 
@@ -83,9 +47,9 @@ void pages_health(struct hub *hub, const struct page_request *request, struct pa
 	json_t *o = hub_object(hub);
 
 	(void)request;
-	reply->content_type = as_json;
-	set(o, "status", json_string(hub->stopping ? "stopping" : "ok"));
-	put(reply->body, o);
+	reply->content_type = pages_as_json;
+	pages_set(o, "status", json_string(hub->stopping ? "stopping" : "ok"));
+	pages_put(reply->body, o);
 }
 
 /* ------------------------------------------------------------------ services */
@@ -109,9 +73,9 @@ static json_t *worker_object(const struct service *s)
 	if (!s->link)
 		return json_null();
 	o = json_object();
-	set(o, "pid", json_integer(link_pid(s->link)));
-	set(o, "uptime_s", json_real((double)(clock_mono_ns() - s->started_ns) / 1e9));
-	set(o, "lives", count(s->worker_lives));
+	pages_set(o, "pid", json_integer(link_pid(s->link)));
+	pages_set(o, "uptime_s", json_real((double)(clock_mono_ns() - s->started_ns) / 1e9));
+	pages_set(o, "lives", pages_count(s->worker_lives));
 	return o;
 }
 
@@ -124,15 +88,16 @@ static json_t *circuit_object(const struct service *s)
 	};
 	json_t *o = json_object();
 
-	set(o, "state", json_string(names[s->circuit.state]));
-	set(o, "wait_s", json_real((double)circuit_wait(&s->circuit, clock_mono_ns()) / 1e9));
-	set(o, "openings", count(s->counts.circuits));
+	pages_set(o, "state", json_string(names[s->circuit.state]));
+	pages_set(o, "wait_s", json_real((double)circuit_wait(&s->circuit, clock_mono_ns()) / 1e9));
+	pages_set(o, "openings", pages_count(s->counts.circuits));
 	return o;
 }
 
 static json_t *quantile(const struct histogram *h, unsigned permille)
 {
-	return h && histogram_count(h) > 0 ? us(histogram_quantile(h, permille)) : json_null();
+	return h && histogram_count(h) > 0 ? pages_us(histogram_quantile(h, permille))
+					   : json_null();
 }
 
 static bool has(const json_t *list, const json_t *text)
@@ -194,28 +159,29 @@ static json_t *service_object(const struct hub *hub, const struct service *s)
 	const struct histogram *run = s->times ? &s->times->run : NULL;
 	json_t *o = json_object();
 
-	set(o, "name", json_string(s->name));
-	set(o, "version", text_or_null(s->manifest.version));
-	set(o, "image", text_or_null(s->image_path));
-	set(o, "signed_by", text_or_null(s->verdict.verified ? s->verdict.key : NULL));
-	set(o, "counter", count(s->verdict.verified ? s->verdict.counter : s->note.counter));
-	set(o, "backend", json_string(report_backend(s->head.backend)));
-	set(o, "state", json_string(state_name(s)));
-	set(o, "circuit", circuit_object(s));
-	set(o, "worker", worker_object(s));
-	set(o, "queued", count(s->queue.count));
-	set(o, "queued_limit", count(s->queue_most));
-	set(o, "running", count(s->running.count + s->committing.count));
-	set(o, "accepted", count(s->counts.accepted));
-	set(o, "lives", count(s->counts.lives));
-	set(o, "replied", count(s->counts.replied));
-	set(o, "refused", count(refused(s)));
-	set(o, "cold", count(s->counts.cold));
-	set(o, "ticks", count(s->counts.ticks));
-	set(o, "ticks_missed", count(s->counts.ticks_missed));
-	set(o, "run_p50_us", quantile(run, 500));
-	set(o, "run_p99_us", quantile(run, 990));
-	set(o, "listeners", listeners_of(hub, s));
+	pages_set(o, "name", json_string(s->name));
+	pages_set(o, "version", pages_text_or_null(s->manifest.version));
+	pages_set(o, "image", pages_text_or_null(s->image_path));
+	pages_set(o, "signed_by", pages_text_or_null(s->verdict.verified ? s->verdict.key : NULL));
+	pages_set(o, "counter",
+		pages_count(s->verdict.verified ? s->verdict.counter : s->note.counter));
+	pages_set(o, "backend", json_string(report_backend(s->head.backend)));
+	pages_set(o, "state", json_string(state_name(s)));
+	pages_set(o, "circuit", circuit_object(s));
+	pages_set(o, "worker", worker_object(s));
+	pages_set(o, "queued", pages_count(s->queue.count));
+	pages_set(o, "queued_limit", pages_count(s->queue_most));
+	pages_set(o, "running", pages_count(s->running.count + s->committing.count));
+	pages_set(o, "accepted", pages_count(s->counts.accepted));
+	pages_set(o, "lives", pages_count(s->counts.lives));
+	pages_set(o, "replied", pages_count(s->counts.replied));
+	pages_set(o, "refused", pages_count(refused(s)));
+	pages_set(o, "cold", pages_count(s->counts.cold));
+	pages_set(o, "ticks", pages_count(s->counts.ticks));
+	pages_set(o, "ticks_missed", pages_count(s->counts.ticks_missed));
+	pages_set(o, "run_p50_us", quantile(run, 500));
+	pages_set(o, "run_p99_us", quantile(run, 990));
+	pages_set(o, "listeners", listeners_of(hub, s));
 	return o;
 }
 
@@ -239,12 +205,12 @@ static json_t *times_object(const struct service_times *times)
 		uint64_t n = histogram_count(h);
 		json_t *one = json_object();
 
-		set(one, "count", count(n));
-		set(one, "mean_us", n > 0 ? us(h->sum_ns / n) : json_null());
-		set(one, "p50_us", quantile(h, 500));
-		set(one, "p90_us", quantile(h, 900));
-		set(one, "p99_us", quantile(h, 990));
-		set(o, of[i].name, one);
+		pages_set(one, "count", pages_count(n));
+		pages_set(one, "mean_us", n > 0 ? pages_us(h->sum_ns / n) : json_null());
+		pages_set(one, "p50_us", quantile(h, 500));
+		pages_set(one, "p90_us", quantile(h, 900));
+		pages_set(one, "p99_us", quantile(h, 990));
+		pages_set(o, of[i].name, one);
 	}
 	return o;
 }
@@ -255,7 +221,7 @@ static json_t *refusals_object(const struct service *s)
 
 	for (unsigned i = 0; i < REFUSALS; i++)
 		if (s->counts.refused[i] > 0)
-			set(o, refusal_names[i], count(s->counts.refused[i]));
+			pages_set(o, refusal_names[i], pages_count(s->counts.refused[i]));
 	return o;
 }
 
@@ -265,9 +231,9 @@ static json_t *results_object(const struct service *s)
 
 	for (unsigned i = 0; i < MFW_RESULTS; i++)
 		if (s->counts.results[i] > 0)
-			set(o, life_result_name(i), count(s->counts.results[i]));
+			pages_set(o, life_result_name(i), pages_count(s->counts.results[i]));
 	if (s->counts.denied > 0)
-		set(o, "denied", count(s->counts.denied));
+		pages_set(o, "denied", pages_count(s->counts.denied));
 	return o;
 }
 
@@ -276,17 +242,18 @@ static json_t *full_object(const struct hub *hub, const struct service *s)
 {
 	json_t *o = service_object(hub, s), *workers = json_object();
 
-	set(o, "silent", count(s->counts.silent));
-	set(o, "turned_away", count(s->counts.turned_away));
-	set(o, "reruns", count(s->counts.reruns));
-	set(o, "results", results_object(s));
-	set(o, "refusals", refusals_object(s));
-	set(workers, "started", count(s->counts.workers));
-	set(workers, "unstarted", count(s->counts.unstarted));
-	set(workers, "lost", count(s->counts.lost));
-	set(workers, "resident_bytes", count(s->link ? usage_resident(link_pid(s->link)) : 0));
-	set(o, "workers", workers);
-	set(o, "times", times_object(s->times));
+	pages_set(o, "silent", pages_count(s->counts.silent));
+	pages_set(o, "turned_away", pages_count(s->counts.turned_away));
+	pages_set(o, "reruns", pages_count(s->counts.reruns));
+	pages_set(o, "results", results_object(s));
+	pages_set(o, "refusals", refusals_object(s));
+	pages_set(workers, "started", pages_count(s->counts.workers));
+	pages_set(workers, "unstarted", pages_count(s->counts.unstarted));
+	pages_set(workers, "lost", pages_count(s->counts.lost));
+	pages_set(workers, "resident_bytes",
+		pages_count(s->link ? usage_resident(link_pid(s->link)) : 0));
+	pages_set(o, "workers", workers);
+	pages_set(o, "times", times_object(s->times));
 	return o;
 }
 
@@ -305,20 +272,20 @@ static json_t *listener_object(const struct input *in)
 	const struct input_counts *c = &in->counts;
 	json_t *o = json_object();
 
-	set(o, "transport", json_string(in->ops->name));
-	set(o, "address", json_string(in->text));
-	set(o, "service", text_or_null(in->service ? in->service->name : NULL));
-	set(o, "open", count(c->open));
-	set(o, "connections", count(c->connections));
-	set(o, "events", count(c->events));
-	set(o, "requests", count(c->requests));
-	set(o, "bad", count(c->bad));
-	set(o, "denied", count(denied(c)));
-	set(o, "replies", count(c->replies));
-	set(o, "unsent", count(c->unsent));
-	set(o, "dropped", count(c->dropped));
-	set(o, "received_bytes", count(c->bytes_in));
-	set(o, "sent_bytes", count(c->bytes_out));
+	pages_set(o, "transport", json_string(in->ops->name));
+	pages_set(o, "address", json_string(in->text));
+	pages_set(o, "service", pages_text_or_null(in->service ? in->service->name : NULL));
+	pages_set(o, "open", pages_count(c->open));
+	pages_set(o, "connections", pages_count(c->connections));
+	pages_set(o, "events", pages_count(c->events));
+	pages_set(o, "requests", pages_count(c->requests));
+	pages_set(o, "bad", pages_count(c->bad));
+	pages_set(o, "denied", pages_count(denied(c)));
+	pages_set(o, "replies", pages_count(c->replies));
+	pages_set(o, "unsent", pages_count(c->unsent));
+	pages_set(o, "dropped", pages_count(c->dropped));
+	pages_set(o, "received_bytes", pages_count(c->bytes_in));
+	pages_set(o, "sent_bytes", pages_count(c->bytes_out));
 	return o;
 }
 
@@ -328,21 +295,21 @@ static json_t *hub_figures(const struct hub *hub)
 	struct usage usage;
 
 	usage_self(&usage);
-	set(o, "resident_bytes", count(usage.resident_bytes));
-	set(o, "cpu_s", json_real((double)usage.cpu_ns / 1e9));
-	set(o, "idle_percent", json_integer(loop_idle(hub->loop)));
-	set(o, "descriptors", count(usage.descriptors));
-	set(o, "descriptors_limit", count(usage.descriptors_most));
-	set(o, "connections", count(hub->connections));
-	set(o, "connections_limit", count(hub->connections_most));
-	set(o, "held_bytes", count(hub->held.held));
-	set(o, "held_limit_bytes", count(hub->held.most));
-	set(o, "kept_answers", count(hub->answers.count));
-	set(o, "kept_answers_bytes", count(hub->answers.bytes));
-	set(o, "kept_answers_replayed", count(hub->answers.replayed));
-	set(o, "kept_answers_conflicts", count(hub->answers.conflicts));
-	set(o, "reloads", count(hub->reloads.done));
-	set(o, "reloads_failed", count(hub->reloads.failed));
+	pages_set(o, "resident_bytes", pages_count(usage.resident_bytes));
+	pages_set(o, "cpu_s", json_real((double)usage.cpu_ns / 1e9));
+	pages_set(o, "idle_percent", json_integer(loop_idle(hub->loop)));
+	pages_set(o, "descriptors", pages_count(usage.descriptors));
+	pages_set(o, "descriptors_limit", pages_count(usage.descriptors_most));
+	pages_set(o, "connections", pages_count(hub->connections));
+	pages_set(o, "connections_limit", pages_count(hub->connections_most));
+	pages_set(o, "held_bytes", pages_count(hub->held.held));
+	pages_set(o, "held_limit_bytes", pages_count(hub->held.most));
+	pages_set(o, "kept_answers", pages_count(hub->answers.count));
+	pages_set(o, "kept_answers_bytes", pages_count(hub->answers.bytes));
+	pages_set(o, "kept_answers_replayed", pages_count(hub->answers.replayed));
+	pages_set(o, "kept_answers_conflicts", pages_count(hub->answers.conflicts));
+	pages_set(o, "reloads", pages_count(hub->reloads.done));
+	pages_set(o, "reloads_failed", pages_count(hub->reloads.failed));
 	return o;
 }
 
@@ -360,7 +327,7 @@ static bool put_services(
 		if (name.p && !mf_str_is(name, s->name))
 			continue;
 		fputs(before, to);
-		put(to, object(hub, s));
+		pages_put(to, object(hub, s));
 		before = ",";
 	}
 	if (*before == '[')
@@ -383,11 +350,11 @@ static bool find_service(const struct hub *hub, const struct page_request *reque
 	char clean[64];
 
 	*name = page_parameter(request->query, "service");
-	reply->content_type = as_json;
+	reply->content_type = pages_as_json;
 	if (is_service(hub, *name))
 		return true;
 	log_clean(clean, sizeof(clean), name->p, name->n);
-	refuse(reply, 404, "Not Found", json_sprintf("there is no service '%s'", clean));
+	pages_refuse(reply, 404, "Not Found", json_sprintf("there is no service '%s'", clean));
 	return false;
 }
 
@@ -399,7 +366,7 @@ void pages_services(struct hub *hub, const struct page_request *request, struct 
 		return;
 	lend_look_at_all(hub);
 	fputs("{\"hub\":", reply->body);
-	put(reply->body, hub_object(hub));
+	pages_put(reply->body, hub_object(hub));
 	fputs(",\"services\":", reply->body);
 	put_services(hub, name, reply->body, service_object);
 	fputs("}\n", reply->body);
@@ -414,7 +381,7 @@ static void put_listeners(const struct hub *hub, struct mf_str name, FILE *to)
 		if (name.p && !(in->service && mf_str_is(name, in->service->name)))
 			continue;
 		fputs(before, to);
-		put(to, listener_object(in));
+		pages_put(to, listener_object(in));
 		before = ",";
 	}
 	fputs("]", to);
@@ -428,7 +395,7 @@ void pages_stats(struct hub *hub, const struct page_request *request, struct pag
 		return;
 	lend_look_at_all(hub);
 	fputs("{\"hub\":", reply->body);
-	put(reply->body, hub_figures(hub));
+	pages_put(reply->body, hub_figures(hub));
 	fputs(",\"listeners\":", reply->body);
 	put_listeners(hub, name, reply->body);
 	fputs(",\"services\":", reply->body);
@@ -437,17 +404,6 @@ void pages_stats(struct hub *hub, const struct page_request *request, struct pag
 }
 
 /* ---------------------------------------------------------------------- logs */
-
-static bool parse_number(struct mf_str text, uint64_t *n)
-{
-	*n = 0;
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9' || *n > UINT64_MAX / 10 - 1)
-			return false;
-		*n = *n * 10 + (text.p[i] - (uint64_t)'0');
-	}
-	return text.n > 0;
-}
 
 static bool parse_level(struct mf_str text, enum log_level *level)
 {
@@ -466,10 +422,11 @@ static bool parse_filter(
 	struct mf_str level = page_parameter(request->query, "level");
 
 	*f = (struct journal_filter){.service = page_parameter(request->query, "service")};
-	if (after.p && !parse_number(after, &f->after))
-		refuse(reply, 400, "Bad Request", json_string("after: it is no number of a line"));
+	if (after.p && !num_parse(after, &f->after))
+		pages_refuse(
+			reply, 400, "Bad Request", json_string("after: it is no number of a line"));
 	else if (level.p && !parse_level(level, &f->least))
-		refuse(reply, 400, "Bad Request",
+		pages_refuse(reply, 400, "Bad Request",
 			json_string("level: it is none of debug, info, warning, error"));
 	else
 		return true;
@@ -488,7 +445,7 @@ void pages_logs(struct hub *hub, const struct page_request *request, struct page
 
 	if (!parse_filter(request, &filter, reply))
 		return;
-	reply->content_type = as_json;
+	reply->content_type = pages_as_json;
 	fprintf(reply->body, "{\"pid\":%d,\"next\":%llu,\"missed\":%llu,\"lines\":[", getpid(),
 		(unsigned long long)(j ? j->number : 0),
 		(unsigned long long)(first > filter.after + 1 ? first - filter.after - 1 : 0));
@@ -509,11 +466,11 @@ void pages_reload(struct hub *hub, const struct page_request *request, struct pa
 	(void)request;
 	if (hub_reload(hub, error) != 0) {
 		log_clean(clean, sizeof(clean), error, strlen(error));
-		refuse(reply, 422, "Unprocessable Content", json_string(clean));
+		pages_refuse(reply, 422, "Unprocessable Content", json_string(clean));
 		return;
 	}
-	reply->content_type = as_json;
-	put(reply->body, json_pack("{si}", "pid", (int)getpid()));
+	reply->content_type = pages_as_json;
+	pages_put(reply->body, json_pack("{si}", "pid", (int)getpid()));
 }
 
 void pages_stop(struct hub *hub, const struct page_request *request, struct page_reply *reply)
@@ -521,8 +478,8 @@ void pages_stop(struct hub *hub, const struct page_request *request, struct page
 	bool now = mf_str_is(page_parameter(request->query, "now"), "1");
 
 	log_info("asked to stop%s", now ? " now" : "");
-	reply->content_type = as_json;
-	put(reply->body, json_pack("{si sb}", "pid", (int)getpid(), "now", (int)now));
+	reply->content_type = pages_as_json;
+	pages_put(reply->body, json_pack("{si sb}", "pid", (int)getpid(), "now", (int)now));
 	hub_stop_soon(hub, now);
 }
 
@@ -535,6 +492,9 @@ int pages_add(struct router *router, struct access *look, struct access *change)
 		{.method = "GET", .path = "/v1/logs", .page = pages_logs},
 		{.method = "POST", .path = "/v1/reload", .page = pages_reload, .changes = true},
 		{.method = "POST", .path = "/v1/stop", .page = pages_stop, .changes = true},
+		{.method = "GET", .path = "/v1/events", .page = pages_events},
+		{.method = "GET", .path = "/v1/events/#", .page = pages_event},
+		{.method = "GET", .path = "/v1/lives", .page = pages_lives},
 		{.method = "GET", .path = "/metrics", .page = metrics_page},
 	};
 	int err = 0;

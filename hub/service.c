@@ -93,6 +93,7 @@ void service_refused(struct service *service, enum refusal why)
 {
 	service->counts.refused[why]++;
 	service->counts.turned_away++;
+	recent_turned_away(&service->hub->recent, service, why);
 }
 
 /* What all events have and what comes before the payload. `id` NULL: a random one. */
@@ -463,6 +464,7 @@ void service_end(struct task *task, const struct ending *ending)
 	if (task->identity && s->hub->ids)
 		ids_end(s->hub->ids, task);
 	metrics_life(s, task, ending);
+	recent_end(&s->hub->recent, task, ending);
 	report_life(&s->hub->report, task, ending);
 	if (task->phase == TASK_POSTED)
 		s->at[task->slot] = NULL; /* the slot comes back with the worker's message */

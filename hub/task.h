@@ -72,6 +72,8 @@ struct task {
 	uint8_t request[32];      /* TASK_KEEP: what was asked, hashed by the input */
 	struct task *same;        /* ids.c: the next in the same part of its table */
 	struct commit *commit;    /* commit.c: what its transaction is about */
+	uint64_t life;            /* history.c: its number there; 0: it isn't */
+	struct mf_str subject;    /* the same: a copy, while its transaction is there */
 	struct states_seen *seen; /* states.c: what was attached; owned */
 	uint32_t bare;            /* bytes of the event before that was; 0: nothing is */
 	int slot;                 /* of the service's link; -1: the event lies in `bytes` */

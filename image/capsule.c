@@ -46,6 +46,12 @@ size_t capsule_size(const struct capsule *capsule)
 	return n;
 }
 
+size_t capsule_event_at(const struct capsule *capsule)
+{
+	return sizeof(struct head) + num_align(capsule->service.n, ALIGN) +
+		num_align(capsule->release.n, ALIGN) + num_align(capsule->why.n, ALIGN);
+}
+
 void capsule_write(const struct capsule *capsule, uint8_t *to)
 {
 	struct head head = {

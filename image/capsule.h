@@ -56,6 +56,8 @@ struct capsule_answer {
 /* How many bytes capsule_write writes. */
 size_t capsule_size(const struct capsule *capsule);
 void capsule_write(const struct capsule *capsule, uint8_t *to);
+/* Where the event lies in them. */
+size_t capsule_event_at(const struct capsule *capsule);
 
 /* What points into `bytes`, which is at a multiple of 8. NULL, or a sentence that says what is wrong: every part
  * and each answer is checked, and that the event's spans lie inside of it; not the effects (wire/effects.h). */

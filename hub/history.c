@@ -1,0 +1,106 @@
+/* hub/history.c - see history.h */
+#include "hub/history.h"
+
+#include <string.h>
+
+#include "hub/database.h"
+#include "image/capsule.h"
+#include "sys/clock.h"
+
+static struct mf_str text(const char *s)
+{
+	return mf_str_of(s, s ? strlen(s) : 0);
+}
+
+static struct capsule capsule_of(const struct task *task, const struct mfw_message *m,
+	struct mf_str effects, const struct history_end *end)
+{
+	const struct service *s = task->service;
+	uint64_t ran = m->birth_ns + m->run_ns, all = clock_mono_ns() - task->accepted_ns;
+	struct capsule c = {
+		.result = end->result,
+		.denied = end->denied,
+		.times = {all > ran ? all - ran : 0, m->birth_ns, m->run_ns, 0},
+		.service = text(s->name),
+		.release = text(s->manifest.version),
+		.why = text(end->why),
+		.event = mf_str_of(task->writer.base, task->head.bytes),
+		.effects = effects,
+	};
+
+	memcpy(c.image, s->digest, sizeof(c.image));
+	memcpy(c.snapshot, s->snapshot, sizeof(c.snapshot));
+	return c;
+}
+
+struct mf_str history_capsule(struct task *task, struct store_tx *tx,
+	const struct mfw_message *message, struct mf_str effects, const struct history_end *end)
+{
+	struct capsule c = capsule_of(task, message, effects, end);
+	size_t n = capsule_size(&c);
+	uint8_t *to;
+
+	if (n > HISTORY_LARGE)
+		return MF_STR("");
+	to = store_room(tx, n);
+	if (!to)
+		return mf_str_of(NULL, 0);
+	capsule_write(&c, to);
+	/* the header is ours: the slot's can be written by the worker */
+	memcpy(to + capsule_event_at(&c), &task->head, sizeof(task->head));
+	task->subject = mf_str_of(
+		to + capsule_event_at(&c) + task->head.subject.off, task->head.subject.len);
+	return mf_str_of(to, n);
+}
+
+bool history_add(struct task *task, struct store_tx *tx, const struct mfw_message *message,
+	struct mf_str effects, const struct history_end *end)
+{
+	struct hub *hub = task->service->hub;
+	struct mf_str capsule = history_capsule(task, tx, message, effects, end);
+	struct store_life life = {
+		.service = database_service(task->service),
+		.wall_ns = task->head.time_ns,
+		.id = text(task->id),
+		.capsule = capsule,
+	};
+
+	if (!capsule.p)
+		return false;
+	if (capsule.n == 0)
+		return true;
+	life.number = task->life = store_number(hub->store, STORE_HISTORY);
+	store_life(tx, &life);
+	return store_sound(tx);
+}
+
+void history_forget(struct task *task)
+{
+	task->life = 0;
+	task->subject = mf_str_of(NULL, 0);
+}
+
+static void done_unheard(struct store_tx *tx, int error)
+{
+	database_done(store_context(tx), tx, error);
+}
+
+void history_add_failed(struct task *task, const struct mfw_message *message, struct mf_str effects,
+	const struct history_end *end)
+{
+	struct hub *hub = task->service->hub;
+	struct store_tx *tx;
+
+	if (!hub->store || database_down(hub) || database_full(hub))
+		return;
+	tx = store_begin(hub->store, STORE_BATCH, done_unheard, hub);
+	if (!tx)
+		return;
+	if (history_add(task, tx, message, effects, end) && task->life > 0) {
+		store_submit(tx);
+	} else {
+		history_forget(task);
+		store_drop(tx);
+	}
+	task->subject = mf_str_of(NULL, 0); /* its event still lies in its slot */
+}
