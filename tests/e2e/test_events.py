@@ -80,7 +80,7 @@ def test_what_a_life_saw_and_did(hub, ask):
 def test_why_nothing_was_done(hub, trace):
     text = trace(post(hub, "/shout/a"), "why ")
     assert "result   refused: denied" in text
-    assert re.search(r"why +it may emit to \"shout\"", text)
+    assert re.search(r'why +it .*"shout"', text)
     text = trace(post(hub, "/trap/a"), "why ")
     assert "result   refused: crashed" in text
     assert "state    n/a = (absent)" in text
