@@ -25,8 +25,8 @@
 #include "hub/worker.h"
 #include "sys/clock.h"
 #include "tests/unit/hub/fake_worker.h"
+#include "tests/unit/hub/rig.h"
 
-static struct hub hub;
 static struct service *service;
 static struct input *input;
 static int client;
@@ -35,44 +35,25 @@ static void open_hub(const char *how)
 {
 	struct net_address address;
 
-	hub_init(&hub);
-	assert_int_equal(loop_open(&hub.loop), 0);
-	assert_int_equal(report_open(&hub.report, hub.loop, false, false), 0);
-	hub.options.worker_program = FAKE_WORKER;
-	hub.options.nursery = fake_nursery();
-	hub.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	hub.scratch_size = 8192;
-	hub.scratch = malloc(hub.scratch_size);
-	service = malloc(sizeof(*service));
-	service_init(service, &hub);
-	hub.services = service;
-	service->name = strdup(how);
-	service->image_path = strdup("none.mfy");
-	service->note.event_bytes = 4096;
-	service->note.effects_bytes = 8192;
-	service->head = (struct mfw_head){.event_area = 4096,
-		.effects_area = 8192,
-		.threads = 1,
-		.flags = MFW_OWN_SOCKET,
-		.backend = MFW_BACKEND_PROCESS};
-	service->queue_most = 8;
+	rig_open(how);
+	service = rig.service;
+	service->note.grants = 0;
+	service->head.flags = MFW_OWN_SOCKET;
 	service->deadline_ns = 200 * CLOCK_MS;
 	service->idle_ns = 100 * CLOCK_MS;
 	service->lend = calloc(1, sizeof(*service->lend));
 	assert_int_equal(net_parse(&address, "127.0.0.1:0"), 0);
 	assert_int_equal(in_udp_open(&input, service, &address, WORDS_DNS), 0);
 	service->lend->input = input;
-	hub.inputs = input;
+	rig.hub.inputs = input;
 	client = socket(AF_INET, SOCK_DGRAM, 0);
 	assert_int_equal(connect(client, &input->address.any, input->address.size), 0);
 }
 
 static void close_hub(void)
 {
-	hub_close(&hub);
+	rig_close();
 	close(client);
-	nursery_close(fake_nursery());
-	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
 static void send_all(unsigned n)
@@ -89,7 +70,7 @@ static unsigned answers(unsigned n, unsigned ms)
 	char reply[64];
 
 	while (came < n && clock_mono_ns() < end) {
-		loop_once(hub.loop, 5);
+		loop_once(rig.hub.loop, 5);
 		while (came < n && recv(client, reply, sizeof(reply), MSG_DONTWAIT) == 8)
 			came++;
 	}
@@ -101,7 +82,7 @@ static void run_until(bool (*done)(void), unsigned ms)
 	uint64_t end = clock_mono_ns() + ms * CLOCK_MS;
 
 	while (!done() && clock_mono_ns() < end)
-		loop_once(hub.loop, 5);
+		loop_once(rig.hub.loop, 5);
 	assert_true(done());
 }
 
@@ -177,8 +158,8 @@ static void test_stop(void **state)
 	send_all(1);
 	assert_int_equal(answers(1, 5000), 1);
 	assert_false(service_quiet(service));
-	hub_stop(&hub);
-	assert_int_equal(loop_run(hub.loop), 0);
+	hub_stop(&rig.hub);
+	assert_int_equal(loop_run(rig.hub.loop), 0);
 	assert_true(service_quiet(service));
 	assert_int_equal(service->counts.lost, 0);
 	close_hub();
@@ -209,7 +190,7 @@ static void test_fails(void **state)
 	run_until(is_home, 5000);
 	send_all(1);
 	for (int i = 0; i < 10; i++)
-		loop_once(hub.loop, 5);
+		loop_once(rig.hub.loop, 5);
 	assert_true(service->counts.refused[REFUSED_OPEN] > 0);
 	assert_int_equal(service->counts.results[MFW_ERR_CRASHED], 30);
 	close_hub();
