@@ -26,19 +26,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* The longest reply that this query allows. */
-static size_t allowed(const uint8_t *query, size_t n, bool tcp)
-{
-	struct dns_query q;
-
-	if (tcp)
-		return host_room;
-	dns_query_read(&q, query, n);
-	if (!q.edns || q.edns_size < DNS_UDP_MIN)
-		return DNS_UDP_MIN;
-	return q.edns_size < ANSWER_UDP_MAX ? q.edns_size : ANSWER_UDP_MAX;
-}
-
 /* What is read of names stays inside the message, and is a name. */
 static void check_names(const uint8_t *bytes, size_t n)
 {
@@ -86,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n)
 	size = host_main(tcp ? MF_SOURCE_TCP : MF_SOURCE_UDP, query, n, reply);
 	if (dns_is_query(query, n)) {
 		MUST(message_check(&m, query, n, reply, size) == NULL);
-		MUST(size <= allowed(query, n, tcp));
+		MUST(size <= host_allowed(query, n, tcp));
 	} else {
 		MUST(size == 0);
 	}

@@ -1,6 +1,8 @@
 """A client that sends exactly the bytes it is given, and reads answers strictly."""
 
+import contextlib
 import socket
+import threading
 from dataclasses import dataclass
 
 
@@ -69,6 +71,35 @@ class Client:
             return not self.left and self.socket.recv(1) == b""
         except ConnectionResetError:
             return not self.left
+
+
+@contextlib.contextmanager
+def served(port, short=False, tls=None, headers=None):
+    """Another client asks all the time; each of its requests is answered. Where the hub's patience
+    is `short` a slow machine may make it miss its time between two requests: then it comes again."""
+    done, asked, wrong = threading.Event(), [], []
+
+    def ask_on():
+        with Client(port, tls=tls) as other:
+            while not done.is_set() or not asked:
+                asked.append(other.ask("GET", "/", headers=headers).status)
+
+    def ask():
+        try:
+            while not done.is_set() or not asked:
+                with contextlib.suppress(*([EOFError, ConnectionError] if short else [])):
+                    ask_on()
+        except Exception as e:  # pylint: disable=broad-except
+            wrong.append(e)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+    assert not wrong and asked and set(asked) == {200}, wrong
 
 
 def listener(address="127.0.0.1:0", tls=None):

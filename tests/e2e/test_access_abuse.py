@@ -7,6 +7,7 @@ import resource
 import ssl
 import threading
 
+import http_client
 import pytest
 from authority import Authority
 from conftest import SANITIZED
@@ -23,27 +24,9 @@ def ca(tmp_path):
     return Authority(tmp_path / "ca")
 
 
-@contextlib.contextmanager
 def served(port, token, tls=None):
     """Somebody with a token asks all the time, and is answered each time."""
-    done, asked, wrong = threading.Event(), [], []
-
-    def ask_on():
-        try:
-            with Client(port, tls=tls) as client:
-                while not done.is_set() or not asked:
-                    asked.append(client.ask("GET", "/", headers=bearer(token)).status)
-        except Exception as e:  # pylint: disable=broad-except
-            wrong.append(e)
-
-    thread = threading.Thread(target=ask_on)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-    assert not wrong and asked and set(asked) == {200}, wrong
+    return http_client.served(port, tls=tls, headers=bearer(token))
 
 
 def secure(ca, file, connections=1024, **more):

@@ -7,11 +7,10 @@ import resource
 import socket
 import subprocess
 import struct
-import threading
 
 import pytest
 from conftest import SANITIZED, run
-from http_client import Client, listener
+from http_client import Client, listener, served
 from hubs import as_user_of, hub_yaml, service
 
 HOST = b"Host: a\r\n"
@@ -33,35 +32,6 @@ def web(build):
 @pytest.fixture
 def hub(start, web):
     return start(hub_yaml(service(web), head=listener()))
-
-
-@contextlib.contextmanager
-def served(port, short=False):
-    """Another client asks all the time; each of its requests is answered. Where the hub's patience
-    is `short` a slow machine may make it miss its time between two requests: then it comes again."""
-    done, asked, wrong = threading.Event(), [], []
-
-    def ask_on():
-        with Client(port) as other:
-            while not done.is_set() or not asked:
-                asked.append(other.ask("GET", "/").status)
-
-    def ask():
-        try:
-            while not done.is_set() or not asked:
-                with contextlib.suppress(*([EOFError, ConnectionError] if short else [])):
-                    ask_on()
-        except Exception as e:  # pylint: disable=broad-except
-            wrong.append(e)
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-    assert not wrong and asked and set(asked) == {200}
 
 
 def refused(client, status):

@@ -129,56 +129,48 @@ static void test_defaults(void **state)
 	config_close(&c);
 }
 
-static void test_whole(void **state)
+static const char whole[] =
+	"mayfly: 1\n"
+	"backend: process\n"
+	"state: var\n"
+	"admin: /run/x.sock\n"
+	"metrics: 127.0.0.1:9100\n"
+	"log: json\n"
+	"trust: {allow_unsigned: true, keys: [{key: a.pub, revoked: true}, {name: "
+	"b,\n"
+	"  key: RWSkDqEQGdqnldaPC18zmXOgionOcesfmKKQmv2kKpICPVyqvuiIm2q4,\n"
+	"  services: [x, y-*]}]}\n"
+	"limits: {connections: 77, memory: 2MiB, header: 4KiB, request: 1s,\n"
+	"  keepalive: 2s}\n"
+	"http:\n"
+	"  - listen: 127.0.0.1:8080\n"
+	"  - listen: 127.0.0.1:8443\n"
+	"    tls: {certificate: tls/a.pem, key: /etc/a.key}\n"
+	"services:\n"
+	"  - image: dns.mfy\n"
+	"    name: names\n"
+	"    data:\n"
+	"      a.zone: zones/a.zone\n"
+	"      b.zone: /etc/b.zone\n"
+	"    config: {ttl: 60, empty: \"\"}\n"
+	"    udp: [127.0.0.1:53, \"[::1]:53\"]\n"
+	"    tcp: [\"*:53\"]\n"
+	"    http:\n"
+	"      - {listen: 127.0.0.1:8080, host: a.example, method: POST}\n"
+	"      - {path: /a/+/#}\n"
+	"    socket: worker\n"
+	"    allow_rollback: 3\n"
+	"    backend: kvm\n"
+	"    birth: fresh\n"
+	"    core: 0\n"
+	"    limits: {queue: 5, threads: 2, idle: 3s, deadline: 200ms, cpu: 10ms,\n"
+	"      failures: 0}\n"
+	"  - image: /srv/echo.mfy\n";
+
+static void check_first(const struct config_service *s)
 {
-	struct config c;
-	const struct config_service *s;
 	char path[128];
 
-	(void)state;
-	assert_int_equal(
-		open_text(&c,
-			"mayfly: 1\n"
-			"backend: process\n"
-			"state: var\n"
-			"admin: /run/x.sock\n"
-			"metrics: 127.0.0.1:9100\n"
-			"log: json\n"
-			"trust: {allow_unsigned: true, keys: [{key: a.pub, revoked: true}, {name: "
-			"b,\n"
-			"  key: RWSkDqEQGdqnldaPC18zmXOgionOcesfmKKQmv2kKpICPVyqvuiIm2q4,\n"
-			"  services: [x, y-*]}]}\n"
-			"limits: {connections: 77, memory: 2MiB, header: 4KiB, request: 1s,\n"
-			"  keepalive: 2s}\n"
-			"http:\n"
-			"  - listen: 127.0.0.1:8080\n"
-			"  - listen: 127.0.0.1:8443\n"
-			"    tls: {certificate: tls/a.pem, key: /etc/a.key}\n"
-			"services:\n"
-			"  - image: dns.mfy\n"
-			"    name: names\n"
-			"    data:\n"
-			"      a.zone: zones/a.zone\n"
-			"      b.zone: /etc/b.zone\n"
-			"    config: {ttl: 60, empty: \"\"}\n"
-			"    udp: [127.0.0.1:53, \"[::1]:53\"]\n"
-			"    tcp: [\"*:53\"]\n"
-			"    http:\n"
-			"      - {listen: 127.0.0.1:8080, host: a.example, method: POST}\n"
-			"      - {path: /a/+/#}\n"
-			"    socket: worker\n"
-			"    allow_rollback: 3\n"
-			"    backend: kvm\n"
-			"    birth: fresh\n"
-			"    core: 0\n"
-			"    limits: {queue: 5, threads: 2, idle: 3s, deadline: 200ms, cpu: 10ms,\n"
-			"      failures: 0}\n"
-			"  - image: /srv/echo.mfy\n",
-			NULL),
-		0);
-	check_top(&c);
-	assert_int_equal(c.services_count, 2);
-	s = &c.services[0];
 	assert_string_equal(s->name, "names");
 	snprintf(path, sizeof(path), "%s/dns.mfy", directory);
 	assert_string_equal(s->image, path);
@@ -205,7 +197,11 @@ static void test_whole(void **state)
 	assert_int_equal(s->socket, CONFIG_SOCKET_WORKER);
 	assert_true(s->allow_rollback_given);
 	assert_int_equal(s->allow_rollback, 3);
-	s = &c.services[1];
+}
+
+/* What it doesn't say. */
+static void check_second(const struct config_service *s)
+{
 	assert_null(s->name);
 	assert_string_equal(s->image, "/srv/echo.mfy");
 	assert_int_equal(s->backend, MFW_BACKEND_PROCESS); /* that of the file */
@@ -216,6 +212,18 @@ static void test_whole(void **state)
 	assert_int_equal(s->core, CORE_AUTO);
 	assert_int_equal(s->idle_ns, 10000000000u);
 	assert_int_equal(s->queue, 0);
+}
+
+static void test_whole(void **state)
+{
+	struct config c;
+
+	(void)state;
+	assert_int_equal(open_text(&c, whole, NULL), 0);
+	check_top(&c);
+	assert_int_equal(c.services_count, 2);
+	check_first(&c.services[0]);
+	check_second(&c.services[1]);
 	config_close(&c);
 }
 

@@ -111,19 +111,6 @@ static size_t mutate(uint8_t *bytes, size_t n, size_t max)
 	}
 }
 
-/* The longest reply that this query allows. */
-static size_t allowed(const uint8_t *query, size_t n, bool tcp)
-{
-	struct dns_query q;
-
-	if (tcp)
-		return host_room;
-	dns_query_read(&q, query, n);
-	if (!q.edns || q.edns_size < DNS_UDP_MIN)
-		return DNS_UDP_MIN;
-	return q.edns_size < ANSWER_UDP_MAX ? q.edns_size : ANSWER_UDP_MAX;
-}
-
 static void try(const uint8_t *query, size_t n)
 {
 	bool tcp = below(4) == 0;
@@ -136,7 +123,7 @@ static void try(const uint8_t *query, size_t n)
 	const char *wrong = message_check(&m, query, n, reply, size);
 	if (wrong)
 		fail_msg("seed %llu: %s", (unsigned long long)seed, wrong);
-	assert_true(size <= allowed(query, n, tcp));
+	assert_true(size <= host_allowed(query, n, tcp));
 }
 
 static bool load(const char *text, size_t n)

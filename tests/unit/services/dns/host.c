@@ -9,6 +9,7 @@
 
 #include "libos/mayfly.h"
 
+#include "services/dns/answer.h"
 #include "services/dns/load.h"
 
 #define ARENA_MAX ((size_t)64 << 20)
@@ -210,4 +211,16 @@ size_t host_query(uint8_t out[static 512], const char *name, uint16_t type, uint
 	memcpy(out + n, opt, sizeof(opt));
 	out[11] = 1;
 	return n + sizeof(opt);
+}
+
+size_t host_allowed(const uint8_t *query, size_t n, bool tcp)
+{
+	struct dns_query q;
+
+	if (tcp)
+		return host_room;
+	dns_query_read(&q, query, n);
+	if (!q.edns || q.edns_size < DNS_UDP_MIN)
+		return DNS_UDP_MIN;
+	return q.edns_size < ANSWER_UDP_MAX ? q.edns_size : ANSWER_UDP_MAX;
 }

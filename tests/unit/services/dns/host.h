@@ -39,5 +39,7 @@ char *host_read(const char *path, size_t *n);
 
 /* Writes a query for a name in text form; returns its length. edns_size 0: without EDNS. */
 size_t host_query(uint8_t out[static 512], const char *name, uint16_t type, uint16_t edns_size);
+/* The longest reply that this query allows. */
+size_t host_allowed(const uint8_t *query, size_t n, bool tcp);
 
 #endif
