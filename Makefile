@@ -31,7 +31,7 @@ include mk/host.mk
 include mk/analyze.mk
 include mk/fuzz.mk
 
-.PHONY: all plain tests threads svm layers check-layers format check-format install clean help
+.PHONY: all plain tests threads thread-tests svm layers check-layers format check-format install clean help
 
 ifeq ($(SAN),)
 all: layers $(PROGRAMS) $(BENCHES) $(LIB_FILES) $(IMAGES) $(TAKEN)

@@ -197,6 +197,8 @@ $(TEST_OBJ): EXTRA = -Ilibos
 THREAD_TESTS := $(patsubst %,$(B)/tests/unit/monitor/%_test,monitor ring socket watchdog worker) \
 	$(patsubst %,$(B)/tests/unit/store/%_test,store faults)
 threads: plain $(PROGRAMS) $(SAN_LINKS) $(THREAD_TESTS)
+thread-tests:
+	@printf '%s\n' $(THREAD_TESTS)
 
 # --- tests/svm/run: what runs on the emulated machine
 build/svm/probe: tests/svm/probe.c mk/flags.mk
