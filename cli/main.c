@@ -41,6 +41,7 @@ static const struct command commands[] = {
 	{"trace", cmd_trace, "ID", "one event: what its life saw and did, or why nothing ran"},
 	{"rehearse", cmd_rehearse, "IMAGE --last N",
 		"real events on a candidate image: what would differ"},
+	{"state", cmd_state, "ls|get|put|rm SERVICE", "what its services remember"},
 	{"reload", cmd_reload, "", "it reads its hub.yaml again"},
 	{"stop", cmd_stop, "[--now]", "it finishes what it accepted, and ends"},
 	{"config", cmd_config, "check FILE", "can a hub use this hub.yaml?"},

@@ -243,6 +243,9 @@ COUNTED(replied)
 COUNTED(silent)
 COUNTED(turned_away)
 COUNTED(reruns)
+COUNTED(races)
+COUNTED(duplicates)
+COUNTED(commits)
 COUNTED(cold)
 COUNTED(ticks)
 COUNTED(ticks_missed)
@@ -282,7 +285,12 @@ static const struct {
 	{"mayfly_events_turned_away_total", "counter",
 		"Events that were refused before they were taken.", turned_away},
 	{"mayfly_events_rerun_total", "counter",
-		"Events that ran again, since their worker was lost.", reruns},
+		"Events that ran again: their worker was lost, or state had changed.", reruns},
+	{"mayfly_events_raced_total", "counter", "Of those: state that they saw had changed.",
+		races},
+	{"mayfly_events_duplicate_total", "counter",
+		"Events that were dealt with before, and not taken again.", duplicates},
+	{"mayfly_lives_committed_total", "counter", "Lives whose effects were written.", commits},
 	{"mayfly_events_cold_total", "counter", "Events for which a worker had to start.", cold},
 	{"mayfly_timer_ticks_total", "counter", "Ticks of timers that became events.", ticks},
 	{"mayfly_timer_ticks_missed_total", "counter", "Ticks that didn't.", ticks_missed},

@@ -18,6 +18,7 @@
 #include "hub/metrics.h"
 #include "hub/pages_events.h"
 #include "hub/pages_json.h"
+#include "hub/pages_state.h"
 #include "hub/reload.h"
 #include "sys/clock.h"
 #include "sys/usage.h"
@@ -245,6 +246,9 @@ static json_t *full_object(const struct hub *hub, const struct service *s)
 	pages_set(o, "silent", pages_count(s->counts.silent));
 	pages_set(o, "turned_away", pages_count(s->counts.turned_away));
 	pages_set(o, "reruns", pages_count(s->counts.reruns));
+	pages_set(o, "races", pages_count(s->counts.races));
+	pages_set(o, "duplicates", pages_count(s->counts.duplicates));
+	pages_set(o, "commits", pages_count(s->counts.commits));
 	pages_set(o, "results", results_object(s));
 	pages_set(o, "refusals", refusals_object(s));
 	pages_set(workers, "started", pages_count(s->counts.workers));
@@ -490,6 +494,16 @@ int pages_add(struct router *router, struct access *look, struct access *change)
 		{.method = "GET", .path = "/v1/services", .page = pages_services},
 		{.method = "GET", .path = "/v1/stats", .page = pages_stats},
 		{.method = "GET", .path = "/v1/logs", .page = pages_logs},
+		{.method = "GET", .path = "/v1/state", .page = pages_state_list},
+		{.method = "GET", .path = "/v1/state/get", .page = pages_state_get},
+		{.method = "POST",
+			.path = "/v1/state/put",
+			.page = pages_state_put,
+			.changes = true},
+		{.method = "POST",
+			.path = "/v1/state/rm",
+			.page = pages_state_remove,
+			.changes = true},
 		{.method = "POST", .path = "/v1/reload", .page = pages_reload, .changes = true},
 		{.method = "POST", .path = "/v1/stop", .page = pages_stop, .changes = true},
 		{.method = "GET", .path = "/v1/events", .page = pages_events},

@@ -49,6 +49,12 @@ json_t *pages_base64(const void *bytes, size_t n)
 	return j;
 }
 
+void pages_answer(struct page_reply *reply, json_t *object)
+{
+	reply->content_type = pages_as_json;
+	pages_put(reply->body, object);
+}
+
 void pages_refuse(struct page_reply *reply, unsigned status, const char *title, json_t *detail)
 {
 	reply->status = status;

@@ -20,6 +20,8 @@ json_t *pages_text_or_null(const char *text);
 /* Any bytes, as base64. */
 json_t *pages_base64(const void *bytes, size_t n);
 
+/* The whole answer; the object is taken. */
+void pages_answer(struct page_reply *reply, json_t *object);
 /* RFC 9457. The detail, which is taken, may quote the request: it is JSON, so no harm is done. */
 void pages_refuse(struct page_reply *reply, unsigned status, const char *title, json_t *detail);
 

@@ -190,7 +190,7 @@ static int talk(struct client *c, const char *method, const char *page, FILE *to
 {
 	const char *why = NULL;
 	const struct curl_functions *f = curl_load(&why);
-	char url[CLIENT_URL + 512];
+	char url[CLIENT_URL + CLIENT_PAGE];
 	CURLcode rc;
 
 	error[0] = '\0';
@@ -207,7 +207,8 @@ static int talk(struct client *c, const char *method, const char *page, FILE *to
 	f->setopt(c->curl, CURLOPT_PROXY, "");
 	f->setopt(c->curl, CURLOPT_URL, url);
 	f->setopt(c->curl, CURLOPT_POST, strcmp(method, "POST") == 0 ? 1L : 0L);
-	f->setopt(c->curl, CURLOPT_POSTFIELDS, "");
+	f->setopt(c->curl, CURLOPT_POSTFIELDS, c->body_n > 0 ? c->body : "");
+	f->setopt(c->curl, CURLOPT_POSTFIELDSIZE, (long)c->body_n);
 	f->setopt(c->curl, CURLOPT_HTTPGET, strcmp(method, "GET") == 0 ? 1L : 0L);
 	f->setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
 	f->setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);

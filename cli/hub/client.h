@@ -11,6 +11,7 @@
 
 #define CLIENT_PATH 108
 #define CLIENT_URL  280
+#define CLIENT_PAGE 2048 /* of a page's address with its query */
 
 /* Options that all of these commands have. */
 struct client_options {
@@ -27,6 +28,8 @@ struct client {
 	char *token;            /* NULL: none */
 	size_t token_n;
 	const struct client_options *options;
+	const char *body; /* of what is asked with POST; the caller's */
+	size_t body_n;
 	void *curl; /* kept open between questions */
 };
 

@@ -1,5 +1,6 @@
 """State, committed with the life that put it: a service that counts (tests/guest/till), asked over HTTP."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -197,3 +198,51 @@ def until_answered(place, path, key, seconds=60):
         assert status in (0, 409, 502, 503), status  # 409: its first is at work
         time.sleep(0.02)
     raise AssertionError(f"{path} got no answer")
+
+
+def test_an_operator_looks_and_changes(open_till, mayfly, tmp_path):
+    hub = open_till(head=f"admin: {tmp_path}/admin\n")
+    state = lambda *words, **options: mayfly("state", *words, "--hub", tmp_path / "admin", **options)
+    assert ask(hub, "/add/a")[1] == "1"
+    listed = state("ls", "till").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == ["KEY", "n/a"]
+    version = listed[1].split()[1]
+    assert state("get", "till", "n/a").stdout == "1"
+    assert state("put", "till", "n/a", "41", "--if-version", version).returncode == 0
+    refused = state("put", "till", "n/a", "7", "--if-version", version)
+    assert refused.returncode == 1 and "it has version " in refused.stderr
+    assert ask(hub, "/add/a")[1] == "42"
+    assert state("put", "till", "n/b", "-", input="8").returncode == 0
+    assert state("put", "till", "n/\u00fc %&", "x").returncode == 0
+    assert number(hub, "b") == 8
+    got = json.loads(state("ls", "till", "n/", "-o", "json").stdout)
+    assert [key["key"] for key in got["keys"]] == ["n/a", "n/b", "n/\u00fc %&"]
+    assert state("rm", "till", "n/a").returncode == 0
+    assert state("rm", "till", "n/a").returncode == 0
+    assert number(hub, "a") == 0
+    missing = state("get", "till", "n/a")
+    assert missing.returncode == 3 and 'till has no "n/a"' in missing.stderr
+    assert state("get", "other", "n/a").returncode == 3
+    assert state("put", "till", "", "x").returncode == 2
+    assert state("grep", "till").returncode == 2
+
+
+def test_bytes_that_are_no_text(open_till, mayfly, tmp_path):
+    open_till(head=f"admin: {tmp_path}/admin\n")
+    state = lambda *words, **options: mayfly("state", *words, "--hub", tmp_path / "admin", text=False, **options)
+    assert state("put", "till", "raw", "-", input=b"\x00\xff\x1b[31m").returncode == 0
+    assert state("get", "till", "raw").stdout == b"\x00\xff\x1b[31m"
+    assert json.loads(state("get", "till", "raw", "-o", "json").stdout)["value_hex"] == "00ff1b5b33316d"
+
+
+def test_more_keys_than_a_page_holds(open_till, mayfly, tmp_path, till):
+    hub = open_till(head=f"admin: {tmp_path}/admin\n")
+    assert ask(hub, "/add/x")[0] == 200  # the service has its number
+    assert hub.stop() == 0
+    with sqlite3.connect(f"{tmp_path}/state/mayfly.db") as db:
+        service_number, version = db.execute("SELECT service, version FROM state").fetchone()
+        db.executemany("INSERT INTO state (service, key, value, version) VALUES (?, ?, ?, ?)",
+                       [(service_number, b"k%04d" % i, b"v", version) for i in range(1203)])
+    open_till(head=f"admin: {tmp_path}/admin\n")
+    keys = json.loads(mayfly("state", "ls", "till", "k", "--hub", tmp_path / "admin", "-o", "json").stdout)["keys"]
+    assert [key["key"] for key in keys] == [f"k{i:04}" for i in range(1203)]
