@@ -146,6 +146,16 @@ bool life_birth(struct life_options *options, const char *word)
 	return true;
 }
 
+static int take_state(struct life_options *o, const char *value)
+{
+	const char *equals = strchr(value, '=');
+
+	if (!equals || equals == value)
+		return out_say(o->command, STATUS_USAGE,
+			"--state \"%.120s\": write it as KEY=VALUE", value);
+	return take_attachment(o, o->state, &o->state_count, value);
+}
+
 int life_option(struct life_options *o, int code, const char *value)
 {
 	int v = 0, status = 0;
@@ -154,6 +164,7 @@ int life_option(struct life_options *o, int code, const char *value)
 	case LIFE_OPT_EVENT: o->event_path = value; return 0;
 	case LIFE_OPT_DATA: return take_attachment(o, o->data, &o->data_count, value);
 	case LIFE_OPT_CONFIG: return take_attachment(o, o->config, &o->config_count, value);
+	case LIFE_OPT_STATE: return take_state(o, value);
 	case LIFE_OPT_SEED: return take_seed(o, value);
 	case LIFE_OPT_TIME: return take_time(o, value);
 	case LIFE_OPT_HTTP: return take_request(o, value);
@@ -255,6 +266,19 @@ static struct mf_str text(const char *s)
 	return mf_str_of(s, strlen(s));
 }
 
+/* Each with its place in the command as its version. */
+static bool write_state(struct event_writer *w, const struct life_options *o)
+{
+	for (unsigned i = 0; i < o->state_count; i++) {
+		const char *equals = strchr(o->state[i], '=');
+
+		if (!event_state(w, mf_str_of(o->state[i], (size_t)(equals - o->state[i])),
+			    text(equals + 1), i + 1))
+			return false;
+	}
+	return true;
+}
+
 static bool write_event(struct event_writer *w, struct life_setup *s, const struct life_options *o,
 	struct mf_str payload)
 {
@@ -276,7 +300,7 @@ static bool write_event(struct event_writer *w, struct life_setup *s, const stru
 		(o->source == MF_SOURCE_RUN ||
 			event_span(w, &s->event->peer, MF_STR("127.0.0.1:0"))) &&
 		(!o->http_line || http_event_write(&o->http, &s->manifest, w)) &&
-		event_span(w, &s->event->payload, payload);
+		event_span(w, &s->event->payload, payload) && write_state(w, o);
 }
 
 /* As the hub: the event has only the headers that the manifest asks for. */

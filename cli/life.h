@@ -32,6 +32,8 @@ struct life_options {
 	unsigned data_count;
 	const char *config[LIFE_ATTACH_MAX];
 	unsigned config_count;
+	const char *state[LIFE_ATTACH_MAX]; /* KEY=VALUE */
+	unsigned state_count;
 	enum mfw_backend backend;
 	enum mfw_birth_mode birth;
 	bool birth_given;
@@ -48,6 +50,7 @@ enum life_option_code {
 	LIFE_OPT_EVENT = 0x100,
 	LIFE_OPT_DATA,
 	LIFE_OPT_CONFIG,
+	LIFE_OPT_STATE,
 	LIFE_OPT_BACKEND,
 	LIFE_OPT_BIRTH,
 	LIFE_OPT_SOURCE,
@@ -61,6 +64,7 @@ enum life_option_code {
 	{"event", required_argument, NULL, LIFE_OPT_EVENT},        \
 	{"data", required_argument, NULL, LIFE_OPT_DATA},          \
 	{"config", required_argument, NULL, LIFE_OPT_CONFIG},      \
+	{"state", required_argument, NULL, LIFE_OPT_STATE},        \
 	{"backend", required_argument, NULL, LIFE_OPT_BACKEND},    \
 	{"source", required_argument, NULL, LIFE_OPT_SOURCE},      \
 	{"seed", required_argument, NULL, LIFE_OPT_SEED},          \

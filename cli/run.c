@@ -27,6 +27,7 @@ static const char usage[] =
 	"  --event FILE|-          the event's payload (default: empty)\n"
 	"  --data [NAME=]FILE      attach a file; or a directory; NAME: else its basename\n"
 	"  --config KEY=VALUE      set a key of the manifest's config\n"
+	"  --state KEY=VALUE       attach state, as a hub does by the manifest's reads\n"
 	"  --backend auto|kvm|process\n"
 	"  --birth pooled|fresh    (default: what the manifest says)\n"
 	"  --source run|udp|tcp    what the event pretends to be\n"

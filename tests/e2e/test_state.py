@@ -246,3 +246,14 @@ def test_more_keys_than_a_page_holds(open_till, mayfly, tmp_path, till):
     open_till(head=f"admin: {tmp_path}/admin\n")
     keys = json.loads(mayfly("state", "ls", "till", "k", "--hub", tmp_path / "admin", "-o", "json").stdout)["keys"]
     assert [key["key"] for key in keys] == [f"k{i:04}" for i in range(1203)]
+
+
+def test_on_the_command_line(mayfly, till):
+    done = mayfly("run", till, "--http", "POST /add/a", "--state", "n/a=41")
+    assert (done.returncode, done.stdout) == (0, "42\n")
+    assert "put n/a" in done.stderr
+    done = mayfly("run", till, "--http", "POST /both/a", "--state", "all=7", "--state", "n/b=9", "-o", "json")
+    effects = json.loads(done.stdout)["effects"]
+    assert [(e["name"], e["body"]) for e in effects if e["kind"] == "put"] == [("n/a", "1"), ("all", "8")]
+    done = mayfly("run", till, "--state", "n/a")
+    assert done.returncode == 2 and "write it as KEY=VALUE" in done.stderr
