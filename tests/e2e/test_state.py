@@ -254,6 +254,6 @@ def test_on_the_command_line(mayfly, till):
     assert "put n/a" in done.stderr
     done = mayfly("run", till, "--http", "POST /both/a", "--state", "all=7", "--state", "n/b=9", "-o", "json")
     effects = json.loads(done.stdout)["effects"]
-    assert [(e["name"], e["body"]) for e in effects if e["kind"] == "put"] == [("n/a", "1"), ("all", "8")]
+    assert [(e["key"], e["body"]) for e in effects if e["kind"] == "put"] == [("n/a", "1"), ("all", "8")]
     done = mayfly("run", till, "--state", "n/a")
     assert done.returncode == 2 and "write it as KEY=VALUE" in done.stderr
