@@ -126,7 +126,9 @@ static int compare(const void *a, const void *b)
 
 static double percentile(unsigned percent)
 {
-	return sampled ? (double)samples[(sampled - 1) * percent / 100] / 1e3 : 0;
+	size_t at = sampled ? (sampled - 1) * percent / 100 : 0;
+
+	return (double)samples[at] / 1e3;
 }
 
 static void measure(const char *name, enum store_durability durability, bool now, unsigned window,

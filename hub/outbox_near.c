@@ -16,16 +16,8 @@ struct place place_of(const struct store_out *out)
 	return (struct place){out->priority, out->number};
 }
 
-static void cut(struct lane *lane, struct near_message *m)
+static void free_one(struct lane *lane, struct near_message *m)
 {
-	if (m->prev)
-		m->prev->next = m->next;
-	else
-		lane->first = m->next;
-	if (m->next)
-		m->next->prev = m->prev;
-	else
-		lane->last = m->prev;
 	lane->near_bytes -= m->size;
 	lane->near_count--;
 	free(m);
@@ -33,13 +25,20 @@ static void cut(struct lane *lane, struct near_message *m)
 
 void near_take(struct lane *lane)
 {
-	cut(lane, lane->first);
+	struct near_message *m = lane->first;
+
+	lane->first = m->next;
+	if (m->next)
+		m->next->prev = NULL;
+	else
+		lane->last = NULL;
+	free_one(lane, m);
 }
 
 void near_forget(struct lane *lane)
 {
 	while (lane->first)
-		cut(lane, lane->first);
+		near_take(lane);
 	lane->far = true;
 	lane->read_to = (struct place){0};
 }
@@ -100,10 +99,14 @@ static bool insert(struct lane *lane, const struct store_out *out)
 /* What is too much at the end is far again. */
 static void shorten(struct lane *lane)
 {
-	while (lane->near_count > 1 && is_full(lane)) {
-		cut(lane, lane->last);
+	struct near_message *m = lane->last;
+
+	for (struct near_message *before; (before = m->prev) && is_full(lane); m = before) {
+		before->next = NULL;
+		lane->last = before;
 		lane->far = true;
-		lane->read_to = place_of(&lane->last->out);
+		lane->read_to = place_of(&before->out);
+		free_one(lane, m);
 	}
 }
 

@@ -222,6 +222,62 @@ static void test_found_later(void **state)
 	rig_close(&r);
 }
 
+static int64_t page_of(const char *table)
+{
+	char sql[100];
+	sqlite3 *db;
+	sqlite3_stmt *query;
+	int64_t page;
+
+	(void)snprintf(
+		sql, sizeof(sql), "SELECT rootpage FROM sqlite_schema WHERE name='%s'", table);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &query, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(query), SQLITE_ROW);
+	page = sqlite3_column_int64(query, 0);
+	sqlite3_finalize(query);
+	sqlite3_close(db);
+	return page;
+}
+
+/* A large file's history isn't read at a start: damage there shows when it is looked at. */
+static void test_large(void **state)
+{
+	struct store_life life;
+	uint64_t seen, before = UINT64_MAX;
+	uint8_t *bytes;
+	size_t n;
+	int e;
+
+	(void)state;
+	write_file(path, good, good_size);
+	rig_start(&rig);
+	for (unsigned i = 0; i < 20; i++) {
+		struct store_tx *tx = store_begin(rig.store, STORE_BATCH, rig_done, &rig);
+
+		for (unsigned j = 0; j < 300; j++) /* one fills a page */
+			store_life(tx,
+				&(struct store_life){.number = 100 + i * 300 + j,
+					.capsule = mf_str_of(good, 3000)});
+		store_submit(tx);
+		rig_wait(&rig, ++rig.begun);
+	}
+	store_close(rig.store);
+	n = read_file(path, &bytes);
+	assert_true(n > 16u << 20);
+	memset(bytes + n / PAGE / 2 * PAGE, 0, PAGE);
+	write_file(path, bytes, n);
+	rig_start(&rig);
+	while ((e = store_life_before(rig.store, before, 0, 1, &seen, &life)) == 1)
+		before = life.number;
+	assert_int_equal(e, -EUCLEAN);
+	assert_true(before > 200 && before < 6000);
+	store_close(rig.store);
+	memset(bytes + (page_of("state") - 1) * PAGE, 0, PAGE);
+	assert_refused(bytes, n, "damaged");
+	free(bytes);
+}
+
 /* Nobody else may read it. */
 static void test_mode(void **state)
 {
@@ -271,6 +327,7 @@ int main(void)
 		cmocka_unit_test(test_header),
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_no_file_but_a_log),
+		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_found_later),
 		cmocka_unit_test(test_mode),

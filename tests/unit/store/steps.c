@@ -2,6 +2,7 @@
 #include "tests/unit/store/steps.h"
 
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ struct store_tx *step_begin(struct store *store, unsigned i, enum store_durabili
 	store_done *done, void *context)
 {
 	struct store_tx *tx = store_begin(store, durability, done, context);
-	char text[32], key[32];
+	char text[32], key[32], name[32];
 	int n = snprintf(text, sizeof(text), "%u", i);
 	int k = snprintf(key, sizeof(key), "key/%u", i % 50);
 	struct mf_str s = mf_str_of(text, (size_t)n);
@@ -27,6 +28,8 @@ struct store_tx *step_begin(struct store *store, unsigned i, enum store_durabili
 	if (!tx)
 		return NULL;
 	store_clock(store, i, i);
+	(void)snprintf(name, sizeof(name), "service %u", i / 10 + 1);
+	(void)store_service(store, mf_str_of(name, strlen(name)));
 	store_put(tx, 1, MF_STR("counter"), s, store_version(store));
 	store_put(tx, 2, mf_str_of(key, (size_t)k), s, store_version(store));
 	store_id(tx, &(struct store_id){.number = i, .id = s, .service = 1, .at_ns = i});
@@ -36,12 +39,15 @@ struct store_tx *step_begin(struct store *store, unsigned i, enum store_durabili
 			.id = s,
 			.capsule = mf_str_of(store_room(tx, capsule_size(i)), capsule_size(i))});
 	store_out(tx, &(struct store_out){.number = i, .destination = 1, .id = s, .body = s});
-	if (i > 20)
+	for (unsigned old = i - 39; i > 20 && i % 20 == 0 && old <= i - 20; old++) {
+		int m = snprintf(text, sizeof(text), "%u", old);
+
 		store_out_done(tx,
-			&(struct store_out){.number = i - 20,
+			&(struct store_out){.number = old,
 				.destination = 1,
-				.id = {.n = (size_t)snprintf(text, 32, "%u", i - 20)},
-				.body = {.n = strlen(text)}});
+				.id = {.n = (size_t)m},
+				.body = {.n = (size_t)m}});
+	}
 	return tx;
 }
 
@@ -103,9 +109,37 @@ unsigned steps_check(struct store *store)
 		assert_int_equal(number_at(store, 2, key), i);
 	}
 	assert_true(store_out_read(store, 1, NULL, 1000, each_out, &outs) >= 0);
-	assert_int_equal(outs.count, n < 20 ? n : 20);
+	assert_int_equal(outs.count, n < 40 ? n : 20 + n % 20);
 	assert_true(n == 0 || outs.last == n);
+	assert_int_equal(store_out_total(store, 1).count, outs.count);
+	assert_int_equal(store_out_total(store, 1).bytes, outs.bytes);
+	for (unsigned i = 1; n > 0 && i <= n / 10 + 1; i++) {
+		struct mf_str name = store_service_name(store, i);
+		int m = snprintf(key, sizeof(key), "service %u", i);
+
+		assert_int_equal(name.n, m);
+		assert_memory_equal(name.p, key, name.n);
+	}
 	store_clock_read(store, &elapsed, &wall);
 	assert_true(elapsed >= n);
 	return n;
+}
+
+void steps_counts(const char *directory)
+{
+	static const char sql[] =
+		"SELECT id_count - (SELECT count(*) FROM id), history_bytes - (SELECT"
+		" sum(64 + length(id) + length(capsule)) FROM history) FROM now";
+	char path[200];
+	sqlite3 *db;
+	sqlite3_stmt *query;
+
+	(void)snprintf(path, sizeof(path), "%s/mayfly.db", directory);
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &query, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(query), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int64(query, 0), 0);
+	assert_int_equal(sqlite3_column_int64(query, 1), 0);
+	(void)sqlite3_finalize(query);
+	(void)sqlite3_close(db);
 }

@@ -12,5 +12,7 @@ struct store_tx *step_begin(struct store *store, unsigned i, enum store_durabili
 	store_done *done, void *context);
 /* Up to where it goes; asserts that it is whole. */
 unsigned steps_check(struct store *store);
+/* What the closed database counts for trimming is what is there. */
+void steps_counts(const char *directory);
 
 #endif
