@@ -234,6 +234,8 @@ static int take_all(const struct building *b, const struct raw_config *raw, stru
 		rc = config_trust(b, &raw->trust, &config->trust);
 	if (rc == 0)
 		rc = take_listeners(b, raw, config);
+	if (rc == 0)
+		rc = config_mqtt(b, raw, config);
 	if (rc < 0)
 		return rc;
 	config->services = calloc(raw->services_count, sizeof(*config->services));
@@ -343,6 +345,7 @@ void config_close(struct config *config)
 	for (unsigned i = 0; i < config->http_count; i++)
 		config_listener_free(&config->http[i]);
 	config_network_free(config);
+	config_mqtt_free(&config->mqtt);
 	config_trust_free(&config->trust);
 	free(config->services);
 	free(config->http);

@@ -62,6 +62,34 @@ struct config_trust {
 	unsigned keys_count;
 };
 
+/* The broker, `mqtt`. */
+enum config_mqtt_version { CONFIG_MQTT_ANY, CONFIG_MQTT_5, CONFIG_MQTT_311 };
+struct config_mqtt {
+	bool given;
+	char place[CONFIG_PLACE];
+	char *host;
+	uint16_t port;
+	bool tls;
+	char *client;              /* what clients' ids begin with; NULL: the state directory's */
+	char *username, *password; /* a file; NULL: none */
+	char *authorities;         /* NULL: the system's */
+	char *certificate, *key;   /* NULL, both: none */
+	uint64_t keepalive_ns, session_ns;
+	unsigned window; /* messages not acknowledged, of a connection */
+	enum config_mqtt_version version;
+	char **replies; /* filters of topics on which replies may be published */
+	unsigned replies_count;
+	bool replies_given; /* else on any */
+};
+
+/* One entry of a service's `mqtt`. */
+struct config_topic {
+	char place[CONFIG_PLACE];
+	char *topic;
+	char *share; /* NULL: none */
+	unsigned qos;
+};
+
 /* One entry of a service's `http`: what it says takes the place of what a trigger says. */
 struct config_route {
 	char place[CONFIG_PLACE];
@@ -94,6 +122,9 @@ struct config_service {
 	struct config_timer *timers;
 	unsigned timers_count;
 	bool http_given; /* else its triggers, as they are, on every listener */
+	struct config_topic *mqtt;
+	unsigned mqtt_count;
+	bool mqtt_given; /* else its triggers, as they are */
 	enum config_socket socket;
 	enum mfw_backend backend;
 	enum mfw_birth_mode birth;
@@ -129,6 +160,7 @@ struct config {
 	unsigned connections;
 	uint64_t memory; /* bytes that peers' half messages and untaken replies may hold */
 	struct http_limits limits; /* of http */
+	struct config_mqtt mqtt;
 	struct config_trust trust;
 	struct config_listener *http;
 	unsigned http_count;

@@ -25,6 +25,10 @@ struct raw_timer {
 	char *name, *every, *cron, *missed;
 };
 
+struct raw_topic {
+	char *topic, *share, *qos;
+};
+
 struct raw_service {
 	char *name, *image, *backend, *birth, *durability, *core, *socket, *allow_rollback;
 	char **udp, **tcp;
@@ -33,6 +37,8 @@ struct raw_service {
 	unsigned http_count;
 	struct raw_timer *timers;
 	unsigned timers_count;
+	struct raw_topic *mqtt;
+	unsigned mqtt_count;
 	struct raw_service_limits limits;
 };
 
@@ -45,6 +51,17 @@ struct raw_listener {
 	struct raw_tls tls;
 	char **clients;
 	unsigned clients_count;
+};
+
+struct raw_mqtt_tls {
+	char *authorities, *certificate, *key;
+};
+
+struct raw_mqtt {
+	char *broker, *client, *username, *password, *keepalive, *session, *window, *version;
+	struct raw_mqtt_tls tls;
+	char **replies;
+	unsigned replies_count;
 };
 
 struct raw_network {
@@ -73,6 +90,7 @@ struct raw_config {
 	char *mayfly, *backend, *state, *cores, *admin, *admin_group, *metrics, *log, *user,
 		*strict;
 	struct raw_network network;
+	struct raw_mqtt mqtt;
 	struct raw_config_limits limits;
 	struct raw_trust trust;
 	struct raw_listener *http;
@@ -114,6 +132,13 @@ int config_listener(const struct building *b, const char *at, const struct raw_l
 void config_listener_free(struct config_listener *listener);
 int config_network(const struct building *b, const struct raw_config *raw, struct config *config);
 void config_network_free(struct config *config);
+
+/* config_mqtt.c: `mqtt` at the top; and a service's, in its entry. Freed with the other two, failed or not. */
+int config_mqtt(const struct building *b, const struct raw_config *raw, struct config *config);
+void config_mqtt_free(struct config_mqtt *mqtt);
+int config_topics(const struct building *b, unsigned i, const struct raw_service *raw,
+	struct config_service *service);
+void config_topics_free(struct config_service *service);
 
 /* The i-th of `services`. What it took is freed with config_service_free, failed or not. */
 int config_service(const struct building *b, unsigned i, const struct raw_service *raw,

@@ -48,6 +48,14 @@ static const cyaml_schema_field_t timer_fields[] = {
 };
 static const cyaml_schema_value_t timer = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_timer, timer_fields)};
+static const cyaml_schema_field_t topic_fields[] = {
+	TEXT("topic", struct raw_topic, topic, 0),
+	MAY("share", struct raw_topic, share),
+	MAY("qos", struct raw_topic, qos),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t topic = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_topic, topic_fields)};
 
 static const cyaml_schema_field_t service_fields[] = {
 	MAY("name", struct raw_service, name),
@@ -60,6 +68,8 @@ static const cyaml_schema_field_t service_fields[] = {
 		"http", OPTIONAL, struct raw_service, http, &route, 0, CONFIG_LIST_MAX),
 	CYAML_FIELD_SEQUENCE(
 		"timers", OPTIONAL, struct raw_service, timers, &timer, 0, CONFIG_LIST_MAX),
+	CYAML_FIELD_SEQUENCE(
+		"mqtt", OPTIONAL, struct raw_service, mqtt, &topic, 0, CONFIG_LIST_MAX),
 	MAY("socket", struct raw_service, socket),
 	MAY("allow_rollback", struct raw_service, allow_rollback),
 	MAY("backend", struct raw_service, backend),
@@ -127,6 +137,26 @@ static const cyaml_schema_field_t network[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t mqtt_tls[] = {
+	MAY("authorities", struct raw_mqtt_tls, authorities),
+	MAY("certificate", struct raw_mqtt_tls, certificate),
+	MAY("key", struct raw_mqtt_tls, key),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t mqtt[] = {
+	TEXT("broker", struct raw_mqtt, broker, 0),
+	MAY("client", struct raw_mqtt, client),
+	MAY("username", struct raw_mqtt, username),
+	MAY("password", struct raw_mqtt, password),
+	CYAML_FIELD_MAPPING("tls", CYAML_FLAG_OPTIONAL, struct raw_mqtt, tls, mqtt_tls),
+	MAY("keepalive", struct raw_mqtt, keepalive),
+	MAY("session", struct raw_mqtt, session),
+	MAY("window", struct raw_mqtt, window),
+	MAY("version", struct raw_mqtt, version),
+	NAMES("replies", struct raw_mqtt, replies),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t fields[] = {
 	TEXT("mayfly", struct raw_config, mayfly, 0),
 	MAY("backend", struct raw_config, backend),
@@ -143,6 +173,7 @@ static const cyaml_schema_field_t fields[] = {
 	CYAML_FIELD_MAPPING(
 		"limits", CYAML_FLAG_OPTIONAL, struct raw_config, limits, config_limits),
 	CYAML_FIELD_MAPPING("trust", CYAML_FLAG_OPTIONAL, struct raw_config, trust, trust),
+	CYAML_FIELD_MAPPING("mqtt", CYAML_FLAG_OPTIONAL, struct raw_config, mqtt, mqtt),
 	CYAML_FIELD_SEQUENCE(
 		"http", OPTIONAL, struct raw_config, http, &listener, 0, CONFIG_LIST_MAX),
 	CYAML_FIELD_SEQUENCE(

@@ -257,6 +257,8 @@ int config_service(const struct building *b, unsigned i, const struct raw_servic
 		rc = take_routes(b, i, raw, s);
 	if (rc == 0)
 		rc = config_timers(b, i, raw, s);
+	if (rc == 0)
+		rc = config_topics(b, i, raw, s);
 	return rc;
 }
 
@@ -283,4 +285,5 @@ void config_service_free(struct config_service *s)
 	}
 	free(s->http);
 	config_timers_free(s);
+	config_topics_free(s);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -11,6 +12,10 @@
 
 #include "sys/sandbox_rules.h"
 
+/* As glibc has it (sysdeps/unix/sysv/linux/createthread.c and later): all is shared. */
+#define A_THREAD                                                                                   \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SIGHAND | CLONE_THREAD |        \
+		CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
 #define NEVER(call, why) FAILS(call, SANDBOX_KILL, why)
 #define WORD             0xffffffffu
 
@@ -101,6 +106,7 @@ static const struct sandbox_rule rules[] = {
 	ANY(rseq, "the same"),
 	ANY(exit, "and ends"),
 	ANY(gettid, "which one it is"),
+	ONLY(ioctl, 1, WORD, FIONREAD, "how long a name server's answer is"),
 	/* of itself */
 	ONLY(prlimit64, 0, WORD, 0, "how many descriptors there may be"),
 	ANY(getrusage, "what it used"),

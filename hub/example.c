@@ -1,7 +1,6 @@
 /* hub/example.c - what to type to try a service. */
 #include "hub/example.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -132,4 +131,19 @@ void example_request(const struct input *input, const struct route *route, const
 	}
 	if (n + strlen(quoted) + 2 < EXAMPLE_MOST)
 		snprintf(to + n, EXAMPLE_MOST - n, " %s", quoted);
+}
+
+/* ---------------------------------------------------------------------- MQTT */
+
+void example_message(const struct example_broker *broker, const char *filter, const char *example,
+	char to[EXAMPLE_MOST])
+{
+	char topic[PATH_MOST], quoted[PATH_MOST + 8], text[600];
+
+	fill_pattern(filter, topic);
+	quote(topic, quoted, sizeof(quoted));
+	quote(example ? example : "hello", text, sizeof(text));
+	snprintf(to, EXAMPLE_MOST, "mosquitto_pub -h %s -p %u%s%s -t %s -m %s", broker->host,
+		broker->port, broker->tls ? " --cafile FILE" : "",
+		broker->named ? " -u NAME -P PASSWORD" : "", quoted, text);
 }

@@ -15,6 +15,7 @@
 #include "hub/dying.h"
 #include "hub/in_timer.h"
 #include "hub/database.h"
+#include "hub/mqtt/mqtt.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
 #include "hub/state.h"
@@ -216,6 +217,8 @@ void hub_close(struct hub *hub)
 	hub->inputs = hub->leaving_inputs = NULL;
 	hub->services = hub->leaving = NULL;
 	dying_close(hub);
+	mqtt_close(hub->mqtt);
+	hub->mqtt = NULL;
 	admin_close(hub);
 	answers_close(&hub->answers);
 	recent_close(&hub->recent);

@@ -30,6 +30,7 @@ struct admin;
 struct config;
 struct journal;
 struct dying;
+struct mqtt;
 struct nursery;
 struct timer;
 struct database;
@@ -117,6 +118,7 @@ struct hub {
 	int64_t started_ns;                /* wall */
 	struct hub_reloads reloads;
 	struct admin *admin; /* NULL: none */
+	struct mqtt *mqtt;   /* the broker; NULL: none */
 	struct loop_timer stop_timer;
 	struct loop_later ended;
 	struct loop_later stop_soon;

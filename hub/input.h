@@ -48,6 +48,7 @@ struct input {
 	struct hub *hub;
 	struct service *service;    /* NULL: several, or none */
 	bool own;                   /* only the hub's own pages: the admin socket, metrics */
+	bool apart;                 /* no address to listen on: planned by mqtt/plan.c */
 	struct net_address asked;   /* as configured; its size 0: it isn't of hub.yaml */
 	struct net_address address; /* as bound */
 	unsigned tasks;             /* events whose end it waits for */

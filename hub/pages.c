@@ -138,7 +138,7 @@ static json_t *listeners_of(const struct hub *hub, const struct service *s)
 	for (const struct input *in = hub->inputs; in; in = in->next)
 		if (in->service == s)
 			json_array_append_new(list, json_sprintf("%s %s", in->ops->name, in->text));
-		else if (!in->service && !in->own)
+		else if (!in->service && !in->own && !in->apart)
 			add_routes(list, in, s);
 	for (unsigned i = 0; timers_text(hub, s, i, timer, sizeof(timer)) > 0; i++)
 		json_array_append_new(list, json_string(timer));

@@ -7,6 +7,7 @@
 
 #include "hub/in_timer.h"
 #include "hub/database.h"
+#include "hub/mqtt/mqtt.h"
 #include "hub/setup.h"
 
 /* ----------------------------------------------------------------- services */
@@ -149,6 +150,8 @@ int plan_make(struct plan *plan, struct hub *hub, const struct config *config,
 	if (status == 0)
 		status = timers_make(plan, error);
 	if (status == 0)
+		status = mqtt_plan_make(plan, error);
+	if (status == 0)
 		status = trust_prepare(plan, error);
 	if (status == 0)
 		status = database_wanted(plan, error);
@@ -222,6 +225,7 @@ void plan_commit(struct plan *plan)
 	struct hub *hub = plan->hub;
 
 	wants_commit(plan);
+	mqtt_plan_commit(plan);
 	take_services(plan);
 	take_scratch(plan);
 	timers_commit(plan);
@@ -238,6 +242,7 @@ void plan_commit(struct plan *plan)
 
 void plan_drop(struct plan *plan)
 {
+	mqtt_plan_drop(plan);
 	wants_drop(plan);
 	timers_drop(plan);
 	counters_drop(&plan->hub->counters);

@@ -7,6 +7,7 @@
  *	plan.c    the whole of it, and services
  *	wants.c   addresses: which inputs stay, which are opened
  *	routes.c  who answers which requests of HTTP
+ *	mqtt/     the broker, and who is born by its messages
  */
 #ifndef HUB_PLAN_H
 #define HUB_PLAN_H
@@ -16,6 +17,7 @@
 #include "hub/rights.h"
 #include "hub/trust.h"
 
+struct mqtt_plan;
 struct router;
 struct service;
 struct timer;
@@ -53,9 +55,10 @@ struct plan {
 	bool *routed;              /* has it a route? */
 	struct want *wants;
 	unsigned wants_count;
-	struct timer *timers; /* list */
-	struct rights rights; /* while routes are made */
-	uint8_t *scratch;     /* for the hub, if it needs a larger one */
+	struct timer *timers;   /* list */
+	struct mqtt_plan *mqtt; /* NULL: there is no broker */
+	struct rights rights;   /* while routes are made */
+	uint8_t *scratch;       /* for the hub, if it needs a larger one */
 	size_t scratch_size;
 	bool database; /* is needed, and not there */
 	struct plan_counts counts;

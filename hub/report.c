@@ -148,6 +148,22 @@ void report_timer(
 			"ticks", text));
 }
 
+void report_topics(struct report *report, const struct input *input, const char *const *topics,
+	unsigned count, const char *command)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < count; i++) {
+		json_array_append_new(list, json_string(topics[i]));
+		log_about(LOG_INFO, input->service->name, NULL, "hears of %s at %s%s%s", topics[i],
+			input->text, i == 0 ? "; try: " : "", i == 0 ? command : "");
+	}
+	put_json(report,
+		json_pack("{ss ss ss ss so ss}", "event", "topics", "service", input->service->name,
+			"transport", input->ops->name, "broker", input->text, "topics", list, "try",
+			command));
+}
+
 static json_t *address_object(const struct input *input)
 {
 	char host[NET_TEXT];

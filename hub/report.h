@@ -46,6 +46,9 @@ void report_route(struct report *report, const struct input *input, const struct
 /* A timer that is new, in words: "every 10s". */
 void report_timer(
 	struct report *report, const struct service *service, const char *name, const char *text);
+/* It is born by messages on these topics of a broker. */
+void report_topics(struct report *report, const struct input *input, const char *const *topics,
+	unsigned count, const char *command);
 void report_ready(struct report *report, const struct hub *hub);
 /* The configuration was read again; `wrong` NULL: and taken. */
 void report_reload(struct report *report, const struct plan_counts *counts, const char *wrong);

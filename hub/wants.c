@@ -124,7 +124,7 @@ static bool serves(const struct input *input, const struct want *w)
 static void find_there(struct plan *plan)
 {
 	for (struct input *i = plan->hub->inputs; i; i = i->next)
-		i->kept = i->own; /* none of the services' business: admin.c */
+		i->kept = i->own || i->apart; /* others look after them */
 	for (struct want *w = plan->wants; w < plan->wants + plan->wants_count; w++) {
 		struct input *i = plan->hub->inputs;
 
@@ -329,7 +329,7 @@ void wants_commit(struct plan *plan)
 
 	for (struct input *i = hub->inputs; i; i = next) {
 		next = i->next;
-		if (i->own) {
+		if (i->own || i->apart) {
 			i->next = own;
 			own = i;
 		} else if (!i->kept) {

@@ -44,7 +44,7 @@ struct manifest_trigger {
 	const char *framing;      /* tcp: length16 (the default), length32 */
 	const char *name;         /* timer */
 	const char *protocol; /* udp, tcp: what is spoken, so that refusals are in its words: dns */
-	/* What to try. udp, tcp: a payload, with dns a name to ask for; http: a path or a query,
+	/* What to try. udp, tcp, mqtt: a payload, with dns a name to ask for; http: a path or a query,
 	 * which begin with '/' and '?', or a body. */
 	const char *example;
 };

@@ -14,6 +14,7 @@
 #include "image/key.h"
 #include "image/manifest_raw.h"
 #include "image/pattern.h"
+#include "image/topic.h"
 #include "image/units.h"
 
 #define LETTERS  "abcdefghijklmnopqrstuvwxyz"
@@ -58,7 +59,7 @@ static const struct trigger_key trigger_keys[] = {
 	KEY(framing, ON(TCP), 0),
 	KEY(name, ON(TIMER), ON(TIMER)),
 	KEY(protocol, ON(UDP) | ON(TCP), 0),
-	KEY(example, ON(UDP) | ON(TCP) | ON(HTTP), 0),
+	KEY(example, ON(UDP) | ON(TCP) | ON(HTTP) | ON(MQTT), 0),
 	KEY(headers, ON(HTTP), 0),
 };
 
@@ -86,20 +87,6 @@ static int check_keys(const struct reading *r, unsigned i, const struct raw_trig
 				"a trigger of type '%s' needs '%s'", type_names[type], key->key);
 	}
 	return 0;
-}
-
-/* '+' and '#' stand alone between slashes, '#' at the end (MQTT 5, 4.7.1). */
-static bool is_topic_filter(const char *topic)
-{
-	for (const char *p = topic; *p; p++) {
-		bool begins = p == topic || p[-1] == '/';
-
-		if (*p == '#' && (!begins || p[1]))
-			return false;
-		if (*p == '+' && (!begins || (p[1] && p[1] != '/')))
-			return false;
-	}
-	return true;
 }
 
 static bool is_file_name(const char *name)
@@ -209,7 +196,7 @@ static int check_trigger(const struct reading *r, unsigned i, const struct raw_t
 		return choice < 0 ? choice : check_protocol(r, i, t);
 	case TRIGGER_UDP: return check_protocol(r, i, t);
 	case TRIGGER_MQTT:
-		if (!is_topic_filter(t->topic))
+		if (!topic_is_filter(t->topic))
 			return reading_bad(r, path_of(i, "topic", path),
 				"topic: '%.60s' has '+' or '#' in a place where MQTT allows none",
 				t->topic);
@@ -326,7 +313,7 @@ static bool is_read(const char *key)
 /* Where a life may write; what it reads may stand there too. */
 static bool is_write(const char *key)
 {
-	return is_topic_filter(key) && (!strchr(key, '{') || strpbrk(key, "+#") || is_read(key));
+	return topic_is_filter(key) && (!strchr(key, '{') || strpbrk(key, "+#") || is_read(key));
 }
 
 struct list {
@@ -367,10 +354,10 @@ static int check_lists(const struct reading *r, const struct manifest *m)
 			is_module_name},
 		{"reads", "a state key" PARTS, m->reads, m->reads_count, is_read},
 		{"writes", "a state key" ALONE, m->writes, m->writes_count, is_write},
-		{"emits", "a topic" ALONE, m->emits, m->emits_count, is_topic_filter},
+		{"emits", "a topic" ALONE, m->emits, m->emits_count, topic_is_filter},
 		{"calls", "a service's name: [a-z][a-z0-9-]*", m->calls, m->calls_count,
 			is_service_name},
-		{"upstream", "a subject" ALONE, m->upstream, m->upstream_count, is_topic_filter},
+		{"upstream", "a subject" ALONE, m->upstream, m->upstream_count, topic_is_filter},
 		{"data", "a name of letters, digits, '.', '_', '-' and '/', or '*' for any of them",
 			m->data, m->data_count, is_data_entry},
 	};

@@ -15,6 +15,7 @@ PACKAGES_BUILD=(
 	"libcurl4-openssl-dev:asks a hub: mayfly ps"
 	"libssl-dev:TLS"
 	"libsqlite3-dev:the hub's database"
+	"libmosquitto-dev:MQTT; the hub loads the library when it is told of a broker"
 	"libdw-dev:names and lines of a crash's backtrace"
 )
 PACKAGES_RUN=(
@@ -35,6 +36,11 @@ PACKAGES_TEST=(
 	"cpio:packs its file system"
 	"minisign:checks signed images, and signs some"
 	"libevent-2.1-7:for nsd, which is only unpacked, see below"
+	"mosquitto-clients:publishes and subscribes, as devices do"
+	"libdlt2:for mosquitto, which is only unpacked, see below"
+	"libwrap0:the same"
+	"libcjson1:the same"
+	"strace:what the hub writes first, a file or an acknowledgement"
 )
 # fuzz/run: clang's libFuzzer; tests go on without where they can't be had.
 PACKAGES_ANALYSE=(

@@ -123,6 +123,14 @@ bool event_attribute(struct event_writer *w, struct mf_str name, struct mf_str v
 	return true;
 }
 
+bool event_attributes(struct event_writer *w, struct mf_str records, uint32_t count)
+{
+	if (w->event->attributes_count > 0 || !event_span(w, &w->event->attributes, records))
+		return false;
+	w->event->attributes_count = count;
+	return true;
+}
+
 bool event_state(struct event_writer *w, struct mf_str key, struct mf_str value, uint64_t version)
 {
 	struct mf_record head = {.flags = version == 0, .version = version};

@@ -35,6 +35,8 @@ uint8_t *event_payload_room(struct event_writer *w, size_t *room);
 void event_payload_set(struct event_writer *w, size_t n); /* n <= room, directly after */
 /* All attributes first, then all state, each contiguous; nothing else in between. */
 bool event_attribute(struct event_writer *w, struct mf_str name, struct mf_str value);
+/* All attributes of another event, as they lie there; a multiple of 8 bytes. */
+bool event_attributes(struct event_writer *w, struct mf_str records, uint32_t count);
 bool event_state(struct event_writer *w, struct mf_str key, struct mf_str value, uint64_t version);
 size_t event_end(struct event_writer *w); /* bytes used */
 

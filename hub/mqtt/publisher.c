@@ -1,0 +1,273 @@
+/* hub/mqtt/publisher.c - see publisher.h */
+#include "hub/mqtt/publisher.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/hub.h"
+#include "hub/mqtt/client.h"
+#include "hub/mqtt/letter.h"
+#include "hub/mqtt/mqtt.h"
+#include "sys/clock.h"
+
+#define LIB          mqtt_library
+#define WINDOW       100u  /* messages of the outbox under way */
+#define REPLIES_MOST 1024u /* replies under way; more are dropped */
+
+struct publisher {
+	struct input input;
+	struct mqtt_client client;
+	unsigned replies; /* under way */
+	bool stopping;
+	struct loop_later settle;
+	struct log_rate refusals;
+};
+
+static struct publisher *of(struct mqtt_client *client)
+{
+	return LOOP_OWNER(client, struct publisher, client);
+}
+
+/* ------------------------------------------------------------------- the client */
+
+static void on_up(struct mqtt_client *client, bool session)
+{
+	(void)session;
+	of(client)->replies = 0;
+	of(client)->input.counts.connections++;
+	of(client)->input.counts.open = 1;
+}
+
+static void on_down(struct mqtt_client *client)
+{
+	struct publisher *p = of(client);
+
+	p->input.counts.unsent += p->replies;
+	p->replies = 0;
+	p->input.counts.open = 0;
+}
+
+static void on_published(struct mqtt_client *client, int mid, int reason)
+{
+	struct publisher *p = of(client);
+	uint64_t skipped;
+
+	(void)mid;
+	p->replies -= p->replies > 0;
+	if (reason < 0x80)
+		return;
+	p->input.counts.unsent++;
+	if (log_allowed(&p->refusals, loop_now(p->input.hub->loop), &skipped))
+		log_warn("mqtt: the broker doesn't take what is published: %s (%llu more)",
+			LIB.mosquitto_reason_string(reason), (unsigned long long)skipped);
+}
+
+static void on_closed(struct mqtt_client *client)
+{
+	struct publisher *p = of(client);
+
+	p->input.counts.open = 0;
+	hub_ended(p->input.hub);
+}
+
+static bool must_wait(const struct mqtt_client *client)
+{
+	return mqtt_id_in_use(client->hub, client);
+}
+
+static const struct mqtt_client_ops client_ops = {
+	.up = on_up,
+	.down = on_down,
+	.published = on_published,
+	.closed = on_closed,
+	.must_wait = must_wait,
+};
+
+/* --------------------------------------------------------------------- publish */
+
+struct message {
+	const char *topic;
+	struct mf_str type, body, correlation, id;
+	unsigned qos, status;
+	bool retain;
+};
+
+static int add_text(mosquitto_property **list, int which, struct mf_str text)
+{
+	char copy[256];
+
+	if (text.n == 0 || text.n >= sizeof(copy) || memchr(text.p, 0, text.n))
+		return MOSQ_ERR_SUCCESS;
+	memcpy(copy, text.p, text.n);
+	copy[text.n] = '\0';
+	if (which == MQTT_PROP_USER_PROPERTY)
+		return LIB.mosquitto_property_add_string_pair(list, which, "id", copy);
+	return LIB.mosquitto_property_add_string(list, which, copy);
+}
+
+static int add_status(mosquitto_property **list, unsigned status)
+{
+	char text[16];
+
+	if (status == 0)
+		return MOSQ_ERR_SUCCESS;
+	snprintf(text, sizeof(text), "%u", status);
+	return LIB.mosquitto_property_add_string_pair(
+		list, MQTT_PROP_USER_PROPERTY, "status", text);
+}
+
+static int properties_of(const struct message *m, mosquitto_property **list)
+{
+	int rc = add_text(list, MQTT_PROP_CONTENT_TYPE, m->type);
+
+	if (rc == 0)
+		rc = add_text(list, MQTT_PROP_USER_PROPERTY, m->id);
+	if (rc == 0)
+		rc = add_status(list, m->status);
+	if (rc == 0 && m->correlation.n > 0)
+		rc = LIB.mosquitto_property_add_binary(list, MQTT_PROP_CORRELATION_DATA,
+			m->correlation.p, (uint16_t)m->correlation.n);
+	return rc;
+}
+
+/* 0, or libmosquitto's error: nothing was sent. */
+static int publish(struct publisher *p, const struct message *m, int *mid)
+{
+	mosquitto_property *list = NULL;
+	int rc = p->client.is_5 ? properties_of(m, &list) : 0;
+
+	if (rc == 0)
+		rc = LIB.mosquitto_publish_v5(p->client.mosq, mid, m->topic, (int)m->body.n,
+			m->body.p, (int)m->qos, m->retain, list);
+	LIB.mosquitto_property_free_all(&list);
+	if (rc != 0)
+		return rc;
+	p->input.counts.bytes_out += m->body.n;
+	p->input.counts.replies++;
+	mqtt_client_flush(&p->client);
+	return 0;
+}
+
+bool publisher_is_up(const struct input *input)
+{
+	return LOOP_OWNER(input, const struct publisher, input)->client.phase == MQTT_UP;
+}
+
+bool publisher_reply(struct input *input, const struct letter *letter, const struct reply *reply)
+{
+	struct publisher *p = LOOP_OWNER(input, struct publisher, input);
+	const struct message m = {
+		.topic = letter->response,
+		.type = reply->content_type,
+		.body = reply->body,
+		.correlation = mf_str_of(letter->correlation, letter->correlation_n),
+		.qos = letter->qos,
+		.status = reply->status,
+	};
+	bool sent = publisher_is_up(input) && p->replies < REPLIES_MOST &&
+		mqtt_broker_may_reply(p->client.broker, mf_str_of(m.topic, strlen(m.topic))) &&
+		publish(p, &m, NULL) == 0;
+
+	p->replies += sent;
+	p->input.counts.unsent += !sent;
+	return sent;
+}
+
+/* ------------------------------------------------------------------ the input */
+
+static void publisher_stop(struct input *input)
+{
+	struct publisher *p = LOOP_OWNER(input, struct publisher, input);
+
+	p->stopping = true;
+	loop_later(input->hub->loop, &p->settle);
+}
+
+/* It ends when all inputs that may still ask it for something have ended. */
+static void on_settle(struct loop_later *later)
+{
+	struct publisher *p = LOOP_OWNER(later, struct publisher, settle);
+
+	if (p->stopping && !mqtt_feeds_busy(p->input.hub))
+		mqtt_client_end(&p->client);
+}
+
+void publisher_settle(struct input *input)
+{
+	loop_later(input->hub->loop, &LOOP_OWNER(input, struct publisher, input)->settle);
+}
+
+static bool publisher_busy(const struct input *input)
+{
+	const struct publisher *p = LOOP_OWNER(input, const struct publisher, input);
+
+	return p->stopping && p->client.phase != MQTT_CLOSED;
+}
+
+static void publisher_close(struct input *input)
+{
+	struct publisher *p = LOOP_OWNER(input, struct publisher, input);
+
+	mqtt_client_close(&p->client);
+	loop_later_cancel(input->hub->loop, &p->settle);
+	mqtt_broker_drop(p->client.broker);
+	free(p);
+}
+
+static const struct input_ops publisher_ops = {
+	.name = "mqtt",
+	.stop = publisher_stop,
+	.busy = publisher_busy,
+	.close = publisher_close,
+};
+
+bool publisher_is(const struct input *input)
+{
+	return input->ops == &publisher_ops;
+}
+
+bool publisher_has_id(const struct input *input, const struct mqtt_client *client)
+{
+	const struct mqtt_client *c;
+
+	if (!publisher_is(input))
+		return false;
+	c = &LOOP_OWNER(input, const struct publisher, input)->client;
+	return c != client && c->phase != MQTT_CLOSED && strcmp(c->id, client->id) == 0;
+}
+
+int publisher_open(struct input **input, struct hub *hub, struct mqtt_broker *broker)
+{
+	struct publisher *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	p->refusals.burst = 1;
+	p->settle.run = on_settle;
+	p->input.ops = &publisher_ops;
+	p->input.hub = hub;
+	p->input.apart = true;
+	p->input.text_n =
+		(unsigned)snprintf(p->input.text, sizeof(p->input.text), "%s", broker->text);
+	if (p->input.text_n >= sizeof(p->input.text))
+		p->input.text_n = sizeof(p->input.text) - 1;
+	p->client = (struct mqtt_client){
+		.ops = &client_ops,
+		.hub = hub,
+		.broker = mqtt_broker_hold(broker),
+		.in_most = 20,
+		.out_most = WINDOW + REPLIES_MOST,
+		.turn = &p->input.turn,
+		.fd = -1,
+	};
+	snprintf(p->client.id, sizeof(p->client.id), "%s", broker->client);
+	*input = &p->input;
+	return 0;
+}
+
+void publisher_start(struct input *input)
+{
+	mqtt_client_open(&LOOP_OWNER(input, struct publisher, input)->client);
+}
