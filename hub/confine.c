@@ -144,12 +144,28 @@ static void add_system(struct places *p)
 		add(p, system[i], LANDLOCK_READ);
 }
 
+/* By which names are looked up. What is a link out of /etc may be written anew: its directory. */
+static void add_names(struct places *p)
+{
+	static const char *const files[] = {
+		"/etc/hosts", "/etc/host.conf", "/etc/resolv.conf", "/etc/gai.conf"};
+	char real[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		add(p, files[i], LANDLOCK_READ);
+		if (realpath(files[i], real) && strncmp(real, "/etc/", 5) != 0)
+			add(p, dirname(real), LANDLOCK_READ);
+	}
+}
+
 static void add_all(struct places *p, const struct hub *hub, const struct config *config)
 {
 	const unsigned both = LANDLOCK_READ | LANDLOCK_WRITE;
 	char directory[RUNDIR_PATH];
 
 	add_system(p);
+	if (config->mqtt.given)
+		add_names(p);
 	if (hub->options.config)
 		add_directory(p, hub->options.config, LANDLOCK_READ);
 	for (unsigned i = 0; i < config->paths_count; i++)

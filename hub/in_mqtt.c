@@ -267,6 +267,14 @@ void in_mqtt_start(struct input *input)
 		mqtt_feed_start(&m->feed[i]);
 }
 
+void in_mqtt_wake(struct input *input)
+{
+	struct in_mqtt *m = of(input);
+
+	for (unsigned i = 0; i < m->count; i++)
+		mqtt_client_wake(&m->feed[i].client);
+}
+
 static const char *example_of(const struct service *s)
 {
 	for (unsigned i = 0; i < s->manifest.triggers_count; i++)

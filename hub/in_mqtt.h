@@ -16,6 +16,7 @@ int in_mqtt_open(struct input **input, struct service *service, struct mqtt_brok
 	const struct mqtt_subscription *at, unsigned count);
 /* From the next round of the loop on it connects. */
 void in_mqtt_start(struct input *input);
+void in_mqtt_wake(struct input *input);
 /* What it waits for, and how to try it. */
 void in_mqtt_report(const struct input *input);
 bool in_mqtt_is(const struct input *input);

@@ -14,8 +14,7 @@
 
 #define PAUSE_LEAST (500 * CLOCK_MS)
 #define PAUSE_MOST  (60 * CLOCK_S)
-#define STEADY_NS   (10 * CLOCK_S)  /* a connection that held for so long was a good one */
-#define WAIT_NS     (20 * CLOCK_MS) /* for a thread, or for who goes first */
+#define STEADY_NS   (10 * CLOCK_S) /* a connection that held for so long was a good one */
 #define GREETING_NS (10 * CLOCK_S)
 #define BATCH       64u
 #define DENSE_NS    (50 * CLOCK_US) /* between rounds: then there may be more than one */
@@ -422,11 +421,13 @@ static void start(struct mqtt_client *c)
 		.port = c->broker->port,
 		.keepalive_s = c->broker->keepalive_s,
 	};
+	uint64_t wait =
+		c->broker->connecting < MQTT_CONNECTING_MOST ? c->ops->wait_ns(c) : MQTT_WAIT_NS;
 	int err = -ENOMEM;
 
-	if (c->broker->connecting >= MQTT_CONNECTING_MOST ||
-		(c->ops->must_wait && c->ops->must_wait(c))) {
-		wake_in(c, WAIT_NS);
+	if (wait > 0) {
+		if (wait != MQTT_WOKEN)
+			wake_in(c, wait);
 		return;
 	}
 	snprintf(c->why, sizeof(c->why), "%s", "");
@@ -498,6 +499,12 @@ void mqtt_client_open(struct mqtt_client *client)
 	client->flush.run = on_flush;
 	client->phase = MQTT_DOWN;
 	wake_in(client, 0);
+}
+
+void mqtt_client_wake(struct mqtt_client *client)
+{
+	if (client->phase == MQTT_DOWN)
+		wake_in(client, 0);
 }
 
 void mqtt_client_end(struct mqtt_client *client)

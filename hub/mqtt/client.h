@@ -19,9 +19,12 @@
 #include "hub/mqtt/broker.h"
 #include "hub/mqtt/connect.h"
 #include "hub/turn.h"
+#include "sys/clock.h"
 #include "sys/loop.h"
 
-#define MQTT_ID_MAX 160u
+#define MQTT_ID_MAX  160u
+#define MQTT_WAIT_NS (20 * CLOCK_MS) /* for a thread, or for who goes first */
+#define MQTT_WOKEN   UINT64_MAX
 
 struct hub;
 struct mqtt_client;
@@ -41,8 +44,9 @@ struct mqtt_client_ops {
 	bool (*may_read)(const struct mqtt_client *client);
 	/* What mqtt_client_flush asked for was done. */
 	void (*flushed)(struct mqtt_client *client);
-	/* Why it can't connect yet; false: it may. */
-	bool (*must_wait)(const struct mqtt_client *client);
+	/* How long until it may connect, or be asked again; 0: now. MQTT_WOKEN: when mqtt_client_wake is
+	 * called. */
+	uint64_t (*wait_ns)(const struct mqtt_client *client);
 	/* All was said and written after mqtt_client_end, or it broke. */
 	void (*closed)(struct mqtt_client *client);
 };
@@ -92,6 +96,8 @@ void mqtt_client_end(struct mqtt_client *client);
 /* Frees what it has, whatever is under way. */
 void mqtt_client_close(struct mqtt_client *client);
 
+/* If it waits for anything, it tries now. */
+void mqtt_client_wake(struct mqtt_client *client);
 /* At the end of the round: writes, if it may. */
 void mqtt_client_flush(struct mqtt_client *client);
 /* may_read has changed. */

@@ -9,6 +9,7 @@
 #include "hub/hub.h"
 #include "hub/in_mqtt.h"
 #include "hub/mqtt/mqtt.h"
+#include "hub/mqtt/publisher.h"
 #include "image/topic.h"
 #include "sys/clock.h"
 
@@ -94,7 +95,7 @@ static void on_subscribed(struct mqtt_client *client, int count, const int *gran
 		if (granted[i] >= 0x80)
 			log_about(LOG_WARN, f->input->service->name, NULL,
 				"mqtt: the broker doesn't let %s subscribe to all of its topics: "
-			        "%s",
+				"%s",
 				client->id,
 				client->is_5 ? LIB.mosquitto_reason_string(granted[i])
 					     : "no reason given");
@@ -343,9 +344,15 @@ static void on_closed(struct mqtt_client *client)
 	hub_ended(hub);
 }
 
-static bool must_wait(const struct mqtt_client *client)
+/* The publisher goes first: then a request finds a way for its reply, and a broker that is gone is asked for by
+ * one connection only. */
+static uint64_t wait_ns(const struct mqtt_client *client)
 {
-	return mqtt_id_in_use(client->hub, client);
+	const struct mqtt *mqtt = client->hub->mqtt;
+
+	if (!mqtt || !mqtt->publisher || !publisher_is_up(mqtt->publisher))
+		return MQTT_WOKEN;
+	return mqtt_id_in_use(client->hub, client) ? MQTT_WAIT_NS : 0;
 }
 
 static const struct mqtt_client_ops client_ops = {
@@ -356,7 +363,7 @@ static const struct mqtt_client_ops client_ops = {
 	.may_write = may_write,
 	.may_read = may_read,
 	.flushed = on_flushed,
-	.must_wait = must_wait,
+	.wait_ns = wait_ns,
 	.closed = on_closed,
 };
 

@@ -30,6 +30,8 @@ void mqtt_close(struct mqtt *mqtt); /* NULL is fine; all inputs are closed */
 bool mqtt_id_in_use(const struct hub *hub, const struct mqtt_client *client);
 /* Have stopped inputs something left that they may want to publish? */
 bool mqtt_feeds_busy(const struct hub *hub);
+/* The publisher is there. */
+void mqtt_wake_feeds(struct hub *hub);
 /* One of them ended. */
 void mqtt_settle(struct hub *hub);
 

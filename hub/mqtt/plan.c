@@ -354,6 +354,13 @@ bool mqtt_feeds_busy(const struct hub *hub)
 	return any_busy(hub->leaving_inputs) || (hub->stopping && any_busy(hub->inputs));
 }
 
+void mqtt_wake_feeds(struct hub *hub)
+{
+	for (struct input *i = hub->inputs; i; i = i->next)
+		if (in_mqtt_is(i))
+			in_mqtt_wake(i);
+}
+
 void mqtt_settle(struct hub *hub)
 {
 	if (hub->mqtt && hub->mqtt->publisher)

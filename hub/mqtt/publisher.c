@@ -38,6 +38,7 @@ static void on_up(struct mqtt_client *client, bool session)
 	of(client)->replies = 0;
 	of(client)->input.counts.connections++;
 	of(client)->input.counts.open = 1;
+	mqtt_wake_feeds(client->hub);
 }
 
 static void on_down(struct mqtt_client *client)
@@ -72,9 +73,9 @@ static void on_closed(struct mqtt_client *client)
 	hub_ended(p->input.hub);
 }
 
-static bool must_wait(const struct mqtt_client *client)
+static uint64_t wait_ns(const struct mqtt_client *client)
 {
-	return mqtt_id_in_use(client->hub, client);
+	return mqtt_id_in_use(client->hub, client) ? MQTT_WAIT_NS : 0;
 }
 
 static const struct mqtt_client_ops client_ops = {
@@ -82,7 +83,7 @@ static const struct mqtt_client_ops client_ops = {
 	.down = on_down,
 	.published = on_published,
 	.closed = on_closed,
-	.must_wait = must_wait,
+	.wait_ns = wait_ns,
 };
 
 /* --------------------------------------------------------------------- publish */

@@ -212,12 +212,12 @@ def test_what_came_while_the_hub_was_away_arrives(start, broker, letter):
 
 def test_what_was_not_acknowledged_comes_again(start, broker, letter):
     """The hub is killed while a batch is under way."""
-    hub = start(broker, service(letter))
+    hub = start(broker, service(letter, "limits: {deadline: 1s}"))
     broker.publish("in/x", "spin 3000000000")  # longer than it may take
     hub.until(lambda: "in/x" in broker.said() and hub.workers())
     hub.process.kill()
     hub.process.wait()
-    again = start(broker, service(letter), connected=False)
+    again = start(broker, service(letter, "limits: {deadline: 300ms}"), connected=False)
     assert lives(again, 1) == 1
     assert "Sending PUBLISH" in broker.said() and "(d1, q1" in broker.said()
 
