@@ -12,10 +12,6 @@
 
 #include "sys/sandbox_rules.h"
 
-/* As glibc has it (sysdeps/unix/sysv/linux/createthread.c and later): all is shared. */
-#define A_THREAD                                                                                   \
-	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SIGHAND | CLONE_THREAD |        \
-		CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
 #define NEVER(call, why) FAILS(call, SANDBOX_KILL, why)
 #define WORD             0xffffffffu
 

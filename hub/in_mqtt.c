@@ -49,7 +49,7 @@ static void on_reply(struct task *task, const struct reply *reply)
 bool in_mqtt_comes_back(enum refusal why)
 {
 	return why == REFUSED_BUSY || why == REFUSED_DOWN || why == REFUSED_STOPPING ||
-		why == REFUSED_OPEN;
+		why == REFUSED_OPEN || why == REFUSED_STORE;
 }
 
 /* What never ran, for it was late before it could, comes back too. */
@@ -59,7 +59,7 @@ static void on_refuse(struct task *task, enum refusal why)
 	struct input *input = letter->feed->input;
 
 	input->tasks--;
-	if (in_mqtt_comes_back(why) || (why == REFUSED_LATE && !task->posted)) {
+	if (in_mqtt_comes_back(why) || (why == REFUSED_LATE && task->phase == TASK_WAITING)) {
 		mqtt_feed_keep(letter, task, why);
 		return;
 	}
@@ -67,10 +67,31 @@ static void on_refuse(struct task *task, enum refusal why)
 	mqtt_feed_done(letter);
 }
 
-static const struct origin_ops origin = {.source = "mqtt", .reply = on_reply, .refuse = on_refuse};
+static const struct origin_ops origin = {
+	.source = "mqtt", .reply = on_reply, .refuse = on_refuse, .alone = true};
+
+/* The id that its sender gave it; else what the broker tells again when it was not acknowledged: by the same
+ * packet id, which is another message's when it isn't DUP. */
+static void identify(struct task *task, const struct letter *letter)
+{
+	const struct mf_str mid = mf_str_of(&letter->mid, sizeof(letter->mid));
+	const char *client = letter->feed->client.id;
+	const struct mf_event *head = &task->head;
+	const struct mf_str given[] = {mf_str_of(letter->id, letter->id ? strlen(letter->id) : 0)};
+	const struct mf_str pieces[] = {mf_str_of(client, strlen(client)), mid,
+		mf_str_of(task->writer.base + head->subject.off, head->subject.len),
+		mf_str_of(task->writer.base + head->payload.off, head->payload.len)};
+
+	if (letter->id)
+		task_identify(task, given, 1, TASK_CHECK);
+	else if (letter->qos > 0)
+		task_identify(task, pieces, sizeof(pieces) / sizeof(pieces[0]),
+			letter->again ? TASK_CHECK : 0);
+}
 
 static void submit(struct task *task, struct letter *letter)
 {
+	identify(task, letter);
 	task->origin = &origin;
 	task->context = letter;
 	letter->feed->input->tasks++;

@@ -229,6 +229,8 @@ static void test_whole(void **state)
 
 #define TOP(lines) "mayfly: 1\n" lines "services:\n  - image: x.mfy\n"
 #define ONE        "mayfly: 1\nservices:\n  - image: x.mfy\n"
+#define STATE      "state: s\n"
+#define BROKER     TOP(STATE "mqtt: {broker: mqtt://b}\n")
 
 static const struct {
 	const char *text, *place, *words;
@@ -287,6 +289,35 @@ static const struct {
 		":2:23:", "out of bounds"},
 	{"mayfly: 1\nbackend: kvn\nservices:\n  - image: x\n", ":2:10:", "did you mean 'kvm'?"},
 	{"mayfly: 1\nservices: &a\n  - image: *a\n", "", ""},
+	{TOP("mqtt: {broker: mqtt://b}\n"), ":2:", "add 'state: DIRECTORY'"},
+	{TOP(STATE "mqtt: {}\n"), ":3:", "'broker' is missing"},
+	{TOP(STATE "mqtt: {broker: localhost}\n"), ":3:16:", "as in mqtt://127.0.0.1:1883"},
+	{TOP(STATE "mqtt: {broker: \"http://b\"}\n"), ":3:16:", "not a broker's address"},
+	{TOP(STATE "mqtt: {broker: \"mqtt://\"}\n"), ":3:16:", "not a broker's address"},
+	{TOP(STATE "mqtt: {broker: \"mqtt://b:0\"}\n"), ":3:16:", "not a broker's address"},
+	{TOP(STATE "mqtt: {broker: \"mqtt://b:1x\"}\n"), ":3:16:", "not a broker's address"},
+	{TOP(STATE "mqtt: {broker: \"mqtt://[::1\"}\n"), ":3:16:", "not a broker's address"},
+	{TOP(STATE "mqtt: {broker: \"mqtt://b/x\"}\n"), ":3:16:", "not a broker's address"},
+	{TOP(STATE "mqtt: {broker: \"mqtt://u:p@b\"}\n"), ":3:16:", "'username: NAME'"},
+	{TOP(STATE "mqtt: {broker: mqtt://b, client: a b}\n"), ":3:34:", "'a b' is not made of"},
+	{TOP(STATE "mqtt: {broker: mqtt://b, password: x}\n"), ":3:36:", "needs a 'username'"},
+	{TOP(STATE "mqtt: {broker: mqtt://b, tls: {authorities: x}}\n"), ":3:", "write mqtts://"},
+	{TOP(STATE "mqtt: {broker: mqtts://b, tls: {key: x}}\n"),
+		":3:", "'certificate' is missing"},
+	{TOP(STATE "mqtt: {broker: mqtt://b, keepalive: 1s}\n"), ":3:37:", "out of bounds"},
+	{TOP(STATE "mqtt: {broker: mqtt://b, window: 0}\n"), ":3:34:", "out of bounds"},
+	{TOP(STATE "mqtt: {broker: mqtt://b, version: 4}\n"), ":3:35:", "did you mean '5'?"},
+	{TOP(STATE "mqtt: {broker: mqtt://b, replies: [a+]}\n"), ":3:36:", "MQTT allows none"},
+	{TOP(STATE "mqtt: {broker: mqtt://b, brokr: x}\n"), ":3:26:", "did you mean 'broker'?"},
+	{ONE "    mqtt: [{topic: a}]\n", ":4:11:", "the file names no broker"},
+	{BROKER "    mqtt: [{qos: 1}]\n", ":6:", "'topic' is missing"},
+	{BROKER "    mqtt: [{topic: a/#/b}]\n", ":6:20:", "'a/#/b' has '+' or '#' in a place"},
+	{BROKER "    mqtt: [{topic: \"a\\x01\"}]\n", ":6:20:", "control character"},
+	{BROKER "    mqtt: [{topic: a, qos: 2}]\n", ":6:28:", "there are 0, 1"},
+	{BROKER "    mqtt: [{topic: a, share: b/c}]\n", ":6:30:", "no name for a shared"},
+	{BROKER "    mqtt: [{topic: $share/b/a}]\n", ":6:20:", "'share: NAME'"},
+	{BROKER "    mqtt: [{topic: a/+, share: b}, {topic: +/a, share: c}]\n",
+		":6:36:", "might come twice"},
 };
 
 static void test_wrong(void **state)
@@ -310,7 +341,9 @@ static void test_cut(void **state)
 		"mayfly: 1\nservices:\n  - image: x.mfy\n    data: {a: b, c: d}\n"
 		"    udp: [127.0.0.1:53]\n    limits: {idle: 3s}\n"
 		"    http: [{listen: 127.0.0.1:80, host: a, path: /b}]\n"
-		"http:\n  - {listen: 127.0.0.1:80, tls: {certificate: c, key: k}}\n";
+		"    mqtt: [{topic: a, share: b}]\n"
+		"http:\n  - {listen: 127.0.0.1:80, tls: {certificate: c, key: k}}\n"
+		"state: s\nmqtt: {broker: mqtts://b, tls: {authorities: a}, replies: [c]}\n";
 
 	(void)state;
 	for (size_t n = 0; n < sizeof(text); n++) {
@@ -335,6 +368,49 @@ static void test_as(void **state)
 	assert_int_equal(open_text(&c, "mayfly: 1\nservices:\n  - image: /x/y.mfy\n", "up"), 0);
 	assert_string_equal(c.services[0].place, "/x/y.mfy");
 	assert_false(c.services[0].from_yaml);
+	config_close(&c);
+}
+
+static void test_mqtt(void **state)
+{
+	struct config c;
+
+	(void)state;
+	assert_int_equal(open_text(&c,
+				 "mayfly: 1\nstate: var\n"
+				 "mqtt:\n  broker: mqtts://[fe80::1]:99\n  client: hub-7\n"
+				 "  username: me\n  password: pw\n"
+				 "  tls: {authorities: ca, certificate: c, key: k}\n"
+				 "  keepalive: 90s\n  session: 2h\n  window: 9\n  version: 3.1.1\n"
+				 "  replies: [a/#]\n"
+				 "services:\n  - image: x.mfy\n    mqtt:\n"
+				 "      - {topic: a/+, share: g}\n      - {topic: b, qos: 0}\n"
+				 "  - image: y.mfy\n    mqtt: []\n  - image: z.mfy\n",
+				 NULL),
+		0);
+	assert_true(c.mqtt.given && c.mqtt.tls && c.mqtt.replies_given);
+	assert_string_equal(c.mqtt.host, "fe80::1");
+	assert_int_equal(c.mqtt.port, 99);
+	assert_string_equal(c.mqtt.client, "hub-7");
+	assert_path(c.mqtt.password, "pw");
+	assert_path(c.mqtt.authorities, "ca");
+	assert_path(c.mqtt.key, "k");
+	assert_int_equal(c.mqtt.keepalive_ns, 90000000000u);
+	assert_int_equal(c.mqtt.session_ns, 7200000000000u);
+	assert_int_equal(c.mqtt.window, 9);
+	assert_int_equal(c.mqtt.version, CONFIG_MQTT_311);
+	assert_string_equal(c.mqtt.replies[0], "a/#");
+	assert_int_equal(c.services[0].mqtt_count, 2);
+	assert_string_equal(c.services[0].mqtt[0].share, "g");
+	assert_int_equal(c.services[0].mqtt[0].qos, 1);
+	assert_int_equal(c.services[0].mqtt[1].qos, 0);
+	assert_true(c.services[1].mqtt_given && c.services[1].mqtt_count == 0);
+	assert_false(c.services[2].mqtt_given);
+	config_close(&c);
+	assert_int_equal(open_text(&c, BROKER, NULL), 0);
+	assert_int_equal(c.mqtt.port, 1883);
+	assert_int_equal(c.mqtt.window, 64);
+	assert_int_equal(c.mqtt.version, CONFIG_MQTT_ANY);
 	config_close(&c);
 }
 
@@ -399,6 +475,7 @@ int main(void)
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_as),
+		cmocka_unit_test(test_mqtt),
 		cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_manual),
 	};

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -117,6 +118,7 @@ static void fails(void **state)
 		{"memory to write and run", SYS_mmap,
 			{0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS}},
 		{"memory that is made to run", SYS_mprotect, {0, 4096, PROT_READ | PROT_EXEC}},
+		{"a terminal's input", SYS_ioctl, {0, TIOCSTI}},
 		{"settimeofday", SYS_settimeofday, {0}},
 		{"prctl", SYS_prctl, {PR_SET_DUMPABLE, 1}},
 	};
