@@ -227,6 +227,10 @@ static int take_topic(const struct building *b, const char *at, const struct raw
 			raw->topic);
 	rc = check_filter(b, path, "topic", raw->topic);
 	snprintf(path, sizeof(path), "%s.qos", at);
+	if (rc == 0 && raw->qos && strcmp(raw->qos, "2") == 0)
+		return reading_bad(b->r, path,
+			"qos: 2 isn't had here: say 1, with which no message is lost, and one that "
+			"comes again happens once");
 	if (rc == 0 && raw->qos)
 		choice = reading_choice(b->r, path, raw->qos, levels);
 	if (choice < 0)

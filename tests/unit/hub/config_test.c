@@ -313,7 +313,7 @@ static const struct {
 	{BROKER "    mqtt: [{qos: 1}]\n", ":6:", "'topic' is missing"},
 	{BROKER "    mqtt: [{topic: a/#/b}]\n", ":6:20:", "'a/#/b' has '+' or '#' in a place"},
 	{BROKER "    mqtt: [{topic: \"a\\x01\"}]\n", ":6:20:", "control character"},
-	{BROKER "    mqtt: [{topic: a, qos: 2}]\n", ":6:28:", "there are 0, 1"},
+	{BROKER "    mqtt: [{topic: a, qos: 2}]\n", ":6:28:", "say 1"},
 	{BROKER "    mqtt: [{topic: a, share: b/c}]\n", ":6:30:", "no name for a shared"},
 	{BROKER "    mqtt: [{topic: $share/b/a}]\n", ":6:20:", "'share: NAME'"},
 	{BROKER "    mqtt: [{topic: a/+, share: b}, {topic: +/a, share: c}]\n",
