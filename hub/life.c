@@ -45,8 +45,8 @@ struct doing {
 	struct task *task;
 	struct reply reply;
 	bool replied;
-	bool writes; /* something that commit.c does */
-	bool told;   /* the operator knows what is wrong */
+	bool writes;           /* something that commit.c does */
+	bool told;             /* the operator knows what is wrong */
 	struct mf_str effects; /* as it left them, where they can be read */
 };
 

@@ -25,7 +25,7 @@
 #include "hub/worker.h"
 #include "sys/clock.h"
 #include "tests/unit/hub/fake_worker.h"
-#include "tests/unit/hub/rig.h"
+#include "tests/unit/hub/stage.h"
 
 static struct service *service;
 static struct input *input;
@@ -35,8 +35,8 @@ static void open_hub(const char *how)
 {
 	struct net_address address;
 
-	rig_open(how);
-	service = rig.service;
+	stage_open(how);
+	service = stage.service;
 	service->note.grants = 0;
 	service->head.flags = MFW_OWN_SOCKET;
 	service->deadline_ns = 200 * CLOCK_MS;
@@ -45,14 +45,14 @@ static void open_hub(const char *how)
 	assert_int_equal(net_parse(&address, "127.0.0.1:0"), 0);
 	assert_int_equal(in_udp_open(&input, service, &address, WORDS_DNS), 0);
 	service->lend->input = input;
-	rig.hub.inputs = input;
+	stage.hub.inputs = input;
 	client = socket(AF_INET, SOCK_DGRAM, 0);
 	assert_int_equal(connect(client, &input->address.any, input->address.size), 0);
 }
 
 static void close_hub(void)
 {
-	rig_close();
+	stage_close();
 	close(client);
 }
 
@@ -70,7 +70,7 @@ static unsigned answers(unsigned n, unsigned ms)
 	char reply[64];
 
 	while (came < n && clock_mono_ns() < end) {
-		loop_once(rig.hub.loop, 5);
+		loop_once(stage.hub.loop, 5);
 		while (came < n && recv(client, reply, sizeof(reply), MSG_DONTWAIT) == 8)
 			came++;
 	}
@@ -82,7 +82,7 @@ static void run_until(bool (*done)(void), unsigned ms)
 	uint64_t end = clock_mono_ns() + ms * CLOCK_MS;
 
 	while (!done() && clock_mono_ns() < end)
-		loop_once(rig.hub.loop, 5);
+		loop_once(stage.hub.loop, 5);
 	assert_true(done());
 }
 
@@ -158,8 +158,8 @@ static void test_stop(void **state)
 	send_all(1);
 	assert_int_equal(answers(1, 5000), 1);
 	assert_false(service_quiet(service));
-	hub_stop(&rig.hub);
-	assert_int_equal(loop_run(rig.hub.loop), 0);
+	hub_stop(&stage.hub);
+	assert_int_equal(loop_run(stage.hub.loop), 0);
 	assert_true(service_quiet(service));
 	assert_int_equal(service->counts.lost, 0);
 	close_hub();
@@ -190,7 +190,7 @@ static void test_fails(void **state)
 	run_until(is_home, 5000);
 	send_all(1);
 	for (int i = 0; i < 10; i++)
-		loop_once(rig.hub.loop, 5);
+		loop_once(stage.hub.loop, 5);
 	assert_true(service->counts.refused[REFUSED_OPEN] > 0);
 	assert_int_equal(service->counts.results[MFW_ERR_CRASHED], 30);
 	close_hub();

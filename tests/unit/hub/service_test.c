@@ -12,22 +12,22 @@
 
 #include "sys/clock.h"
 #include "tests/unit/hub/fake_worker.h"
-#include "tests/unit/hub/rig.h"
+#include "tests/unit/hub/stage.h"
 
 static void test_reply(void **state)
 {
 	(void)state;
-	rig_open("echo");
+	stage_open("echo");
 	for (int i = 0; i < 50; i++) {
-		rig_ask_all(1);
-		rig_run((unsigned)i + 1, 5000);
+		stage_ask_all(1);
+		stage_run((unsigned)i + 1, 5000);
 	}
-	assert_int_equal(rig.replies, 50);
-	assert_string_equal(rig.last, "question");
-	assert_int_equal(rig.service->counts.workers, 1);
-	assert_int_equal(rig.service->counts.cold, 1);
-	assert_true(service_quiet(rig.service));
-	rig_close();
+	assert_int_equal(stage.replies, 50);
+	assert_string_equal(stage.last, "question");
+	assert_int_equal(stage.service->counts.workers, 1);
+	assert_int_equal(stage.service->counts.cold, 1);
+	assert_true(service_quiet(stage.service));
+	stage_close();
 }
 
 static void test_bound(void **state)
@@ -35,18 +35,18 @@ static void test_bound(void **state)
 	enum refusal why;
 
 	(void)state;
-	rig_open("silent");
-	rig_ask_all(2); /* starts it */
-	while (rig.service->worker != WORKER_READY)
-		loop_once(rig.hub.loop, 20);
-	rig.service->life_ns = CLOCK_S; /* so nothing is sent ahead: two lives, the rest waits */
+	stage_open("silent");
+	stage_ask_all(2); /* starts it */
+	while (stage.service->worker != WORKER_READY)
+		loop_once(stage.hub.loop, 20);
+	stage.service->life_ns = CLOCK_S; /* so nothing is sent ahead: two lives, the rest waits */
 	for (unsigned i = 0; i < 8; i++)
-		assert_true(rig_ask("question", &why));
-	assert_false(rig_ask("question", &why));
+		assert_true(stage_ask("question", &why));
+	assert_false(stage_ask("question", &why));
 	assert_int_equal(why, REFUSED_BUSY);
-	rig_run(10, 3000);
-	assert_int_equal(rig.refused[REFUSED_LATE], 10);
-	rig_close();
+	stage_run(10, 3000);
+	assert_int_equal(stage.refused[REFUSED_LATE], 10);
+	stage_close();
 }
 
 static void test_stopping(void **state)
@@ -54,24 +54,24 @@ static void test_stopping(void **state)
 	enum refusal why;
 
 	(void)state;
-	rig_open("echo");
-	rig_ask_all(3);
-	rig.hub.stopping = true;
-	assert_false(rig_ask("question", &why));
+	stage_open("echo");
+	stage_ask_all(3);
+	stage.hub.stopping = true;
+	assert_false(stage_ask("question", &why));
 	assert_int_equal(why, REFUSED_STOPPING);
-	rig_run(3, 5000);
-	assert_int_equal(rig.replies, 3);
-	rig_close();
+	stage_run(3, 5000);
+	assert_int_equal(stage.replies, 3);
+	stage_close();
 }
 
 /* Several threads: those of one key one after another, others in between. */
 static void open_ordered(const char *how)
 {
-	rig_open(how);
-	rig.service->queue_most = 64;
-	rig.service->head.threads = 4;
-	assert_null(key_parse(&rig.service->key, "path"));
-	rig.service->ordered = true;
+	stage_open(how);
+	stage.service->queue_most = 64;
+	stage.service->head.threads = 4;
+	assert_null(key_parse(&stage.service->key, "path"));
+	stage.service->ordered = true;
 }
 
 static void test_order(void **state)
@@ -83,18 +83,18 @@ static void test_order(void **state)
 	(void)state;
 	open_ordered("backwards");
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
-		assert_true(rig_ask_about(asked[i][0], asked[i][1], &why));
-	assert_int_equal(rig.service->running.count, 4); /* /a, /b, /c, /z */
-	assert_int_equal(rig.service->queue.count, 3);
-	for (const struct task *t = rig.service->queue.first; t; t = t->next)
+		assert_true(stage_ask_about(asked[i][0], asked[i][1], &why));
+	assert_int_equal(stage.service->running.count, 4); /* /a, /b, /c, /z */
+	assert_int_equal(stage.service->queue.count, 3);
+	for (const struct task *t = stage.service->queue.first; t; t = t->next)
 		assert_int_equal(t->slot, -1); /* they hold no slot while they wait */
-	rig_run(7, 5000);
+	stage_run(7, 5000);
 	/* the worker answers backwards; when 5 and 2 could go is up to the ring, 2 before 4 */
-	assert_memory_equal(rig.firsts, "z631", 4);
-	assert_true(strchr(rig.firsts, '2') < strchr(rig.firsts, '4'));
-	assert_non_null(strchr(rig.firsts, '5'));
-	assert_true(service_quiet(rig.service));
-	rig_close();
+	assert_memory_equal(stage.firsts, "z631", 4);
+	assert_true(strchr(stage.firsts, '2') < strchr(stage.firsts, '4'));
+	assert_non_null(strchr(stage.firsts, '5'));
+	assert_true(service_quiet(stage.service));
+	stage_close();
 }
 
 /* One key for all: strictly in order, whatever happens to workers. */
@@ -104,21 +104,21 @@ static void test_order_survives_workers(void **state)
 
 	(void)state;
 	open_ordered("echo");
-	rig.service->deadline_ns = 5 * CLOCK_S;
+	stage.service->deadline_ns = 5 * CLOCK_S;
 	for (unsigned i = 0; i < 40; i++) {
 		char payload[2] = {(char)('A' + i), 0};
 
-		assert_true(rig_ask_about("/same", payload, &why));
+		assert_true(stage_ask_about("/same", payload, &why));
 		if (i % 8 != 7)
 			continue;
 		usleep(110000); /* or it would pass for an early death */
-		kill(link_pid(rig.service->link), SIGKILL);
+		kill(link_pid(stage.service->link), SIGKILL);
 	}
-	rig_run(40, 20000);
-	assert_int_equal(rig.replies, 40);
+	stage_run(40, 20000);
+	assert_int_equal(stage.replies, 40);
 	for (unsigned i = 0; i < 40; i++)
-		assert_int_equal(rig.firsts[i], 'A' + i);
-	rig_close();
+		assert_int_equal(stage.firsts[i], 'A' + i);
+	stage_close();
 }
 
 static void test_order_deadlines(void **state)
@@ -127,24 +127,24 @@ static void test_order_deadlines(void **state)
 
 	(void)state;
 	open_ordered("silent");
-	rig.service->deadline_ns = 100 * CLOCK_MS;
+	stage.service->deadline_ns = 100 * CLOCK_MS;
 	for (unsigned i = 0; i < 10; i++)
-		assert_true(rig_ask_about("/same", "question", &why));
-	rig_run(10, 3000);
-	assert_int_equal(rig.refused[REFUSED_LATE], 10);
-	assert_true(service_quiet(rig.service));
-	rig_close();
+		assert_true(stage_ask_about("/same", "question", &why));
+	stage_run(10, 3000);
+	assert_int_equal(stage.refused[REFUSED_LATE], 10);
+	assert_true(service_quiet(stage.service));
+	stage_close();
 }
 
 static void test_deadline(void **state)
 {
 	(void)state;
-	rig_open("silent");
-	rig.service->deadline_ns = 100 * CLOCK_MS;
-	rig_ask_all(4);
-	rig_run(4, 2000);
-	assert_int_equal(rig.refused[REFUSED_LATE], 4);
-	rig_close();
+	stage_open("silent");
+	stage.service->deadline_ns = 100 * CLOCK_MS;
+	stage_ask_all(4);
+	stage_run(4, 2000);
+	assert_int_equal(stage.refused[REFUSED_LATE], 4);
+	stage_close();
 }
 
 static void test_failures(void **state)
@@ -161,12 +161,12 @@ static void test_failures(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		rig_open(table[i].how);
-		rig_ask_all(8);
-		rig_run(8, 5000);
-		assert_int_equal(rig.refused[table[i].why], 8);
-		assert_int_equal(rig.service->counts.workers, 1); /* the worker lives on */
-		rig_close();
+		stage_open(table[i].how);
+		stage_ask_all(8);
+		stage_run(8, 5000);
+		assert_int_equal(stage.refused[table[i].why], 8);
+		assert_int_equal(stage.service->counts.workers, 1); /* the worker lives on */
+		stage_close();
 	}
 }
 
@@ -176,36 +176,36 @@ static void test_circuit(void **state)
 	enum refusal why;
 
 	(void)state;
-	rig_open("crash-q");
-	rig.service->circuit.most = 4;
-	rig_ask_all(3);
-	rig_run(3, 5000);
-	rig.service->life_ns = CLOCK_S; /* so nothing is sent ahead: two lives, the rest waits */
-	rig_ask_all(6);
-	rig_run(9, 5000);
-	assert_int_equal(rig.refused[REFUSED_FAILED], 3 + 2);
-	assert_int_equal(rig.refused[REFUSED_OPEN], 4);
-	assert_int_equal(rig.service->counts.circuits, 1);
-	assert_false(rig_ask("question", &why));
+	stage_open("crash-q");
+	stage.service->circuit.most = 4;
+	stage_ask_all(3);
+	stage_run(3, 5000);
+	stage.service->life_ns = CLOCK_S; /* so nothing is sent ahead: two lives, the rest waits */
+	stage_ask_all(6);
+	stage_run(9, 5000);
+	assert_int_equal(stage.refused[REFUSED_FAILED], 3 + 2);
+	assert_int_equal(stage.refused[REFUSED_OPEN], 4);
+	assert_int_equal(stage.service->counts.circuits, 1);
+	assert_false(stage_ask("question", &why));
 	assert_int_equal(why, REFUSED_OPEN);
-	assert_true(service_retry_ns(rig.service, why) > 500 * CLOCK_MS);
-	assert_true(service_retry_ns(rig.service, why) <= CLOCK_S);
-	rig.service->circuit.until_ns = loop_now(rig.hub.loop); /* a second later */
-	assert_true(rig_ask("question", &why));
-	assert_false(rig_ask("good", &why)); /* one is enough */
+	assert_true(service_retry_ns(stage.service, why) > 500 * CLOCK_MS);
+	assert_true(service_retry_ns(stage.service, why) <= CLOCK_S);
+	stage.service->circuit.until_ns = loop_now(stage.hub.loop); /* a second later */
+	assert_true(stage_ask("question", &why));
+	assert_false(stage_ask("good", &why)); /* one is enough */
 	assert_int_equal(why, REFUSED_OPEN);
-	rig_run(10, 5000);
-	assert_int_equal(rig.service->circuit.pause_ns, 2 * CLOCK_S);
-	rig.service->circuit.until_ns = loop_now(rig.hub.loop);
-	assert_true(rig_ask("good", &why));
-	rig_run(11, 5000);
-	assert_int_equal(rig.replies, 1);
-	assert_true(rig_ask("good", &why));
-	assert_true(rig_ask("good", &why));
-	rig_run(13, 5000);
-	assert_int_equal(rig.replies, 3);
-	assert_int_equal(rig.service->counts.circuits, 1);
-	rig_close();
+	stage_run(10, 5000);
+	assert_int_equal(stage.service->circuit.pause_ns, 2 * CLOCK_S);
+	stage.service->circuit.until_ns = loop_now(stage.hub.loop);
+	assert_true(stage_ask("good", &why));
+	stage_run(11, 5000);
+	assert_int_equal(stage.replies, 1);
+	assert_true(stage_ask("good", &why));
+	assert_true(stage_ask("good", &why));
+	stage_run(13, 5000);
+	assert_int_equal(stage.replies, 3);
+	assert_int_equal(stage.service->counts.circuits, 1);
+	stage_close();
 }
 
 /* A trial that its input takes back, or that a stop ends, is no verdict. */
@@ -215,20 +215,20 @@ static void test_trial_taken_back(void **state)
 	enum refusal why;
 
 	(void)state;
-	rig_open("crash-q");
-	rig.service->circuit.most = 1;
-	rig_ask_all(1);
-	rig_run(1, 5000);
-	rig.service->circuit.until_ns = loop_now(rig.hub.loop);
+	stage_open("crash-q");
+	stage.service->circuit.most = 1;
+	stage_ask_all(1);
+	stage_run(1, 5000);
+	stage.service->circuit.until_ns = loop_now(stage.hub.loop);
 	task = service_begin(
-		rig.service, MF_SOURCE_UDP, MF_STR("udp.datagram"), MF_STR("here"), &why);
+		stage.service, MF_SOURCE_UDP, MF_STR("udp.datagram"), MF_STR("here"), &why);
 	assert_non_null(task);
-	assert_false(rig_ask("good", &why));
+	assert_false(stage_ask("good", &why));
 	service_cancel(task);
-	assert_true(rig_ask("good", &why));
-	rig_run(2, 5000);
-	assert_int_equal(rig.replies, 1);
-	rig_close();
+	assert_true(stage_ask("good", &why));
+	stage_run(2, 5000);
+	assert_int_equal(stage.replies, 1);
+	stage_close();
 }
 
 int main(int argc, char **argv)

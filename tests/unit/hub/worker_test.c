@@ -15,39 +15,39 @@
 #include "hub/nursery.h"
 #include "sys/clock.h"
 #include "tests/unit/hub/fake_worker.h"
-#include "tests/unit/hub/rig.h"
+#include "tests/unit/hub/stage.h"
 
 static void test_idle(void **state)
 {
 	uint64_t end;
 
 	(void)state;
-	rig_open("no-reply");
-	rig_ask_all(3);
-	rig_run(3, 5000);
-	assert_int_equal(rig.silent, 3);
-	assert_int_equal(rig.service->worker, WORKER_READY);
+	stage_open("no-reply");
+	stage_ask_all(3);
+	stage_run(3, 5000);
+	assert_int_equal(stage.silent, 3);
+	assert_int_equal(stage.service->worker, WORKER_READY);
 	end = clock_mono_ns() + 2 * CLOCK_S;
-	while (rig.service->worker != WORKER_NONE && clock_mono_ns() < end)
-		loop_once(rig.hub.loop, 20);
-	assert_int_equal(rig.service->worker, WORKER_NONE);
+	while (stage.service->worker != WORKER_NONE && clock_mono_ns() < end)
+		loop_once(stage.hub.loop, 20);
+	assert_int_equal(stage.service->worker, WORKER_NONE);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), 0);
-	rig_ask_all(1); /* and up again */
-	rig_run(4, 5000);
-	assert_int_equal(rig.silent, 4);
-	assert_int_equal(rig.service->counts.workers, 2);
-	rig_close();
+	stage_ask_all(1); /* and up again */
+	stage_run(4, 5000);
+	assert_int_equal(stage.silent, 4);
+	assert_int_equal(stage.service->counts.workers, 2);
+	stage_close();
 }
 
 static void test_never_ready(void **state)
 {
 	(void)state;
-	rig_open("never-ready");
-	rig.service->deadline_ns = 100 * CLOCK_MS;
-	rig_ask_all(4);
-	rig_run(4, 2000);
-	assert_int_equal(rig.refused[REFUSED_LATE], 4);
-	rig_close();
+	stage_open("never-ready");
+	stage.service->deadline_ns = 100 * CLOCK_MS;
+	stage_ask_all(4);
+	stage_run(4, 2000);
+	assert_int_equal(stage.refused[REFUSED_LATE], 4);
+	stage_close();
 }
 
 static void test_fails_to_start(void **state)
@@ -57,21 +57,21 @@ static void test_fails_to_start(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		rig_open(ways[i]);
-		rig_ask_all(3);
-		rig_run(3, 5000);
-		assert_int_equal(rig.refused[REFUSED_DOWN], 3);
-		loop_once(rig.hub.loop, 0);
-		assert_false(rig_ask("question", &why));
+		stage_open(ways[i]);
+		stage_ask_all(3);
+		stage_run(3, 5000);
+		assert_int_equal(stage.refused[REFUSED_DOWN], 3);
+		loop_once(stage.hub.loop, 0);
+		assert_false(stage_ask("question", &why));
 		assert_int_equal(why, REFUSED_DOWN);
-		while (!circuit_lets_in(&rig.service->circuit, loop_now(rig.hub.loop)))
-			loop_once(rig.hub.loop, 10);
-		rig_ask_all(1); /* tried again, and the next wait is longer */
-		rig_run(4, 5000);
-		assert_int_equal(rig.refused[REFUSED_DOWN], 4);
-		assert_int_equal(rig.service->circuit.pause_ns, 200 * CLOCK_MS);
-		assert_true(service_retry_ns(rig.service, REFUSED_DOWN) > 120 * CLOCK_MS);
-		rig_close();
+		while (!circuit_lets_in(&stage.service->circuit, loop_now(stage.hub.loop)))
+			loop_once(stage.hub.loop, 10);
+		stage_ask_all(1); /* tried again, and the next wait is longer */
+		stage_run(4, 5000);
+		assert_int_equal(stage.refused[REFUSED_DOWN], 4);
+		assert_int_equal(stage.service->circuit.pause_ns, 200 * CLOCK_MS);
+		assert_true(service_retry_ns(stage.service, REFUSED_DOWN) > 120 * CLOCK_MS);
+		stage_close();
 	}
 }
 
@@ -81,82 +81,82 @@ static void test_no_nursery(void **state)
 	enum refusal why;
 
 	(void)state;
-	rig_open("echo");
-	rig.hub.options.nursery = &gone;
-	assert_true(rig_ask("question", &why));
-	assert_int_equal(rig.refused[REFUSED_DOWN], 1);
-	rig_close();
+	stage_open("echo");
+	stage.hub.options.nursery = &gone;
+	assert_true(stage_ask("question", &why));
+	assert_int_equal(stage.refused[REFUSED_DOWN], 1);
+	stage_close();
 }
 
 static void test_rerun(void **state)
 {
 	(void)state;
-	rig_open("die-once");
-	rig_ask_all(5);
-	rig_run(5, 5000);
-	assert_int_equal(rig.replies, 5);
-	assert_string_equal(rig.last, "question");
-	assert_int_equal(rig.service->reruns, 0);
-	rig_close();
+	stage_open("die-once");
+	stage_ask_all(5);
+	stage_run(5, 5000);
+	assert_int_equal(stage.replies, 5);
+	assert_string_equal(stage.last, "question");
+	assert_int_equal(stage.service->reruns, 0);
+	stage_close();
 }
 
 /* An event that kills each worker is refused; nothing hangs, nothing is left. */
 static void test_killer(void **state)
 {
 	(void)state;
-	rig_open("die-always");
-	rig_ask_all(5);
-	rig_run(5, 10000);
-	assert_int_equal(rig_ends(), 5);
-	assert_true(rig.refused[REFUSED_FAILED] >= 1);
-	assert_int_equal(rig.replies, 0);
-	assert_true(service_quiet(rig.service));
-	rig_close();
+	stage_open("die-always");
+	stage_ask_all(5);
+	stage_run(5, 10000);
+	assert_int_equal(stage_ends(), 5);
+	assert_true(stage.refused[REFUSED_FAILED] >= 1);
+	assert_int_equal(stage.replies, 0);
+	assert_true(service_quiet(stage.service));
+	stage_close();
 }
 
 static void test_sigkill(void **state)
 {
 	(void)state;
-	rig_open("echo");
-	rig.service->deadline_ns = 5 * CLOCK_S;
-	rig_ask_all(1);
-	rig_run(1, 5000);
+	stage_open("echo");
+	stage.service->deadline_ns = 5 * CLOCK_S;
+	stage_ask_all(1);
+	stage_run(1, 5000);
 	for (unsigned i = 0; i < 20; i++) {
 		usleep(110000); /* or it would pass for an early death */
-		kill(link_pid(rig.service->link), SIGKILL);
-		rig_ask_all(4);
-		rig_run(5 + 4 * i, 5000);
-		assert_int_equal(rig_ends(), 5 + 4 * i);
+		kill(link_pid(stage.service->link), SIGKILL);
+		stage_ask_all(4);
+		stage_run(5 + 4 * i, 5000);
+		assert_int_equal(stage_ends(), 5 + 4 * i);
 	}
-	assert_int_equal(rig.replies, 81);
-	rig_close();
+	assert_int_equal(stage.replies, 81);
+	stage_close();
 }
 
 static void test_hangs(void **state)
 {
 	(void)state;
-	rig_open("echo");
-	rig.service->deadline_ns = 300 * CLOCK_MS;
-	rig_ask_all(1);
-	rig_run(1, 5000);
-	kill(link_pid(rig.service->link), SIGSTOP);
-	rig_ask_all(2);
-	rig_run(3, 2000);
-	assert_int_equal(rig.refused[REFUSED_LATE], 2);
-	for (unsigned i = 0; i < 300 && rig.service->worker != WORKER_NONE; i++)
-		loop_once(rig.hub.loop, 20);
-	assert_int_equal(rig.service->worker, WORKER_NONE);
-	rig_ask_all(1);
-	rig_run(4, 5000);
-	assert_int_equal(rig.replies, 2);
-	rig_close();
+	stage_open("echo");
+	stage.service->deadline_ns = 300 * CLOCK_MS;
+	stage_ask_all(1);
+	stage_run(1, 5000);
+	kill(link_pid(stage.service->link), SIGSTOP);
+	stage_ask_all(2);
+	stage_run(3, 2000);
+	assert_int_equal(stage.refused[REFUSED_LATE], 2);
+	for (unsigned i = 0; i < 300 && stage.service->worker != WORKER_NONE; i++)
+		loop_once(stage.hub.loop, 20);
+	assert_int_equal(stage.service->worker, WORKER_NONE);
+	stage_ask_all(1);
+	stage_run(4, 5000);
+	assert_int_equal(stage.replies, 2);
+	stage_close();
 }
 
 static void take_turn(struct loop_source *source, uint32_t events)
 {
 	(void)source, (void)events;
-	rig.service->turn.round = loop_round(rig.hub.loop);
-	rig.service->turn.spent_ns = TURN_NS;
+	stage.service->turn.round = loop_round(stage.hub.loop);
+	stage.service->turn.spent_ns = TURN_NS;
 }
 
 /* Lives are late, and whatever else the service has to do takes all of each round. */
@@ -166,22 +166,22 @@ static void test_late_without_a_turn(void **state)
 	int always[2];
 
 	(void)state;
-	rig_open("echo");
-	rig.service->deadline_ns = 300 * CLOCK_MS;
-	rig_ask_all(1);
-	rig_run(1, 5000);
+	stage_open("echo");
+	stage.service->deadline_ns = 300 * CLOCK_MS;
+	stage_ask_all(1);
+	stage_run(1, 5000);
 	assert_int_equal(pipe2(always, O_CLOEXEC), 0);
 	close(always[1]);
-	assert_int_equal(loop_add(rig.hub.loop, always[0], EPOLLIN, &busy), 0);
-	kill(link_pid(rig.service->link), SIGSTOP);
-	rig_ask_all(2);
+	assert_int_equal(loop_add(stage.hub.loop, always[0], EPOLLIN, &busy), 0);
+	kill(link_pid(stage.service->link), SIGSTOP);
+	stage_ask_all(2);
 	alarm(30); /* the loop must not be stuck in a round */
-	rig_run(3, 5000);
+	stage_run(3, 5000);
 	alarm(0);
-	assert_int_equal(rig.refused[REFUSED_LATE], 2);
-	loop_remove(rig.hub.loop, always[0], &busy);
+	assert_int_equal(stage.refused[REFUSED_LATE], 2);
+	loop_remove(stage.hub.loop, always[0], &busy);
 	close(always[0]);
-	rig_close();
+	stage_close();
 }
 
 static void test_nonsense(void **state)
@@ -191,17 +191,17 @@ static void test_nonsense(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(liars) / sizeof(liars[0]); i++) {
-		rig_open(liars[i]);
+		stage_open(liars[i]);
 		for (unsigned n = 0; n < 5; n++) {
 			enum refusal why;
 
-			if (!rig_ask("question", &why))
-				rig.refused[why]++;
-			rig_run(n + 1, 5000);
+			if (!stage_ask("question", &why))
+				stage.refused[why]++;
+			stage_run(n + 1, 5000);
 		}
-		assert_int_equal(rig_ends(), 5);
-		assert_true(service_quiet(rig.service));
-		rig_close();
+		assert_int_equal(stage_ends(), 5);
+		assert_true(service_quiet(stage.service));
+		stage_close();
 	}
 }
 
@@ -219,26 +219,26 @@ static void test_no_snapshot_of_a_liar(void **state)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		int fd;
 
-		rig_open(table[i].how);
-		rig.service->note.flags |= MFI_HAS_INIT;
-		fd = kept_descriptor(rig.service);
+		stage_open(table[i].how);
+		stage.service->note.flags |= MFI_HAS_INIT;
+		fd = kept_descriptor(stage.service);
 		assert_int_equal(pwrite(fd, "x", 1, 0), 1);
 		assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL), 0);
 		fd = dup(fd); /* so that its number isn't taken again */
-		assert_true(rig_ask("question", &why));
-		rig_run(1, 5000);
+		assert_true(stage_ask("question", &why));
+		stage_run(1, 5000);
 		if (table[i].kill) {
-			kill(link_pid(rig.service->link), SIGKILL);
-			while (rig.service->counts.lost == 0)
-				loop_once(rig.hub.loop, 5);
+			kill(link_pid(stage.service->link), SIGKILL);
+			while (stage.service->counts.lost == 0)
+				loop_once(stage.hub.loop, 5);
 		}
-		assert_true(rig.service->counts.lost > 0);
-		assert_int_equal(fcntl(rig.service->snap.fd, F_GET_SEALS) > 0 &&
-				(fcntl(rig.service->snap.fd, F_GET_SEALS) & F_SEAL_WRITE) != 0,
+		assert_true(stage.service->counts.lost > 0);
+		assert_int_equal(fcntl(stage.service->snap.fd, F_GET_SEALS) > 0 &&
+				(fcntl(stage.service->snap.fd, F_GET_SEALS) & F_SEAL_WRITE) != 0,
 			table[i].kept);
 		close(fd);
-		kept_drop(rig.service);
-		rig_close();
+		kept_drop(stage.service);
+		stage_close();
 	}
 }
 

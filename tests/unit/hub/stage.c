@@ -1,4 +1,4 @@
-#include "tests/unit/hub/rig.h"
+#include "tests/unit/hub/stage.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -14,19 +14,19 @@
 #include "sys/clock.h"
 #include "tests/unit/hub/fake_worker.h"
 
-struct rig rig;
+struct stage stage;
 
 static void on_reply(struct task *task, const struct reply *reply)
 {
 	(void)task;
 	if (!reply) {
-		rig.silent++;
+		stage.silent++;
 		return;
 	}
-	rig.firsts[rig.replies % 63] = (char)reply->body.p[0];
-	rig.replies++;
-	memcpy(rig.last, reply->body.p, reply->body.n < 63 ? reply->body.n : 63);
-	rig.last[reply->body.n < 63 ? reply->body.n : 63] = '\0';
+	stage.firsts[stage.replies % 63] = (char)reply->body.p[0];
+	stage.replies++;
+	memcpy(stage.last, reply->body.p, reply->body.n < 63 ? reply->body.n : 63);
+	stage.last[reply->body.n < 63 ? reply->body.n : 63] = '\0';
 }
 
 static void on_refuse(struct task *task, enum refusal why)
@@ -36,18 +36,18 @@ static void on_refuse(struct task *task, enum refusal why)
 
 	/* still there to build an answer from, unless the worker wrote over it */
 	assert_true(n == 0 || payload[0] == 'q' || payload[0] == 'g' ||
-		strcmp(rig.service->name, "scribble") == 0);
-	rig.refused[why]++;
+		strcmp(stage.service->name, "scribble") == 0);
+	stage.refused[why]++;
 }
 
 static const struct origin_ops origin = {.source = "test", .reply = on_reply, .refuse = on_refuse};
 
-void rig_open(const char *how)
+void stage_open(const char *how)
 {
-	struct hub *hub = &rig.hub;
+	struct hub *hub = &stage.hub;
 	struct service *s = malloc(sizeof(*s));
 
-	memset(&rig, 0, sizeof(rig));
+	memset(&stage, 0, sizeof(stage));
 	hub_init(hub);
 	assert_int_equal(loop_open(&hub->loop), 0);
 	assert_int_equal(report_open(&hub->report, hub->loop, false, false), 0);
@@ -58,7 +58,7 @@ void rig_open(const char *how)
 	hub->scratch = malloc(hub->scratch_size);
 	assert_non_null(s);
 	service_init(s, hub);
-	rig.service = hub->services = s;
+	stage.service = hub->services = s;
 	s->name = strdup(how);
 	s->image_path = strdup("none.mfy");
 	s->note.event_bytes = 4096;
@@ -73,17 +73,17 @@ void rig_open(const char *how)
 	s->idle_ns = 200 * CLOCK_MS;
 }
 
-void rig_close(void)
+void stage_close(void)
 {
-	hub_close(&rig.hub);
+	hub_close(&stage.hub);
 	nursery_close(fake_nursery());
 	/* nothing that was started is left */
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
-bool rig_ask_about(const char *subject, const char *payload, enum refusal *why)
+bool stage_ask_about(const char *subject, const char *payload, enum refusal *why)
 {
-	struct task *task = service_begin(rig.service, MF_SOURCE_HTTP, MF_STR("http.request"),
+	struct task *task = service_begin(stage.service, MF_SOURCE_HTTP, MF_STR("http.request"),
 		mf_str_of(subject, strlen(subject)), why);
 
 	if (!task)
@@ -95,32 +95,32 @@ bool rig_ask_about(const char *subject, const char *payload, enum refusal *why)
 	return true;
 }
 
-bool rig_ask(const char *payload, enum refusal *why)
+bool stage_ask(const char *payload, enum refusal *why)
 {
-	return rig_ask_about("here", payload, why);
+	return stage_ask_about("here", payload, why);
 }
 
-void rig_ask_all(unsigned n)
+void stage_ask_all(unsigned n)
 {
 	enum refusal why;
 
 	while (n-- > 0)
-		assert_true(rig_ask("question", &why));
+		assert_true(stage_ask("question", &why));
 }
 
-unsigned rig_ends(void)
+unsigned stage_ends(void)
 {
-	unsigned n = rig.replies + rig.silent;
+	unsigned n = stage.replies + stage.silent;
 
 	for (unsigned i = 0; i < REFUSALS; i++)
-		n += rig.refused[i];
+		n += stage.refused[i];
 	return n;
 }
 
-void rig_run(unsigned n, unsigned ms)
+void stage_run(unsigned n, unsigned ms)
 {
 	uint64_t end = clock_mono_ns() + ms * CLOCK_MS;
 
-	while (rig_ends() < n && clock_mono_ns() < end)
-		loop_once(rig.hub.loop, 20);
+	while (stage_ends() < n && clock_mono_ns() < end)
+		loop_once(stage.hub.loop, 20);
 }
