@@ -15,6 +15,8 @@ BUILD = Path(os.environ.get("MAYFLY_BUILD", ROOT / "build"))
 SANITIZED = BUILD.name in ("san", "tsan", "valgrind")  # slower, and uses more memory
 # what such a build keeps about each byte: so many times as high are bounds of a hub's memory
 MEMORY = {"san": 4, "tsan": 12, "valgrind": 4}.get(BUILD.name, 1)
+# and so many times as long a test waits for what must come
+PATIENCE = 8 if BUILD.name == "valgrind" else 1
 HAS_KVM = os.access("/dev/kvm", os.R_OK | os.W_OK)
 
 
@@ -184,14 +186,14 @@ def up(tmp_path):
 def udp_ask(port, payload, seconds=5.0, host="127.0.0.1"):
     """Sends one datagram, returns the answer."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.settimeout(seconds)
+        s.settimeout(seconds * PATIENCE)
         s.sendto(payload, (host, port))
         return s.recvfrom(65536)[0]
 
 
 def tcp_ask(port, payload, seconds=5.0, host="127.0.0.1"):
     """Sends one message with two bytes of length before it, returns the answer without them."""
-    with socket.create_connection((host, port), seconds) as s:
+    with socket.create_connection((host, port), seconds * PATIENCE) as s:
         s.sendall(len(payload).to_bytes(2, "big") + payload)
         return read_message(s)
 

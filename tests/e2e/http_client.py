@@ -5,6 +5,8 @@ import socket
 import threading
 from dataclasses import dataclass
 
+from conftest import PATIENCE
+
 
 @dataclass
 class Answer:
@@ -16,7 +18,7 @@ class Answer:
 
 class Client:
     def __init__(self, port, host="127.0.0.1", seconds=20, tls=None):
-        self.socket = socket.create_connection((host, port), seconds)
+        self.socket = socket.create_connection((host, port), seconds * PATIENCE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.methods = []  # of requests without an answer
         self.left = b""

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from conftest import BUILD, ROOT, SANITIZED
+from conftest import BUILD, PATIENCE, ROOT, SANITIZED
 
 
 class Hub:
@@ -68,7 +68,7 @@ class Hub:
         return said()[before]
 
     def until(self, condition, seconds=15):
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * PATIENCE
         while not (result := condition()):
             if self.process.poll() is not None:
                 raise AssertionError(f"mayflyd ended with {self.process.returncode}: {self.said()}")
@@ -104,7 +104,7 @@ class Hub:
         if self.process.poll() is None:
             self.process.send_signal(how)
         try:
-            status = self.process.wait(seconds)
+            status = self.process.wait(seconds * PATIENCE)
             if status != 0:
                 print(self.said())  # pytest shows it where the test fails: a sanitizer's words
             if SANITIZED:  # also of a worker, whose words the hub repeats; the second is valgrind's way
@@ -163,6 +163,8 @@ def alive(pid):
 def service(image, *lines):
     """One entry of `services`, listening on a free port for UDP and TCP unless lines say so."""
     text = f"  - image: {image}\n"
+    if PATIENCE > 1 and not any("limits" in line for line in lines):  # its worker takes a second to start
+        lines += ("limits: {deadline: 60s}",)
     return text + "".join(f"    {line}\n" for line in lines)
 
 

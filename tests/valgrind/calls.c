@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,10 +14,20 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+int __wrap_pidfd_open(pid_t pid, unsigned flags);
 int __wrap_pidfd_send_signal(int pidfd, int sig, siginfo_t *info, unsigned flags);
 int __wrap_setrlimit(int what, const struct rlimit *limit);
 long __wrap_syscall(long number, ...);
 long __real_syscall(long number, ...);
+
+/* The hub does without. */
+int __wrap_pidfd_open(pid_t pid, unsigned flags)
+{
+	(void)pid;
+	(void)flags;
+	errno = ENOSYS;
+	return -1;
+}
 
 /* Linux: proc(5), /proc/PID/fdinfo. -1 is a process that is gone and was waited for. */
 static pid_t pid_of(int pidfd)
@@ -79,6 +90,11 @@ long __wrap_syscall(long number, ...)
 	va_end(list);
 	if (number >= SYS_landlock_create_ruleset && number <= SYS_landlock_restrict_self)
 		return landlock(number, a[0]);
+	if (number == SYS_openat2) { /* without what it is to resolve, or not */
+		const struct open_how *how = (const struct open_how *)a[2];
+
+		return __real_syscall(SYS_openat, a[0], a[1], how->flags, how->mode);
+	}
 	if (number == SYS_execveat)
 		return execve(getenv("MAYFLY_WORKER"), (char **)a[2], (char **)a[3]);
 	return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
