@@ -147,8 +147,8 @@ struct mf_span {
 	uint32_t len;
 };
 
-/* The attribute by which the hub says who asks over HTTP, in small letters; no client can set it:
- * "token:NAME", or a name in a certificate, "dns:NAME", "email:NAME", "uri:NAME", "cn:NAME".
+/* The attribute by which the hub says who asks over HTTP or CoAP, in small letters; no client can set it:
+ * "token:NAME", or a name in a certificate, "dns:NAME", "email:NAME", "uri:NAME", "cn:NAME"; "psk:IDENTITY".
  * Absent where nobody had to say who he is. */
 #define MF_CLIENT "mayfly-client"
 

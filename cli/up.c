@@ -36,6 +36,7 @@ static const char usage[] =
 	"  --http ADDRESS       speak HTTP there, for all services with triggers of that type\n"
 	"  --tls CERT,KEY       over TLS, at the --http before it\n"
 	"  --tokens FILE        only with one of its bearer tokens, at the --http before it\n"
+	"  --coap ADDRESS       speak CoAP there, for all services with triggers of that type\n"
 	"                       (none: 127.0.0.1:0 for each kind of trigger that is there)\n"
 	"  --data [NAME=]FILE   attach a file, or all files below a directory\n"
 	"  --config KEY=VALUE   attach a setting\n"
@@ -63,6 +64,7 @@ enum code {
 	OPT_HTTP,
 	OPT_TLS,
 	OPT_TOKENS,
+	OPT_COAP,
 	OPT_DATA,
 	OPT_CONFIG,
 	OPT_VALUE
@@ -95,7 +97,7 @@ struct entry {
 	struct list udp, tcp, data, config;
 };
 
-/* HTTP is the hub's, not a service's. */
+/* HTTP is the hub's, not a service's; so is CoAP. */
 struct listener {
 	const char *address;
 	const char *tls; /* "CERT,KEY", or NULL */
@@ -108,6 +110,7 @@ struct up {
 	unsigned count;
 	struct listener http[LIFE_ATTACH_MAX];
 	unsigned http_count;
+	struct list coap;
 	bool json, trace, strict;
 	bool stores;                  /* some service needs a database */
 	const char *state;            /* --state; NULL: the usual directory */
@@ -123,6 +126,7 @@ static struct option options[20 + VALUES] = {
 	{"http", required_argument, NULL, OPT_HTTP},
 	{"tls", required_argument, NULL, OPT_TLS},
 	{"tokens", required_argument, NULL, OPT_TOKENS},
+	{"coap", required_argument, NULL, OPT_COAP},
 	{"data", required_argument, NULL, OPT_DATA},
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"output", required_argument, NULL, 'o'},
@@ -220,6 +224,7 @@ static int take_option(struct up *up, int c, const char *argument)
 	case OPT_HTTP: return add_listener(up, argument);
 	case OPT_TLS: return add_tls(up, argument);
 	case OPT_TOKENS: return add_tokens(up, argument);
+	case OPT_COAP: return add(&up->coap, argument);
 	case OPT_DATA: return add(&e->data, argument);
 	case OPT_CONFIG: return add(&e->config, argument);
 	default: break;
@@ -364,6 +369,8 @@ static void listen_by_triggers(struct up *up, struct entry *e, const struct mani
 			add(&e->tcp, "127.0.0.1:0");
 		if (manifest->triggers[i].type == TRIGGER_HTTP && up->http_count == 0)
 			add_listener(up, "127.0.0.1:0");
+		if (manifest->triggers[i].type == TRIGGER_COAP && up->coap.count == 0)
+			add(&up->coap, "127.0.0.1:0");
 	}
 }
 
@@ -468,6 +475,10 @@ static int put_listeners(const struct up *up)
 		if (l->tokens && status == STATUS_OK)
 			status = put_file(up->yaml, "--tokens", "tokens", l->tokens, PATH_MAX);
 	}
+	if (up->coap.count > 0)
+		fputs("coap:\n", up->yaml);
+	for (unsigned i = 0; i < up->coap.count; i++)
+		put_key(up->yaml, "  - ", "listen", up->coap.item[i]);
 	return status;
 }
 

@@ -152,20 +152,21 @@ static int take_places(
 }
 
 /* Two listeners on one address can't be; port 0 is another one each time. */
-static int check_listener(const struct building *b, const struct config *config, unsigned i)
+static int check_listener(
+	const struct building *b, const char *key, const struct config_listener *list, unsigned i)
 {
-	const struct config_listener *l = &config->http[i];
+	const struct config_listener *l = &list[i];
 	char path[64], text[NET_TEXT];
 
 	if (net_port(&l->address) == 0)
 		return 0;
 	for (unsigned j = 0; j < i; j++) {
-		if (!net_same(&l->address, &config->http[j].address))
+		if (!net_same(&l->address, &list[j].address))
 			continue;
 		net_text(&l->address, text);
-		snprintf(path, sizeof(path), "http.%u.listen", i);
-		return reading_bad(b->r, path, "http: %s stands there already, at %s", text,
-			config->http[j].place);
+		snprintf(path, sizeof(path), "%s.%u.listen", key, i);
+		return reading_bad(
+			b->r, path, "%s: %s stands there already, at %s", key, text, list[j].place);
 	}
 	return 0;
 }
@@ -179,7 +180,7 @@ static int take_listener(
 
 	snprintf(path, sizeof(path), "http.%u", i);
 	rc = config_listener(b, path, raw, l);
-	return rc < 0 ? rc : check_listener(b, config, i);
+	return rc < 0 ? rc : check_listener(b, "http", config->http, i);
 }
 
 static int take_listeners(
@@ -197,26 +198,60 @@ static int take_listeners(
 	return rc;
 }
 
-/* A route that names a listener which isn't there would never be asked. */
-static int check_routes(const struct building *b, const struct config *config, unsigned service)
+static int take_coap(const struct building *b, const struct raw_config *raw, struct config *config)
 {
-	const struct config_service *s = &config->services[service];
+	char path[64];
+	int rc = 0;
 
-	for (unsigned i = 0; i < s->http_count; i++) {
-		bool found = !s->http[i].listen_given;
+	config->coap = calloc(raw->coap_count + 1, sizeof(*config->coap));
+	if (!config->coap)
+		return config_no_memory(b->r);
+	for (unsigned i = 0; i < raw->coap_count && rc == 0; i++) {
+		config->coap_count = i + 1;
+		snprintf(path, sizeof(path), "coap.%u", i);
+		rc = config_coap(b, path, &raw->coap[i], &config->coap[i]);
+		if (rc == 0)
+			rc = check_listener(b, "coap", config->coap, i);
+	}
+	return rc;
+}
+
+/* A route that names a listener which isn't there would never be asked. */
+static int check_routes(const struct building *b, unsigned service, const char *key,
+	const struct config_route *routes, unsigned count, const struct config_listener *listeners,
+	unsigned listeners_count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		bool found = !routes[i].listen_given;
 		char path[64], text[NET_TEXT];
 
-		for (unsigned j = 0; j < config->http_count && !found; j++)
-			found = net_same(&s->http[i].listen, &config->http[j].address);
+		for (unsigned j = 0; j < listeners_count && !found; j++)
+			found = net_same(&routes[i].listen, &listeners[j].address);
 		if (found)
 			continue;
-		net_text(&s->http[i].listen, text);
-		snprintf(path, sizeof(path), "services.%u.http.%u.listen", service, i);
+		net_text(&routes[i].listen, text);
+		snprintf(path, sizeof(path), "services.%u.%s.%u.listen", service, key, i);
 		return reading_bad(b->r, path,
-			"listen: no entry of 'http' at the top of the file has the address %s",
+			"listen: no entry of '%s' at the top of the file has the address %s", key,
 			text);
 	}
 	return 0;
+}
+
+static int take_service(
+	const struct building *b, unsigned i, const struct raw_service *raw, struct config *config)
+{
+	struct config_service *s = &config->services[i];
+	int rc = config_service(b, i, raw, s);
+
+	s->cores = config->cores > 0;
+	if (rc == 0)
+		rc = check_routes(
+			b, i, "http", s->http, s->http_count, config->http, config->http_count);
+	if (rc == 0)
+		rc = check_routes(
+			b, i, "coap", s->coap, s->coap_count, config->coap, config->coap_count);
+	return rc;
 }
 
 static int take_all(const struct building *b, const struct raw_config *raw, struct config *config)
@@ -236,6 +271,8 @@ static int take_all(const struct building *b, const struct raw_config *raw, stru
 		rc = take_listeners(b, raw, config);
 	if (rc == 0)
 		rc = config_mqtt(b, raw, config);
+	if (rc == 0)
+		rc = take_coap(b, raw, config);
 	if (rc < 0)
 		return rc;
 	config->services = calloc(raw->services_count, sizeof(*config->services));
@@ -243,10 +280,7 @@ static int take_all(const struct building *b, const struct raw_config *raw, stru
 		return config_no_memory(b->r);
 	for (unsigned i = 0; i < raw->services_count && rc == 0; i++) {
 		config->services_count = i + 1;
-		rc = config_service(b, i, &raw->services[i], &config->services[i]);
-		config->services[i].cores = config->cores > 0;
-		if (rc == 0)
-			rc = check_routes(b, config, i);
+		rc = take_service(b, i, &raw->services[i], config);
 	}
 	return rc;
 }
@@ -311,6 +345,8 @@ static void tell_origin(struct config *config, const char *as)
 	}
 	for (unsigned i = 0; as && i < config->http_count; i++)
 		strcpy(config->http[i].place, "--http");
+	for (unsigned i = 0; as && i < config->coap_count; i++)
+		strcpy(config->coap[i].place, "--coap");
 }
 
 int config_open(struct config *config, const char *path, const char *as,
@@ -344,11 +380,14 @@ void config_close(struct config *config)
 		config_service_free(&config->services[i]);
 	for (unsigned i = 0; i < config->http_count; i++)
 		config_listener_free(&config->http[i]);
+	for (unsigned i = 0; i < config->coap_count; i++)
+		config_listener_free(&config->coap[i]);
 	config_network_free(config);
 	config_mqtt_free(&config->mqtt);
 	config_trust_free(&config->trust);
 	free(config->services);
 	free(config->http);
+	free(config->coap);
 	for (unsigned i = 0; i < config->paths_count; i++)
 		free(config->paths[i]);
 	free(config->paths);

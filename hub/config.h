@@ -32,7 +32,7 @@ struct config_access {
 	unsigned clients_count; /* 0: not said */
 };
 
-/* An address where HTTP is spoken. */
+/* An address where HTTP or CoAP is spoken. */
 struct config_listener {
 	char place[CONFIG_PLACE];
 	struct net_address address;
@@ -40,6 +40,7 @@ struct config_listener {
 	char *authorities, *revoked; /* of client certificates; NULL: none are asked for */
 	bool require;                /* without one there is no connection */
 	struct config_access access; /* where routes don't say */
+	char *psk;                   /* of coap: a file of keys; NULL: no DTLS */
 };
 
 /* A key, and what it may sign. */
@@ -90,7 +91,7 @@ struct config_topic {
 	unsigned qos;
 };
 
-/* One entry of a service's `http`: what it says takes the place of what a trigger says. */
+/* One entry of a service's `http` or `coap`: what it says takes the place of what a trigger says. */
 struct config_route {
 	char place[CONFIG_PLACE];
 	bool listen_given;
@@ -117,11 +118,11 @@ struct config_service {
 	unsigned data_count, config_count;
 	struct net_address *udp, *tcp;
 	unsigned udp_count, tcp_count;
-	struct config_route *http;
-	unsigned http_count;
+	struct config_route *http, *coap;
+	unsigned http_count, coap_count;
 	struct config_timer *timers;
 	unsigned timers_count;
-	bool http_given; /* else its triggers, as they are, on every listener */
+	bool http_given, coap_given; /* else its triggers, as they are, on every listener */
 	struct config_topic *mqtt;
 	unsigned mqtt_count;
 	bool mqtt_given; /* else its triggers, as they are */
@@ -162,8 +163,8 @@ struct config {
 	struct http_limits limits; /* of http */
 	struct config_mqtt mqtt;
 	struct config_trust trust;
-	struct config_listener *http;
-	unsigned http_count;
+	struct config_listener *http, *coap;
+	unsigned http_count, coap_count;
 	struct config_service *services;
 	unsigned services_count;
 };

@@ -129,12 +129,27 @@ int config_listener(const struct building *b, const char *at, const struct raw_l
 	return rc;
 }
 
+int config_coap(const struct building *b, const char *at, const struct raw_coap *raw,
+	struct config_listener *l)
+{
+	char path[AT];
+	int rc;
+
+	config_place(b, at, l->place);
+	name_key(path, at, "listen");
+	rc = config_address(b, path, "coap", raw->listen, &l->address);
+	if (rc == 0 && raw->dtls.psk)
+		rc = config_path(b, raw->dtls.psk, &l->psk);
+	return rc;
+}
+
 void config_listener_free(struct config_listener *l)
 {
 	free(l->certificate);
 	free(l->key);
 	free(l->authorities);
 	free(l->revoked);
+	free(l->psk);
 	config_access_free(&l->access);
 }
 

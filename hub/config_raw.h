@@ -33,8 +33,8 @@ struct raw_service {
 	char *name, *image, *backend, *birth, *durability, *core, *socket, *allow_rollback;
 	char **udp, **tcp;
 	unsigned udp_count, tcp_count;
-	struct raw_route *http;
-	unsigned http_count;
+	struct raw_route *http, *coap;
+	unsigned http_count, coap_count;
 	struct raw_timer *timers;
 	unsigned timers_count;
 	struct raw_topic *mqtt;
@@ -62,6 +62,15 @@ struct raw_mqtt {
 	struct raw_mqtt_tls tls;
 	char **replies;
 	unsigned replies_count;
+};
+
+struct raw_dtls {
+	char *psk;
+};
+
+struct raw_coap {
+	char *listen;
+	struct raw_dtls dtls;
 };
 
 struct raw_network {
@@ -95,6 +104,8 @@ struct raw_config {
 	struct raw_trust trust;
 	struct raw_listener *http;
 	unsigned http_count;
+	struct raw_coap *coap;
+	unsigned coap_count;
 	struct raw_service *services;
 	unsigned services_count;
 };
@@ -130,6 +141,9 @@ void config_access_free(struct config_access *access);
 int config_listener(const struct building *b, const char *at, const struct raw_listener *raw,
 	struct config_listener *listener);
 void config_listener_free(struct config_listener *listener);
+/* One of `coap`; freed the same way. */
+int config_coap(const struct building *b, const char *at, const struct raw_coap *raw,
+	struct config_listener *listener);
 int config_network(const struct building *b, const struct raw_config *raw, struct config *config);
 void config_network_free(struct config *config);
 

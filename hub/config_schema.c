@@ -57,6 +57,16 @@ static const cyaml_schema_field_t topic_fields[] = {
 static const cyaml_schema_value_t topic = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_topic, topic_fields)};
 
+static const cyaml_schema_field_t coap_route_fields[] = {
+	MAY("listen", struct raw_route, listen),
+	MAY("host", struct raw_route, host),
+	MAY("method", struct raw_route, method),
+	MAY("path", struct raw_route, path),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t coap_route = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_route, coap_route_fields)};
+
 static const cyaml_schema_field_t service_fields[] = {
 	MAY("name", struct raw_service, name),
 	TEXT("image", struct raw_service, image, 0),
@@ -70,6 +80,8 @@ static const cyaml_schema_field_t service_fields[] = {
 		"timers", OPTIONAL, struct raw_service, timers, &timer, 0, CONFIG_LIST_MAX),
 	CYAML_FIELD_SEQUENCE(
 		"mqtt", OPTIONAL, struct raw_service, mqtt, &topic, 0, CONFIG_LIST_MAX),
+	CYAML_FIELD_SEQUENCE(
+		"coap", OPTIONAL, struct raw_service, coap, &coap_route, 0, CONFIG_LIST_MAX),
 	MAY("socket", struct raw_service, socket),
 	MAY("allow_rollback", struct raw_service, allow_rollback),
 	MAY("backend", struct raw_service, backend),
@@ -128,6 +140,18 @@ static const cyaml_schema_field_t listener_fields[] = {
 static const cyaml_schema_value_t listener = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_listener, listener_fields)};
 
+static const cyaml_schema_field_t dtls[] = {
+	TEXT("psk", struct raw_dtls, psk, 0),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t coap_fields[] = {
+	TEXT("listen", struct raw_coap, listen, 0),
+	CYAML_FIELD_MAPPING("dtls", CYAML_FLAG_OPTIONAL, struct raw_coap, dtls, dtls),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t coap = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_coap, coap_fields)};
+
 static const cyaml_schema_field_t network[] = {
 	TEXT("listen", struct raw_network, at.listen, 0),
 	CYAML_FIELD_MAPPING("tls", CYAML_FLAG_OPTIONAL, struct raw_network, at.tls, tls),
@@ -176,6 +200,7 @@ static const cyaml_schema_field_t fields[] = {
 	CYAML_FIELD_MAPPING("mqtt", CYAML_FLAG_OPTIONAL, struct raw_config, mqtt, mqtt),
 	CYAML_FIELD_SEQUENCE(
 		"http", OPTIONAL, struct raw_config, http, &listener, 0, CONFIG_LIST_MAX),
+	CYAML_FIELD_SEQUENCE("coap", OPTIONAL, struct raw_config, coap, &coap, 0, CONFIG_LIST_MAX),
 	CYAML_FIELD_SEQUENCE(
 		"services", CYAML_FLAG_POINTER, struct raw_config, services, &service, 1, SERVICES),
 	CYAML_FIELD_END,

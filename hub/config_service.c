@@ -203,22 +203,41 @@ static int take_route(const struct building *b, const char *at, const struct raw
 	return rc;
 }
 
-static int take_routes(const struct building *b, unsigned service, const struct raw_service *raw,
-	struct config_service *s)
+/* The list at services.N.<key>. */
+struct raw_routes {
+	const char *key;
+	const struct raw_route *list;
+	unsigned count;
+};
+
+static int take_routes(const struct building *b, unsigned service, const struct raw_routes *raw,
+	struct config_route **routes, unsigned *count, bool *given)
 {
 	char path[64];
 	int rc = 0;
 
-	snprintf(path, sizeof(path), "services.%u.http", service);
-	s->http_given = yaml_tree_has(b->r->tree, path);
-	s->http = calloc(raw->http_count + 1, sizeof(*s->http));
-	if (!s->http)
+	snprintf(path, sizeof(path), "services.%u.%s", service, raw->key);
+	*given = yaml_tree_has(b->r->tree, path);
+	*routes = calloc(raw->count + 1, sizeof(**routes));
+	if (!*routes)
 		return config_no_memory(b->r);
-	for (unsigned i = 0; i < raw->http_count && rc == 0; i++) {
-		s->http_count = i + 1;
-		snprintf(path, sizeof(path), "services.%u.http.%u", service, i);
-		rc = take_route(b, path, &raw->http[i], &s->http[i]);
+	for (unsigned i = 0; i < raw->count && rc == 0; i++) {
+		*count = i + 1;
+		snprintf(path, sizeof(path), "services.%u.%s.%u", service, raw->key, i);
+		rc = take_route(b, path, &raw->list[i], &(*routes)[i]);
 	}
+	return rc;
+}
+
+static int take_all_routes(const struct building *b, unsigned service,
+	const struct raw_service *raw, struct config_service *s)
+{
+	const struct raw_routes http = {"http", raw->http, raw->http_count};
+	const struct raw_routes coap = {"coap", raw->coap, raw->coap_count};
+	int rc = take_routes(b, service, &http, &s->http, &s->http_count, &s->http_given);
+
+	if (rc == 0)
+		rc = take_routes(b, service, &coap, &s->coap, &s->coap_count, &s->coap_given);
 	return rc;
 }
 
@@ -254,7 +273,7 @@ int config_service(const struct building *b, unsigned i, const struct raw_servic
 	if (rc == 0)
 		rc = take_addresses(b, i, "tcp", raw->tcp, raw->tcp_count, &s->tcp);
 	if (rc == 0)
-		rc = take_routes(b, i, raw, s);
+		rc = take_all_routes(b, i, raw, s);
 	if (rc == 0)
 		rc = config_timers(b, i, raw, s);
 	if (rc == 0)
@@ -269,6 +288,17 @@ static void free_list(char **list, unsigned count)
 	free(list);
 }
 
+static void free_routes(struct config_route *routes, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		free(routes[i].host);
+		free(routes[i].method);
+		free(routes[i].path);
+		config_access_free(&routes[i].access);
+	}
+	free(routes);
+}
+
 void config_service_free(struct config_service *s)
 {
 	free(s->name);
@@ -277,13 +307,8 @@ void config_service_free(struct config_service *s)
 	free_list(s->config, s->config_count);
 	free(s->udp);
 	free(s->tcp);
-	for (unsigned i = 0; i < s->http_count; i++) {
-		free(s->http[i].host);
-		free(s->http[i].method);
-		free(s->http[i].path);
-		config_access_free(&s->http[i].access);
-	}
-	free(s->http);
+	free_routes(s->http, s->http_count);
+	free_routes(s->coap, s->coap_count);
 	config_timers_free(s);
 	config_topics_free(s);
 }

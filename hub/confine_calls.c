@@ -54,6 +54,9 @@ static const struct sandbox_rule rules[] = {
 	ANY(wait4, "how the nursery ended"),
 	ANY(sched_setaffinity, "a worker stays on our core"),
 	ANY(sched_getaffinity, "which cores there are"),
+	ANY(timerfd_create, "libcoap: when to send again"),
+	ANY(timerfd_settime, "the same"),
+	ONLY(ioctl, 1, WORD, FIONBIO, "libcoap: its sockets don't block"),
 	/* memory */
 	ANY(brk, "malloc"),
 	ANY(madvise, "malloc gives back"),

@@ -105,12 +105,41 @@ static const char *type_of(const char *body)
 	return body[0] == '{' || body[0] == '[' ? "application/json" : "text/plain";
 }
 
+/* The same with libcoap's client. */
+static void example_coap(const struct input *input, const struct route *route, const char *example,
+	char to[EXAMPLE_MOST])
+{
+	const char *method = route->method, *body = body_of(example);
+	bool dtls = strcmp(input->ops->name, "coaps") == 0;
+	char url[700], quoted[720], text[600], lower[16];
+	size_t n = 0;
+
+	for (; method && method[n] && n < sizeof(lower) - 1; n++)
+		lower[n] = (char)mf_lower((uint8_t)method[n]);
+	lower[n] = '\0';
+	make_url(input, route, example, url, sizeof(url));
+	quote(url, quoted, sizeof(quoted));
+	quote(body ? body : "", text, sizeof(text));
+	if (!method)
+		strcpy(lower, body ? "post" : "get");
+	snprintf(to, EXAMPLE_MOST, "%s -m %s%s%s%s%s %s",
+		dtls ? "coap-client-openssl -u \"$IDENTITY\" -k \"$KEY\"" : "coap-client-notls",
+		lower, body ? " -e " : "", body ? text : "", route->host ? " -U -O 3," : "",
+		route->host ? route->host : "", quoted);
+}
+
 void example_request(const struct input *input, const struct route *route, const char *example,
 	char to[EXAMPLE_MOST])
 {
 	const char *method = route->method, *body = body_of(example);
 	char url[700], quoted[720], text[600];
-	size_t n = (size_t)snprintf(to, EXAMPLE_MOST, "curl -sS%s",
+	size_t n;
+
+	if (strncmp(input->ops->name, "coap", 4) == 0) {
+		example_coap(input, route, example, to);
+		return;
+	}
+	n = (size_t)snprintf(to, EXAMPLE_MOST, "curl -sS%s",
 		strcmp(input->ops->name, "https") == 0 ? " -k" : "");
 
 	make_url(input, route, example, url, sizeof(url));

@@ -13,7 +13,7 @@ struct route;
 
 /* Whatever the manifest says, it is quoted so that a shell takes it as text. */
 void example_command(const struct input *input, char to[EXAMPLE_MOST]);
-/* The same for HTTP: a request that this route takes. `example`, of the manifest, is a path or a
+/* The same for HTTP and CoAP: a request that this route takes. `example`, of the manifest, is a path or a
  * query, which begin with '/' and '?', or a body; it may be NULL. */
 void example_request(const struct input *input, const struct route *route, const char *example,
 	char to[EXAMPLE_MOST]);

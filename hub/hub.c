@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hub/admin.h"
+#include "hub/coap/watch.h"
 #include "hub/config.h"
 #include "hub/confine.h"
 #include "hub/dying.h"
@@ -214,6 +215,7 @@ void hub_close(struct hub *hub)
 	close_inputs(hub->leaving_inputs);
 	close_services(hub->services);
 	close_services(hub->leaving);
+	watch_close(hub);
 	hub->inputs = hub->leaving_inputs = NULL;
 	hub->services = hub->leaving = NULL;
 	dying_close(hub);

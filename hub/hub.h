@@ -39,6 +39,7 @@ struct outbox;
 struct states;
 struct store;
 struct store_later;
+struct watches;
 
 struct hub_options {
 	const char *worker_program; /* mayfly-worker */
@@ -93,6 +94,7 @@ struct hub {
 	struct http_limits http;
 	struct recent recent;           /* what became of the newest events */
 	struct answers answers;         /* to requests with an Idempotency-Key */
+	struct watches *watches;        /* observers over CoAP; NULL: there were none */
 	int kvm_fd, kvm_error, null_fd; /* kvm_fd -1: none, kvm_error says why */
 	int core;                       /* where the hub stays; -1: anywhere */
 	uint64_t kept_bytes;            /* of all services' snapshots (kept.h) */

@@ -7,7 +7,9 @@
 #include "abi/guest.h"
 #include "abi/image.h"
 #include "base/version.h"
+#include "hub/coap/watch.h"
 #include "hub/hub.h"
+#include "hub/in_coap.h"
 #include "hub/journal.h"
 #include "hub/lend.h"
 #include "hub/life.h"
@@ -434,6 +436,57 @@ static void write_inputs(struct page *p)
 	}
 }
 
+#define COAP(member) offsetof(struct in_coap_counts, member)
+
+static const struct {
+	const char *name, *type, *help;
+	size_t offset;
+} of_coap[] = {
+	{"mayfly_coap_duplicates_total", "counter",
+		"Requests that came again and got no second life.", COAP(doubles)},
+	{"mayfly_coap_forgotten_total", "counter",
+		"Requests that were forgotten before their time, for want of room.",
+		COAP(forgotten)},
+	{"mayfly_coap_handshakes_total", "counter",
+		"DTLS: clients that named themselves; those that had the key became connections.",
+		COAP(handshakes)},
+	{"mayfly_coap_strangers_total", "counter", "DTLS: of those, that nobody knows.",
+		COAP(strangers)},
+	{"mayfly_coap_kept", "gauge", "Requests that are remembered, and their answers.",
+		COAP(kept)},
+	{"mayfly_coap_kept_bytes", "gauge", "What they take.", COAP(kept_bytes)},
+};
+
+static bool speaks_coap(const struct input *in)
+{
+	return strncmp(in->ops->name, "coap", 4) == 0;
+}
+
+static void write_coap(struct page *p)
+{
+	struct in_coap_counts counts;
+	const struct input *in = p->hub->inputs;
+
+	while (in && !speaks_coap(in))
+		in = in->next;
+	if (!in)
+		return;
+	for (unsigned i = 0; i < sizeof(of_coap) / sizeof(of_coap[0]); i++) {
+		family(p, of_coap[i].name, of_coap[i].type, of_coap[i].help);
+		for (in = p->hub->inputs; in; in = in->next) {
+			if (!speaks_coap(in))
+				continue;
+			in_coap_look(in, &counts);
+			begin_input(p, of_coap[i].name, in);
+			number(p,
+				*(const uint64_t *)(const void *)((const char *)&counts +
+					of_coap[i].offset));
+		}
+	}
+	plain(p, "mayfly_coap_observers", "gauge", "Clients that are told of changes.",
+		watch_count(p->hub));
+}
+
 /* Who asked and may not, where anybody is asked who he is. */
 static void write_denials(struct page *p)
 {
@@ -571,6 +624,7 @@ void metrics_write(const struct hub *hub, FILE *to)
 	write_times(&page);
 	write_inputs(&page);
 	write_denials(&page);
+	write_coap(&page);
 	flush(&page);
 }
 

@@ -11,6 +11,7 @@
 #include "base/version.h"
 #include "hub/hub.h"
 #include "hub/http/router.h"
+#include "hub/in_coap.h"
 #include "hub/in_http.h"
 #include "hub/in_timer.h"
 #include "hub/journal.h"
@@ -113,7 +114,8 @@ static bool has(const json_t *list, const json_t *text)
 /* Of a listener that several share: what leads to this one, whatever the method. */
 static void add_routes(json_t *list, const struct input *in, const struct service *s)
 {
-	const struct router *router = in_http_router(in);
+	const struct router *router =
+		strncmp(in->ops->name, "coap", 4) == 0 ? in_coap_router(in) : in_http_router(in);
 	const struct route *r;
 
 	for (size_t i = 0; (r = router_at(router, i)); i++) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/coap/watch.h"
 #include "hub/in_timer.h"
 #include "hub/database.h"
 #include "hub/mqtt/mqtt.h"
@@ -106,7 +107,8 @@ static int make_services(struct plan *plan, char error[static HUB_ERROR_MAX])
 	}
 	plan->services = calloc(config->services_count + 1, sizeof(struct service *));
 	plan->routed = calloc(config->services_count + 1, sizeof(bool));
-	if (!plan->services || !plan->routed) {
+	plan->coap_routed = calloc(config->services_count + 1, sizeof(bool));
+	if (!plan->services || !plan->routed || !plan->coap_routed) {
 		snprintf(error, HUB_ERROR_MAX, "no memory");
 		return SETUP_FAILED;
 	}
@@ -227,6 +229,7 @@ void plan_commit(struct plan *plan)
 	wants_commit(plan);
 	mqtt_plan_commit(plan);
 	take_services(plan);
+	watch_reload(hub);
 	take_scratch(plan);
 	timers_commit(plan);
 	trust_commit(plan);
@@ -237,6 +240,7 @@ void plan_commit(struct plan *plan)
 	hub->cores = plan->config->cores;
 	free(plan->services);
 	free(plan->routed);
+	free(plan->coap_routed);
 	hub_ended(hub);
 }
 
@@ -252,5 +256,6 @@ void plan_drop(struct plan *plan)
 			service_close(plan->services[i]);
 	free(plan->services);
 	free(plan->routed);
+	free(plan->coap_routed);
 	free(plan->scratch);
 }

@@ -6,7 +6,7 @@
  *
  *	plan.c    the whole of it, and services
  *	wants.c   addresses: which inputs stay, which are opened
- *	routes.c  who answers which requests of HTTP
+ *	routes.c  who answers which requests of HTTP and CoAP
  *	mqtt/     the broker, and who is born by its messages
  */
 #ifndef HUB_PLAN_H
@@ -18,28 +18,30 @@
 #include "hub/trust.h"
 
 struct mqtt_plan;
+struct psk;
 struct router;
 struct service;
 struct timer;
 struct tls_context;
 
-enum want_kind { WANT_UDP, WANT_TCP, WANT_HTTP };
+enum want_kind { WANT_UDP, WANT_TCP, WANT_HTTP, WANT_COAP };
 
 /* An input that the configuration asks for. */
 struct want {
 	enum want_kind kind;
 	const char *place;                 /* "hub.yaml:7:5" */
 	const struct net_address *address; /* as written */
-	struct service *service;           /* NULL: http, which all share */
+	struct service *service;           /* NULL: http and coap, which all share */
 	bool pair;           /* tcp: port 0, to be the same as that of the want before */
 	struct input *input; /* NULL: not there yet */
 	bool opened;         /* for this plan: it wasn't there before */
-	/* http: */
+	/* http, coap: */
 	const struct config_listener *listener;
 	struct router *router; /* NULL: the input has it */
 	const char **examples; /* of its routes, in their order */
 	size_t routes;
 	struct tls_context *tls; /* for an input that was there */
+	struct psk *psk;         /* of coap; NULL: the input has it */
 };
 
 /* What a plan changes, for people. */
@@ -51,8 +53,8 @@ struct plan {
 	struct hub *hub;
 	const struct config *config;
 	struct trust trust;
-	struct service **services; /* in the order of the file; NULL: not made yet */
-	bool *routed;              /* has it a route? */
+	struct service **services;  /* in the order of the file; NULL: not made yet */
+	bool *routed, *coap_routed; /* has it a route, of http, of coap? */
 	struct want *wants;
 	unsigned wants_count;
 	struct timer *timers;   /* list */
@@ -71,7 +73,7 @@ int plan_make(struct plan *plan, struct hub *hub, const struct config *config,
 void plan_commit(struct plan *plan);
 void plan_drop(struct plan *plan);
 
-/* routes.c: the routers of all that speak HTTP. */
+/* routes.c: the routers of all that speak HTTP or CoAP. */
 int routes_make(struct plan *plan, char error[static HUB_ERROR_MAX]);
 /* Says what came new, and what nobody can reach. */
 void routes_report(const struct plan *plan);

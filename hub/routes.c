@@ -1,6 +1,6 @@
 /*
- * hub/routes.c - who answers which requests of HTTP: each service's triggers, on every
- * listener or as its `http` in hub.yaml says.
+ * hub/routes.c - who answers which requests of HTTP and CoAP: each service's triggers, on every
+ * listener or as its `http` and `coap` in hub.yaml say.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -9,9 +9,48 @@
 
 #include "hub/http/access.h"
 #include "hub/http/router.h"
+#include "hub/in_coap.h"
 #include "hub/in_http.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
+
+/* What of a service and its entry is about one protocol. */
+struct protocol {
+	enum want_kind kind;
+	enum manifest_trigger_type trigger;
+	const char *name, *listen; /* listen: an example of an address */
+};
+
+static const struct protocol protocols[] = {
+	{WANT_HTTP, TRIGGER_HTTP, "http", "127.0.0.1:8080"},
+	{WANT_COAP, TRIGGER_COAP, "coap", "127.0.0.1:5683"},
+};
+#define PROTOCOLS (sizeof(protocols) / sizeof(protocols[0]))
+
+static const char *name_of(const struct want *w)
+{
+	return w->kind == WANT_COAP ? "coap" : "http";
+}
+
+static bool has_routes(const struct want *w)
+{
+	return w->kind == WANT_HTTP || w->kind == WANT_COAP;
+}
+
+static const struct router *router_of(const struct want *w)
+{
+	return w->kind == WANT_COAP ? in_coap_router(w->input) : in_http_router(w->input);
+}
+
+static bool *routed(const struct plan *plan, const struct protocol *p)
+{
+	return p->kind == WANT_COAP ? plan->coap_routed : plan->routed;
+}
+
+static bool is_given(const struct config_service *config, const struct protocol *p)
+{
+	return p->kind == WANT_COAP ? config->coap_given : config->http_given;
+}
 
 /* ------------------------------------------------------------------ one route */
 
@@ -20,9 +59,9 @@ static void name_route(const struct route *route, const struct want *w, char to[
 	char text[NET_TEXT];
 
 	net_text(w->address, text);
-	snprintf(to, 512, "%s%s%s%.200s on %s", route->method ? route->method : "any method",
-		route->host ? " of http://" : " ", route->host ? route->host : "", route->path,
-		text);
+	snprintf(to, 512, "%s%s%s%s%s%.200s on %s", route->method ? route->method : "any method",
+		route->host ? " of " : " ", route->host ? name_of(w) : "", route->host ? "://" : "",
+		route->host ? route->host : "", route->path, text);
 }
 
 static int taken(const struct want *w, const struct route *route, const struct route *other,
@@ -33,13 +72,13 @@ static int taken(const struct want *w, const struct route *route, const struct r
 	name_route(route, w, name);
 	if (other->service == route->service)
 		return setup_bad(route->place, error, SETUP_USAGE,
-			"http: %s: %s has it twice: give each of its triggers and entries "
+			"%s: %s: %s has it twice: give each of its triggers and entries "
 			"another path, method or host",
-			name, route->service->name);
+			name_of(w), name, route->service->name);
 	return setup_bad(route->place, error, SETUP_USAGE,
-		"http: %s: %s at %s has it already: give one of them another path, host or "
-		"listener with 'http: [{path: ...}]'",
-		name, other->service->name, other->place);
+		"%s: %s: %s at %s has it already: give one of them another path, host or "
+		"listener with '%s: [{path: ...}]'",
+		name_of(w), name, other->service->name, other->place, name_of(w));
 }
 
 /* `example` is the trigger's; it may be NULL. */
@@ -57,7 +96,8 @@ static int add(struct want *w, const struct route *route, const char *example,
 	if (err == -EEXIST)
 		return taken(w, route, other, error);
 	if (err < 0)
-		return setup_bad(route->place, error, SETUP_FAILED, "http: %s", strerror(-err));
+		return setup_bad(
+			route->place, error, SETUP_FAILED, "%s: %s", name_of(w), strerror(-err));
 	return 0;
 }
 
@@ -69,8 +109,9 @@ static const char *first(const char *a, const char *b)
 }
 
 /* What the entry says takes the place of what the trigger says. */
-static int add_trigger(struct plan *plan, unsigned service, const struct config_route *entry,
-	const struct manifest_trigger *t, char error[static HUB_ERROR_MAX])
+static int add_trigger(struct plan *plan, unsigned service, const struct protocol *p,
+	const struct config_route *entry, const struct manifest_trigger *t,
+	char error[static HUB_ERROR_MAX])
 {
 	struct route route = {
 		.host = first(entry->host, t->host),
@@ -86,12 +127,13 @@ static int add_trigger(struct plan *plan, unsigned service, const struct config_
 	for (unsigned i = 0; i < plan->wants_count && status == 0; i++) {
 		struct want *w = &plan->wants[i];
 
-		if (w->kind != WANT_HTTP ||
+		if (w->kind != p->kind ||
 			(entry->listen_given && !net_same(&entry->listen, w->address)))
 			continue;
-		plan->routed[service] = true;
-		status = rights_make(&plan->rights, w->listener, &entry->access, entry->place,
-			&route.access, error);
+		routed(plan, p)[service] = true;
+		if (p->kind == WANT_HTTP)
+			status = rights_make(&plan->rights, w->listener, &entry->access,
+				entry->place, &route.access, error);
 		if (status == 0)
 			status = add(w, &route, t->example, error);
 		access_drop(route.access); /* the router holds it too */
@@ -99,29 +141,36 @@ static int add_trigger(struct plan *plan, unsigned service, const struct config_
 	return status;
 }
 
-static int add_service(struct plan *plan, unsigned service, char error[static HUB_ERROR_MAX])
+static int add_service(struct plan *plan, unsigned service, const struct protocol *p,
+	char error[static HUB_ERROR_MAX])
 {
 	const struct config_service *config = &plan->config->services[service];
 	const struct service *s = plan->services[service];
 	struct config_route as_it_is = {0};
-	const struct config_route *entries = config->http_given ? config->http : &as_it_is;
-	unsigned count = config->http_given ? config->http_count : 1, triggers = 0;
+	const struct config_route *entries = p->kind == WANT_COAP ? config->coap : config->http;
+	unsigned count = p->kind == WANT_COAP ? config->coap_count : config->http_count;
+	unsigned triggers = 0;
 	int status = 0;
+
+	if (!is_given(config, p)) {
+		entries = &as_it_is;
+		count = 1;
+	}
 
 	memcpy(as_it_is.place, config->place, sizeof(as_it_is.place));
 	for (unsigned t = 0; t < s->manifest.triggers_count; t++) {
-		if (s->manifest.triggers[t].type != TRIGGER_HTTP)
+		if (s->manifest.triggers[t].type != p->trigger)
 			continue;
 		triggers++;
 		for (unsigned e = 0; e < count && status == 0; e++)
 			status = add_trigger(
-				plan, service, &entries[e], &s->manifest.triggers[t], error);
+				plan, service, p, &entries[e], &s->manifest.triggers[t], error);
 	}
-	if (status == 0 && triggers == 0 && config->http_given && count > 0)
+	if (status == 0 && triggers == 0 && is_given(config, p) && count > 0)
 		return setup_bad(entries[0].place, error, SETUP_USAGE,
-			"http: %s has no trigger of that type: its mayfly.yaml would need "
-			"'triggers: [{type: http, path: /...}]'",
-			s->name);
+			"%s: %s has no trigger of that type: its mayfly.yaml would need "
+			"'triggers: [{type: %s, path: /...}]'",
+			p->name, s->name, p->name);
 	return status;
 }
 
@@ -132,13 +181,14 @@ int routes_make(struct plan *plan, char error[static HUB_ERROR_MAX])
 	int status = 0;
 
 	for (struct want *w = plan->wants; w < plan->wants + plan->wants_count; w++) {
-		if (w->kind != WANT_HTTP)
+		if (!has_routes(w))
 			continue;
 		if (router_open(&w->router) < 0)
 			return setup_bad(w->place, error, SETUP_FAILED, "no memory");
 	}
-	for (unsigned i = 0; i < plan->config->services_count && status == 0; i++)
-		status = add_service(plan, i, error);
+	for (unsigned i = 0; i < plan->config->services_count; i++)
+		for (unsigned p = 0; p < PROTOCOLS && status == 0; p++)
+			status = add_service(plan, i, &protocols[p], error);
 	rights_close(&plan->rights);
 	return status;
 }
@@ -172,39 +222,45 @@ static void warn_of_open_tokens(const struct want *w)
 /* What is new: all of a new listener, and what a new service has on the others. */
 static void report_routes(const struct plan *plan, const struct want *w)
 {
-	const struct router *router = in_http_router(w->input);
+	const struct router *router = router_of(w);
 	const struct route *route;
 
 	if (w->routes == 0)
-		log_warn("%s: http: no service answers on %s: none has a trigger of type http, or "
+		log_warn("%s: %s: no service answers on %s: none has a trigger of type %s, or "
 			 "they name other listeners",
-			w->place, w->input->text);
+			w->place, name_of(w), w->input->text, name_of(w));
 	for (size_t i = 0; (route = router_at(router, i)); i++)
 		if (route->service && (w->opened || !route->service->kept))
 			report_route(&plan->hub->report, w->input, route, w->examples[i]);
 }
 
-static bool has_trigger(const struct service *s)
+static bool has_trigger(const struct service *s, const struct protocol *p)
 {
 	for (unsigned i = 0; i < s->manifest.triggers_count; i++)
-		if (s->manifest.triggers[i].type == TRIGGER_HTTP)
+		if (s->manifest.triggers[i].type == p->trigger)
 			return true;
 	return false;
 }
 
+static void warn_of_nobody(const struct plan *plan, unsigned i, const struct protocol *p)
+{
+	const struct config_service *config = &plan->config->services[i];
+
+	if (!is_given(config, p) && !routed(plan, p)[i] && has_trigger(plan->services[i], p))
+		log_warn("%s: %s has triggers of type %s, but nothing listens for them: add '%s: "
+			 "[{listen: %s}]' at the top",
+			config->place, plan->services[i]->name, p->name, p->name, p->listen);
+}
+
 void routes_report(const struct plan *plan)
 {
-	const struct config *config = plan->config;
-
-	for (const struct want *w = plan->wants; w < plan->wants + plan->wants_count; w++)
-		if (w->kind == WANT_HTTP) {
+	for (const struct want *w = plan->wants; w < plan->wants + plan->wants_count; w++) {
+		if (w->kind == WANT_HTTP)
 			warn_of_open_tokens(w);
+		if (has_routes(w))
 			report_routes(plan, w);
-		}
-	for (unsigned i = 0; i < config->services_count; i++)
-		if (!config->services[i].http_given && !plan->routed[i] &&
-			has_trigger(plan->services[i]))
-			log_warn("%s: %s has triggers of type http, but nothing listens for them: "
-				 "add 'http: [{listen: 127.0.0.1:8080}]' at the top",
-				config->services[i].place, plan->services[i]->name);
+	}
+	for (unsigned i = 0; i < plan->config->services_count; i++)
+		for (unsigned p = 0; p < PROTOCOLS; p++)
+			warn_of_nobody(plan, i, &protocols[p]);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/coap/watch.h"
 #include "hub/database.h"
 #include "hub/hub.h"
 #include "hub/ids.h"
@@ -460,6 +461,7 @@ void service_end(struct task *task, const struct ending *ending)
 		s->counts.replied += ending->reply != NULL;
 		s->counts.silent += ending->reply == NULL;
 		task->origin->reply(task, ending->reply);
+		watch_lived(s->hub, task);
 	}
 	if (task->identity && s->hub->ids)
 		ids_end(s->hub->ids, task);

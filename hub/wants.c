@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/coap/psk.h"
 #include "hub/http/tls.h"
+#include "hub/in_coap.h"
 #include "hub/in_http.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
@@ -20,6 +22,7 @@ static const struct {
 	[WANT_UDP] = {"udp", TRIGGER_UDP},
 	[WANT_TCP] = {"tcp", TRIGGER_TCP},
 	[WANT_HTTP] = {"http", TRIGGER_HTTP},
+	[WANT_COAP] = {"coap", TRIGGER_COAP},
 };
 
 /* ------------------------------------------------------------ what is wanted */
@@ -77,10 +80,11 @@ static void list_service(struct plan *plan, unsigned service)
 	}
 }
 
-static void list_listener(struct plan *plan, const struct config_listener *listener)
+static void list_listener(
+	struct plan *plan, enum want_kind kind, const struct config_listener *listener)
 {
 	plan->wants[plan->wants_count++] = (struct want){
-		.kind = WANT_HTTP,
+		.kind = kind,
 		.place = listener->place,
 		.address = &listener->address,
 		.listener = listener,
@@ -90,7 +94,7 @@ static void list_listener(struct plan *plan, const struct config_listener *liste
 static int list_all(struct plan *plan, char error[static HUB_ERROR_MAX])
 {
 	const struct config *config = plan->config;
-	size_t most = config->http_count + 1;
+	size_t most = config->http_count + config->coap_count + 1;
 
 	for (unsigned i = 0; i < config->services_count; i++)
 		most += config->services[i].udp_count + config->services[i].tcp_count;
@@ -102,7 +106,9 @@ static int list_all(struct plan *plan, char error[static HUB_ERROR_MAX])
 	for (unsigned i = 0; i < config->services_count; i++)
 		list_service(plan, i);
 	for (unsigned i = 0; i < config->http_count; i++)
-		list_listener(plan, &config->http[i]);
+		list_listener(plan, WANT_HTTP, &config->http[i]);
+	for (unsigned i = 0; i < config->coap_count; i++)
+		list_listener(plan, WANT_COAP, &config->coap[i]);
 	return 0;
 }
 
@@ -113,7 +119,10 @@ static bool serves(const struct input *input, const struct want *w)
 {
 	const char *name = kinds[w->kind].name;
 
-	/* "https" is the same as "http" */
+	/* "https" is the same as "http", for connections begin anew; "coaps" isn't "coap" */
+	if (w->kind == WANT_COAP &&
+		strcmp(input->ops->name, w->listener->psk ? "coaps" : "coap") != 0)
+		return false;
 	if (strncmp(input->ops->name, name, strlen(name)) != 0 ||
 		!net_same(&input->asked, w->address))
 		return false;
@@ -250,12 +259,39 @@ static int open_http(struct plan *plan, struct want *w, char error[static HUB_ER
 	return 0;
 }
 
+/* Its keys come first, too. */
+static int open_coap(struct plan *plan, struct want *w, char error[static HUB_ERROR_MAX])
+{
+	const char *file = w->listener->psk;
+	char why[IN_COAP_ERROR_MAX] = "";
+	int err = file ? psk_read(&w->psk, file, why) : 0;
+
+	if (err < 0)
+		return setup_bad(w->place, error, setup_status_of(err), "coap: dtls: %s", why);
+	if (w->input)
+		return 0;
+	err = in_coap_open(&w->input, plan->hub, w->address, w->psk, w->router, why);
+	if (only_check(plan, w, err, error))
+		return 0;
+	if (err < 0 && why[0])
+		return setup_bad(w->place, error, SETUP_FAILED, "coap: %s", why);
+	if (err < 0)
+		return cant_listen(plan, w, err, error);
+	w->opened = true;
+	w->psk = NULL;
+	w->router = NULL;
+	w->input->asked = *w->address;
+	return 0;
+}
+
 static int open_one(struct plan *plan, struct want *w, char error[static HUB_ERROR_MAX])
 {
 	int err;
 
 	if (w->kind == WANT_HTTP)
 		return open_http(plan, w, error);
+	if (w->kind == WANT_COAP)
+		return open_coap(plan, w, error);
 	if (w->input)
 		return 0;
 	err = open_at(w, w->pair && w[-1].input ? &w[-1].input->address : w->address);
@@ -294,6 +330,12 @@ static void point(struct want *w)
 		w->router = NULL;
 		return;
 	}
+	if (w->kind == WANT_COAP) {
+		in_coap_change(w->input, w->psk, w->router);
+		w->psk = NULL;
+		w->router = NULL;
+		return;
+	}
 	t = trigger_of(w);
 	assert(t != NULL);                   /* check_trigger */
 	if (w->input->service != w->service) /* the one before may have lent it */
@@ -310,6 +352,7 @@ static void forget(struct plan *plan)
 	for (struct want *w = plan->wants; w < plan->wants + plan->wants_count; w++) {
 		router_close(w->router);
 		tls_context_close(w->tls);
+		psk_close(w->psk);
 		free(w->examples);
 	}
 	free(plan->wants);

@@ -59,7 +59,7 @@ static const struct trigger_key trigger_keys[] = {
 	KEY(framing, ON(TCP), 0),
 	KEY(name, ON(TIMER), ON(TIMER)),
 	KEY(protocol, ON(UDP) | ON(TCP), 0),
-	KEY(example, ON(UDP) | ON(TCP) | ON(HTTP) | ON(MQTT), 0),
+	KEY(example, ON(UDP) | ON(TCP) | ON(HTTP) | ON(MQTT) | ON(COAP), 0),
 	KEY(headers, ON(HTTP), 0),
 };
 

@@ -17,6 +17,7 @@ PACKAGES_BUILD=(
 	"libsqlite3-dev:the hub's database"
 	"libmosquitto-dev:MQTT; the hub loads the library when it is told of a broker"
 	"libdw-dev:names and lines of a crash's backtrace"
+	"libcoap3-dev:CoAP, which the hub loads where it is configured"
 )
 PACKAGES_RUN=(
 	"bind9-dnsutils:dig, which asks the dns service"
@@ -41,6 +42,7 @@ PACKAGES_TEST=(
 	"libwrap0:the same"
 	"libcjson1:the same"
 	"strace:what the hub writes first, a file or an acknowledgement"
+	"libcoap3-bin:coap-client, which asks over CoAP"
 )
 # fuzz/run: clang's libFuzzer; tests go on without where they can't be had.
 PACKAGES_ANALYSE=(

@@ -1,0 +1,197 @@
+/* hub/coap/psk.c - see psk.h */
+#include "hub/coap/psk.h"
+
+#include <errno.h>
+#include <sodium/utils.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sys/secret.h"
+
+#define FILE_MOST (PSK_MOST * 256u)
+#define HEX       "hex:"
+
+_Static_assert(PSK_ERROR_MAX >= SECRET_ERROR_MAX, "room for what is wrong with the file");
+
+struct entry {
+	uint8_t identity[PSK_IDENTITY_MAX], key[PSK_KEY_MAX];
+	uint8_t identity_n, key_n;
+};
+
+struct psk {
+	struct entry *entry;
+	unsigned count;
+};
+
+static int bad(const char *path, unsigned line, const char *why, char error[static PSK_ERROR_MAX])
+{
+	snprintf(error, PSK_ERROR_MAX, "psk \"%.200s\": line %u: %s", path, line, why);
+	return -EINVAL;
+}
+
+static bool is_space(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* The next word of a line; *line is what follows it. */
+static struct mf_str word(struct mf_str *line)
+{
+	struct mf_str found;
+	size_t i = 0, end;
+
+	while (i < line->n && is_space(line->p[i]))
+		i++;
+	end = i;
+	while (end < line->n && !is_space(line->p[end]))
+		end++;
+	found = mf_str_of(line->p + i, end - i);
+	*line = mf_str_of(line->p + end, line->n - end);
+	return found;
+}
+
+static const char *take_key(struct entry *e, struct mf_str text)
+{
+	const size_t n = sizeof(HEX) - 1;
+	size_t bytes = 0;
+	const char *end;
+
+	if (text.n >= n && memcmp(text.p, HEX, n) == 0) {
+		if (sodium_hex2bin(e->key, sizeof(e->key), (const char *)text.p + n, text.n - n,
+			    NULL, &bytes, &end) != 0 ||
+			end != (const char *)text.p + text.n)
+			return "what stands behind 'hex:' is no key: pairs of hexadecimal digits, "
+			       "of at most 64 bytes";
+	} else if (text.n <= sizeof(e->key)) {
+		memcpy(e->key, text.p, text.n);
+		bytes = text.n;
+	} else {
+		return "the key has more than 64 bytes";
+	}
+	e->key_n = (uint8_t)bytes;
+	return bytes < PSK_KEY_MIN ? "the key has less than 8 bytes" : NULL;
+}
+
+static const char *take(struct entry *e, struct mf_str line)
+{
+	struct mf_str identity = word(&line), key = word(&line);
+
+	if (identity.n > sizeof(e->identity))
+		return "the identity has more than 64 bytes";
+	for (size_t i = 0; i < identity.n; i++)
+		if (identity.p[i] < 0x21 || identity.p[i] > 0x7e)
+			return "the identity has a byte that is no visible ASCII";
+	if (key.n == 0)
+		return "a key is missing: write it as IDENTITY KEY";
+	if (word(&line).n > 0)
+		return "more than IDENTITY KEY stands there";
+	memcpy(e->identity, identity.p, identity.n);
+	e->identity_n = (uint8_t)identity.n;
+	return take_key(e, key);
+}
+
+static int add(struct psk *psk, const char *path, unsigned number, struct mf_str line,
+	char error[static PSK_ERROR_MAX])
+{
+	struct entry e = {0}, *more;
+	struct mf_str there;
+	const char *wrong = take(&e, line);
+
+	if (!wrong && psk_find(psk, mf_str_of(e.identity, e.identity_n), &there))
+		wrong = "this identity stands there already";
+	if (!wrong && psk->count == PSK_MOST)
+		wrong = "there are more than 4096 keys";
+	more = wrong ? NULL : reallocarray(psk->entry, psk->count + 1, sizeof(*more));
+	if (more) {
+		psk->entry = more;
+		psk->entry[psk->count++] = e;
+	}
+	sodium_memzero(&e, sizeof(e));
+	return more ? 0 : bad(path, number, wrong ? wrong : "no memory", error);
+}
+
+static bool is_empty(struct mf_str line)
+{
+	struct mf_str first = word(&line);
+
+	return first.n == 0 || first.p[0] == '#';
+}
+
+static int add_all(
+	struct psk *psk, const char *path, struct mf_str text, char error[static PSK_ERROR_MAX])
+{
+	int err = 0;
+
+	for (unsigned number = 1; text.n > 0 && err == 0; number++) {
+		const uint8_t *end = memchr(text.p, '\n', text.n);
+		size_t n = end ? (size_t)(end - text.p) : text.n;
+		struct mf_str line = mf_str_of(text.p, n);
+
+		if (!is_empty(line))
+			err = add(psk, path, number, line, error);
+		n += end != NULL;
+		text = mf_str_of(text.p + n, text.n - n);
+	}
+	if (err == 0 && psk->count == 0) {
+		snprintf(error, PSK_ERROR_MAX,
+			"psk \"%.200s\": there is no key in it: a line each, IDENTITY KEY", path);
+		return -EINVAL;
+	}
+	return err;
+}
+
+int psk_parse(
+	struct psk **psk, const char *path, struct mf_str text, char error[static PSK_ERROR_MAX])
+{
+	struct psk *p = calloc(1, sizeof(*p));
+	int err;
+
+	if (!p) {
+		snprintf(error, PSK_ERROR_MAX, "psk \"%.200s\": no memory", path);
+		return -ENOMEM;
+	}
+	err = add_all(p, path, text, error);
+	if (err < 0)
+		psk_close(p);
+	else
+		*psk = p;
+	return err;
+}
+
+int psk_read(struct psk **psk, const char *path, char error[static PSK_ERROR_MAX])
+{
+	char *text;
+	size_t n;
+	int err = secret_read("psk", path, FILE_MOST, &text, &n, error);
+
+	if (err < 0)
+		return err;
+	err = psk_parse(psk, path, mf_str_of(text, n), error);
+	secret_free(text, n);
+	return err;
+}
+
+void psk_close(struct psk *psk)
+{
+	if (!psk)
+		return;
+	if (psk->entry)
+		sodium_memzero(psk->entry, psk->count * sizeof(*psk->entry));
+	free(psk->entry);
+	free(psk);
+}
+
+/* An identity is no secret: it crosses the network in the clear. */
+bool psk_find(const struct psk *psk, struct mf_str identity, struct mf_str *key)
+{
+	for (unsigned i = 0; i < psk->count; i++) {
+		const struct entry *e = &psk->entry[i];
+
+		if (e->identity_n != identity.n || memcmp(e->identity, identity.p, identity.n) != 0)
+			continue;
+		*key = mf_str_of(e->key, e->key_n);
+		return true;
+	}
+	return false;
+}
