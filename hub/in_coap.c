@@ -118,6 +118,7 @@ int in_coap_open(struct input **input, struct hub *hub, const struct net_address
 		.ops = psk ? &dtls_ops : &plain_ops, .hub = hub, .address = *address};
 	in->psk = psk;
 	in->timer.fire = coap_on_timer;
+	in->opened_ns = loop_now(hub->loop);
 	random_bytes(in->seed, sizeof(in->seed));
 	err = start(in, error);
 	if (err < 0) {

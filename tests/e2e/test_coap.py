@@ -602,3 +602,42 @@ def test_stopping(hub, client):
     while got.code == 0:
         got = client.take()
     assert (got.token, got.said) == (b"slow", "2.05")
+
+
+# --------------------------------------------------------------------- state
+
+
+def stateful(tmp_path, build, port):
+    return hub_yaml(service(build / "guest/presses.mfy"),
+                    head=f"state: {tmp_path}/state\ncoap: [{{listen: 127.0.0.1:{port}}}]\n"
+                         "http: [{listen: 127.0.0.1:0}]\n")
+
+
+def test_a_change_over_http_is_told(tmp_path, build):
+    with Hub(tmp_path / "hub", stateful(tmp_path, build, 0)).stopping() as hub, \
+            Client(hub.http("coap")) as client:
+        assert observe(client, "/presses/hall").payload == b"0"
+        url = f"http://127.0.0.1:{hub.http()}/presses/hall"
+        assert run("curl", "-sS", "-X", "POST", url).stdout == "1"
+        told = client.take()
+        assert (told.token, told.payload) == (b"o", b"1")
+        client.acknowledge(told)
+
+
+def test_the_same_request_after_the_hub_was_killed(tmp_path, build):
+    """Its effects were committed, its answer was lost: no second effect."""
+    hub = Hub(tmp_path / "hub", stateful(tmp_path, build, 0))
+    port = hub.http("coap")
+    with Client(port) as client:
+        press = client.request(POST, "/presses/hall", b"now")
+        client.send(press)
+        first = client.take()
+        assert (first.said, first.payload) == ("2.04", b"1")
+        hub.process.kill()
+        hub.process.wait()
+        hub = Hub(tmp_path / "hub", stateful(tmp_path, build, port))
+        with hub.stopping():
+            client.send(press)
+            assert client.take().payload == b"1"
+            assert client.ask(GET, "/presses/hall").payload == b"1"
+            assert client.ask(POST, "/presses/hall", b"now").payload == b"2"
