@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hub/coap/way.h"
 #include "hub/database.h"
 #include "hub/history.h"
 #include "hub/ids.h"
@@ -142,7 +143,8 @@ static enum outbox_destination destination_of(const struct effect *e)
 
 	if (e->kind == MF_EFFECT_UPSTREAM)
 		return OUTBOX_UPSTREAM;
-	return begins(name, "coap://") || begins(name, "coaps://") || begins(name, "http://") ||
+	return begins(name, "coap://") || begins(name, "coaps://") ||
+			begins(name, "coap-post://") || begins(name, "http://") ||
 			begins(name, "https://")
 		? OUTBOX_ADDRESS
 		: OUTBOX_BROKER;
@@ -177,8 +179,15 @@ static bool send_out(struct task *task, struct store_tx *tx, const struct effect
 		.body = e->field[MF_FIELD_BODY],
 	};
 
-	if (outbox_add(task->service->hub->outbox, tx, &out) != 0)
+	const char *wrong = out.destination == OUTBOX_ADDRESS ? way_wrong(name, out.body) : NULL;
+
+	if (!wrong && outbox_add(task->service->hub->outbox, tx, &out) != 0)
 		return true;
+	if (wrong) {
+		snprintf(why, GRANTS_WHY_MAX, "\"%.*s\": %s",
+			(int)(name.n < QUOTED ? name.n : QUOTED), (const char *)name.p, wrong);
+		return false;
+	}
 	snprintf(why, GRANTS_WHY_MAX, "it may send to \"%.*s\", but this hub has no way there%s%s",
 		(int)(name.n < QUOTED ? name.n : QUOTED), (const char *)name.p,
 		lines[out.destination][0] ? ": this line in hub.yaml would make one: " : "",

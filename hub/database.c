@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/coap/way.h"
 #include "hub/config.h"
 #include "hub/ids.h"
 #include "hub/outbox.h"
@@ -175,6 +176,8 @@ static int open_all(struct hub *hub, char error[static HUB_ERROR_MAX])
 	if (rc == 0)
 		rc = outbox_open(&hub->outbox, &outbox);
 	if (rc == 0)
+		rc = way_open(hub);
+	if (rc == 0)
 		rc = loop_add(hub->loop, store_fd(hub->store), EPOLLIN, &hub->database->source);
 	hub->database->listens = rc == 0;
 	if (rc < 0)
@@ -239,6 +242,7 @@ void database_close(struct hub *hub)
 	loop_timer_clear(hub->loop, &db->probe);
 	if (db->listens)
 		loop_remove(hub->loop, store_fd(hub->store), &db->source);
+	way_close(hub);
 	if (hub->outbox)
 		outbox_close(hub->outbox);
 	hub->outbox = NULL;

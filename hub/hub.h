@@ -40,6 +40,7 @@ struct states;
 struct store;
 struct store_later;
 struct watches;
+struct way;
 
 struct hub_options {
 	const char *worker_program; /* mayfly-worker */
@@ -109,6 +110,7 @@ struct hub {
 	struct store *store;
 	struct states *states;
 	struct ids *ids;
+	struct way *coap_way; /* the outbox's, to devices */
 	struct outbox *outbox;
 	/* An event that a service scheduled for itself is in the database. NULL: nobody wants to know. */
 	void (*on_later)(struct hub *hub, const struct store_later *later);

@@ -8,6 +8,7 @@
 #include "abi/image.h"
 #include "base/version.h"
 #include "hub/coap/watch.h"
+#include "hub/coap/way.h"
 #include "hub/hub.h"
 #include "hub/in_coap.h"
 #include "hub/journal.h"
@@ -487,6 +488,23 @@ static void write_coap(struct page *p)
 		watch_count(p->hub));
 }
 
+static void write_way(struct page *p)
+{
+	struct way_counts counts;
+
+	if (!p->hub->coap_way)
+		return;
+	way_look(p->hub, &counts);
+	plain(p, "mayfly_coap_sent_total", "counter",
+		"Messages to devices and observers that arrived.", counts.arrived);
+	plain(p, "mayfly_coap_sent_refused_total", "counter",
+		"Of those, that were answered with an error of the sender's.", counts.refused);
+	plain(p, "mayfly_coap_sent_again_total", "counter",
+		"Messages to devices that were put off.", counts.again);
+	plain(p, "mayfly_coap_given_up_total", "counter", "Messages to devices that were given up.",
+		counts.given_up);
+}
+
 /* Who asked and may not, where anybody is asked who he is. */
 static void write_denials(struct page *p)
 {
@@ -625,6 +643,7 @@ void metrics_write(const struct hub *hub, FILE *to)
 	write_inputs(&page);
 	write_denials(&page);
 	write_coap(&page);
+	write_way(&page);
 	flush(&page);
 }
 

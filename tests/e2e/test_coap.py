@@ -641,3 +641,97 @@ def test_the_same_request_after_the_hub_was_killed(tmp_path, build):
             assert client.take().payload == b"1"
             assert client.ask(GET, "/presses/hall").payload == b"1"
             assert client.ask(POST, "/presses/hall", b"now").payload == b"2"
+
+
+# ------------------------------------------------------------------- devices
+
+
+class Device:
+    """It answers as a test says: one message at a time."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(15)
+        self.port = self.socket.getsockname()[1]
+        self.peer = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def take(self):
+        data, self.peer = self.socket.recvfrom(2048)
+        return coap.parse(data)
+
+    def answer(self, request, said="2.04"):
+        self.socket.sendto(coap.Message(ACK, coap.code(said), request.id, request.token).bytes(),
+                           self.peer)
+
+
+@pytest.fixture(name="relay")
+def relaying_hub(tmp_path, build):
+    text = hub_yaml(service(build / "guest/relay.mfy"),
+                    service(build / "guest/thing.mfy", "coap: [{path: /now/+}]"),
+                    head=f"state: {tmp_path}/state\n{LISTEN}")
+    hub = Hub(tmp_path / "hub", text)
+    with hub.stopping(), Client(hub.http("coap")) as client:
+        yield client
+
+
+def relay_to(client, address, body=b"on"):
+    return client.ask(POST, "/relay", address.encode() + b"\n" + body)
+
+
+def text_of(request, which):
+    return [value for number, value in request.options if number == which]
+
+
+def test_a_message_to_a_device(relay):
+    with Device() as device:
+        assert relay_to(relay, f"coap://127.0.0.1:{device.port}/lamp/a%20b?now&x=1").said == "2.04"
+        got = device.take()
+        assert (got.type, got.code, got.payload) == (CON, PUT, b"on")
+        assert text_of(got, coap.URI_PATH) == [b"lamp", b"a b"]
+        assert text_of(got, coap.URI_QUERY) == [b"now", b"x=1"]
+        device.answer(got)
+        relay_to(relay, f"coap-post://127.0.0.1:{device.port}/", b"off")
+        got = device.take()
+        assert (got.code, got.payload, text_of(got, coap.URI_PATH)) == (POST, b"off", [])
+        device.answer(got, "4.04")  # it arrived
+        relay_to(relay, f"coap://127.0.0.1:{device.port}/x", b"last")
+        assert device.take().payload == b"last"
+
+
+def test_a_device_that_can_not_now(relay):
+    """Its messages come in order, and hold up nobody else's."""
+    with Device() as slow, Device() as other:
+        for body in (b"1", b"2"):
+            relay_to(relay, f"coap://127.0.0.1:{slow.port}/x", body)
+        first = slow.take()
+        slow.answer(first, "5.03")
+        relay_to(relay, f"coap://127.0.0.1:{other.port}/x", b"3")
+        got = other.take()
+        assert got.payload == b"3"
+        other.answer(got)
+        again = slow.take()
+        assert (again.payload, again.token) == (b"1", first.token) and again.id != first.id
+        slow.answer(again)
+        assert slow.take().payload == b"2"
+
+
+@pytest.mark.parametrize("address", [
+    "coap://name/x", "coap://0.0.0.0/x", "coap://127.0.0.1:99999/x", "coap://[::1/x"])
+def test_no_address(relay, address):
+    assert relay_to(relay, address).said == "4.03"
+
+
+def test_what_is_emitted_to_observers(relay):
+    assert observe(relay, "/now/lamp").said == "2.05"
+    assert relay_to(relay, "coap:///now/other").said == "2.04"
+    got = [relay_to(relay, "coap:///now/lamp", b"bright"), relay.take()]
+    told = next(m for m in got if m.token == b"o")
+    assert (told.said, told.payload) == ("2.05", b"bright")
+    relay.acknowledge(told)

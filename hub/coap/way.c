@@ -1,0 +1,487 @@
+/* hub/coap/way.c - see way.h */
+#include "hub/coap/way.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/coap/engine.h"
+#include "hub/coap/speech.h"
+#include "hub/coap/watch.h"
+#include "hub/hub.h"
+#include "hub/outbox.h"
+#include "sys/clock.h"
+
+#define WINDOW     256u
+#define PER_DEVICE 16u
+#define PORT       ":5683"
+
+#define FIRST_NS (2 * CLOCK_S)
+#define LAST_NS  (300 * CLOCK_S)
+#define AGE_NS   (3600 * CLOCK_S)
+#define ANSWER_NS                                                                                  \
+	(100 * CLOCK_S) /* an answer after an empty acknowledgement: MAX_TRANSMIT_WAIT and some */
+
+struct sending {
+	struct sending *next;
+	uint64_t number; /* of the outbox; its bytes are the token */
+	uint64_t since_ns;
+	uint8_t method;
+	struct mf_str path, query, type, body; /* behind it */
+};
+
+struct device {
+	struct device *next;
+	struct net_address address;
+	struct engine_peer *peer; /* held; NULL: none */
+	struct sending *first;
+	unsigned count, failures;
+	bool under_way;   /* the first is */
+	uint64_t next_ns; /* then it is tried again, or no longer waited for */
+};
+
+struct way {
+	struct outbox_way way; /* first: the outbox knows it */
+	struct hub *hub;
+	struct engine *engine; /* NULL: nothing was sent yet */
+	struct device *devices;
+	struct loop_timer timer;
+	struct log_rate lines;
+	struct way_counts counts;
+};
+
+/* --------------------------------------------------------------------- addresses */
+
+struct target {
+	uint8_t method;
+	struct net_address address;
+	bool here; /* no host: observers */
+	struct mf_str path, query;
+};
+
+static bool take_scheme(struct mf_str *uri, uint8_t *method)
+{
+	static const struct {
+		const char *text;
+		uint8_t method;
+	} schemes[] = {{"coap://", METHOD_PUT}, {"coap-post://", METHOD_POST}};
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		size_t n = strlen(schemes[i].text);
+
+		if (uri->n < n || memcmp(uri->p, schemes[i].text, n) != 0)
+			continue;
+		*method = schemes[i].method;
+		*uri = mf_str_of(uri->p + n, uri->n - n);
+		return true;
+	}
+	return false;
+}
+
+static bool take_host(struct mf_str host, struct net_address *address)
+{
+	char text[NET_TEXT + sizeof(PORT)];
+
+	if (host.n >= NET_TEXT)
+		return false;
+	memcpy(text, host.p, host.n);
+	text[host.n] = '\0';
+	if (net_parse(address, text) == 0)
+		return !net_is_wildcard(address);
+	strcpy(text + host.n, PORT);
+	return net_parse(address, text) == 0 && !net_is_wildcard(address);
+}
+
+static size_t until(struct mf_str text, char c)
+{
+	const uint8_t *at = text.n > 0 ? memchr(text.p, c, text.n) : NULL;
+
+	return at ? (size_t)(at - text.p) : text.n;
+}
+
+/* NULL, or what is wrong with it. */
+static const char *parse(struct mf_str uri, struct target *t)
+{
+	size_t host, mark;
+
+	*t = (struct target){0};
+	if (!take_scheme(&uri, &t->method))
+		return "only coap:// and coap-post:// are known here";
+	host = until(uri, '/');
+	t->here = host == 0;
+	if (!t->here && !take_host(mf_str_of(uri.p, host), &t->address))
+		return "the host is no number, as in coap://192.0.2.7/lamp or "
+		       "coap://[2001:db8::7]/lamp";
+	uri = mf_str_of(uri.p + host, uri.n - host);
+	mark = until(uri, '?');
+	t->path = mf_str_of(uri.p, mark);
+	if (mark < uri.n)
+		t->query = mf_str_of(uri.p + mark + 1, uri.n - mark - 1);
+	return NULL;
+}
+
+const char *way_wrong(struct mf_str uri, struct mf_str body)
+{
+	struct target t;
+	const char *wrong = parse(uri, &t);
+
+	if (!wrong && !t.here && body.n > BLOCK_SIZE(BLOCK_SZX_MOST))
+		wrong = "a message to a device has at most 1024 bytes";
+	return wrong;
+}
+
+/* ------------------------------------------------------------------------ the end */
+
+static void say(struct way *w, struct mf_str name, const char *why)
+{
+	uint64_t skipped;
+
+	if (log_allowed(&w->lines, loop_now(w->hub->loop), &skipped))
+		log_warn("\"%.*s\": a message is given up: %s; %llu more since the last such line",
+			(int)(name.n < 200 ? name.n : 200), (const char *)name.p, why,
+			(unsigned long long)skipped);
+}
+
+static void arrived(struct way *w, uint64_t number)
+{
+	outbox_arrived(w->hub->outbox, OUTBOX_ADDRESS, number);
+}
+
+static void end_first(struct way *w, struct device *d)
+{
+	struct sending *s = d->first;
+
+	d->first = s->next;
+	d->count--;
+	d->under_way = false;
+	arrived(w, s->number);
+	free(s);
+}
+
+static void give_up(struct way *w, struct device *d, const char *why)
+{
+	char text[NET_TEXT];
+
+	w->counts.given_up++;
+	say(w, mf_str_of(text, net_text(&d->address, text)), why);
+	end_first(w, d);
+}
+
+/* ---------------------------------------------------------------------- requests */
+
+static void put_token(struct coap_message *m, uint64_t number)
+{
+	m->token_n = MESSAGE_TOKEN;
+	memcpy(m->token, &number, sizeof(number));
+}
+
+static bool is_for(const struct device *d, const struct coap_message *m)
+{
+	return d->first && d->under_way && m->token_n == MESSAGE_TOKEN &&
+		memcmp(m->token, &d->first->number, MESSAGE_TOKEN) == 0;
+}
+
+static void drop_peer(struct way *w, struct device *d)
+{
+	if (d->peer)
+		engine_drop(w->engine, d->peer);
+	d->peer = NULL;
+}
+
+/* Not now; longer each time. */
+static void put_off(struct way *w, struct device *d)
+{
+	uint64_t wait = FIRST_NS << (d->failures < 8 ? d->failures : 8);
+
+	d->failures++;
+	d->under_way = false;
+	d->next_ns = loop_now(w->hub->loop) + (wait < LAST_NS ? wait : LAST_NS);
+	w->counts.again++;
+}
+
+static bool ask(struct way *w, struct device *d)
+{
+	const struct sending *s = d->first;
+	struct coap_message m = {.type = MESSAGE_CON,
+		.code = s->method,
+		.path = s->path,
+		.query = s->query,
+		.payload = s->body};
+	int format = s->type.n > 0 ? speech_format(s->type) : -1;
+
+	put_token(&m, s->number);
+	if (format >= 0) {
+		m.given = HAS_FORMAT;
+		m.format = (uint32_t)format;
+	}
+	if (!d->peer)
+		d->peer = engine_peer(w->engine, &d->address);
+	return d->peer && engine_send(w->engine, d->peer, &m);
+}
+
+/* The first that isn't too old is on its way, or put off. */
+static void go_on(struct way *w, struct device *d, uint64_t now)
+{
+	while (d->first && d->first->since_ns + AGE_NS <= now)
+		give_up(w, d, "no answer for an hour");
+	if (!d->first || d->under_way || (d->failures > 0 && d->next_ns > now))
+		return;
+	if (d->failures > 0) /* the socket of one that failed may be of no more use */
+		drop_peer(w, d);
+	if (ask(w, d)) {
+		d->under_way = true;
+		d->next_ns = now + ANSWER_NS;
+	} else {
+		drop_peer(w, d);
+		put_off(w, d);
+	}
+}
+
+static void free_idle(struct way *w)
+{
+	for (struct device **at = &w->devices; *at;) {
+		struct device *d = *at;
+
+		if (d->first) {
+			at = &d->next;
+			continue;
+		}
+		*at = d->next;
+		drop_peer(w, d);
+		free(d);
+	}
+}
+
+/* When something is to be done next. */
+static void set_timer(struct way *w)
+{
+	uint64_t next = 0;
+
+	for (const struct device *d = w->devices; d; d = d->next)
+		if (d->first && (next == 0 || d->next_ns < next))
+			next = d->next_ns;
+	if (next > 0)
+		(void)loop_timer_set(w->hub->loop, &w->timer, next);
+}
+
+static void on_timer(struct loop_timer *timer)
+{
+	struct way *w = LOOP_OWNER(timer, struct way, timer);
+	uint64_t now = loop_now(w->hub->loop);
+
+	for (struct device *d = w->devices; d; d = d->next) {
+		if (d->under_way && d->next_ns <= now) {
+			drop_peer(w, d);
+			put_off(w, d);
+		}
+		go_on(w, d, now);
+	}
+	free_idle(w);
+	set_timer(w);
+}
+
+/* ----------------------------------------------------------------------- answers */
+
+static struct device *find(struct way *w, const struct engine_peer *peer)
+{
+	struct device *d = w->devices;
+
+	while (d && d->peer != peer)
+		d = d->next;
+	return d;
+}
+
+static void on_asked(void *context, struct engine_peer *peer, const struct coap_message *request)
+{
+	(void)context; /* a device that asks from there has the wrong port: it hears nothing */
+	(void)peer;
+	(void)request;
+}
+
+static void on_answered(
+	void *context, struct engine_peer *peer, const struct coap_message *response)
+{
+	struct way *w = context;
+	struct device *d = find(w, peer);
+	uint64_t now = loop_now(w->hub->loop);
+
+	if (!d || !is_for(d, response))
+		return;
+	if (MESSAGE_CLASS(response->code) == 5) {
+		put_off(w, d);
+	} else {
+		w->counts.arrived++;
+		w->counts.refused += MESSAGE_CLASS(response->code) == 4;
+		d->failures = 0;
+		d->next_ns = 0;
+		end_first(w, d);
+		go_on(w, d, now);
+	}
+	set_timer(w); /* an idle device is freed there: its peer is in use here */
+	if (!d->first)
+		(void)loop_timer_set(w->hub->loop, &w->timer, now + CLOCK_MS);
+}
+
+static void on_failed(void *context, struct engine_peer *peer, const struct coap_message *sent)
+{
+	struct way *w = context;
+	struct device *d = find(w, peer);
+
+	if (!d || !is_for(d, sent))
+		return;
+	put_off(w, d);
+	set_timer(w);
+}
+
+static const struct engine_ops engine_ops = {
+	.asked = on_asked, .answered = on_answered, .failed = on_failed};
+
+/* ------------------------------------------------------------------------ the way */
+
+static struct mf_str put_text(uint8_t **to, struct mf_str text)
+{
+	struct mf_str copy = mf_str_of(*to, text.n);
+
+	if (text.n > 0)
+		memcpy(*to, text.p, text.n);
+	*to += text.n;
+	return copy;
+}
+
+static struct sending *copy(
+	const struct way *w, const struct store_out *out, const struct target *t)
+{
+	struct sending *s =
+		calloc(1, sizeof(*s) + t->path.n + t->query.n + out->type.n + out->body.n);
+	uint8_t *at = s ? (uint8_t *)(s + 1) : NULL;
+
+	if (!s)
+		return NULL;
+	s->number = out->number;
+	s->since_ns = loop_now(w->hub->loop);
+	s->method = t->method;
+	s->path = put_text(&at, t->path);
+	s->query = put_text(&at, t->query);
+	s->type = put_text(&at, out->type);
+	s->body = put_text(&at, out->body);
+	return s;
+}
+
+static struct device *device_of(struct way *w, const struct net_address *address)
+{
+	struct device *d = w->devices;
+
+	while (d && !net_same(&d->address, address))
+		d = d->next;
+	if (d)
+		return d;
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return NULL;
+	d->address = *address;
+	d->next = w->devices;
+	w->devices = d;
+	return d;
+}
+
+static bool start(struct way *w, char why[static ENGINE_ERROR_MAX])
+{
+	return w->engine || engine_open(&w->engine, w->hub->loop, &engine_ops, w, false, why) == 0;
+}
+
+/* Behind those that wait; of too many the oldest goes, unless it is under way. */
+static void append(struct way *w, struct device *d, struct sending *s)
+{
+	struct sending **end = &d->first;
+
+	if (d->count >= PER_DEVICE && !d->under_way)
+		give_up(w, d, "too many wait for this device");
+	while (*end)
+		end = &(*end)->next;
+	*end = s;
+	d->count++;
+}
+
+static void take(struct way *w, const struct store_out *out, const struct target *t)
+{
+	struct sending *s = copy(w, out, t);
+	struct device *d = s ? device_of(w, &t->address) : NULL;
+
+	if (!d) {
+		free(s);
+		w->counts.given_up++;
+		say(w, out->name, "no memory");
+		arrived(w, out->number);
+		return;
+	}
+	append(w, d, s);
+	go_on(w, d, loop_now(w->hub->loop));
+	set_timer(w);
+}
+
+static bool on_send(struct outbox_way *way, const struct store_out *out)
+{
+	struct way *w = (struct way *)way;
+	char error[ENGINE_ERROR_MAX];
+	struct target t;
+	const char *wrong = way_wrong(out->name, out->body);
+
+	(void)parse(out->name, &t);
+	if (!wrong && !t.here && !start(w, error))
+		wrong = error;
+	if (wrong) {
+		w->counts.given_up++;
+		say(w, out->name, wrong);
+		arrived(w, out->number);
+	} else if (t.here) {
+		(void)watch_emitted(w->hub, t.path, out->type, out->body);
+		w->counts.arrived++;
+		arrived(w, out->number);
+	} else {
+		take(w, out, &t);
+	}
+	return true;
+}
+
+int way_open(struct hub *hub)
+{
+	struct way *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return -ENOMEM;
+	w->way = (struct outbox_way){.send = on_send, .window = WINDOW};
+	w->hub = hub;
+	w->timer.fire = on_timer;
+	w->lines.burst = 3;
+	hub->coap_way = w;
+	outbox_way(hub->outbox, OUTBOX_ADDRESS, &w->way);
+	return 0;
+}
+
+void way_close(struct hub *hub)
+{
+	struct way *w = hub->coap_way;
+
+	if (!w)
+		return;
+	outbox_way(hub->outbox, OUTBOX_ADDRESS, NULL);
+	loop_timer_clear(hub->loop, &w->timer);
+	for (struct device *d = w->devices; d; d = d->next)
+		while (d->first) {
+			struct sending *s = d->first;
+
+			d->first = s->next;
+			free(s);
+		}
+	free_idle(w);
+	if (w->engine)
+		engine_close(w->engine);
+	free(w);
+	hub->coap_way = NULL;
+}
+
+void way_look(const struct hub *hub, struct way_counts *counts)
+{
+	*counts = hub->coap_way ? hub->coap_way->counts : (struct way_counts){0};
+}
