@@ -132,10 +132,8 @@ enum bodies_taken bodies_take(struct bodies *bodies, uint64_t key,
 	enum bodies_taken taken = check(request, most);
 	size_t offset = block->num * BLOCK_SIZE(block->szx);
 
-	if (*at && (taken != BODIES_WHOLE || offset == 0)) {
-		drop(bodies, &bodies->coming, at); /* it is given up, or begins again */
-		at = find(&bodies->coming, key);
-	}
+	if (*at && (taken != BODIES_WHOLE || offset == 0)) /* it is given up, or begins again */
+		drop(bodies, &bodies->coming, at);
 	if (taken != BODIES_WHOLE)
 		return taken;
 	expire(bodies, &bodies->coming, now_ns);

@@ -514,11 +514,11 @@ int engine_open(struct engine **engine, struct loop *loop, const struct engine_o
 {
 	struct engine *e = calloc(1, sizeof(*e));
 	char why[LIB_ERROR_MAX] = "";
-	int err = e ? 0 : -ENOMEM;
+	int err;
 
 	error[0] = '\0';
-	if (err < 0)
-		return err;
+	if (!e)
+		return -ENOMEM;
 	*e = (struct engine){.lib = lib_load(dtls, why),
 		.loop = loop,
 		.ops = ops,

@@ -26,9 +26,9 @@ const char *speech_method(uint8_t code)
 
 uint8_t speech_method_code(const char *name)
 {
-	for (uint8_t i = METHOD_GET; i < METHODS_END; i++)
+	for (unsigned i = METHOD_GET; i < METHODS_END; i++)
 		if (strcmp(methods[i], name) == 0)
-			return i;
+			return (uint8_t)i;
 	return 0;
 }
 
