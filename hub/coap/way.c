@@ -198,6 +198,8 @@ static void put_off(struct way *w, struct device *d)
 	d->under_way = false;
 	d->next_ns = loop_now(w->hub->loop) + (wait < LAST_NS ? wait : LAST_NS);
 	w->counts.again++;
+	while (d->count > PER_DEVICE) /* it took none of them, and others need the room */
+		give_up(w, d, "too many wait for this device");
 }
 
 static bool ask(struct way *w, struct device *d)
