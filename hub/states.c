@@ -128,7 +128,7 @@ static struct entry *make(struct states *s, uint64_t hash, uint32_t service, str
 		.value_n = value.n};
 	if (key.n > 0)
 		memcpy(e->bytes, key.p, key.n);
-	if (value.n > 0)
+	if (value.p && value.n > 0)
 		memcpy(e->bytes + key.n, value.p, value.n);
 	s->bytes += cost(e);
 	return e;
@@ -165,7 +165,7 @@ static bool have_table(struct states *s)
 	table = calloc(size, sizeof(*table));
 	if (!table)
 		return s->table != NULL;
-	for (size_t i = 0; i < s->size; i++) {
+	for (size_t i = 0; s->table && i < s->size; i++) {
 		for (struct entry *e = s->table[i]; e; e = next) {
 			next = e->chain;
 			e->chain = table[e->hash & (size - 1)];
@@ -330,8 +330,12 @@ static void undo(struct states *s, struct entry *e)
 
 void states_undo(struct states *states, struct store_tx *tx)
 {
-	while (states->pending.last && states->pending.last->tx == tx)
-		undo(states, states->pending.last);
+	struct entry *before;
+
+	for (struct entry *e = states->pending.last; e && e->tx == tx; e = before) {
+		before = e->prev;
+		undo(states, e);
+	}
 }
 
 static void drop_all(struct states *s, struct list *list)
