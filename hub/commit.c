@@ -347,7 +347,7 @@ static enum commit_result commit_unheard(struct task *task, struct store_tx *tx,
 		ids_done(hub->ids, id_of(task), c->id);
 	tell_laters(task, c->effects);
 	task->subject = mf_str_of(NULL, 0); /* its event still lies in its slot */
-	store_submit(tx);
+	submit(task->service, tx);
 	return COMMIT_PURE; /* from here on */
 }
 
