@@ -387,10 +387,11 @@ enum commit_result commit_life(struct task *task, const struct mfw_message *mess
 	const struct hub *hub = task->service->hub;
 	bool any = writes(effects);
 
+	if ((any || (task->seen && states_doubtful(hub->states, task->seen))) &&
+		!saw_the_newest(task, why))
+		return COMMIT_RACE;
 	if (!any && !must_wait(task))
 		return COMMIT_PURE;
-	if (any && !saw_the_newest(task, why))
-		return COMMIT_RACE;
 	if (any && !conditions_hold(task, effects, why))
 		return COMMIT_FAILED;
 	if (!hub->store || database_down(hub))

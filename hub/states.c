@@ -522,5 +522,10 @@ bool states_changed(
 
 bool states_unsure(const struct states *states, const struct states_seen *seen)
 {
-	return seen->pending && (states->pending.first || seen->forgotten != states->forgotten);
+	return seen->pending && (states->pending.first || states_doubtful(states, seen));
+}
+
+bool states_doubtful(const struct states *states, const struct states_seen *seen)
+{
+	return seen->pending && seen->forgotten != states->forgotten;
 }

@@ -65,5 +65,7 @@ bool states_changed(struct states *states, uint32_t service, const struct states
 	struct mf_str *key);
 /* Was a value seen that wasn't committed then, and isn't known to be now? */
 bool states_unsure(const struct states *states, const struct states_seen *seen);
+/* May what was seen be void, for a commit has failed since? states_changed knows. */
+bool states_doubtful(const struct states *states, const struct states_seen *seen);
 
 #endif

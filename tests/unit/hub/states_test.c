@@ -365,8 +365,10 @@ static void unsure_for_ever(void **state)
 	reads(list);
 	put(tx, "a", "1");
 	assert_int_equal(attach(&w, sizeof(buffer), &seen, &needed), 0);
+	assert_false(states_doubtful(states, seen));
 	store_drop(tx);
 	states_forget(states);
+	assert_true(states_doubtful(states, seen));
 	assert_true(states_unsure(states, seen));
 	assert_true(states_changed(states, service, seen, &key));
 	free(seen);
