@@ -14,7 +14,7 @@
  *	struct mfw_head      written by the hub before the worker starts
  *	struct mfw_status    written by the worker
  *	struct mfw_socket    written by the worker, if it reads a socket of its own
- *	struct mfw_ring      hub to worker: MFW_BIRTH, MFW_ANSWER, MFW_RECEIVE, MFW_FINISH
+ *	struct mfw_ring      hub to worker: MFW_BIRTH, MFW_ANSWER, MFW_DROP, MFW_RECEIVE, MFW_FINISH
  *	struct mfw_ring      worker to hub: MFW_DEATH, MFW_SUSPENDED, MFW_FINISHED,
  *	                     MFW_TOLD_...
  *	slots × (event area, effects area), each area rounded up to MF_PAGE
@@ -23,6 +23,12 @@
  * worker until it comes back. The hub writes a struct mf_event with its bytes
  * at the slot's event area; the worker leaves a struct mf_effects at its effects
  * area, copied from the guest and not yet checked.
+ *
+ * A call: a life whose last effect is one stands still. MFW_SUSPENDED says so, the effects until then
+ * lie in the slot, and the thread does something else. The hub appends the answer to the event in
+ * the slot, behind all that was there, names it in mf_event.answer and answer_status, and sends
+ * MFW_ANSWER; or MFW_DROP, if the life shall end there. Either comes before the event's deadline
+ * is over. Each MFW_BIRTH ends in one MFW_DEATH, with as many suspensions as there are calls before.
  *
  * Waking: before it waits on its eventfd a side sets `sleeping` in the ring that
  * it consumes, then looks once more. The producer writes the eventfd only if it
@@ -49,7 +55,7 @@
 
 #include "abi/guest.h"
 
-#define MFW_VERSION 4u
+#define MFW_VERSION 5u
 #define MFW_MAGIC   0x314b524f574d664dull
 
 /* Descriptors of a worker besides 0 (null), 1 (null) and 2 (its last words). */
@@ -117,7 +123,8 @@ _Static_assert(sizeof(struct mfw_status) == 1024, "mfw_status");
 
 enum mfw_kind {
 	MFW_BIRTH = 1,     /* hub: a life for the event in this slot */
-	MFW_ANSWER = 2,    /* hub: the answer to this slot's call lies in mf_event.answer */
+	MFW_ANSWER = 2,    /* hub: the answer to this slot's call lies in mf_event.answer; `bytes`
+	                      is of the event with it */
 	MFW_DEATH = 3,     /* worker: the life is over */
 	MFW_SUSPENDED = 4, /* worker: the last effect is a call */
 	MFW_RECEIVE = 5,   /* hub: the socket is yours; of this and the next, `bytes` counts up */
@@ -127,6 +134,7 @@ enum mfw_kind {
 	MFW_TOLD_END = 8,    /* it ended badly: result, vector ... as of MFW_DEATH */
 	MFW_TOLD_DENIED = 9, /* it asked for an effect that is no reply: `bytes` is its kind */
 	MFW_TOLD_LOG = 10,   /* it logged, at level `result`, `bytes` of text */
+	MFW_DROP = 11,       /* hub: the suspended life in this slot is over: MFW_DEATH, MFW_ERR_CALL */
 };
 
 /* How a life ended, as the worker saw it. */

@@ -24,6 +24,10 @@ struct backend {
 	 * operation in shell->operation), vector, address, touched. -EAGAIN: the life never
 	 * began, through no fault of its own; close, open, and run it again. */
 	int (*run)(struct shell *shell, struct life *life);
+	/* The same for a life that came to the gate with MF_OP_CALL: it goes on behind it. No -EAGAIN. */
+	int (*resume)(struct shell *shell, struct life *life);
+	/* Another thread will run it from now on; NULL: that makes no difference. */
+	void (*adopt)(struct shell *shell);
 	/* Ends a run from another thread. */
 	void (*kill)(struct shell *shell);
 	/* Puts back the pages ever written of a large window; NULL error. */
@@ -65,11 +69,18 @@ struct shell {
 	bool open;           /* the backend has what it needs */
 	bool dirty;          /* the window isn't the snapshot */
 	bool init;
+	bool calls;     /* the image may call: lives can be suspended */
+	bool suspended; /* the life in it waits for an answer */
+	int thread;     /* that used it last */
+	struct {
+		uint64_t since;            /* when it began */
+		uint64_t cpu_from, cpu_ns; /* of CPU: clock when it was entered, used before */
+		uint64_t birth_ns, run_ns; /* before it was suspended */
+	} life;
 	struct watch watch;
 	union {
 		struct {
 			int vm, vcpu;
-			int thread; /* that runs it, for tgkill */
 			struct kvm_run *run;
 			struct kvm_sregs sregs; /* as every life finds them */
 		} kvm;

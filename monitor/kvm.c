@@ -194,11 +194,20 @@ static int kvm_make(struct shell *shell, bool init, const char **what)
 	return kvm_state_first(m->kvm, shell->kvm.vcpu, &m->layout, &shell->kvm.sregs, what);
 }
 
+/* It runs on this thread now. */
+static void kvm_adopt(struct shell *shell)
+{
+	clockid_t clock;
+
+	if (pthread_getcpuclockid(pthread_self(), &clock) != 0)
+		clock = CLOCK_MONOTONIC;
+	shell->watch.clock = clock;
+}
+
 static int kvm_open(struct shell *shell, bool init, char error[MONITOR_ERROR_MAX])
 {
 	const struct layout *layout = &shell->monitor->layout;
 	const char *what;
-	clockid_t clock;
 	int rc;
 
 	shell->kvm.vm = shell->kvm.vcpu = -1;
@@ -209,17 +218,14 @@ static int kvm_open(struct shell *shell, bool init, char error[MONITOR_ERROR_MAX
 		kvm_close(shell);
 		return refuse(error, -rc, what);
 	}
-	if (pthread_getcpuclockid(pthread_self(), &clock) != 0)
-		clock = CLOCK_MONOTONIC;
-	shell->watch.clock = clock;
-	shell->kvm.thread = shell_thread();
+	kvm_adopt(shell);
 	return 0;
 }
 
 static void kvm_kill(struct shell *shell)
 {
 	/* not pthread_kill: musl's takes no process, and could be allowed for all or none */
-	syscall(SYS_tgkill, own, shell->kvm.thread, STOP_SIGNAL);
+	syscall(SYS_tgkill, own, shell->thread, STOP_SIGNAL);
 }
 
 /* ------------------------------------------------------------------ a life */
@@ -364,6 +370,13 @@ static int kvm_run_life(struct shell *shell, struct life *life)
 	return judge(shell, kvm_enter(shell, kvm_given_up, shell), life);
 }
 
+/* The `out` is completed first, so it goes on behind it; its registers are the vCPU's. */
+static int kvm_resume(struct shell *shell, struct life *life)
+{
+	shell->kvm.run->kvm_dirty_regs = 0;
+	return judge(shell, kvm_enter(shell, kvm_given_up, shell), life);
+}
+
 static uint64_t kvm_floor(struct shell *shell)
 {
 	uint64_t from = monitor_now();
@@ -400,6 +413,8 @@ const struct backend backend_kvm = {
 	.open = kvm_open,
 	.close = kvm_close,
 	.run = kvm_run_life,
+	.resume = kvm_resume,
+	.adopt = kvm_adopt,
 	.kill = kvm_kill,
 	.restore_large = kvm_restore_large,
 	.floor = kvm_floor,

@@ -5,9 +5,9 @@
  * and process (a gated Linux process); both run the same image file.
  *
  * Threads: one monitor may be used by several threads, each with shells of its
- * own. A shell belongs to the thread that opened it, until that thread closes it.
- * In between the thread can't read the TSC, so clocks through the vDSO are denied
- * to it (SIGSEGV): use the system call. With the process backend the same goes for
+ * own. A shell belongs to the thread that opened it, until another uses it, which it may between two lives,
+ * or while one is suspended. While a thread has shells it can't read the TSC, so clocks through the vDSO are denied
+ * to it (SIGSEGV), and for good once another takes one over: use the system call. With the process backend the same goes for
  * CPUID, so open no kvm monitor then. monitor_open starts a watchdog thread,
  * takes SIGRTMIN to stop vCPUs, and has SIGPIPE ignored, once a process. With the process backend
  * the thread that opens the first monitor must outlive all shells (maker.h).
@@ -54,6 +54,7 @@ struct life {
 	uint64_t touched;       /* page fault: the address it touched */
 	uint64_t birth_ns;      /* putting back, writing the event */
 	uint64_t run_ns;        /* from entering the guest to leaving it */
+	bool suspended;         /* it isn't over: it called, and `effects` are those until then */
 	bool stopped;           /* crashed, or (kvm) too late: these are the registers then */
 	struct mfw_registers registers;
 };
@@ -87,6 +88,15 @@ void shell_close(struct shell *shell);
 /* One life. event is a struct mf_event and what belongs to it, `size` bytes in
  * all; it is copied. Fills *life; never fails otherwise. */
 void shell_live(struct shell *shell, const void *event, size_t size, struct life *life);
+
+/* The same where calls are served. life->suspended: the life stands still until shell_answer or
+ * shell_drop, and the thread is free for other shells. */
+void shell_begin(struct shell *shell, const void *event, size_t size, struct life *life);
+/* The life goes on: `event` is the one that it began with, the answer behind it (abi/worker.h); it may be suspended again.
+ * Limits: what is left of its cpu time, and of the time since it began. */
+void shell_answer(struct shell *shell, const void *event, size_t size, struct life *life);
+/* It ends there. */
+void shell_drop(struct shell *shell);
 
 /* The memory that a life left, until the next: how many of n bytes could be copied. What the
  * monitor keeps from a guest isn't there. */

@@ -190,16 +190,24 @@ static void follow(struct shell *shell)
 		shell->process.cpu = cpu;
 }
 
-int process_begin(struct shell *shell)
+/* What the byte that wakes it says; the stub knows them. */
+enum token { NEXT_LIFE = 1, GO_ON = 2 };
+
+static int wake(struct shell *shell, enum token token)
 {
-	static const uint8_t go = 1;
+	const uint8_t byte = (uint8_t)token;
 	ssize_t n;
 
 	follow(shell);
 	do {
-		n = write(shell->process.made.to, &go, 1);
+		n = write(shell->process.made.to, &byte, 1);
 	} while (n < 0 && errno == EINTR);
 	return n == 1 ? 0 : -EAGAIN;
+}
+
+int process_begin(struct shell *shell)
+{
+	return wake(shell, NEXT_LIFE);
 }
 
 int process_finish(struct shell *shell, struct life *life)
@@ -226,6 +234,13 @@ int process_finish(struct shell *shell, struct life *life)
 static int process_run(struct shell *shell, struct life *life)
 {
 	int rc = process_begin(shell);
+
+	return rc < 0 ? rc : process_finish(shell, life);
+}
+
+static int process_resume(struct shell *shell, struct life *life)
+{
+	int rc = wake(shell, GO_ON);
 
 	return rc < 0 ? rc : process_finish(shell, life);
 }
@@ -261,6 +276,7 @@ const struct backend backend_process = {
 	.open = process_open,
 	.close = process_close,
 	.run = process_run,
+	.resume = process_resume,
 	.kill = process_kill,
 	.restore_large = process_restore_large,
 	.floor = process_floor,

@@ -138,8 +138,9 @@ static bool sane(const struct ring *ring, const struct mfw_message *message)
 {
 	if (message->kind == MFW_FINISH || message->kind == MFW_RECEIVE)
 		return (ring->head.flags & MFW_OWN_SOCKET) != 0;
-	return message->slot < ring->head.slots && message->kind == MFW_BIRTH &&
-		message->bytes <= ring->head.event_area;
+	return message->slot < ring->head.slots && message->bytes <= ring->head.event_area &&
+		(message->kind == MFW_BIRTH || message->kind == MFW_ANSWER ||
+			message->kind == MFW_DROP);
 }
 
 int ring_take(struct ring *ring, struct mfw_message *message)
@@ -207,7 +208,7 @@ int ring_put(struct ring *ring, const struct mfw_message *message)
 
 	pthread_mutex_lock(&ring->put_lock);
 	if (unread(ring) < MFW_RING) {
-		if (message->kind == MFW_DEATH)
+		if (message->kind == MFW_DEATH || message->kind == MFW_SUSPENDED)
 			TO_HUB(ring_event(ring, message->slot));
 		put(ring, message);
 		rc = 0;

@@ -7,8 +7,10 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "abi/image.h"
 #include "monitor/core.h"
 #include "sys/sandbox.h"
 
@@ -71,6 +73,8 @@ int shell_make(struct shell **out, struct monitor *m, bool init, char error[MONI
 		return monitor_refuse(error, MFW_ERR_BACKEND, "memory for a shell");
 	*shell = (struct shell){.monitor = m,
 		.init = init,
+		.thread = shell_thread(),
+		.calls = !init && (m->image->note.grants & MFI_GRANT(MF_EFFECT_CALL)),
 		.watch = {.shell = shell,
 			.kill = m->backend->kill,
 			.cpu_ns = init ? m->image->note.init_ns : m->cpu_ns,
@@ -225,8 +229,21 @@ int shell_open(struct shell **out, struct monitor *m, char error[MONITOR_ERROR_M
 	return 0;
 }
 
+/* Whoever used it before keeps what it gave up for good: threads of a worker run guests until they end. */
+static void adopt(struct shell *shell)
+{
+	if (shell->thread == shell_thread())
+		return;
+	shell->thread = shell_thread();
+	shell_deny(shell->monitor);
+	if (shell->open && shell->monitor->backend->adopt)
+		shell->monitor->backend->adopt(shell);
+}
+
 void shell_close(struct shell *shell)
 {
+	if (!shell->init)
+		adopt(shell);
 	shell_stop(shell);
 	if (!shell->init)
 		shell_allow(shell->monitor);
@@ -272,7 +289,28 @@ bool shell_put_event(struct shell *shell, const void *event, size_t size)
 		(head.source == MF_SOURCE_INIT) == shell->init;
 }
 
-/* The guest said that it is over: what it left, copied once. */
+/* What the guest left, copied once. False: its head can't be. */
+static bool copy_effects(struct shell *shell, struct life *life, enum mf_outcome *outcome)
+{
+	const struct mfi_image *note = &shell->monitor->image->note;
+	const uint8_t *from = shell->window + note->event_bytes;
+	struct mf_effects head;
+
+	memcpy(&head, from, sizeof(head));
+	head.reserved = 0;
+	life->result = MFW_ERR_EFFECTS;
+	if (head.outcome > MF_OUTCOME_MEMORY || head.bytes < sizeof(head) ||
+		head.bytes > note->effects_bytes)
+		return false;
+	memcpy(shell->effects, from, head.bytes);
+	memcpy(shell->effects, &head, sizeof(head));
+	life->effects = shell->effects;
+	life->bytes = head.bytes;
+	*outcome = (enum mf_outcome)head.outcome;
+	return true;
+}
+
+/* The guest said that it is over. */
 void shell_take_effects(struct shell *shell, struct life *life)
 {
 	static const enum mfw_result results[] = {
@@ -282,39 +320,64 @@ void shell_take_effects(struct shell *shell, struct life *life)
 		[MF_OUTCOME_FULL] = MFW_ERR_FULL,
 		[MF_OUTCOME_MEMORY] = MFW_ERR_MEMORY,
 	};
-	const struct mfi_image *note = &shell->monitor->image->note;
-	const uint8_t *from = shell->window + note->event_bytes;
-	struct mf_effects head;
+	enum mf_outcome outcome;
 
-	if (shell->operation != MF_OP_END) {
+	if (shell->operation != MF_OP_END)
 		life->result = shell->operation == MF_OP_CALL ? MFW_ERR_CALL : MFW_ERR_EFFECTS;
-		return;
-	}
-	memcpy(&head, from, sizeof(head));
-	head.reserved = 0;
-	if (head.outcome >= sizeof(results) / sizeof(results[0]) || head.bytes < sizeof(head) ||
-		head.bytes > note->effects_bytes) {
-		life->result = MFW_ERR_EFFECTS;
-		return;
-	}
-	memcpy(shell->effects, from, head.bytes);
-	memcpy(shell->effects, &head, sizeof(head));
-	life->result = results[head.outcome];
-	life->effects = shell->effects;
-	life->bytes = head.bytes;
+	else if (copy_effects(shell, life, &outcome))
+		life->result = results[outcome];
 }
 
-/* Runs what lies in the window; false: it must be tried again, with a new machine. */
-static bool run_once(struct shell *shell, struct life *life, uint64_t began)
+/* It called, and stands still behind the gate. */
+static void suspend(struct shell *shell, struct life *life)
+{
+	enum mf_outcome ignored;
+
+	if (!copy_effects(shell, life, &ignored))
+		return;
+	life->result = MFW_OK;
+	life->suspended = shell->suspended = true;
+}
+
+static uint64_t cpu_now(const struct shell *shell)
+{
+	struct timespec t;
+
+	if (clock_gettime(shell->watch.clock, &t) < 0)
+		return 0;
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Of a limit, when so much is used; 0 would be none. */
+static uint64_t left(uint64_t limit, uint64_t used)
+{
+	return used < limit ? limit - used : 1;
+}
+
+/* Lives that can't be suspended have the same limits from their shell's beginning to its end. */
+static void set_limits(struct shell *shell, uint64_t now)
+{
+	const struct monitor *m = shell->monitor;
+
+	if (!shell->calls)
+		return;
+	shell->watch.cpu_ns = left(m->cpu_ns, shell->life.cpu_ns);
+	shell->watch.wall_ns = left(m->deadline_ns, now - shell->life.since);
+	shell->life.cpu_from = cpu_now(shell);
+}
+
+/* Runs what lies in the window, from its birth or on; false: it must be tried again, with a new machine. */
+static bool run_once(
+	struct shell *shell, struct life *life, int (*run)(struct shell *shell, struct life *life))
 {
 	uint64_t entered = monitor_now();
 	int rc;
 
-	life->birth_ns = entered - began;
+	set_limits(shell, entered);
 	if (!deny_always)
 		deny(shell->monitor);
 	watchdog_begin(&shell->watch);
-	rc = shell->monitor->backend->run(shell, life);
+	rc = run(shell, life);
 	if (!deny_always)
 		allow(shell->monitor);
 	if (!watchdog_end(&shell->watch)) {
@@ -329,12 +392,27 @@ static bool run_once(struct shell *shell, struct life *life, uint64_t began)
 	return rc == 0;
 }
 
-void shell_live(struct shell *shell, const void *event, size_t size, struct life *life)
+/* It came to its end, or to a call. */
+static void take(struct shell *shell, struct life *life, bool served)
+{
+	if (life->result == MFW_OK && served && shell->operation == MF_OP_CALL)
+		suspend(shell, life);
+	else if (life->result == MFW_OK)
+		shell_take_effects(shell, life);
+	if (!life->suspended && shell->monitor->options.birth == MFW_FRESH)
+		shell_stop(shell);
+}
+
+static void begin(
+	struct shell *shell, const void *event, size_t size, bool served, struct life *life)
 {
 	uint64_t from = monitor_now();
 	char error[MONITOR_ERROR_MAX];
 	bool done = false;
 
+	adopt(shell);
+	shell->life.since = from;
+	shell->life.cpu_ns = 0;
 	/* twice: see backend->run. The first may have written to the window. */
 	for (int attempt = 0; attempt < 2 && !done; attempt++) {
 		*life = (struct life){.result = MFW_ERR_BACKEND};
@@ -344,12 +422,84 @@ void shell_live(struct shell *shell, const void *event, size_t size, struct life
 		}
 		if (shell_start(shell, error) < 0)
 			return;
-		done = run_once(shell, life, from);
+		life->birth_ns = monitor_now() - from;
+		done = run_once(shell, life, shell->monitor->backend->run);
 	}
 	if (!done)
 		life->result = MFW_ERR_BACKEND;
-	else if (life->result == MFW_OK)
-		shell_take_effects(shell, life);
+	take(shell, life, served);
+}
+
+void shell_live(struct shell *shell, const void *event, size_t size, struct life *life)
+{
+	begin(shell, event, size, false, life);
+}
+
+/* ------------------------------------------------------------------ calls */
+
+/* What it has used until now. */
+static void stand_still(struct shell *shell, const struct life *life)
+{
+	if (!life->suspended)
+		return;
+	shell->life.birth_ns = life->birth_ns;
+	shell->life.run_ns = life->run_ns;
+	if (shell->calls)
+		shell->life.cpu_ns += cpu_now(shell) - shell->life.cpu_from;
+}
+
+void shell_begin(struct shell *shell, const void *event, size_t size, struct life *life)
+{
+	begin(shell, event, size, true, life);
+	stand_still(shell, life);
+}
+
+/* The answer lies behind all that was there: what the life has pointers to stays as it is. Copied first, as in
+ * shell_put_event. */
+static bool put_answer(struct shell *shell, const void *event, size_t size)
+{
+	struct mf_event told, *head = (void *)shell->window;
+	uint32_t used = shell->event_used;
+
+	if (size < used || size > shell->monitor->image->note.event_bytes)
+		return false;
+	memcpy(&told, event, sizeof(told));
+	if (told.answer.off < used || told.answer.off > size ||
+		told.answer.len > size - told.answer.off)
+		return false;
+	memcpy(shell->window + used, (const uint8_t *)event + used, size - used);
+	head->bytes = shell->event_used = (uint32_t)size;
+	head->answer = told.answer;
+	head->answer_status = told.answer_status;
+	return true;
+}
+
+void shell_answer(struct shell *shell, const void *event, size_t size, struct life *life)
+{
+	uint64_t now = monitor_now();
+
+	*life = (struct life){.result = MFW_ERR_EVENT};
+	adopt(shell);
+	shell->suspended = false;
+	if (!put_answer(shell, event, size)) {
+		shell_stop(shell);
+	} else if (now - shell->life.since >= shell->monitor->deadline_ns) {
+		life->result = MFW_ERR_CPU;
+		shell_stop(shell);
+	} else {
+		if (!run_once(shell, life, shell->monitor->backend->resume))
+			life->result = MFW_ERR_BACKEND;
+		take(shell, life, true);
+	}
+	life->birth_ns = shell->life.birth_ns;
+	life->run_ns += shell->life.run_ns;
+	stand_still(shell, life);
+}
+
+/* The machine stands behind the gate, as after any life. */
+void shell_drop(struct shell *shell)
+{
+	shell->suspended = false;
 	if (shell->monitor->options.birth == MFW_FRESH)
 		shell_stop(shell);
 }

@@ -23,8 +23,8 @@ struct watch {
 	void (*kill)(struct shell *shell);
 	/* counts up: +1 when a life begins (odd), +1 when it ends or is ended by the watchdog */
 	_Atomic uint64_t state;
-	_Atomic clockid_t clock;  /* CPU time of what runs the guest; a new machine has a new one */
-	uint64_t cpu_ns, wall_ns; /* limits */
+	_Atomic clockid_t clock; /* CPU time of what runs the guest; a new machine has a new one */
+	_Atomic uint64_t cpu_ns, wall_ns; /* limits; changed while no life runs */
 	/* the watchdog's own */
 	uint64_t seen, seen_wall, seen_cpu;
 };

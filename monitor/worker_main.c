@@ -31,6 +31,7 @@
 
 #define THREADS_MAX 64u
 #define CPUID_MOST  16384u
+#define SPARE_MOST  8u
 
 static struct worker {
 	struct ring ring;
@@ -46,7 +47,12 @@ static struct worker {
 	pthread_barrier_t up;    /* every thread runs */
 	pthread_barrier_t go;    /* and there is a monitor */
 	uint64_t started;
-} worker;
+	/* Shells are handed on between threads: a life that called keeps its own until it is answered. */
+	pthread_mutex_t shells;
+	struct shell *suspended[MFW_SLOTS];
+	struct shell *spare[SPARE_MOST];
+	unsigned spares;
+} worker = {.shells = PTHREAD_MUTEX_INITIALIZER};
 
 /* One line for the hub, by one `write`: what stdio makes of it the jail needn't allow. */
 static void say(const char *what, const char *why)
@@ -103,28 +109,154 @@ static uint32_t leave_remains(const struct shell *shell, const struct life *life
 	return (uint32_t)(MF_PAGE + high + low);
 }
 
-static void serve(struct shell *shell, const struct mfw_message *birth)
+/* ------------------------------------------------------------------ shells */
+
+static void store_shell(uint32_t slot, struct shell *shell)
 {
-	struct mfw_message death = {.slot = birth->slot, .kind = MFW_DEATH};
+	struct shell *before;
+
+	pthread_mutex_lock(&worker.shells);
+	before = worker.suspended[slot];
+	worker.suspended[slot] = shell;
+	pthread_mutex_unlock(&worker.shells);
+	if (before != NULL)
+		last_words("the hub's slot", EPROTO);
+}
+
+/* The one that waits in this slot, which it leaves; NULL: none does. */
+static struct shell *take_suspended(uint32_t slot)
+{
+	struct shell *shell;
+
+	pthread_mutex_lock(&worker.shells);
+	shell = worker.suspended[slot];
+	worker.suspended[slot] = NULL;
+	pthread_mutex_unlock(&worker.shells);
+	return shell;
+}
+
+/* One for the next life. NULL: there is no machine, or no memory, for another. */
+static struct shell *take_spare(void)
+{
+	char error[MONITOR_ERROR_MAX];
+	struct shell *shell = NULL;
+
+	pthread_mutex_lock(&worker.shells);
+	if (worker.spares > 0)
+		shell = worker.spare[--worker.spares];
+	pthread_mutex_unlock(&worker.shells);
+	if (shell == NULL && shell_open(&shell, worker.monitor, error) != 0)
+		return NULL;
+	return shell;
+}
+
+static void put_spare(struct shell *shell)
+{
+	shell_clean(shell);
+	pthread_mutex_lock(&worker.shells);
+	if (worker.spares < SPARE_MOST) {
+		worker.spare[worker.spares++] = shell;
+		shell = NULL;
+	}
+	pthread_mutex_unlock(&worker.shells);
+	if (shell != NULL)
+		shell_close(shell);
+}
+
+/* ------------------------------------------------------------------- lives */
+
+static void tell(const struct mfw_message *message)
+{
+	if (ring_put(&worker.ring, message) < 0)
+		last_words("the hub's ring", EPROTO);
+}
+
+/* What became of it; its effects lie in the slot. */
+static struct mfw_message message_of(
+	const struct shell *shell, uint32_t slot, const struct life *life)
+{
+	struct mfw_message m = {
+		.slot = slot,
+		.kind = life->suspended ? MFW_SUSPENDED : MFW_DEATH,
+		.result = (uint16_t)life->result,
+		.vector = life->vector,
+		.address = life->address,
+		.touched = life->touched,
+		.birth_ns = life->birth_ns,
+		.run_ns = life->run_ns,
+	};
+
+	if (life->bytes > 0 && life->bytes <= worker.ring.head.effects_area) {
+		memcpy(ring_effects(&worker.ring, slot), life->effects, life->bytes);
+		m.bytes = life->bytes;
+	}
+	if (life->result == MFW_ERR_CRASHED && life->stopped &&
+		(worker.ring.head.flags & MFW_CORES))
+		m.bytes = leave_remains(shell, life, ring_effects(&worker.ring, slot));
+	return m;
+}
+
+static struct shell *ended(struct shell *shell, uint32_t slot, struct life *life);
+
+/* The life waits for its answer, which may come as soon as the hub knows. Returns this thread's next shell. Without
+ * one the life ends here: it can't be let wait. */
+static struct shell *suspend(struct shell *shell, uint32_t slot, struct life *life)
+{
+	struct shell *next = take_spare();
+	struct mfw_message m;
+
+	if (next == NULL) {
+		shell_drop(shell);
+		*life = (struct life){.result = MFW_ERR_BACKEND};
+		return ended(shell, slot, life);
+	}
+	m = message_of(shell, slot, life);
+	store_shell(slot, shell);
+	tell(&m);
+	return next;
+}
+
+static struct shell *ended(struct shell *shell, uint32_t slot, struct life *life)
+{
+	struct mfw_message m;
+
+	if (life->suspended)
+		return suspend(shell, slot, life);
+	if (life->result == MFW_ERR_BACKEND && maker_gone()) /* another worker will have one */
+		last_words("the process that makes gated ones", ESRCH);
+	m = message_of(shell, slot, life);
+	tell(&m);
+	return shell;
+}
+
+/* It goes on in the shell where it stands still. */
+static struct shell *go_on(struct shell *shell, const struct mfw_message *m)
+{
+	struct shell *waiting = take_suspended(m->slot);
+	struct life life = {.result = MFW_ERR_CALL};
+
+	if (waiting == NULL)
+		last_words("the hub's answer", EPROTO);
+	if (m->kind == MFW_ANSWER) {
+		put_spare(shell);
+		shell = waiting;
+		shell_answer(shell, ring_event(&worker.ring, m->slot), m->bytes, &life);
+	} else {
+		shell_drop(waiting);
+		put_spare(waiting);
+	}
+	return ended(shell, m->slot, &life);
+}
+
+/* Does what the hub says; returns this thread's shell from now on. */
+static struct shell *serve(struct shell *shell, const struct mfw_message *m)
+{
 	struct life life;
 
-	shell_live(shell, ring_event(&worker.ring, birth->slot), birth->bytes, &life);
-	if (life.result == MFW_ERR_BACKEND && maker_gone()) /* another worker will have one */
-		last_words("the process that makes gated ones", ESRCH);
-	death.result = (uint16_t)life.result;
-	death.vector = life.vector;
-	death.address = life.address;
-	death.touched = life.touched;
-	death.birth_ns = life.birth_ns;
-	death.run_ns = life.run_ns;
-	if (life.bytes > 0 && life.bytes <= worker.ring.head.effects_area) {
-		memcpy(ring_effects(&worker.ring, birth->slot), life.effects, life.bytes);
-		death.bytes = life.bytes;
-	}
-	if (life.result == MFW_ERR_CRASHED && life.stopped && (worker.ring.head.flags & MFW_CORES))
-		death.bytes = leave_remains(shell, &life, ring_effects(&worker.ring, birth->slot));
-	if (ring_put(&worker.ring, &death) < 0)
-		last_words("the hub's ring", EPROTO);
+	if (m->kind != MFW_BIRTH)
+		return go_on(shell, m);
+	shell_begin(shell, ring_event(&worker.ring, m->slot), m->bytes, &life);
+	return ended(shell, m->slot, &life);
 }
 
 /* After an event; first: this thread made the monitor, and settles it then. */
@@ -137,18 +269,18 @@ static void rest(struct shell *shell, bool first)
 
 static void live(struct shell *shell, bool first)
 {
-	struct mfw_message birth;
+	struct mfw_message message;
 
 	for (;;) {
-		if (ring_take(&worker.ring, &birth) < 0)
+		if (ring_take(&worker.ring, &message) < 0)
 			last_words("the hub's message", EPROTO);
-		serve(shell, &birth);
+		shell = serve(shell, &message);
 		rest(shell, first);
 	}
 }
 
 /* One message of the hub, if there is one. */
-static bool heed(struct shell *shell)
+static bool heed(struct shell **shell)
 {
 	struct mfw_message message;
 	int n = ring_take_now(&worker.ring, &message);
@@ -157,10 +289,10 @@ static bool heed(struct shell *shell)
 		last_words("the hub's message", EPROTO);
 	if (n == 0)
 		return false;
-	if (message.kind == MFW_BIRTH)
-		serve(shell, &message);
-	else
+	if (message.kind == MFW_RECEIVE || message.kind == MFW_FINISH)
 		socket_heed(&worker.socket, &message);
+	else
+		*shell = serve(*shell, &message);
 	return true;
 }
 
@@ -172,7 +304,7 @@ static void live_on_socket(struct shell *shell, bool first)
 	if (receiver == NULL)
 		last_words("memory for datagrams", ENOMEM);
 	for (;;) {
-		bool heard = heed(shell);
+		bool heard = heed(&shell);
 
 		if (receiver_round(receiver, shell) || heard)
 			continue;

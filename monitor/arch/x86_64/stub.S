@@ -21,6 +21,8 @@
 #define XSTATE_PKRU 0x200
 #define XSTATE    (GATE + 0x300)
 
+#define GO_ON     2	/* process.c: enum token */
+
 #define SYS_read    0
 #define SYS_write   1
 #define SYS_munmap  11
@@ -110,7 +112,7 @@ arch_kvm_exceptions_end:
 /* -------------------------------------------------------- gated process */
 
 /* gate(rdi: operation): leaves the operation where the monitor looks, tells it by
- * one byte, and waits for the next life. */
+ * one byte, and waits: for the next life, or for the answer to its call. */
 piece arch_gated_gate
 	mov	P_EFFECTS, %rax
 	mov	%edi, 12(%rax)		/* struct mf_effects.reserved */
@@ -122,7 +124,8 @@ arch_gated_gate_end:
 /* The stub of a gated process starts with the way out. Seccomp allows two
  * system calls, each at its one address here with these arguments: whoever
  * reaches the write must pass the read, and whoever passes the read must pass the
- * reset behind it. Between the two nothing can fault, and SIGTRAP (a guest may
+ * reset behind it, unless the monitor's byte says that this life goes on: then it returns
+ * from the gate like from any function. Between the two nothing can fault, and SIGTRAP (a guest may
  * have set TF) kills, so there is one byte written for each byte read. */
 piece arch_gated_stub
 	mov	$SYS_write, %eax
@@ -147,6 +150,9 @@ arch_gated_after_write:
 arch_gated_after_read:
 	cmp	$1, %eax
 	jne	9f
+	mov	P_TOKEN, %rsi
+	cmpb	$GO_ON, (%rsi)
+	je	7f
 	mov	P_STACK, %rsp
 	push	$2
 	popfq				/* from here no single step can stop it */
@@ -154,6 +160,9 @@ arch_gated_after_read:
 	mov	P_TOKEN, %rsi
 	movb	$0, (%rsi)		/* the event has zeros there */
 	reset_and_enter
+7:	movb	$0, (%rsi)
+	ret				/* what a call may change has been; and if the stack isn't one,
+					   the life faults, as it would anywhere */
 9:	ud2				/* the monitor is gone */
 
 /* A fault, on the alternate stack, which lies in the effects area: rdi signal,
