@@ -464,6 +464,8 @@ static bool put_answer(struct shell *shell, const void *event, size_t size)
 	if (size < used || size > shell->monitor->image->note.event_bytes)
 		return false;
 	memcpy(&told, event, sizeof(told));
+	if (told.answer.len == 0)
+		told.answer.off = used;
 	if (told.answer.off < used || told.answer.off > size ||
 		told.answer.len > size - told.answer.off)
 		return false;

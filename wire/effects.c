@@ -225,8 +225,6 @@ static const char *check_head(struct effects_reader *r, const void *bytes, size_
 	__builtin_memcpy(&head, bytes, sizeof(head));
 	if (head.bytes < sizeof(head) || head.bytes > size || head.bytes % 8 != 0)
 		return "effects whose head lies about their size";
-	if (head.outcome == MF_OUTCOME_NONE)
-		return "effects of a life that did not end";
 	if (head.outcome > MF_OUTCOME_MEMORY || head.reserved != 0)
 		return "effects with an unknown outcome";
 	*r = (struct effects_reader){
@@ -239,18 +237,12 @@ static const char *check_head(struct effects_reader *r, const void *bytes, size_
 	return NULL;
 }
 
-const char *effects_open(
-	struct effects_reader *r, const void *bytes, size_t size, uint32_t grants, uint32_t *record)
+static const char *check_records(struct effects_reader *r, uint32_t grants, uint32_t *record)
 {
-	const char *wrong = check_head(r, bytes, size);
+	const char *wrong;
 	bool replied = false;
-	size_t at;
+	size_t at = r->at;
 
-	*record = 0;
-	r->line = mf_str_of(NULL, 0);
-	if (wrong != NULL)
-		return wrong;
-	at = r->at;
 	for (; *record < r->left; (*record)++) {
 		struct effect e;
 		size_t n = read_record(r->bytes, r->size, at, &e, &wrong);
@@ -270,6 +262,41 @@ const char *effects_open(
 		at += n;
 	}
 	return at == r->size ? NULL : "effects whose head lies about their number";
+}
+
+static const char *open_either(struct effects_reader *r, const void *bytes, size_t size,
+	uint32_t grants, bool ended, uint32_t *record)
+{
+	const char *wrong = check_head(r, bytes, size);
+
+	*record = 0;
+	r->line = mf_str_of(NULL, 0);
+	if (wrong != NULL)
+		return wrong;
+	if (ended && r->outcome == MF_OUTCOME_NONE)
+		return "effects of a life that did not end";
+	return check_records(r, grants, record);
+}
+
+const char *effects_open(
+	struct effects_reader *r, const void *bytes, size_t size, uint32_t grants, uint32_t *record)
+{
+	return open_either(r, bytes, size, grants, true, record);
+}
+
+const char *effects_open_call(struct effects_reader *r, const void *bytes, size_t size,
+	uint32_t *record, struct effect *call)
+{
+	const char *wrong = open_either(r, bytes, size, ~0u, false, record);
+	struct effects_reader all;
+
+	call->kind = 0;
+	if (wrong != NULL)
+		return wrong;
+	all = *r;
+	while (effects_next(&all, call))
+		;
+	return call->kind == MF_EFFECT_CALL ? NULL : "a life that stands still without a call";
 }
 
 int effects_next(struct effects_reader *r, struct effect *effect)

@@ -36,6 +36,9 @@ struct effects_reader {
  * with the record's index in *record. */
 const char *effects_open(struct effects_reader *r, const void *bytes, size_t size, uint32_t grants,
 	uint32_t *record);
+/* The same of a life that stands still for a call, which is its last effect: *call. */
+const char *effects_open_call(struct effects_reader *r, const void *bytes, size_t size,
+	uint32_t *record, struct effect *call);
 /* The next effect; 0 when there are no more. Only after effects_open returned NULL. */
 int effects_next(struct effects_reader *r, struct effect *effect);
 
