@@ -34,7 +34,7 @@ static struct mf_str id_of(const struct task *task)
 
 static bool is_written(const struct effect *e)
 {
-	return e->kind != MF_EFFECT_REPLY && e->kind != MF_EFFECT_LOG;
+	return e->kind != MF_EFFECT_REPLY && e->kind != MF_EFFECT_LOG && e->kind != MF_EFFECT_CALL;
 }
 
 static bool writes(struct effects_reader r)

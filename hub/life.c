@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "hub/commit.h"
+#include "hub/call.h"
 #include "hub/cores.h"
 #include "hub/history.h"
 #include "hub/hub.h"
@@ -25,7 +26,7 @@ static const struct verdict verdicts[MFW_RESULTS] = {
 	[MFW_ERR_MEMORY] = {"memory", "needs more memory than its manifest's memory.window"},
 	[MFW_ERR_EFFECTS] = {"effects", "left effects that are malformed"},
 	[MFW_ERR_EVENT] = {"event", "got an event that it can't hold"},
-	[MFW_ERR_CALL] = {"call", "called another service, which this hub can't do"},
+	[MFW_ERR_CALL] = {"call", "called another service, where it can't"},
 	[MFW_ERR_BACKEND] = {"backend", "could not be given a machine"},
 	[MFW_ERR_IMAGE] = {"image", "has no image that can be loaded"},
 	[MFW_ERR_INIT] = {"init", "has no snapshot: mf_init failed"},
@@ -79,6 +80,13 @@ static void do_nothing(struct doing *d, const struct effect *e)
 	(void)e;
 }
 
+/* It was done when it was asked for: call.c. */
+static void do_call(struct doing *d, const struct effect *e)
+{
+	(void)d;
+	(void)e;
+}
+
 /* What this hub can do. A kind without an entry refuses the life. */
 static void (*const doers[MF_EFFECT_KINDS])(struct doing *d, const struct effect *e) = {
 	[MF_EFFECT_REPLY] = do_reply,
@@ -89,6 +97,7 @@ static void (*const doers[MF_EFFECT_KINDS])(struct doing *d, const struct effect
 	[MF_EFFECT_SCHEDULE] = do_nothing,
 	[MF_EFFECT_METER] = do_nothing,
 	[MF_EFFECT_UPSTREAM] = do_nothing,
+	[MF_EFFECT_CALL] = do_call,
 };
 
 /* Can this hub do it? */
@@ -193,6 +202,16 @@ static void end_refused(
 	service_end(d->task, &ending);
 }
 
+static unsigned calls_of(struct effects_reader r)
+{
+	struct effect e;
+	unsigned n = 0;
+
+	while (effects_next(&r, &e))
+		n += e.kind == MF_EFFECT_CALL;
+	return n;
+}
+
 /* Reads the effects; true if they may be done. Else the task has ended. */
 static bool judge(struct doing *d, const struct mfw_message *m, struct effects_reader *r)
 {
@@ -204,6 +223,8 @@ static bool judge(struct doing *d, const struct mfw_message *m, struct effects_r
 
 	link_effects_copy(s->link, m, s->hub->scratch);
 	wrong = effects_open(r, s->hub->scratch, m->bytes, ~0u, &record);
+	if (!wrong && result == MFW_OK && calls_of(*r) != call_count(d->task))
+		wrong = "calls that it didn't make";
 	if (wrong && result == MFW_OK) {
 		report_effects(&s->hub->report, s, d->task, wrong, record, r->line);
 		d->told = true;
@@ -320,13 +341,57 @@ static struct mfw_message without_remains(
 	return rest;
 }
 
+/* It stands still, and what it left until then ends in a call. It may be one that isn't granted, or the worker may
+ * lie: then it ends here. */
+static void stands_still(struct service *s, struct task *task, const struct mfw_message *m)
+{
+	struct doing d = {.service = s, .task = task};
+	char why[GRANTS_WHY_MAX];
+	struct effects_reader r;
+	struct effect call;
+	uint32_t record;
+	const char *wrong;
+
+	link_effects_copy(s->link, m, s->hub->scratch);
+	wrong = effects_open_call(&r, s->hub->scratch, m->bytes, &record, &call);
+	if (!wrong && calls_of(r) != call_count(task) + 1)
+		wrong = "calls that it didn't make";
+	if (wrong) {
+		report_effects(&s->hub->report, s, task, wrong, record, r.line);
+		d.told = true;
+		end(&d, m, MFW_ERR_EFFECTS);
+	} else if (!grants_allow(&s->note, &s->manifest, call.kind, call.field[MF_FIELD_NAME],
+			   effect_names[call.kind], why)) {
+		end_refused(&d, m, REFUSED_DENIED, why);
+	} else {
+		call_make(task, &call);
+		return;
+	}
+	s->suspended++;
+	call_drop(s, (int)m->slot);
+}
+
+/* True, always: a worker can't say it too often, for a slot is its own again only after an answer. */
+static bool suspended(struct service *s, const struct mfw_message *m)
+{
+	struct task *task = s->at[m->slot];
+
+	if (task) {
+		stands_still(s, task, m);
+	} else { /* it was refused for being late */
+		s->suspended++;
+		call_drop(s, (int)m->slot);
+	}
+	return true;
+}
+
 bool life_ended(struct service *service, const struct mfw_message *message)
 {
 	struct task *task = service->at[message->slot];
 	struct mfw_message rest;
 
-	if (message->kind != MFW_DEATH)
-		return false; /* calls are not served here, so nothing can be suspended */
+	if (message->kind == MFW_SUSPENDED)
+		return suspended(service, message);
 	service->at[message->slot] = NULL;
 	service->posted--;
 	service->worker_lives++;

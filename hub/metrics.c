@@ -250,6 +250,7 @@ COUNTED(races)
 COUNTED(duplicates)
 COUNTED(commits)
 COUNTED(cold)
+COUNTED(calls)
 COUNTED(ticks)
 COUNTED(ticks_missed)
 COUNTED(workers)
@@ -295,6 +296,7 @@ static const struct {
 		"Events that were dealt with before, and not taken again.", duplicates},
 	{"mayfly_lives_committed_total", "counter", "Lives whose effects were written.", commits},
 	{"mayfly_events_cold_total", "counter", "Events for which a worker had to start.", cold},
+	{"mayfly_calls_total", "counter", "Calls of other services that its lives made.", calls},
 	{"mayfly_timer_ticks_total", "counter", "Ticks of timers that became events.", ticks},
 	{"mayfly_timer_ticks_missed_total", "counter", "Ticks that didn't.", ticks_missed},
 	{"mayfly_events_queued", "gauge", "Events that wait for the worker.", queued},

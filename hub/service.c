@@ -6,6 +6,7 @@
 
 #include "hub/coap/watch.h"
 #include "hub/database.h"
+#include "hub/call.h"
 #include "hub/hub.h"
 #include "hub/ids.h"
 #include "hub/metrics.h"
@@ -64,9 +65,10 @@ enum refusal service_open_why(const struct service *service)
 	return service->circuit.by_workers ? REFUSED_DOWN : REFUSED_OPEN;
 }
 
-static bool may_accept(const struct service *s, enum refusal *why)
+/* While the hub stops, what it accepted is finished, calls and all. */
+static bool may_accept(const struct service *s, enum mf_source source, enum refusal *why)
 {
-	if (s->hub->stopping)
+	if (s->hub->stopping && source != MF_SOURCE_CALL)
 		*why = REFUSED_STOPPING;
 	else if (!circuit_lets_in(&s->circuit, loop_now(s->hub->loop)))
 		*why = service_open_why(s);
@@ -128,7 +130,7 @@ struct task *service_begin_as(struct service *service, enum mf_source source, st
 {
 	struct task *task;
 
-	if (!may_accept(service, why))
+	if (!may_accept(service, source, why))
 		return NULL;
 	*why = REFUSED_BUSY;
 	if (service->ordered && !order_keyed(&service->order, service->queue_most))
@@ -241,7 +243,9 @@ void service_submit(struct task *task)
 	head->elapsed_ns = time_elapsed(&s->hub->clocks.kept);
 	random_bytes(head->seed, sizeof(head->seed));
 	task->accepted_ns = clock_mono_ns();
-	task->deadline_ns = task->accepted_ns + s->deadline_ns;
+	task->deadline_ns = task->accepted_ns +
+		(task->most_ns > 0 && task->most_ns < s->deadline_ns ? task->most_ns
+								     : s->deadline_ns);
 	task->cold = s->worker != WORKER_READY;
 	shrink(task);
 	s->counts.accepted++;
@@ -315,7 +319,8 @@ void service_pump(struct service *service)
 		return;
 	if (service->worker == WORKER_NONE && !worker_start(service))
 		return;
-	while ((task = order_next(&service->order)) && service->posted < ahead(service)) {
+	while ((task = order_next(&service->order)) &&
+		service->posted - service->suspended < ahead(service)) {
 		if (task->deadline_ns <= now)
 			service_refuse(task, REFUSED_LATE);
 		else if (!post(service, task, now))
@@ -350,6 +355,7 @@ static void back_to_queue(struct service *s, struct task *task)
 	s->counts.reruns++;
 	task->head.attempt++;
 	task->head.flags |= MF_EVENT_RETRY;
+	call_again(task);
 	prepare_strip(task);
 	task_prepend(&s->queue, task);
 	order_back(&s->order, task);
@@ -377,7 +383,7 @@ void service_take_back(struct service *service)
 	while (service->running.last)
 		take_back(service, service->running.last);
 	memset(service->at, 0, sizeof(service->at));
-	service->posted = 0;
+	service->posted = service->suspended = 0;
 }
 
 /* ------------------------------------------------------------------ the end */
@@ -452,6 +458,7 @@ void service_end(struct task *task, const struct ending *ending)
 	struct service *s = task->service;
 	enum circuit_news news = judge(s, task, ending);
 
+	call_end(task);
 	leave(s, task);
 	s->active_ns = loop_now(s->hub->loop);
 	if (ending->refused) {

@@ -45,6 +45,7 @@ struct service_counts {
 	uint64_t workers;             /* started */
 	uint64_t unstarted;           /* of those: that didn't come to run lives */
 	uint64_t lost;                /* of those: that died, were killed or ended for a fault */
+	uint64_t calls;               /* that its lives made */
 	uint64_t ticks, ticks_missed; /* of its timers: events; those that never came */
 	uint64_t duplicates;          /* of events that were dealt with before; not accepted */
 	uint64_t races;    /* lives that ran in vain, for state that they saw had changed */
@@ -96,6 +97,7 @@ struct service {
 	struct order order;         /* which of the queue may go */
 	struct task *at[MFW_SLOTS]; /* by slot; NULL: none, or given up */
 	unsigned posted;            /* slots at the worker */
+	unsigned suspended;         /* of those: lives that stand still for a call */
 	unsigned reruns;            /* tasks with an attempt behind them */
 	uint64_t life_ns;           /* of the recent ones, about */
 	struct kept snap;           /* its snapshot, between two workers */

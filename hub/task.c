@@ -71,6 +71,8 @@ struct task *task_get(struct task_pool *pool)
 	task->bare = 0;
 	task->cold = false;
 	task->trial = false;
+	task->most_ns = 0;
+	task->calls = NULL;
 	task->id[0] = '\0';
 	return task;
 }

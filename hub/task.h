@@ -35,6 +35,7 @@ enum task_identity {
 enum task_phase { TASK_WAITING, TASK_POSTED, TASK_COMMITTING };
 
 struct commit;
+struct calls;
 struct service;
 struct states_seen;
 struct task;
@@ -74,6 +75,7 @@ struct task {
 	struct commit *commit;    /* commit.c: what its transaction is about */
 	uint64_t life;            /* history.c: its number there; 0: it isn't */
 	struct mf_str subject;    /* the same: a copy, while its transaction is there */
+	struct calls *calls;      /* call.c: what its lives asked others; owned */
 	struct states_seen *seen; /* states.c: what was attached; owned */
 	uint32_t bare;            /* bytes of the event before that was; 0: nothing is */
 	int slot;                 /* of the service's link; -1: the event lies in `bytes` */
@@ -83,8 +85,9 @@ struct task {
 	unsigned attempt; /* earlier lives that the worker took with it */
 	unsigned races;   /* lives that saw state which changed meanwhile */
 	enum task_phase phase;
-	bool cold;  /* a worker had to start for it */
-	bool trial; /* the circuit is open: this one is let through to see */
+	bool cold;        /* a worker had to start for it */
+	bool trial;       /* the circuit is open: this one is let through to see */
+	uint64_t most_ns; /* it may take no longer, whatever its service says; 0: that decides */
 	uint64_t accepted_ns, deadline_ns;
 };
 

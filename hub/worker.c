@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "hub/config.h"
+#include "hub/call.h"
 #include "hub/dying.h"
 #include "hub/hub.h"
 #include "hub/kept.h"
@@ -299,6 +300,13 @@ static const char *advice(int err)
  * thread's shells and stack; with sanitizers, which take terabytes, no limit. */
 #define MEMORY        (512ull << 20)
 #define MEMORY_THREAD (96ull << 20)
+#define MEMORY_SHELL  (4ull << 20)
+
+/* Of lives that stand still, and of those that follow. */
+static unsigned more_shells(const struct service *s)
+{
+	return s->note.grants & MFI_GRANT(MF_EFFECT_CALL) ? CALL_WAITING + 8 : 0;
+}
 
 static uint64_t memory_most(const struct service *s)
 {
@@ -313,7 +321,8 @@ static uint64_t memory_most(const struct service *s)
 		(void)fstat(s->data_fd, &data);
 	return MEMORY + 4 * (uint64_t)(image.st_size + data.st_size) + 4 * s->note.init_bytes +
 		MFW_SLOTS * ((uint64_t)s->head.event_area + s->head.effects_area + 2 * MF_PAGE) +
-		s->head.threads * (MEMORY_THREAD + 6 * s->note.window_bytes);
+		s->head.threads * (MEMORY_THREAD + 6 * s->note.window_bytes) +
+		more_shells(s) * (MEMORY_SHELL + 6 * s->note.window_bytes);
 #endif
 }
 
@@ -336,7 +345,8 @@ bool worker_start(struct service *service)
 	char why[256];
 	int err;
 
-	options.descriptors = DESCRIPTORS + DESCRIPTORS_THREAD * service->head.threads;
+	options.descriptors =
+		DESCRIPTORS + DESCRIPTORS_THREAD * (service->head.threads + more_shells(service));
 	options.memory = memory_most(service);
 	options.kept_fd = kept_descriptor(service);
 	options.socket_fd = lend_descriptor(service, &options.head);

@@ -1,0 +1,423 @@
+/* hub/call.c - see call.h */
+#include "hub/call.h"
+
+#include <sodium/crypto_generichash.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/hub.h"
+
+#define ASKED 32
+
+struct call {
+	struct call *next;
+	struct hub *hub;
+	struct task *caller; /* NULL: it is gone, or has another answer already */
+	struct task *task;   /* the event; NULL: it has ended */
+	struct loop_timer late;
+	uint8_t asked[ASKED]; /* a hash of service, path and body */
+	bool other;           /* than what an earlier life of this event asked here */
+	bool answered;
+	uint32_t status;
+	uint8_t *body; /* owned */
+	size_t body_n;
+};
+
+/* A task's, from its first call on. */
+struct calls {
+	struct call *first, *last;
+	unsigned made;      /* by the life at hand */
+	uint32_t bytes;     /* of the event, without answers */
+	struct call *waits; /* the life stands still for this one */
+};
+
+/* ------------------------------------------------------------------ answers */
+
+static const uint32_t statuses[REFUSALS] = {
+	[REFUSED_BUSY] = 503,
+	[REFUSED_DOWN] = 503,
+	[REFUSED_STOPPING] = 503,
+	[REFUSED_TOO_BIG] = 413,
+	[REFUSED_LATE] = 504,
+	[REFUSED_FAILED] = 502,
+	[REFUSED_MEMORY] = 502,
+	[REFUSED_DENIED] = 502,
+	[REFUSED_OPEN] = 503,
+	[REFUSED_STORE] = 503,
+};
+
+static void free_call(struct call *c)
+{
+	free(c->body);
+	free(c);
+}
+
+/* The life goes on, with the answer behind its event. */
+static void give(struct task *caller, const struct call *c)
+{
+	struct service *s = caller->service;
+	struct mf_event *head = &caller->head;
+
+	caller->calls->waits = NULL;
+	head->answer_status = c->status;
+	if (!event_span(&caller->writer, &head->answer, mf_str_of(c->body, c->body_n))) {
+		head->answer_status = 507;
+		head->answer = (struct mf_span){0, 0};
+	}
+	memcpy(caller->writer.base, head, sizeof(*head));
+	s->suspended--;
+	link_post(s->link, caller->slot, MFW_ANSWER, head->bytes);
+	loop_later(s->hub->loop, &s->kick);
+}
+
+/* What it comes to; the caller's life goes on if it waits for it. What `body` points to is copied. */
+static void answer(struct call *c, uint32_t status, struct mf_str body)
+{
+	struct task *caller = c->caller;
+
+	loop_timer_clear(c->hub->loop, &c->late);
+	c->answered = true;
+	c->status = status;
+	if (body.n > caller->writer.size) {
+		c->status = 507;
+	} else if (body.n > 0) {
+		c->body = malloc(body.n);
+		c->status = c->body ? status : 507;
+		c->body_n = c->body ? body.n : 0;
+		if (c->body)
+			memcpy(c->body, body.p, body.n);
+	}
+	if (caller->calls->waits == c)
+		give(caller, c);
+}
+
+static void answer_empty(struct call *c, uint32_t status)
+{
+	answer(c, status, mf_str_of(NULL, 0));
+}
+
+/* Its event has ended. */
+static void ended(struct call *c, uint32_t status, struct mf_str body)
+{
+	c->task = NULL;
+	if (!c->caller) {
+		free_call(c);
+		return;
+	}
+	if (!c->answered) /* else it was too late */
+		answer(c, status, body);
+}
+
+static void on_reply(struct task *task, const struct reply *reply)
+{
+	if (reply)
+		ended(task->context, reply->status, reply->body);
+	else
+		ended(task->context, 204, mf_str_of(NULL, 0));
+}
+
+static void on_refuse(struct task *task, enum refusal why)
+{
+	ended(task->context, statuses[why], mf_str_of(NULL, 0));
+}
+
+static const struct origin_ops origin = {.source = "call", .reply = on_reply, .refuse = on_refuse};
+
+/* The caller needs the rest of its time. */
+static void on_late(struct loop_timer *timer)
+{
+	answer_empty(LOOP_OWNER(timer, struct call, late), 504);
+}
+
+/* ---------------------------------------------------------------- questions */
+
+static struct service *find(struct hub *hub, struct mf_str name)
+{
+	struct service *s = hub->services;
+
+	while (s && !mf_str_is(name, s->name))
+		s = s->next;
+	for (unsigned i = 0; s && i < s->manifest.triggers_count; i++)
+		if (s->manifest.triggers[i].type == TRIGGER_CALL)
+			return s;
+	return NULL;
+}
+
+/* The event's id: the caller's, and the how manyth call; another one where a rerun asks something else. False: it
+ * would be too long. */
+static bool name_event(const struct task *caller, const struct call *c, char id[STORE_ID_MAX + 1])
+{
+	unsigned attempt = c->other ? caller->attempt + caller->races : 0;
+	int n = snprintf(id, STORE_ID_MAX + 1, attempt > 0 ? "%s/%u.%u" : "%s/%u", caller->id,
+		caller->calls->made, attempt);
+
+	return n <= (int)STORE_ID_MAX;
+}
+
+static bool write_event(struct task *task, const struct task *caller, const struct effect *e)
+{
+	char who[MFI_NAME_MAX + 16];
+	int n = snprintf(who, sizeof(who), "service:%s", caller->service->name);
+	struct mf_str name = mf_str_of(who, (size_t)n);
+
+	task->head.hops = (uint16_t)(caller->head.hops + 1);
+	return event_span(&task->writer, &task->head.peer, name) &&
+		event_span(&task->writer, &task->head.content_type, e->field[MF_FIELD_TYPE]) &&
+		event_attribute(&task->writer, MF_STR(MF_CLIENT), name) &&
+		event_span(&task->writer, &task->head.payload, e->field[MF_FIELD_BODY]);
+}
+
+/* Would it wait for a life above it, which waits for it? */
+static bool in_a_circle(const struct task *task)
+{
+	if (task->order.state != ORDER_BEHIND)
+		return false;
+	while (task->origin == &origin) {
+		const struct task *caller = ((const struct call *)task->context)->caller;
+
+		if (!caller)
+			return false;
+		if (caller->service == task->service && caller->order.key == task->order.key)
+			return true;
+		task = caller;
+	}
+	return false;
+}
+
+/* For how long the caller can wait. */
+static uint64_t patience(const struct task *caller, uint64_t limit_ns, uint64_t now)
+{
+	uint64_t left = caller->deadline_ns > now ? caller->deadline_ns - now : 0;
+
+	left -= left / 8;
+	return limit_ns > 0 && limit_ns < left ? limit_ns : left;
+}
+
+static void submit(struct call *c, struct task *task, uint64_t limit_ns)
+{
+	uint64_t now = clock_mono_ns();
+	struct task *caller = c->caller;
+	uint64_t until = now + patience(caller, limit_ns, now);
+
+	c->task = task;
+	task->origin = &origin;
+	task->context = c;
+	if (!(caller->identity & TASK_IDENTITY))
+		task->identity = 0; /* its id is as random as its caller's */
+	else
+		task->identity |= TASK_KEEP;
+	memcpy(task->request, c->asked, sizeof(task->request));
+	task->most_ns = until - now;
+	(void)loop_timer_set(c->hub->loop, &c->late, until);
+	service_submit(task);
+	if (!c->task || !in_a_circle(task)) /* it may have ended already */
+		return;
+	answer_empty(c, 508);
+	service_refuse(task, REFUSED_LATE);
+}
+
+static void ask(struct call *c, const struct effect *e)
+{
+	struct task *caller = c->caller, *task;
+	struct service *to = find(c->hub, e->field[MF_FIELD_NAME]);
+	char id[STORE_ID_MAX + 1];
+	enum refusal why;
+
+	if (!to) {
+		answer_empty(c, 404);
+		return;
+	}
+	if (caller->head.hops >= CALL_HOPS || caller->calls->made > CALL_MOST ||
+		!name_event(caller, c, id)) {
+		answer_empty(c, 508);
+		return;
+	}
+	if (caller->service->suspended > CALL_WAITING) {
+		answer_empty(c, 503);
+		return;
+	}
+	task = service_begin_as(to, MF_SOURCE_CALL, MF_STR("call"), e->field[MF_FIELD_META],
+		mf_str_of(id, strlen(id)), &why);
+	if (!task) {
+		service_refused(to, why);
+		answer_empty(c, statuses[why]);
+	} else if (!write_event(task, caller, e)) {
+		service_cancel(task);
+		service_refused(to, REFUSED_TOO_BIG);
+		answer_empty(c, 413);
+	} else {
+		submit(c, task, e->value);
+	}
+}
+
+static void add_piece(crypto_generichash_state *h, struct mf_str piece)
+{
+	uint64_t n = piece.n;
+
+	(void)crypto_generichash_update(h, (const uint8_t *)&n, sizeof(n));
+	(void)crypto_generichash_update(h, piece.p, piece.n);
+}
+
+static void hash(const struct effect *e, uint8_t to[static ASKED])
+{
+	crypto_generichash_state h;
+
+	(void)crypto_generichash_init(&h, NULL, 0, ASKED);
+	for (unsigned f = 0; f < MF_FIELDS; f++)
+		add_piece(&h, e->field[f]);
+	(void)crypto_generichash_final(&h, to, ASKED);
+}
+
+/* ------------------------------------------------------------- of one caller */
+
+static void let_go(struct call *c)
+{
+	loop_timer_clear(c->hub->loop, &c->late);
+	if (c->task)
+		c->caller = NULL; /* it is freed when the event ends */
+	else
+		free_call(c);
+}
+
+/* This one and those behind it. */
+static void forget_from(struct calls *calls, struct call *c)
+{
+	struct call **at = &calls->first, *next;
+
+	calls->last = NULL;
+	while (*at != c) {
+		calls->last = *at;
+		at = &(*at)->next;
+	}
+	*at = NULL;
+	for (; c; c = next) {
+		next = c->next;
+		let_go(c);
+	}
+}
+
+static struct call *nth(const struct calls *calls, unsigned n)
+{
+	struct call *c = calls->first;
+
+	while (c && n-- > 0)
+		c = c->next;
+	return c;
+}
+
+static struct call *add(struct task *task, const uint8_t asked[static ASKED], bool other)
+{
+	struct calls *calls = task->calls;
+	struct call *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->hub = task->service->hub;
+	c->caller = task;
+	c->late.fire = on_late;
+	c->other = other;
+	memcpy(c->asked, asked, ASKED);
+	*(calls->last ? &calls->last->next : &calls->first) = c;
+	calls->last = c;
+	return c;
+}
+
+static bool begin(struct task *task)
+{
+	if (!task->calls)
+		task->calls = calloc(1, sizeof(*task->calls));
+	if (!task->calls)
+		return false;
+	if (task->calls->made++ == 0)
+		task->calls->bytes = task->head.bytes;
+	return true;
+}
+
+void call_make(struct task *task, const struct effect *effect)
+{
+	static const struct call no_memory = {.status = 503};
+	struct service *s = task->service;
+	uint8_t asked[ASKED];
+	int slot = task->slot;
+	struct call *c;
+	bool other = false;
+
+	s->suspended++;
+	s->counts.calls++;
+	if (!begin(task)) {
+		service_refuse(task, REFUSED_MEMORY);
+		call_drop(s, slot);
+		return;
+	}
+	hash(effect, asked);
+	c = nth(task->calls, task->calls->made - 1);
+	if (c && memcmp(c->asked, asked, ASKED) != 0) {
+		forget_from(task->calls, c);
+		c = NULL;
+		other = true;
+	}
+	if (c) { /* a life before asked the same */
+		task->calls->waits = c;
+		if (c->answered)
+			give(task, c);
+		return;
+	}
+	c = add(task, asked, other);
+	if (!c) {
+		give(task, &no_memory);
+		return;
+	}
+	task->calls->waits = c;
+	ask(c, effect);
+}
+
+unsigned call_count(const struct task *task)
+{
+	return task->calls ? task->calls->made : 0;
+}
+
+void call_again(struct task *task)
+{
+	struct calls *calls = task->calls;
+
+	if (!calls || calls->made == 0)
+		return;
+	calls->made = 0;
+	calls->waits = NULL;
+	task->head.bytes = calls->bytes;
+	task->head.answer = (struct mf_span){0, 0};
+	task->head.answer_status = 0;
+}
+
+void call_drop(struct service *service, int slot)
+{
+	service->suspended--;
+	link_post(service->link, slot, MFW_DROP, 0);
+	loop_later(service->hub->loop, &service->kick);
+}
+
+void call_end(struct task *task)
+{
+	struct calls *calls = task->calls;
+
+	if (!calls)
+		return;
+	task->calls = NULL;
+	if (task->phase == TASK_POSTED && calls->waits)
+		call_drop(task->service, task->slot);
+	if (calls->first)
+		forget_from(calls, calls->first);
+	free(calls);
+}
+
+bool call_answer(const struct task *task, unsigned i, uint32_t *status, struct mf_str *body)
+{
+	const struct call *c = task->calls ? nth(task->calls, i) : NULL;
+
+	if (!c || !c->answered)
+		return false;
+	*status = c->status;
+	*body = mf_str_of(c->body, c->body_n);
+	return true;
+}
