@@ -371,11 +371,13 @@ static void stands_still(struct service *s, struct task *task, const struct mfw_
 	call_drop(s, (int)m->slot);
 }
 
-/* True, always: a worker can't say it too often, for a slot is its own again only after an answer. */
+/* It can't say so too often: a slot is its own again only after an answer. False: no life of this service ever calls. */
 static bool suspended(struct service *s, const struct mfw_message *m)
 {
 	struct task *task = s->at[m->slot];
 
+	if (!(s->note.grants & MFI_GRANT(MF_EFFECT_CALL)))
+		return false;
 	if (task) {
 		stands_still(s, task, m);
 	} else { /* it was refused for being late */

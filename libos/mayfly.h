@@ -73,9 +73,10 @@ void mf_schedule(const char *name, uint64_t delay_ns, const void *body, size_t n
 void mf_meter(const char *unit, uint64_t quantity);
 void mf_upstream(const char *subject, const void *body, size_t n, uint32_t priority);
 
-/* A question to another service; suspends this life until it is answered. */
+/* A question to another service; suspends this life until it is answered, at the latest shortly before its own
+ * deadline. A refusal is an answer too: mayfly.h(3) lists them. */
 struct mf_answer {
-	uint32_t status; /* as in HTTP */
+	uint32_t status; /* as in HTTP; 204: it gave no reply */
 	struct mf_str body;
 };
 struct mf_answer mf_call(const char *service, const char *path, const void *body, size_t n);

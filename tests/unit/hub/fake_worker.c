@@ -85,6 +85,56 @@ static uint32_t put_effect(uint8_t *area, uint16_t kind, uint32_t status, const 
 	return e->bytes;
 }
 
+/* It calls, in one way or another. */
+static struct mfw_message stand_still(
+	const char *how, uint8_t *effects, const struct mfw_message *death)
+{
+	struct mfw_message m = *death;
+	struct mf_effects *e = (void *)effects;
+
+	m.kind = MFW_SUSPENDED;
+	*e = (struct mf_effects){.bytes = sizeof(*e)};
+	m.bytes = e->bytes;
+	if (strcmp(how, "call-nothing") != 0)
+		m.bytes = put_effect(effects, MF_EFFECT_CALL, 0, "echo", "what", 4);
+	if (strcmp(how, "call-two") == 0)
+		m.bytes = put_effect(effects, MF_EFFECT_CALL, 0, "echo", "else", 4);
+	if (strcmp(how, "call-secret") == 0) {
+		*e = (struct mf_effects){.bytes = sizeof(*e)};
+		m.bytes = put_effect(effects, MF_EFFECT_CALL, 0, "secret", "what", 4);
+	}
+	if (strcmp(how, "call-again") == 0)
+		send_message(&m);
+	return m;
+}
+
+/* What the answer is becomes the reply; or it is over, or it was never there. */
+static void go_on(const char *how, const struct mfw_message *answer)
+{
+	uint8_t *event = shared + MFW_AT_SLOTS +
+		answer->slot * ((uint64_t)head.event_area + head.effects_area);
+	uint8_t *effects = event + head.event_area;
+	const struct mf_event *ev = (void *)event;
+	struct mf_effects *e = (void *)effects;
+	struct mfw_message death = {.slot = answer->slot, .kind = MFW_DEATH};
+
+	if (answer->kind == MFW_DROP) {
+		death.result = MFW_ERR_CALL;
+		send_message(&death);
+		return;
+	}
+	if (strcmp(how, "call-die") == 0 && !(ev->flags & MF_EVENT_RETRY))
+		_exit(7);
+	e->outcome = MF_OUTCOME_OK;
+	if (strcmp(how, "call-deny") == 0) /* that it ever did */
+		*e = (struct mf_effects){.bytes = sizeof(*e), .outcome = MF_OUTCOME_OK};
+	if (strcmp(how, "call-more") == 0)
+		put_effect(effects, MF_EFFECT_CALL, 0, "echo", "else", 4);
+	death.bytes = put_effect(effects, MF_EFFECT_REPLY, ev->answer_status, "",
+		event + ev->answer.off, ev->answer.len);
+	send_message(&death);
+}
+
 static void live(const char *how, const struct mfw_message *birth)
 {
 	uint8_t *event = shared + MFW_AT_SLOTS +
@@ -123,6 +173,8 @@ static void live(const char *how, const struct mfw_message *birth)
 		death.bytes = head.effects_area + 8;
 	if (strcmp(how, "told-unasked") == 0)
 		death.kind = MFW_TOLD_LOG;
+	if (strncmp(how, "call", 4) == 0)
+		death = stand_still(how, effects, &death);
 	if (strcmp(how, "bad-kind") == 0)
 		death.kind = 99;
 	if (strcmp(how, "bad-result") == 0)
@@ -306,6 +358,8 @@ void fake_worker_if_asked(int argc, char **argv)
 			receive(how);
 		else if (m.kind == MFW_FINISH)
 			leave(how, &m);
+		else if (m.kind == MFW_ANSWER || m.kind == MFW_DROP)
+			go_on(how, &m);
 		else
 			live(how, &m);
 	}

@@ -51,6 +51,12 @@ struct nursery *fake_nursery(void);
  *	own-lies    counts nonsense, then less, and tells nonsense within bounds
  *	own-level   tells of a log of no known level
  *	own-slot    tells of a life that isn't there
+ *	call        each life calls echo with "what", and replies with what it answers
+ *	call-secret calls secret instead
+ *	call-nothing stands still without a call; call-two: for two of them
+ *	call-again  says twice that it does
+ *	call-deny   leaves no word of its call in the end; call-more: of one that it didn't make
+ *	call-die    exits when it has the answer, unless the event is a retry
  *	talk        writes lines with control characters to its standard error
  */
 

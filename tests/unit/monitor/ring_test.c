@@ -158,7 +158,10 @@ static void bad_messages(void **state)
 		{.slot = UINT32_MAX, .kind = MFW_BIRTH},
 		{.slot = 0, .kind = MFW_DEATH},
 		{.slot = 0, .kind = 0},
-		{.slot = 0, .kind = MFW_ANSWER}, /* nobody called */
+		{.slot = 4, .kind = MFW_ANSWER},
+		{.slot = 0, .kind = MFW_ANSWER, .bytes = MF_EVENT_DEFAULT + 1},
+		{.slot = UINT32_MAX, .kind = MFW_DROP},
+		{.slot = 0, .kind = MFW_SUSPENDED},
 		{.slot = 0, .kind = MFW_BIRTH, .bytes = MF_EVENT_DEFAULT + 1},
 	};
 	struct mfw_message m;
