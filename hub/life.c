@@ -223,8 +223,6 @@ static bool judge(struct doing *d, const struct mfw_message *m, struct effects_r
 
 	link_effects_copy(s->link, m, s->hub->scratch);
 	wrong = effects_open(r, s->hub->scratch, m->bytes, ~0u, &record);
-	if (!wrong && result == MFW_OK && calls_of(*r) != call_count(d->task))
-		wrong = "calls that it didn't make";
 	if (wrong && result == MFW_OK) {
 		report_effects(&s->hub->report, s, d->task, wrong, record, r->line);
 		d->told = true;
@@ -241,9 +239,15 @@ static bool judge(struct doing *d, const struct mfw_message *m, struct effects_r
 		end(d, m, result);
 		return false;
 	}
-	if (may_do(d, *r, why))
+	if (!may_do(d, *r, why)) {
+		end_refused(d, m, REFUSED_DENIED, why);
+		return false;
+	}
+	if (calls_of(*r) == call_count(d->task))
 		return true;
-	end_refused(d, m, REFUSED_DENIED, why);
+	report_effects(&s->hub->report, s, d->task, "calls that it didn't make", 0, r->line);
+	d->told = true;
+	end(d, m, MFW_ERR_EFFECTS);
 	return false;
 }
 

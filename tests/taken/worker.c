@@ -13,13 +13,13 @@
 /* The one call that begins a life, and where the program begins. */
 void taken_live(struct shell *shell, const void *event, size_t size, struct life *life);
 int worker_main(void);
-#define shell_live taken_live
-#define main       worker_main
+#define shell_begin taken_live
+#define main        worker_main
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wreturn-type" /* of main alone it isn't needed */
 #include "monitor/worker_main.c"
 #pragma GCC diagnostic pop
-#undef shell_live
+#undef shell_begin
 #undef main
 
 struct taken taken;
@@ -61,7 +61,7 @@ void taken_live(struct shell *shell, const void *event, size_t size, struct life
 	char text[4096];
 
 	if (ev->payload.len == 0 || ev->payload.len >= sizeof(text) || order[0] != '!') {
-		shell_live(shell, event, size, life);
+		shell_begin(shell, event, size, life);
 		return;
 	}
 	memcpy(text, order, ev->payload.len);
