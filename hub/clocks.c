@@ -8,6 +8,8 @@
 
 #include "hub/hub.h"
 #include "hub/in_timer.h"
+#include "hub/schedule.h"
+#include "store/store.h"
 #include "sys/fd.h"
 #include "sys/log.h"
 
@@ -63,6 +65,8 @@ void clocks_look(struct hub *hub)
 	uint64_t stepped = t->stepped;
 
 	tell(t, time_read(t, time_now(t->wrong)));
+	if (hub->store)
+		store_clock(hub->store, (int64_t)time_elapsed(t), time_wall(t));
 	if (t->stepped != stepped)
 		timers_look(hub);
 }
@@ -78,6 +82,7 @@ static void on_set(struct loop_source *source, uint32_t events)
 		return;
 	clocks_look(hub);
 	timers_look(hub); /* it may have slept, without a step */
+	schedule_look(hub);
 }
 
 /* A timer that never goes off, and is cancelled when the clock is set (timerfd_create(2)): so nothing
@@ -95,16 +100,44 @@ static int watch(struct clocks *clocks)
 	return 0;
 }
 
-int clocks_open(struct hub *hub, int64_t last_elapsed_ns, int64_t last_wall_ns)
+int clocks_open(struct hub *hub)
 {
 	struct clocks *clocks = &hub->clocks;
 	int err = watch(clocks);
 
 	tzset(); /* its file is read now, before the walls stand round the hub */
-	tell(&clocks->kept,
-		time_begin(&clocks->kept, time_now(true), last_elapsed_ns, last_wall_ns));
+	(void)time_begin(&clocks->kept, time_now(true), 0, 0);
 	clocks->set.ready = on_set;
 	return err == 0 ? loop_add(hub->loop, clocks->fd, EPOLLIN, &clocks->set) : err;
+}
+
+void clocks_go_on(struct hub *hub)
+{
+	struct timekept *t = &hub->clocks.kept;
+	int64_t last_elapsed, last_wall;
+
+	store_clock_read(hub->store, &last_elapsed, &last_wall);
+	tell(t, time_begin(t, time_now(true), last_elapsed, last_wall));
+}
+
+static void kept(struct store_tx *tx, int error)
+{
+	(void)tx;
+	(void)error; /* then the last commit knows */
+}
+
+void clocks_keep(struct hub *hub)
+{
+	struct store_tx *tx = NULL;
+
+	if (!hub->store)
+		return;
+	clocks_look(hub);
+	tx = store_begin(hub->store, STORE_SYNC, kept, NULL);
+	if (!tx)
+		return;
+	store_tick(tx, 0, MF_STR("end"), (int64_t)time_elapsed(&hub->clocks.kept));
+	store_submit(tx);
 }
 
 void clocks_close(struct hub *hub)

@@ -18,8 +18,12 @@ struct clocks {
 
 /* Without a descriptor yet: nobody says when the clock is set. */
 void clocks_init(struct clocks *clocks);
-/* The last run's clocks; 0, both: there is none. -errno. */
-int clocks_open(struct hub *hub, int64_t last_elapsed_ns, int64_t last_wall_ns);
+/* -errno. */
+int clocks_open(struct hub *hub);
+/* The store is open, and knows the last run's. */
+void clocks_go_on(struct hub *hub);
+/* The hub ends: the store knows until when it ran. */
+void clocks_keep(struct hub *hub);
 void clocks_close(struct hub *hub);
 /* Reads them: hub->clocks.kept is of now. */
 void clocks_look(struct hub *hub);

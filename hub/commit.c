@@ -12,6 +12,7 @@
 #include "hub/ids.h"
 #include "hub/life.h"
 #include "hub/outbox.h"
+#include "hub/schedule.h"
 #include "hub/states.h"
 
 /* Of a name, in a sentence. */
@@ -101,7 +102,8 @@ static bool conditions_hold(struct task *task, struct effects_reader r, char why
 static struct store_later later_of(
 	struct task *task, const struct effect *e, char id[static TASK_ID + 1])
 {
-	int64_t due = (int64_t)(task->head.elapsed_ns + e->value);
+	uint64_t most = INT64_MAX - task->head.elapsed_ns;
+	int64_t due = (int64_t)(task->head.elapsed_ns + (e->value < most ? e->value : most));
 	struct mf_str name = e->field[MF_FIELD_NAME];
 	const struct mf_str pieces[] = {name, mf_str_of(&due, sizeof(due)), id_of(task)};
 
@@ -208,7 +210,10 @@ static enum commit_result add_effect(
 	case MF_EFFECT_UPSTREAM: return send_out(task, tx, e, why) ? COMMIT_TAKEN : COMMIT_DENIED;
 	case MF_EFFECT_SCHEDULE:
 		later = later_of(task, e, id);
-		store_later(tx, &later);
+		if (e->value > 0)
+			store_later(tx, &later);
+		else
+			store_later_done(tx, later.service, later.name, mf_str_of(NULL, 0));
 		return COMMIT_TAKEN;
 	case MF_EFFECT_METER:
 		store_meter(tx, database_service(task->service), e->field[MF_FIELD_NAME], e->value);
@@ -266,6 +271,7 @@ static enum commit_result fill(struct task *task, struct store_tx *tx, struct co
 		return COMMIT_TAKEN;
 	if (!add_id(task, tx, c) || !history_add(task, tx, &c->message, effects_of(c), &well))
 		return COMMIT_REFUSED;
+	schedule_done(task, tx);
 	while (result == COMMIT_TAKEN && effects_next(&r, &e))
 		result = add_effect(task, tx, &e, why);
 	return result == COMMIT_TAKEN && !store_sound(tx) ? COMMIT_REFUSED : result;
@@ -283,7 +289,7 @@ static void tell_laters(struct task *task, struct effects_reader r)
 	while (hub->on_later && effects_next(&r, &e)) {
 		struct store_later later;
 
-		if (e.kind != MF_EFFECT_SCHEDULE)
+		if (e.kind != MF_EFFECT_SCHEDULE || e.value == 0)
 			continue;
 		later = later_of(task, &e, id);
 		hub->on_later(hub, &later);

@@ -11,6 +11,7 @@
 #include "hub/config.h"
 #include "hub/ids.h"
 #include "hub/outbox.h"
+#include "hub/in_timer.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
 #include "hub/states.h"
@@ -211,7 +212,7 @@ int database_wanted(struct plan *plan, char error[static HUB_ERROR_MAX])
 	for (unsigned i = 0; i < plan->config->services_count && !s; i++)
 		if (database_needed(plan->services[i]))
 			s = plan->services[i];
-	plan->database = s && !hub->store;
+	plan->database = (s || (hub->state && timers_remember(plan))) && !hub->store;
 	if (!plan->database || hub->state)
 		return 0;
 	snprintf(error, HUB_ERROR_MAX,

@@ -18,6 +18,7 @@
 #include "hub/database.h"
 #include "hub/mqtt/mqtt.h"
 #include "hub/plan.h"
+#include "hub/schedule.h"
 #include "hub/setup.h"
 #include "hub/state.h"
 #include "hub/worker.h"
@@ -210,7 +211,9 @@ void hub_close(struct hub *hub)
 	end_all(hub->services);
 	end_all(hub->leaving);
 	timers_close(hub);
+	clocks_keep(hub);
 	database_drain(hub);
+	schedule_close(hub);
 	close_inputs(hub->inputs);
 	close_inputs(hub->leaving_inputs);
 	close_services(hub->services);
@@ -285,11 +288,25 @@ static int open_state(
 
 static int open_clocks(struct hub *hub, char error[static HUB_ERROR_MAX])
 {
-	int err = clocks_open(hub, 0, 0);
+	int err = clocks_open(hub);
 
 	if (err == 0)
 		return 0;
 	snprintf(error, HUB_ERROR_MAX, "can't start: %s", strerror(-err));
+	return SETUP_FAILED;
+}
+
+int hub_open_database(struct hub *hub, char error[static HUB_ERROR_MAX])
+{
+	int status = database_open(hub, error);
+
+	if (status != 0)
+		return status;
+	clocks_go_on(hub);
+	timers_go_on(hub);
+	if (schedule_open(hub) == 0)
+		return 0;
+	snprintf(error, HUB_ERROR_MAX, "can't start: no memory");
 	return SETUP_FAILED;
 }
 
@@ -387,7 +404,7 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 	plan_commit(&plan);
 	status = confine(hub, config, error);
 	if (status == 0 && plan.database)
-		status = database_open(hub, error);
+		status = hub_open_database(hub, error);
 	if (status == 0)
 		report_ready(&hub->report, hub);
 	return status;

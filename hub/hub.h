@@ -36,6 +36,7 @@ struct timer;
 struct database;
 struct ids;
 struct outbox;
+struct schedule;
 struct states;
 struct store;
 struct store_later;
@@ -112,6 +113,7 @@ struct hub {
 	struct ids *ids;
 	struct way *coap_way; /* the outbox's, to devices */
 	struct outbox *outbox;
+	struct schedule *schedule;
 	/* An event that a service scheduled for itself is in the database. NULL: nobody wants to know. */
 	void (*on_later)(struct hub *hub, const struct store_later *later);
 	bool stopping;
@@ -136,6 +138,8 @@ void hub_init(struct hub *hub);
 int hub_open(struct hub *hub, const struct config *config, const struct hub_options *options,
 	char error[static HUB_ERROR_MAX]);
 void hub_close(struct hub *hub);
+/* The database, and what goes by the times that are kept there. */
+int hub_open_database(struct hub *hub, char error[static HUB_ERROR_MAX]);
 /* Ends all workers; nothing may be running. */
 void hub_end_workers(struct hub *hub);
 

@@ -8,6 +8,7 @@
 
 #include "hub/clocks.h"
 #include "hub/config.h"
+#include "hub/database.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
 #include "hub/tick.h"
@@ -25,6 +26,7 @@ struct timer {
 	struct hub *hub;
 	struct service *service;
 	char *name, *text; /* "every 10s" */
+	char *key;         /* of its last tick in the store: another rhythm has others */
 	enum missed missed;
 	struct tick_rule rule;
 	int64_t last;      /* the last tick that was dealt with */
@@ -78,6 +80,28 @@ static unsigned pass(struct timer *t, int64_t tick)
 	return missed;
 }
 
+static void kept(struct store_tx *tx, int error)
+{
+	database_done(store_context(tx), tx, error);
+}
+
+/* The last tick is dealt with; if that isn't written, the next run makes it up, and its id is known. */
+static void keep(struct timer *t)
+{
+	struct hub *hub = t->hub;
+	struct store_tx *tx = NULL;
+
+	if (t->missed != MISSED_SKIP && hub->store)
+		tx = store_begin(hub->store, STORE_BATCH, kept, hub);
+	if (!tx)
+		return;
+	store_tick(tx, database_service(t->service), text_of(t->key), t->last);
+	if (store_sound(tx))
+		store_submit(tx);
+	else
+		store_drop(tx);
+}
+
 /* What passed while the last one was under way. */
 static void done(struct timer *t)
 {
@@ -85,6 +109,7 @@ static void done(struct timer *t)
 
 	t->task = NULL;
 	t->last = t->tick;
+	keep(t);
 	if (t->missed == MISSED_SKIP && now > t->last) {
 		t->service->counts.ticks_missed +=
 			tick_count(&t->rule, t->last, now, 1000, local_zone);
@@ -106,7 +131,7 @@ static void on_reply(struct task *task, const struct reply *reply)
 static bool passes(enum refusal why)
 {
 	return why == REFUSED_BUSY || why == REFUSED_DOWN || why == REFUSED_OPEN ||
-		why == REFUSED_STOPPING;
+		why == REFUSED_STOPPING || why == REFUSED_STORE;
 }
 
 static void refused(struct timer *t, enum refusal why)
@@ -118,6 +143,7 @@ static void refused(struct timer *t, enum refusal why)
 	}
 	t->service->counts.ticks_missed += passes(why);
 	t->last = t->tick;
+	keep(t);
 	look_soon(t, 0);
 }
 
@@ -154,6 +180,7 @@ static bool write_tick(const struct timer *t, struct task *task, unsigned missed
 
 static void submit(struct timer *t, int64_t tick, unsigned missed)
 {
+	const struct mf_str pieces[] = {text_of(t->key), mf_str_of(&tick, sizeof(tick))};
 	enum refusal why;
 	struct task *task = service_begin(
 		t->service, MF_SOURCE_TIMER, MF_STR("timer.tick"), text_of(t->name), &why);
@@ -166,6 +193,7 @@ static void submit(struct timer *t, int64_t tick, unsigned missed)
 	}
 	task->origin = &origin;
 	task->context = t;
+	task_identify(task, pieces, 2, TASK_CHECK);
 	if (!write_tick(t, task, missed)) { /* a manifest's event area can't be that small */
 		service_cancel(task);
 		service_refused(t->service, REFUSED_TOO_BIG);
@@ -249,6 +277,7 @@ static void free_timer(struct timer *t)
 		t->task->context = NULL;
 	free(t->name);
 	free(t->text);
+	free(t->key);
 	free(t);
 }
 
@@ -296,7 +325,9 @@ static bool fill(
 	t->name = strdup(trigger->name);
 	if (asprintf(&t->text, "%s %s", every ? "every" : "cron", every ? every : cron) < 0)
 		t->text = NULL;
-	return t->name && t->text;
+	if (asprintf(&t->key, "%s %s", trigger->name, t->text ? t->text : "") < 0)
+		t->key = NULL;
+	return t->name && t->text && t->key;
 }
 
 static bool make(struct plan *plan, unsigned service, const struct manifest_trigger *trigger)
@@ -372,9 +403,24 @@ static bool go_on(struct timer *t, struct timer *before)
 	return true;
 }
 
+/* Where the last run stood. */
+static void remember(struct timer *t)
+{
+	struct hub *hub = t->hub;
+	int64_t now = now_of(t), tick;
+
+	t->last = now;
+	if (t->missed == MISSED_SKIP || !hub->store)
+		return;
+	if (store_tick_read(hub->store, database_service(t->service), text_of(t->key), &tick) ==
+			1 &&
+		tick < now)
+		t->last = tick;
+}
+
 static void begin(struct timer *t)
 {
-	t->last = now_of(t);
+	remember(t);
 	report_timer(&t->hub->report, t->service, t->name, t->text);
 }
 
@@ -390,6 +436,22 @@ void timers_commit(struct plan *plan)
 			begin(t);
 	free_list(before);
 	timers_look(hub);
+}
+
+void timers_go_on(struct hub *hub)
+{
+	for (struct timer *t = hub->timers; t; t = t->next)
+		remember(t);
+	timers_look(hub);
+}
+
+bool timers_remember(const struct plan *plan)
+{
+	const struct timer *t = plan->timers;
+
+	while (t && t->missed == MISSED_SKIP)
+		t = t->next;
+	return t != NULL;
 }
 
 void timers_drop(struct plan *plan)

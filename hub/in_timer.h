@@ -20,6 +20,7 @@
 #ifndef HUB_IN_TIMER_H
 #define HUB_IN_TIMER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,10 @@ int timers_make(struct plan *plan, char *error);
 void timers_commit(struct plan *plan);
 void timers_drop(struct plan *plan);
 
+/* The store is open: what the last run didn't come to is missed. */
+void timers_go_on(struct hub *hub);
+/* Some may want to remember their last tick: then `database_wanted` opens it where there is a state directory. */
+bool timers_remember(const struct plan *plan);
 /* The hub is there: what was missed is made up, the rest waits. */
 void timers_look(struct hub *hub);
 /* No tick becomes an event any more. */

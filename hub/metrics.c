@@ -251,6 +251,7 @@ COUNTED(duplicates)
 COUNTED(commits)
 COUNTED(cold)
 COUNTED(calls)
+COUNTED(scheduled)
 COUNTED(ticks)
 COUNTED(ticks_missed)
 COUNTED(workers)
@@ -297,6 +298,8 @@ static const struct {
 	{"mayfly_lives_committed_total", "counter", "Lives whose effects were written.", commits},
 	{"mayfly_events_cold_total", "counter", "Events for which a worker had to start.", cold},
 	{"mayfly_calls_total", "counter", "Calls of other services that its lives made.", calls},
+	{"mayfly_scheduled_events_total", "counter", "Events that its lives had scheduled.",
+		scheduled},
 	{"mayfly_timer_ticks_total", "counter", "Ticks of timers that became events.", ticks},
 	{"mayfly_timer_ticks_missed_total", "counter", "Ticks that didn't.", ticks_missed},
 	{"mayfly_events_queued", "gauge", "Events that wait for the worker.", queued},

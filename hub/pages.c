@@ -181,6 +181,7 @@ static json_t *service_object(const struct hub *hub, const struct service *s)
 	pages_set(o, "refused", pages_count(refused(s)));
 	pages_set(o, "cold", pages_count(s->counts.cold));
 	pages_set(o, "calls", pages_count(s->counts.calls));
+	pages_set(o, "scheduled", pages_count(s->counts.scheduled));
 	pages_set(o, "ticks", pages_count(s->counts.ticks));
 	pages_set(o, "ticks_missed", pages_count(s->counts.ticks_missed));
 	pages_set(o, "run_p50_us", quantile(run, 500));

@@ -24,7 +24,7 @@ static int take(struct hub *hub, const struct config *config, struct plan_counts
 	if (status == 0)
 		status = admin_take(hub, config, error);
 	if (status == 0 && plan.database)
-		status = database_open(hub, error);
+		status = hub_open_database(hub, error);
 	*counts = plan.counts;
 	if (status != 0) {
 		plan_drop(&plan);

@@ -46,6 +46,7 @@ struct service_counts {
 	uint64_t unstarted;           /* of those: that didn't come to run lives */
 	uint64_t lost;                /* of those: that died, were killed or ended for a fault */
 	uint64_t calls;               /* that its lives made */
+	uint64_t scheduled;           /* events that its lives had scheduled */
 	uint64_t ticks, ticks_missed; /* of its timers: events; those that never came */
 	uint64_t duplicates;          /* of events that were dealt with before; not accepted */
 	uint64_t races;    /* lives that ran in vain, for state that they saw had changed */

@@ -26,6 +26,18 @@ void store_later_done(struct store_tx *tx, uint32_t service, struct mf_str name,
 	tx_str(tx, op, 1, id);
 }
 
+static struct store_later read_later(sqlite3_stmt *s)
+{
+	return (struct store_later){
+		.service = (uint32_t)sqlite3_column_int64(s, 0),
+		.due_ns = sqlite3_column_int64(s, 1),
+		.name = read_blob(s, 2),
+		.id = read_blob(s, 3),
+		.type = read_blob(s, 4),
+		.body = read_blob(s, 5),
+	};
+}
+
 int store_later_each(struct store *store,
 	void (*each)(const struct store_later *later, void *context), void *context)
 {
@@ -35,17 +47,46 @@ int store_later_each(struct store *store,
 	if (!s)
 		return e;
 	while ((e = read_step(store, s)) == 1) {
-		struct store_later later = {
-			.service = (uint32_t)sqlite3_column_int64(s, 0),
-			.due_ns = sqlite3_column_int64(s, 1),
-			.name = read_blob(s, 2),
-			.id = read_blob(s, 3),
-			.type = read_blob(s, 4),
-			.body = read_blob(s, 5),
-		};
+		struct store_later later = read_later(s);
 
 		each(&later, context);
 	}
+	read_end(s);
+	return e;
+}
+
+int store_later_due(struct store *store, int64_t now_ns,
+	bool (*each)(const struct store_later *later, void *context), void *context)
+{
+	int e;
+	sqlite3_stmt *s = read_begin(store, READ_LATER_DUE, &e);
+
+	if (!s)
+		return e;
+	(void)sqlite3_bind_int64(s, 1, now_ns);
+	while ((e = read_step(store, s)) == 1) {
+		struct store_later later = read_later(s);
+
+		if (!each(&later, context))
+			break;
+	}
+	read_end(s);
+	return e < 0 ? e : 0;
+}
+
+int store_later_next(struct store *store, int64_t now_ns, int64_t *due_ns)
+{
+	int e;
+	sqlite3_stmt *s = read_begin(store, READ_LATER_NEXT, &e);
+
+	if (!s)
+		return e;
+	(void)sqlite3_bind_int64(s, 1, now_ns);
+	e = read_step(store, s);
+	if (e == 1 && sqlite3_column_type(s, 0) == SQLITE_NULL)
+		e = 0;
+	if (e == 1)
+		*due_ns = sqlite3_column_int64(s, 0);
 	read_end(s);
 	return e;
 }

@@ -20,7 +20,10 @@ static const char *const sql[READ_KINDS] = {
 		     " WHERE row>?1 AND row<?2 ORDER BY row LIMIT ?3",
 	[READ_OUT_LAST] =
 		"SELECT row FROM outbox WHERE row>?1 AND row<?2 ORDER BY row DESC LIMIT 1",
-	[READ_LATER] = "SELECT service, due, name, id, type, body FROM later",
+#define LATER "SELECT service, due, name, id, type, body FROM later"
+	[READ_LATER] = LATER,
+	[READ_LATER_DUE] = LATER " WHERE due<=?1 ORDER BY due",
+	[READ_LATER_NEXT] = "SELECT min(due) FROM later WHERE due>?1",
 	[READ_TICK] = "SELECT tick FROM tick WHERE service=?1 AND timer=?2",
 	[READ_METERS] = "SELECT service, sum, unit FROM meter",
 #define FAILED "SELECT number, service, attempt, due, wall, id, why, capsule FROM "

@@ -29,6 +29,7 @@ static const char tables[] =
 	" wall INTEGER, id BLOB, name BLOB, type BLOB, body BLOB);"
 	"CREATE TABLE later(service INTEGER, name BLOB, due INTEGER NOT NULL, id BLOB, type BLOB,"
 	" body BLOB, PRIMARY KEY(service, name)) WITHOUT ROWID;"
+	"CREATE INDEX later_due ON later(due);"
 	"CREATE TABLE tick(service INTEGER, timer BLOB, tick INTEGER NOT NULL,"
 	" PRIMARY KEY(service, timer)) WITHOUT ROWID;"
 	"CREATE TABLE meter(service INTEGER, unit BLOB, sum INTEGER NOT NULL,"

@@ -189,9 +189,16 @@ struct store_later {
 	int64_t due_ns;                     /* elapsed */
 };
 void store_later(struct store_tx *tx, const struct store_later *later);
+/* If it has this id; empty: whatever it has. */
 void store_later_done(struct store_tx *tx, uint32_t service, struct mf_str name, struct mf_str id);
 int store_later_each(struct store *store,
 	void (*each)(const struct store_later *later, void *context), void *context);
+
+/* Those that are due at `now_ns`, the earliest first, until `each` returns false. 0 or -errno. */
+int store_later_due(struct store *store, int64_t now_ns,
+	bool (*each)(const struct store_later *later, void *context), void *context);
+/* When the first after that is due: 1, 0: there is none, -errno. */
+int store_later_next(struct store *store, int64_t now_ns, int64_t *due_ns);
 
 /* --- ticks: the last one of a timer that was dealt with */
 void store_tick(struct store_tx *tx, uint32_t service, struct mf_str timer, int64_t tick_ns);

@@ -28,7 +28,9 @@ static const struct {
 	[OP_LATER] = {"REPLACE INTO later(service, due, name, id, type, body)"
 		      " VALUES(?1,?2,?3,?4,?5,?6)",
 		2, 4},
-	[OP_LATER_DONE] = {"DELETE FROM later WHERE service=?1 AND name=?2 AND id=?3", 1, 2},
+	[OP_LATER_DONE] = {"DELETE FROM later WHERE service=?1 AND name=?2"
+			   " AND (id=?3 OR length(?3)=0)",
+		1, 2},
 	[OP_TICK] = {"REPLACE INTO tick(service, tick, timer) VALUES(?1,?2,?3)", 2, 1},
 	/* a sum ends at the largest number there is */
 	[OP_METER] = {"INSERT INTO meter(service, sum, unit) VALUES(?1,?2,?3) ON CONFLICT DO UPDATE"

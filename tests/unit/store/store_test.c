@@ -399,6 +399,37 @@ static void add_later(struct rig *r, const char *name, const char *id, int64_t d
 	rig_commit(r, tx);
 }
 
+static bool each_due(const struct store_later *later, void *context)
+{
+	each_later(later, context);
+	return strlen(context) < 30;
+}
+
+/* alarm is due at 70, and two more. */
+static void look_due(struct rig *r)
+{
+	char text[200] = "";
+	int64_t due = 0;
+	struct store_tx *tx;
+
+	add_later(r, "soon", "5", 20);
+	add_later(r, "late", "6", 90);
+	assert_int_equal(store_later_due(r->store, 70, each_due, text), 0);
+	assert_string_equal(text, "soon/5=body@20 alarm/2=body@70 ");
+	assert_int_equal(store_later_next(r->store, 70, &due), 1);
+	assert_int_equal(due, 90);
+	assert_int_equal(store_later_next(r->store, 90, &due), 0);
+	text[0] = '\0';
+	assert_int_equal(store_later_due(r->store, 90, each_due, text), 0);
+	assert_string_equal(text, "soon/5=body@20 alarm/2=body@70 "); /* enough */
+	tx = rig_begin(r, STORE_BATCH);
+	store_later_done(tx, 1, str("late"), str("")); /* whatever its id is */
+	store_later_done(tx, 1, str("soon"), str("5"));
+	rig_commit(r, tx);
+	assert_int_equal(store_later_next(r->store, 0, &due), 1);
+	assert_int_equal(due, 70);
+}
+
 static void test_later(void **state)
 {
 	struct rig r;
@@ -419,6 +450,7 @@ static void test_later(void **state)
 	rig_commit(&r, tx);
 	assert_int_equal(store_later_each(r.store, each_later, text), 0);
 	assert_string_equal(text, "alarm/2=body@70 ");
+	look_due(&r);
 	assert_int_equal(store_tick_read(r.store, 1, str("every"), &tick), 1);
 	assert_int_equal(tick, 6);
 	assert_int_equal(store_tick_read(r.store, 2, str("every"), &tick), 0);
