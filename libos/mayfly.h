@@ -69,6 +69,7 @@ void mf_put(const char *key, const void *value, size_t n);
 void mf_put_u64(const char *key, uint64_t value);
 void mf_put_if(const char *key, const void *value, size_t n, uint64_t version);
 void mf_delete(const char *key);
+/* An event for this service itself, later; one of a name, a new one takes its place; 0: none any more. */
 void mf_schedule(const char *name, uint64_t delay_ns, const void *body, size_t n);
 void mf_meter(const char *unit, uint64_t quantity);
 void mf_upstream(const char *subject, const void *body, size_t n, uint32_t priority);
