@@ -134,7 +134,7 @@ enum mfw_kind {
 	MFW_TOLD_END = 8,    /* it ended badly: result, vector ... as of MFW_DEATH */
 	MFW_TOLD_DENIED = 9, /* it asked for an effect that is no reply: `bytes` is its kind */
 	MFW_TOLD_LOG = 10,   /* it logged, at level `result`, `bytes` of text */
-	MFW_DROP = 11,       /* hub: the suspended life in this slot is over: MFW_DEATH, MFW_ERR_CALL */
+	MFW_DROP = 11, /* hub: the suspended life in this slot is over: MFW_DEATH, MFW_ERR_CALL */
 };
 
 /* How a life ended, as the worker saw it. */
