@@ -126,7 +126,7 @@ static void answer(void)
 }
 
 /* What was asked is what the hub wanted: the words, and each descriptor in its place. */
-static void check_request(const struct nursery_request *r, int fds[MFW_FD_END])
+static void check_request(const struct nursery_request *r, int fds[NURSERY_FDS])
 {
 	enum nursery_stage stage = NURSERY_BUILT;
 	unsigned next = 0;
@@ -140,7 +140,7 @@ static void check_request(const struct nursery_request *r, int fds[MFW_FD_END])
 			continue;
 		MUST(fstat(fds[next++], &st) == 0 && st.st_ino == inode[i]);
 	}
-	for (unsigned i = 0; i < MFW_FD_END; i++) {
+	for (unsigned i = 0; i < NURSERY_FDS; i++) {
 		MUST((fds[i] >= 0) == (i < next));
 		fd_close(&fds[i]);
 	}
@@ -152,10 +152,11 @@ int __wrap_poll(struct pollfd *fds, nfds_t n, int ms);
 int __wrap_poll(struct pollfd *fds, nfds_t n, int ms)
 {
 	struct nursery_request request;
-	int given[MFW_FD_END];
+	int given[NURSERY_FDS];
 
 	if (ms > 0 &&
-		nursery_receive(end.socket, &request, sizeof(request), given, MFW_FD_END, 0) == 0) {
+		nursery_receive(end.socket, &request, sizeof(request), given, NURSERY_FDS, 0) ==
+			0) {
 		check_request(&request, given);
 		answer();
 	}
@@ -246,12 +247,14 @@ static bool is_sound(const struct nursery_request *r)
 
 	if (r->kind == NURSERY_MAPPED)
 		return r->ids > 0 && r->ids <= NAMESPACES_IDS;
+	if (r->kind == NURSERY_PROBE)
+		return r->given == 1u << NURSERY_GROUP;
 	if (r->kind != NURSERY_START)
 		return r->kind == NURSERY_SETTLE;
 	while ((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '-')
 		if (++p == r->name + sizeof(r->name))
 			return false;
-	return p > r->name && *p == '\0' && r->given < 1u << MFW_FD_END && r->cpu >= -1 &&
+	return p > r->name && *p == '\0' && r->given < 1u << NURSERY_FDS && r->cpu >= -1 &&
 		r->cpu < CPU_SETSIZE;
 }
 
@@ -260,14 +263,14 @@ static void lie_to_the_nursery(struct feed *feed, int ends[2])
 	enum nursery_stage stage = NURSERY_NEW, before;
 	unsigned settled = 0, mapped = 0;
 	struct nursery_request r;
-	int fds[MFW_FD_END], rc;
+	int fds[NURSERY_FDS], rc;
 
 	for (unsigned i = 0; i < STEPS && feed->n > 0; i++) {
 		send_request(feed, ends[0]);
-		rc = nursery_receive(ends[1], &r, sizeof(r), fds, MFW_FD_END, 0);
+		rc = nursery_receive(ends[1], &r, sizeof(r), fds, NURSERY_FDS, 0);
 		MUST(rc == 0 || rc == -EPROTO);
 		if (rc < 0) {
-			for (unsigned k = 0; k < MFW_FD_END; k++)
+			for (unsigned k = 0; k < NURSERY_FDS; k++)
 				MUST(fds[k] == -1);
 			continue;
 		}
@@ -279,7 +282,7 @@ static void lie_to_the_nursery(struct feed *feed, int ends[2])
 		settled += rc == 0 && r.kind == NURSERY_SETTLE;
 		mapped += rc == 0 && r.kind == NURSERY_MAPPED;
 		MUST(settled <= 1 && mapped <= settled);
-		for (unsigned k = 0; k < MFW_FD_END; k++)
+		for (unsigned k = 0; k < NURSERY_FDS; k++)
 			fd_close(&fds[k]);
 	}
 }

@@ -19,6 +19,7 @@
 #include "hub/nursery.h"
 #include "hub/setup.h"
 #include "hub/spawn.h"
+#include "sys/fd.h"
 #include "sys/landlock.h"
 #include "sys/namespaces.h"
 #include "sys/rundir.h"
@@ -178,6 +179,8 @@ static void add_all(struct places *p, const struct hub *hub, const struct config
 		add_directory(p, config->admin, both);
 	if (rundir_own(directory) == 0)
 		add(p, directory, both);
+	if (hub->groups.path[0] != '\0')
+		add(p, hub->groups.path, both);
 }
 
 /* With root's right to use any file it reads only what is named; else the files' own permissions say
@@ -299,6 +302,30 @@ void confine_prepare(const struct hub *hub, const struct config *config)
 		secret_owner(who.uid);
 }
 
+/* While we have the right to give it away. */
+static int limit_memory(struct hub *hub, uid_t user)
+{
+	struct cgroups *groups = &hub->groups;
+	const pid_t nursery = hub->options.nursery->pid;
+	char own[CGROUP_PATH];
+	int err = cgroup_own(own), number, fd;
+
+	if (err == 0)
+		err = cgroup_is_ours(own, nursery);
+	if (err == 0)
+		err = cgroup_divide(groups, own, nursery, user);
+	if (err < 0)
+		return err;
+	number = cgroup_make(groups, 1u << 20, &fd);
+	err = number < 0 ? number : nursery_probe(hub->options.nursery, fd);
+	if (number >= 0)
+		cgroup_remove(groups, number);
+	fd_close(&fd);
+	if (err < 0)
+		groups->path[0] = '\0';
+	return err;
+}
+
 int confine(struct hub *hub, const struct config *config, char error[static HUB_ERROR_MAX])
 {
 	struct who who;
@@ -309,6 +336,7 @@ int confine(struct hub *hub, const struct config *config, char error[static HUB_
 		status = settle(hub, &who, error);
 	if (status != 0)
 		return status;
+	walls_note(&hub->walls, WALL_MEMORY, limit_memory(hub, who.uid));
 	err = enclose(hub, config, &who);
 	if (err < 0) {
 		snprintf(error, HUB_ERROR_MAX, "can't give up its rights: %s", strerror(-err));

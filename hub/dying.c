@@ -11,8 +11,14 @@ struct dying {
 	struct dying *next;
 	struct loop_source ended;
 	struct hub *hub;
-	int pidfd;
+	int pidfd, group;
 };
+
+static void remove_group(struct hub *hub, int group)
+{
+	if (group > 0)
+		cgroup_remove(&hub->groups, group - 1);
+}
 
 static void reap(struct dying *d)
 {
@@ -24,6 +30,7 @@ static void reap(struct dying *d)
 	loop_remove(d->hub->loop, d->pidfd, &d->ended);
 	(void)spawn_end(d->pidfd);
 	fd_close(&d->pidfd);
+	remove_group(d->hub, d->group);
 	free(d);
 }
 
@@ -33,21 +40,25 @@ static void on_ended(struct loop_source *source, uint32_t events)
 	reap(LOOP_OWNER(source, struct dying, ended));
 }
 
-void dying_take(struct hub *hub, int pidfd)
+void dying_take(struct hub *hub, int pidfd, int group)
 {
 	struct dying *d = pidfd < 0 ? NULL : calloc(1, sizeof(*d));
 
-	if (pidfd < 0)
+	if (pidfd < 0) {
+		remove_group(hub, group);
 		return;
+	}
 	if (!d || loop_add(hub->loop, pidfd, EPOLLIN, &d->ended) < 0) {
 		(void)spawn_end(pidfd); /* then it is waited for */
 		fd_close(&pidfd);
+		remove_group(hub, group);
 		free(d);
 		return;
 	}
 	d->ended.ready = on_ended;
 	d->hub = hub;
 	d->pidfd = pidfd;
+	d->group = group;
 	d->next = hub->dying;
 	hub->dying = d;
 }

@@ -7,8 +7,9 @@
 
 struct hub;
 
-/* Takes the pidfd of a child that was killed; -1: there is none. */
-void dying_take(struct hub *hub, int pidfd);
+/* Takes the pidfd of a child that was killed; -1: there is none. group: of the child, as in struct
+ * service; it is removed when the child is dead. */
+void dying_take(struct hub *hub, int pidfd, int group);
 /* Waits for all of them. */
 void dying_close(struct hub *hub);
 

@@ -21,6 +21,7 @@
 #include "hub/service.h"
 #include "hub/task.h"
 #include "hub/walls.h"
+#include "sys/cgroup.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
 
@@ -120,6 +121,7 @@ struct hub {
 	bool failed;                       /* it stops because it can't go on */
 	bool enclosed;                     /* it reads below some directories only */
 	struct walls walls;                /* which stand */
+	struct cgroups groups;             /* of workers, where there are any */
 	struct loop_source nursery_source; /* ready: it answers late, or is gone */
 	int64_t started_ns;                /* wall */
 	struct hub_reloads reloads;

@@ -101,6 +101,7 @@ static int start(struct link *link, const struct link_options *o, int memory, in
 		.cpu = o->cpu,
 		.descriptors = o->descriptors,
 		.memory = o->memory,
+		.group = o->group,
 		.fd =
 			{
 				[0] = o->null_fd,

@@ -27,6 +27,7 @@ struct link_options {
 	int cpu;         /* as in struct spawn, as are the next */
 	uint32_t descriptors;
 	uint64_t memory;
+	int group;
 };
 
 /* Makes the memory and starts the process. -errno. */

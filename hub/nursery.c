@@ -53,9 +53,9 @@ int nursery_open(struct nursery *nursery, const char *program)
 }
 
 static int ask(const struct nursery *nursery, const struct nursery_request *request,
-	struct nursery_answer *answer)
+	const int *group, struct nursery_answer *answer)
 {
-	int err = nursery_send(nursery->socket, request, sizeof(*request), NULL, 0);
+	int err = nursery_send(nursery->socket, request, sizeof(*request), group, group != NULL);
 
 	return err < 0
 		? err
@@ -67,7 +67,7 @@ static int build(struct nursery *nursery, int ids, struct walls *walls)
 {
 	const struct nursery_request request = {.kind = NURSERY_MAPPED, .ids = (uint32_t)ids};
 	struct nursery_answer answer;
-	int err = ask(nursery, &request, &answer);
+	int err = ask(nursery, &request, NULL, &answer);
 
 	if (err < 0)
 		return err;
@@ -81,7 +81,7 @@ int nursery_settle(struct nursery *nursery, uid_t uid, gid_t gid, struct walls *
 {
 	const struct nursery_request request = {.kind = NURSERY_SETTLE, .uid = uid, .gid = gid};
 	struct nursery_answer answer;
-	int ids, err = ask(nursery, &request, &answer);
+	int ids, err = ask(nursery, &request, NULL, &answer);
 
 	if (err < 0)
 		return err;
@@ -94,6 +94,16 @@ int nursery_settle(struct nursery *nursery, uid_t uid, gid_t gid, struct walls *
 	walls_note(walls, WALL_FILES, ids);
 	walls_note(walls, WALL_USER, ids);
 	return 0;
+}
+
+int nursery_probe(struct nursery *nursery, int group)
+{
+	const struct nursery_request request = {
+		.kind = NURSERY_PROBE, .given = 1u << NURSERY_GROUP};
+	struct nursery_answer answer;
+	int err = ask(nursery, &request, &group, &answer);
+
+	return err < 0 ? err : answer.err > 0 ? -EPROTO : answer.err;
 }
 
 void nursery_close(struct nursery *nursery)

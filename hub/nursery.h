@@ -35,6 +35,9 @@ int nursery_open(struct nursery *nursery, const char *program);
  * `gid` are those that the hub will have. Still with all of the hub's own rights. -errno: it is lost. */
 int nursery_settle(struct nursery *nursery, uid_t uid, gid_t gid, struct walls *walls);
 
+/* Can it start a worker in this control group? 0 or -errno. */
+int nursery_probe(struct nursery *nursery, int group);
+
 /* It ends, if it still runs, by force if it doesn't in a second, and is reaped. */
 void nursery_close(struct nursery *nursery);
 

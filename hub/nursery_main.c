@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "hub/nursery_words.h"
@@ -30,7 +32,7 @@ static struct nursery_process {
 	bool spaces;   /* it is in namespaces of its own, and workers get more */
 	uint32_t ids;  /* how many user ids there are; 0: it has none to give */
 	uint32_t last; /* the id of the worker that was started last */
-	char stack[64 << 10];
+	_Alignas(16) char stack[64 << 10];
 } nursery;
 
 /* ------------------------------------------------------- in the new process */
@@ -154,6 +156,73 @@ static int become_worker(void *context)
 
 /* --------------------------------------------------------------------- start */
 
+/* As clone(3), but a new process is in the group from its first instruction on: the C library has no
+ * function for it. Moving it later takes the kernel milliseconds, in which nobody can fork. */
+static long clone_in_group(int (*run)(void *), void *context, uint64_t flags, int group, int *pidfd)
+{
+	struct clone_args args = {
+		.flags = flags | CLONE_VM | CLONE_VFORK | CLONE_INTO_CGROUP,
+		.pidfd = (uintptr_t)pidfd,
+		.exit_signal = flags & CLONE_PARENT ? 0u : (unsigned)SIGCHLD,
+		.stack = (uintptr_t)nursery.stack,
+		.stack_size = sizeof(nursery.stack),
+		.cgroup = (unsigned)group,
+	};
+	long rc = -ENOSYS;
+
+#if defined(__x86_64__)
+	register void *to __asm__("r12") = context;
+
+	rc = SYS_clone3;
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "xor %%ebp, %%ebp\n\t" /* in the new process, on its stack */
+			 "mov %%r12, %%rdi\n\t"
+			 "call *%%rbx\n\t"
+			 "ud2\n"
+			 "1:"
+			 : "+a"(rc)
+			 : "D"(&args), "S"(sizeof(args)), "b"(run), "r"(to)
+			 : "rcx", "r11", "memory", "cc");
+#else
+	(void)run;
+	(void)context;
+	(void)args;
+#endif
+	if (rc < 0)
+		errno = (int)-rc;
+	return rc < 0 ? -1 : rc;
+}
+
+static int end_at_once(void *unused)
+{
+	(void)unused;
+	_exit(0);
+}
+
+static int probe(int group)
+{
+	pid_t pid = (pid_t)clone_in_group(end_at_once, NULL, 0, group, NULL);
+
+	if (pid < 0)
+		return -errno;
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return 0;
+}
+
+static pid_t make_worker(struct child *c, int group, int *pidfd)
+{
+	const int flags =
+		CLONE_PARENT | CLONE_PIDFD | (nursery.spaces ? CLONE_NEWPID | CLONE_NEWIPC : 0);
+
+	if (group >= 0)
+		return (pid_t)clone_in_group(become_worker, c, (unsigned)flags, group, pidfd);
+	return clone(become_worker, nursery.stack + sizeof(nursery.stack),
+		flags | CLONE_VM | CLONE_VFORK, c, pidfd, NULL, NULL);
+}
+
 /* One after another, so that it is long before one comes again. The first is the nursery's own. */
 static uint32_t next_id(void)
 {
@@ -166,7 +235,6 @@ static uint32_t next_id(void)
 
 static void start(const struct nursery_request *request, int *fds)
 {
-	const int spaces = nursery.spaces ? CLONE_NEWPID | CLONE_NEWIPC : 0;
 	struct child c = {
 		.request = request,
 		.argv = {(char *)"mayfly-worker", (char *)request->name, NULL},
@@ -178,9 +246,7 @@ static void start(const struct nursery_request *request, int *fds)
 
 	for (unsigned i = 0; i < MFW_FD_END; i++)
 		c.fd[i] = request->given & 1u << i ? fds[next++] : -1;
-	answer.pid = clone(become_worker, nursery.stack + sizeof(nursery.stack),
-		CLONE_PARENT | CLONE_PIDFD | CLONE_VM | CLONE_VFORK | spaces, &c, &pidfd, NULL,
-		NULL);
+	answer.pid = make_worker(&c, request->given & 1u << NURSERY_GROUP ? fds[next] : -1, &pidfd);
 	answer.err = answer.pid < 0 ? -errno : c.err;
 	(void)nursery_send(nursery.socket, &answer, sizeof(answer), &pidfd, pidfd >= 0);
 	fd_close(&pidfd);
@@ -263,7 +329,9 @@ static void heed(const struct nursery_request *request, int *fds)
 		start(request, fds);
 		return;
 	}
-	if (answer.err == 0 && request->kind == NURSERY_SETTLE)
+	if (answer.err == 0 && request->kind == NURSERY_PROBE)
+		answer.err = probe(fds[0]);
+	else if (answer.err == 0 && request->kind == NURSERY_SETTLE)
 		answer.err = make_user_namespace(request);
 	else if (answer.err == 0)
 		make_the_others(request, &answer);
@@ -292,17 +360,17 @@ static int take_place(int socket, int program)
 _Noreturn void nursery_main(int socket, int program)
 {
 	struct nursery_request request;
-	int fds[MFW_FD_END];
+	int fds[NURSERY_FDS];
 
 	prctl(PR_SET_NAME, "mayfly-nursery");
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	setsid(); /* Ctrl-C reaches only the hub, which ends it */
 	if (take_place(socket, program) < 0)
 		_exit(1);
-	while (nursery_receive(nursery.socket, &request, sizeof(request), fds, MFW_FD_END, -1) ==
+	while (nursery_receive(nursery.socket, &request, sizeof(request), fds, NURSERY_FDS, -1) ==
 		0) {
 		heed(&request, fds);
-		for (unsigned i = 0; i < MFW_FD_END; i++)
+		for (unsigned i = 0; i < NURSERY_FDS; i++)
 			fd_close(&fds[i]);
 	}
 	_exit(0);

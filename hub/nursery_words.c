@@ -14,7 +14,7 @@
 /* Aligned for the header that lies in it. */
 union control {
 	struct cmsghdr head;
-	char bytes[CMSG_SPACE(sizeof(int) * MFW_FD_END)];
+	char bytes[CMSG_SPACE(sizeof(int) * NURSERY_FDS)];
 };
 
 int nursery_send(int socket, const void *bytes, size_t size, const int *fds, unsigned count)
@@ -50,7 +50,7 @@ static bool is_name(const char name[static MFI_NAME_MAX + 1])
 
 static int judge_start(const struct nursery_request *r)
 {
-	return r->given >> MFW_FD_END == 0 && r->cpu >= -1 && r->cpu < CPU_SETSIZE &&
+	return r->given >> NURSERY_FDS == 0 && r->cpu >= -1 && r->cpu < CPU_SETSIZE &&
 			is_name(r->name)
 		? 0
 		: -EINVAL;
@@ -70,6 +70,10 @@ int nursery_judge(const struct nursery_request *request, enum nursery_stage *sta
 			return -EPERM;
 		*stage = NURSERY_BUILT;
 		return request->ids >= 1 && request->ids <= NAMESPACES_IDS ? 0 : -EINVAL;
+	case NURSERY_PROBE:
+		if (*stage != NURSERY_BUILT)
+			return -EPERM;
+		return request->given == 1u << NURSERY_GROUP ? 0 : -EINVAL;
 	default: return -EINVAL;
 	}
 }

@@ -14,7 +14,12 @@ enum nursery_kind {
 	NURSERY_SETTLE = 1, /* answered when it is in a user namespace, to be mapped */
 	NURSERY_MAPPED = 2, /* it is; answered when all other walls stand */
 	NURSERY_START = 3,  /* answered with the worker's pidfd, if there was a process at all */
+	NURSERY_PROBE = 4,  /* can it start a process in this control group? */
 };
+
+/* Descriptors that may come along: those of a worker and, behind them, its control group. */
+#define NURSERY_GROUP MFW_FD_END
+#define NURSERY_FDS   (MFW_FD_END + 1u)
 
 /* What has been done; a nursery never goes back. */
 enum nursery_stage { NURSERY_NEW, NURSERY_SETTLING, NURSERY_BUILT };
@@ -23,7 +28,8 @@ struct nursery_request {
 	uint32_t kind;
 	uint32_t uid, gid; /* SETTLE: the hub's */
 	uint32_t ids;      /* MAPPED: how many its namespace has */
-	uint32_t given;    /* START: bit n: a descriptor comes along that the worker finds at n */
+	uint32_t given;    /* START: bit n: a descriptor comes along that the worker finds at n;
+			      NURSERY_GROUP: its control group, which PROBE has alone */
 	int32_t cpu;       /* as in struct spawn, as are the next */
 	uint32_t descriptors;
 	uint32_t reserved;

@@ -117,6 +117,7 @@ struct service {
 	uint64_t started_ns;   /* when this worker was */
 	uint64_t active_ns;    /* when the last event came or went */
 	uint64_t heard_ns;     /* when the worker last gave a sign of life */
+	int group;             /* of its worker: one more than its number; 0: none */
 	uint64_t worker_lives; /* of this one */
 	unsigned empty_wakes;  /* in a row, with nothing in its ring */
 	struct log_rate crashes, logs, says, fails;

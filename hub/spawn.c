@@ -17,7 +17,7 @@
 #define ANSWER_MS 2000
 
 static unsigned take_descriptors(
-	const struct spawn *spawn, struct nursery_request *request, int fds[MFW_FD_END])
+	const struct spawn *spawn, struct nursery_request *request, int fds[NURSERY_FDS])
 {
 	unsigned count = 0;
 
@@ -26,6 +26,10 @@ static unsigned take_descriptors(
 			continue;
 		request->given |= 1u << i;
 		fds[count++] = spawn->fd[i];
+	}
+	if (spawn->group > 0) {
+		request->given |= 1u << NURSERY_GROUP;
+		fds[count++] = spawn->group;
 	}
 	return count;
 }
@@ -73,7 +77,7 @@ int spawn_worker(const struct spawn *spawn, pid_t *pid, int *pidfd)
 		.descriptors = spawn->descriptors,
 		.memory = spawn->memory};
 	struct nursery_answer answer;
-	int fds[MFW_FD_END], err;
+	int fds[NURSERY_FDS], err;
 	unsigned count = take_descriptors(spawn, &request, fds);
 
 	*pidfd = -1;

@@ -20,6 +20,7 @@ struct spawn {
 	int cpu;              /* keep it on this core; -1: wherever the kernel likes */
 	uint32_t descriptors; /* that it may have at most; 0: as the hub */
 	uint64_t memory;      /* bytes of address space, the same */
+	int group;            /* the control group that it is born in; 0: ours. Borrowed */
 };
 
 /* Returns 0 with *pid, and *pidfd that the caller closes; or -errno with *pidfd -1. -EOWNERDEAD: the

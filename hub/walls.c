@@ -27,6 +27,10 @@ static const struct {
 		"Linux 5.13 or newer with CONFIG_SECURITY_LANDLOCK, booted with lsm=landlock,..."},
 	[WALL_SECCOMP] = {"seccomp", "a list of system calls for workers",
 		"build mayfly-worker without sanitizers"},
+	[WALL_MEMORY] = {"memory", "a limit of memory for workers",
+		"control groups of version 2 with the memory controller (boot with "
+		"systemd.unified_cgroup_hierarchy=1), and one that is the hub's to divide: "
+		"Delegate=memory in its unit"},
 	[WALL_HUB_USER] = {"hub-user", "a user of its own for the hub", "user: must not be root"},
 	[WALL_HUB_FILES] = {"hub-files", "Landlock for the hub",
 		"Linux 5.13 or newer with CONFIG_SECURITY_LANDLOCK, booted with lsm=landlock,..."},

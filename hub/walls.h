@@ -14,6 +14,7 @@ enum wall {
 	WALL_USER,       /* workers: a user id each */
 	WALL_LANDLOCK,   /* workers: no file can be opened, a second time */
 	WALL_SECCOMP,    /* workers: the list of monitor/jail.c */
+	WALL_MEMORY,     /* workers: a control group each, with a limit of memory */
 	WALL_HUB_USER,   /* the hub isn't root */
 	WALL_HUB_FILES,  /* the hub writes, and if it may read everything reads, where it must */
 	WALL_HUB_CALLS,  /* the list of hub/confine_calls.c */

@@ -15,6 +15,7 @@
 #include "hub/kept.h"
 #include "hub/life.h"
 #include "sys/clock.h"
+#include "sys/fd.h"
 #include "sys/sandbox.h"
 
 /* A worker that ends before it has done so much, in so short a time, was of no use. */
@@ -66,6 +67,61 @@ static void died(struct service *s, bool early, const char *how)
 	service_pump(s);
 }
 
+/* ------------------------------------------------------------------ limits */
+
+/* Descriptors of a worker: its own, and those of its shells. */
+#define DESCRIPTORS        48u
+#define DESCRIPTORS_THREAD 8u
+
+/* Address space: several times what it should need, for image, data, snapshot and rings, and for each
+ * thread's shells and stack; with sanitizers, which take terabytes, no limit. */
+#define MEMORY        (512ull << 20)
+#define MEMORY_THREAD (96ull << 20)
+#define MEMORY_SHELL  (4ull << 20)
+
+/* Of lives that stand still, and of those that follow. */
+static unsigned more_shells(const struct service *s)
+{
+	return s->note.grants & MFI_GRANT(MF_EFFECT_CALL) ? CALL_WAITING + 8 : 0;
+}
+
+static uint64_t memory_most(const struct service *s)
+{
+#if SANDBOX_SANITIZED
+	(void)s;
+	return 0;
+#else
+	struct stat image = {0}, data = {0};
+
+	(void)fstat(s->image_fd, &image);
+	if (s->data_fd >= 0)
+		(void)fstat(s->data_fd, &data);
+	return MEMORY + 4 * (uint64_t)(image.st_size + data.st_size) + 4 * s->note.init_bytes +
+		MFW_SLOTS * ((uint64_t)s->head.event_area + s->head.effects_area + 2 * MF_PAGE) +
+		s->head.threads * (MEMORY_THREAD + 6 * s->note.window_bytes) +
+		more_shells(s) * (MEMORY_SHELL + 6 * s->note.window_bytes);
+#endif
+}
+
+/* Memory that it may have in use, by its control group, where it has one: what its threads need twice
+ * over, and each memory that it shares with the hub or that its service is made of. */
+#define USED        (24ull << 20)
+#define USED_THREAD (4ull << 20)
+
+static uint64_t memory_needed(const struct service *s)
+{
+	struct stat image = {0}, data = {0};
+
+	if (SANDBOX_SANITIZED) /* which need more than can be said */
+		return 1ull << 50;
+	(void)fstat(s->image_fd, &image);
+	if (s->data_fd >= 0)
+		(void)fstat(s->data_fd, &data);
+	return USED + 3 * (uint64_t)(image.st_size + data.st_size) + 3 * s->note.init_bytes +
+		MFW_SLOTS * ((uint64_t)s->head.event_area + s->head.effects_area + 2 * MF_PAGE) +
+		(s->head.threads + more_shells(s)) * (USED_THREAD + 4 * s->note.window_bytes);
+}
+
 /* ----------------------------------------------------------------- the end */
 
 /* The process ends, what it had is taken back. */
@@ -80,7 +136,8 @@ static void forget(struct service *s)
 	s->worker = WORKER_ENDING;
 	lend_ended(s);
 	service_take_back(s);
-	dying_take(s->hub, link_leave(s->link));
+	dying_take(s->hub, link_leave(s->link), s->group);
+	s->group = 0;
 	s->link = NULL;
 	s->worker = WORKER_NONE;
 	kept_after(s);
@@ -217,9 +274,12 @@ static void on_words(struct loop_source *source, uint32_t events)
 	}
 }
 
-static void describe(int how, char *to, size_t size)
+static void describe(const struct service *s, int how, char *to, size_t size)
 {
-	if (how > 0)
+	if (how == SIGKILL && s->group > 0 && cgroup_ran_out(&s->hub->groups, s->group - 1))
+		snprintf(to, size, "needed more than the %llu MiB of memory that it may have",
+			(unsigned long long)(memory_needed(s) >> 20));
+	else if (how > 0)
 		snprintf(to, size, "was killed by signal %d (%s)", how, strsignal(how));
 	else
 		snprintf(to, size, "exited with status %d", -how);
@@ -237,7 +297,7 @@ static void on_process(struct loop_source *source, uint32_t events)
 	on_words(&s->words, 0); /* its last */
 	if (!check_started(s) || !drain(s, true))
 		return;
-	describe(killed, how, sizeof(how));
+	describe(s, killed, how, sizeof(how));
 	early = is_early(s);
 	starting = s->worker == WORKER_STARTING;
 	if (link_status(s->link, &status) < 0)
@@ -292,38 +352,20 @@ static const char *advice(int err)
 	}
 }
 
-/* Descriptors of a worker: its own, and those of its shells. */
-#define DESCRIPTORS        48u
-#define DESCRIPTORS_THREAD 8u
-
-/* Address space: several times what it should need, for image, data, snapshot and rings, and for each
- * thread's shells and stack; with sanitizers, which take terabytes, no limit. */
-#define MEMORY        (512ull << 20)
-#define MEMORY_THREAD (96ull << 20)
-#define MEMORY_SHELL  (4ull << 20)
-
-/* Of lives that stand still, and of those that follow. */
-static unsigned more_shells(const struct service *s)
+/* *fd: of a control group with its limit; 0: there are none. */
+static int join_group(struct service *s, int *fd)
 {
-	return s->note.grants & MFI_GRANT(MF_EFFECT_CALL) ? CALL_WAITING + 8 : 0;
-}
+	struct cgroups *groups = &s->hub->groups;
+	int number;
 
-static uint64_t memory_most(const struct service *s)
-{
-#if SANDBOX_SANITIZED
-	(void)s;
+	*fd = 0;
+	if (groups->path[0] == '\0')
+		return 0;
+	number = cgroup_make(groups, memory_needed(s), fd);
+	if (number < 0)
+		return number;
+	s->group = number + 1;
 	return 0;
-#else
-	struct stat image = {0}, data = {0};
-
-	(void)fstat(s->image_fd, &image);
-	if (s->data_fd >= 0)
-		(void)fstat(s->data_fd, &data);
-	return MEMORY + 4 * (uint64_t)(image.st_size + data.st_size) + 4 * s->note.init_bytes +
-		MFW_SLOTS * ((uint64_t)s->head.event_area + s->head.effects_area + 2 * MF_PAGE) +
-		s->head.threads * (MEMORY_THREAD + 6 * s->note.window_bytes) +
-		more_shells(s) * (MEMORY_SHELL + 6 * s->note.window_bytes);
-#endif
 }
 
 bool worker_start(struct service *service)
@@ -350,9 +392,14 @@ bool worker_start(struct service *service)
 	options.memory = memory_most(service);
 	options.kept_fd = kept_descriptor(service);
 	options.socket_fd = lend_descriptor(service, &options.head);
-	err = link_open(&service->link, &options);
-
+	err = join_group(service, &options.group);
+	if (err == 0)
+		err = link_open(&service->link, &options);
+	if (options.group > 0)
+		fd_close(&options.group);
 	if (err < 0) {
+		dying_take(hub, -1, service->group);
+		service->group = 0;
 		snprintf(why, sizeof(why), "%s: %s%s", hub->options.worker_program, strerror(-err),
 			advice(err));
 		failed_to_start(service, why);

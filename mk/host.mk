@@ -212,4 +212,5 @@ build/svm/tss.so: tests/svm/tss.c mk/flags.mk
 build/svm/mayfly-worker: build/host/monitor/worker_main.o $(WORKER_LIBS)
 	@mkdir -p $(@D)
 	$(call link,$^)
-svm: all $(addprefix build/svm/,probe tss.so mayfly-worker) $(patsubst %.c,build/%,$(wildcard tests/unit/monitor/*_test.c))
+svm: all $(addprefix build/svm/,probe tss.so mayfly-worker) $(patsubst %.c,build/%,\
+	$(wildcard tests/unit/monitor/*_test.c) tests/unit/sys/cgroup_test.c)

@@ -49,7 +49,8 @@ def needs(hub, *what):
 def two_workers(start, echo, backend):
     """A hub and its two workers, which have lived."""
     hub = start(hub_yaml(service(echo, UDP, f"backend: {backend}", "limits: {idle: 1h}"),
-                         service(echo, UDP, f"backend: {backend}", "name: other", "limits: {idle: 1h}")))
+                         service(echo, UDP, f"backend: {backend}", "name: other", "limits: {idle: 1h}"),
+                         head="metrics: 127.0.0.1:0\n"))
     for name in ("echo", "other"):
         assert udp_ask(hub.port(name), b"x") == b"x"
     return hub, hub.workers()
@@ -108,6 +109,28 @@ def test_a_worker_has_limits(start, echo, backend):
     if not SANITIZED:
         assert int(lines["Max address space"][1]) < 1 << 30
     assert hub.stop() == 0
+
+
+def group(pid):
+    """Its control group of version 2; None where there are none."""
+    lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    return next((line[3:] for line in lines if line.startswith("0::")), None)
+
+
+def test_workers_have_groups_of_their_own_or_it_is_said(start, echo, backend):
+    """With a limit of memory, beside the hub's group, which holds the hub alone; else where the hub is."""
+    hub, both = two_workers(start, echo, backend)
+    groups = [group(pid) for pid in both]
+    with urllib.request.urlopen(f"http://127.0.0.1:{hub.events('ready')[0]['metrics']['port']}/metrics",
+                                timeout=20) as page:
+        metrics = page.read().decode()
+    if "a limit of memory for workers (" in hub.said():
+        assert 'mayfly_wall{wall="memory"} 0' in metrics
+        assert groups == [group(hub.pid)] * 2
+        return
+    assert 'mayfly_wall{wall="memory"} 1' in metrics
+    above = group(hub.pid).removesuffix("/hub")
+    assert sorted(groups) == [f"{above}/workers/0", f"{above}/workers/1"]
 
 
 @ROOT_ONLY
@@ -297,7 +320,7 @@ def test_strict(build, place):
 @PLAIN_ONLY
 def test_strict_where_all_walls_stand(start, echo):
     needs(start(hub_yaml(service(echo, UDP))), "namespaces of their own for workers",
-          "a user id of its own for each worker", "Landlock for workers")
+          "a user id of its own for each worker", "Landlock for workers", "a limit of memory for workers")
     hub = start(hub_yaml(service(echo, UDP), head="strict: true\n"))
     assert "walls that are missing" not in hub.said()
     assert udp_ask(hub.port("echo"), b"x") == b"x"

@@ -124,10 +124,10 @@ static void test_a_slow_death(void **state)
 	(void)state;
 	hub_init(&hub);
 	assert_int_equal(loop_open(&hub.loop), 0);
-	dying_take(&hub, -1);
+	dying_take(&hub, -1, 0);
 	assert_null(hub.dying);
 	assert_int_equal(start(nursery, "never-ready", &pid, &pidfd), 0);
-	dying_take(&hub, pidfd);
+	dying_take(&hub, pidfd, 0);
 	assert_non_null(hub.dying);
 	assert_true(loop_once(hub.loop, 0) >= 0);
 	assert_non_null(hub.dying);
@@ -138,7 +138,7 @@ static void test_a_slow_death(void **state)
 
 	/* the hub's end waits for what isn't dead */
 	assert_int_equal(start(nursery, "never-ready", &pid, &pidfd), 0);
-	dying_take(&hub, pidfd);
+	dying_take(&hub, pidfd, 0);
 	dying_close(&hub);
 	assert_int_equal(waitpid(pid, NULL, WNOHANG), -1);
 
@@ -159,11 +159,14 @@ static void test_stages(void **state)
 				     odd = {.kind = NURSERY_START, .name = "e\033[2J", .cpu = -1},
 				     none = {.kind = NURSERY_START, .cpu = -1},
 				     far = {.kind = NURSERY_START, .name = "e", .cpu = 1024},
-				     unknown = {.kind = 4};
+				     unknown = {.kind = 5},
+				     probe = {.kind = NURSERY_PROBE, .given = 1u << NURSERY_GROUP},
+				     nothing = {.kind = NURSERY_PROBE};
 	enum nursery_stage stage = NURSERY_NEW;
 
 	(void)state;
 	assert_int_equal(nursery_judge(&mapped, &stage), -EPERM);
+	assert_int_equal(nursery_judge(&probe, &stage), -EPERM);
 	assert_int_equal(nursery_judge(&fine, &stage), 0);
 	assert_int_equal(nursery_judge(&settle, &stage), 0);
 	assert_int_equal(nursery_judge(&settle, &stage), -EPERM);
@@ -176,6 +179,8 @@ static void test_stages(void **state)
 	assert_int_equal(nursery_judge(&none, &stage), -EINVAL);
 	assert_int_equal(nursery_judge(&far, &stage), -EINVAL);
 	assert_int_equal(nursery_judge(&unknown, &stage), -EINVAL);
+	assert_int_equal(nursery_judge(&probe, &stage), 0);
+	assert_int_equal(nursery_judge(&nothing, &stage), -EINVAL);
 }
 
 int main(int argc, char **argv)
