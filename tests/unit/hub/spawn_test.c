@@ -36,16 +36,23 @@ static int start(struct nursery *nursery, const char *name, pid_t *pid, int *pid
 	return spawn_worker(&spawn, pid, pidfd);
 }
 
-/* The service whose worker a process is. */
+/* The service whose worker a process is. It is there before the kernel knows its arguments. */
 static void service_of(pid_t pid, char to[static 64])
 {
 	char path[64], text[128] = "";
+	ssize_t n = 0;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	assert_true(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
-	close(fd);
+	for (unsigned i = 0; n == 0 && i < 1000; i++) {
+		if (i > 0)
+			usleep(10000);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		assert_true(fd >= 0);
+		n = read(fd, text, sizeof(text) - 1);
+		close(fd);
+	}
+	assert_true(n > 0);
 	snprintf(to, 64, "%.63s", text + strlen(text) + 1);
 }
 
