@@ -168,6 +168,8 @@ static void rise(struct mqtt_client *c)
 	c->up_ns = now_of(c);
 	c->connects++;
 	c->broker->is_311 = !c->is_5;
+	if (!c->ops->message) /* what it says of each message costs more than it tells */
+		LIB.mosquitto_log_callback_set(c->mosq, NULL);
 	mqtt_broker_up(c->broker);
 	c->ops->up(c, c->session);
 	wake_in(c, c->broker->keepalive_s * CLOCK_S / 4);

@@ -26,6 +26,9 @@ void mqtt_plan_commit(struct plan *plan);
 void mqtt_plan_drop(struct plan *plan);
 void mqtt_close(struct mqtt *mqtt); /* NULL is fine; all inputs are closed */
 
+/* The hub has an outbox now; nothing without a broker. */
+void mqtt_attach(struct hub *hub);
+
 /* Does a connection that was taken away still have this one's name? Then they'd push each other out. */
 bool mqtt_id_in_use(const struct hub *hub, const struct mqtt_client *client);
 /* Have stopped inputs something left that they may want to publish? */

@@ -303,6 +303,7 @@ void mqtt_plan_commit(struct plan *plan)
 		hub->mqtt->broker = mqtt_broker_hold(m->broker);
 		hub->mqtt->publisher = m->publisher;
 		take_inputs(plan);
+		mqtt_attach(hub);
 	}
 	forget(plan);
 }
@@ -332,6 +333,12 @@ void mqtt_close(struct mqtt *mqtt)
 }
 
 /* ------------------------------------------------------------------ who waits */
+
+void mqtt_attach(struct hub *hub)
+{
+	if (hub->mqtt && hub->mqtt->publisher)
+		publisher_attach(hub->mqtt->publisher);
+}
 
 bool mqtt_id_in_use(const struct hub *hub, const struct mqtt_client *client)
 {

@@ -10,14 +10,26 @@
 #include "hub/mqtt/client.h"
 #include "hub/mqtt/letter.h"
 #include "hub/mqtt/mqtt.h"
+#include "hub/outbox.h"
+#include "image/topic.h"
 #include "sys/clock.h"
 
 #define LIB          mqtt_library
 #define WINDOW       100u  /* messages of the outbox under way */
 #define REPLIES_MOST 1024u /* replies under way; more are dropped */
 
+/* A message of the outbox that the broker hasn't acknowledged. */
+struct sent {
+	int mid;
+	uint64_t number;
+};
+
 struct publisher {
 	struct input input;
+	struct outbox_way way;
+	struct outbox *outbox; /* whose way it is; NULL: nobody's */
+	struct sent sent[WINDOW];
+	unsigned sent_count;
 	struct mqtt_client client;
 	unsigned replies; /* under way */
 	bool stopping;
@@ -38,6 +50,8 @@ static void on_up(struct mqtt_client *client, bool session)
 	of(client)->replies = 0;
 	of(client)->input.counts.connections++;
 	of(client)->input.counts.open = 1;
+	if (of(client)->outbox)
+		outbox_ready(of(client)->outbox, OUTBOX_BROKER);
 	mqtt_wake_feeds(client->hub);
 }
 
@@ -47,22 +61,44 @@ static void on_down(struct mqtt_client *client)
 
 	p->input.counts.unsent += p->replies;
 	p->replies = 0;
+	p->sent_count = 0;
 	p->input.counts.open = 0;
+	if (p->outbox)
+		outbox_lost(p->outbox, OUTBOX_BROKER);
+}
+
+/* It would refuse it again: it isn't sent again, but counted. */
+static void tell_refused(struct publisher *p, const char *why)
+{
+	uint64_t skipped;
+
+	p->input.counts.unsent++;
+	if (log_allowed(&p->refusals, loop_now(p->input.hub->loop), &skipped))
+		log_warn("mqtt: a message that was to be published is dropped: %s (%llu more)", why,
+			(unsigned long long)skipped);
+}
+
+static void arrived(struct publisher *p, unsigned i)
+{
+	uint64_t number = p->sent[i].number;
+
+	p->sent[i] = p->sent[--p->sent_count];
+	outbox_arrived(p->outbox, OUTBOX_BROKER, number);
 }
 
 static void on_published(struct mqtt_client *client, int mid, int reason)
 {
 	struct publisher *p = of(client);
-	uint64_t skipped;
+	unsigned i = 0;
 
-	(void)mid;
-	p->replies -= p->replies > 0;
-	if (reason < 0x80)
-		return;
-	p->input.counts.unsent++;
-	if (log_allowed(&p->refusals, loop_now(p->input.hub->loop), &skipped))
-		log_warn("mqtt: the broker doesn't take what is published: %s (%llu more)",
-			LIB.mosquitto_reason_string(reason), (unsigned long long)skipped);
+	if (reason >= 0x80)
+		tell_refused(p, LIB.mosquitto_reason_string(reason));
+	while (i < p->sent_count && p->sent[i].mid != mid)
+		i++;
+	if (i < p->sent_count)
+		arrived(p, i);
+	else
+		p->replies -= p->replies > 0;
 }
 
 static void on_closed(struct mqtt_client *client)
@@ -176,6 +212,84 @@ bool publisher_reply(struct input *input, const struct letter *letter, const str
 	return sent;
 }
 
+/* ------------------------------------------------------------------ the outbox */
+
+/* A message that can't ever be published has come to its end, too. */
+static bool never(int rc)
+{
+	return rc == MOSQ_ERR_INVAL || rc == MOSQ_ERR_MALFORMED_UTF8 ||
+		rc == MOSQ_ERR_OVERSIZE_PACKET || rc == MOSQ_ERR_PAYLOAD_SIZE ||
+		rc == MOSQ_ERR_QOS_NOT_SUPPORTED;
+}
+
+/* The event's id and the message's number: the same however often it is sent. */
+static struct mf_str name_of(const struct store_out *out, char to[static 2 * STORE_ID_MAX])
+{
+	int n = snprintf(to, 2 * STORE_ID_MAX, "%.*s/%llu", (int)out->id.n, (const char *)out->id.p,
+		(unsigned long long)out->number);
+
+	return mf_str_of(to, (size_t)n);
+}
+
+/* 0, or libmosquitto's error. */
+static int publish_out(struct publisher *p, const struct store_out *out)
+{
+	char id[2 * STORE_ID_MAX], *topic = strndup((const char *)out->name.p, out->name.n);
+	const struct message m = {
+		.topic = topic,
+		.type = out->type,
+		.body = out->body,
+		.id = name_of(out, id),
+		.qos = out->flags & OUTBOX_QOS ? 1 : 0,
+		.retain = (out->flags & OUTBOX_RETAIN) != 0,
+	};
+	struct sent *sent = &p->sent[p->sent_count];
+	int rc = topic ? publish(p, &m, &sent->mid) : MOSQ_ERR_NOMEM;
+
+	free(topic);
+	if (rc != 0)
+		return rc;
+	sent->number = out->number;
+	p->sent_count++;
+	return 0;
+}
+
+static bool send_out(struct outbox_way *way, const struct store_out *out)
+{
+	struct publisher *p = LOOP_OWNER(way, struct publisher, way);
+	int rc;
+
+	if (p->client.phase != MQTT_UP || p->stopping || p->sent_count == WINDOW)
+		return false;
+	rc = topic_is_name(out->name) ? publish_out(p, out) : MOSQ_ERR_INVAL;
+	if (rc == 0)
+		return true;
+	if (!never(rc)) /* no memory, or a connection that is about to be lost */
+		return false;
+	tell_refused(p, LIB.mosquitto_strerror(rc));
+	outbox_arrived(p->outbox, OUTBOX_BROKER, out->number);
+	return true;
+}
+
+void publisher_attach(struct input *input)
+{
+	struct publisher *p = LOOP_OWNER(input, struct publisher, input);
+
+	if (p->outbox || !input->hub->outbox)
+		return;
+	p->outbox = input->hub->outbox;
+	p->way = (struct outbox_way){.send = send_out, .window = WINDOW};
+	outbox_way(p->outbox, OUTBOX_BROKER, &p->way);
+}
+
+static void detach(struct publisher *p)
+{
+	if (p->outbox && p->input.hub->outbox)
+		outbox_way(p->outbox, OUTBOX_BROKER, NULL);
+	p->outbox = NULL;
+	p->sent_count = 0;
+}
+
 /* ------------------------------------------------------------------ the input */
 
 static void publisher_stop(struct input *input)
@@ -183,6 +297,8 @@ static void publisher_stop(struct input *input)
 	struct publisher *p = LOOP_OWNER(input, struct publisher, input);
 
 	p->stopping = true;
+	if (!input->hub->stopping) /* another one takes its place */
+		detach(p);
 	loop_later(input->hub->loop, &p->settle);
 }
 
@@ -211,6 +327,7 @@ static void publisher_close(struct input *input)
 {
 	struct publisher *p = LOOP_OWNER(input, struct publisher, input);
 
+	detach(p);
 	mqtt_client_close(&p->client);
 	loop_later_cancel(input->hub->loop, &p->settle);
 	mqtt_broker_drop(p->client.broker);

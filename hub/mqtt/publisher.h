@@ -20,6 +20,8 @@ int publisher_open(struct input **input, struct hub *hub, struct mqtt_broker *br
 /* From the next round of the loop on it connects. */
 void publisher_start(struct input *input);
 
+/* The outbox hands its messages for the broker to it from now on; nothing without an outbox. */
+void publisher_attach(struct input *input);
 /* Where the letter asked for it. False: it can't be sent, or may not. */
 bool publisher_reply(struct input *input, const struct letter *letter, const struct reply *reply);
 /* Another input has ended: a stopped publisher may be the next. */

@@ -1,0 +1,189 @@
+"""Messages that change state and make others: committed, acknowledged, published, each in its turn."""
+
+import re
+import signal
+import subprocess
+import time
+
+import http_client
+import pytest
+from broker import Broker, Listener, program
+from hubs import UNSIGNED, service
+
+
+@pytest.fixture
+def broker(tmp_path):
+    b = Broker(tmp_path / "broker")
+    yield b
+    b.stop()
+
+
+@pytest.fixture
+def listen():
+    """listen(BROKER, TOPIC, ...) -> Listener, stopped with the test."""
+    started = []
+
+    def make(*args):
+        started.append(Listener(*args))
+        return started[-1]
+
+    yield make
+    for each in started:
+        each.stop()
+
+
+@pytest.fixture
+def start(make_hub, tmp_path, build):
+    def make(broker, *names, mqtt="", connected=True):
+        mqtt = f", {mqtt}" if mqtt else ""
+        before = broker.said().count("Sending SUBACK")
+        hub = make_hub(f"mayfly: 1\nstate: {tmp_path}/state\nmqtt: {{broker: \"{broker.uri}\"{mqtt}}}\n"
+                       "http: [{listen: 127.0.0.1:0}]\nservices:\n" +
+                       "".join(service(build / f"guest/{name}.mfy") for name in names) + UNSIGNED)
+        if connected:
+            hub.until(lambda: broker.said().count("Sending SUBACK") >= before + len(names))
+        return hub
+
+    return make
+
+
+def press(hub, path="/post", text="x"):
+    with http_client.Client(hub.http()) as client:
+        return client.ask("POST", path, text.encode())
+
+
+# --------------------------------------------------------------------- the order
+
+def trace(pid, directory):
+    """strace, on the hub and all its threads, and what it wrote."""
+    out = directory / "strace"
+    process = subprocess.Popen(
+        [program("strace"), "-f", "-y", "-s", "8", "-e", "trace=write,pwrite64,fdatasync,fsync", "-o", str(out),
+         "-p", str(pid)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    said = process.stderr.readline()
+    if "attached" not in said:
+        process.wait()
+        pytest.skip(f"strace can't look at the hub here: {said.strip()}")
+    return process, out
+
+
+def calls(process, out):
+    process.send_signal(signal.SIGINT)
+    process.wait(10)
+    return out.read_text().splitlines()
+
+
+PUBACK = re.compile(r'write\(\d+<(?:TCP|socket)[^>]*>+, "@\\2')
+
+
+@pytest.mark.parametrize("name,before", [
+    ("post", r"pwrite64\(\d+<[^>]*/mayfly\.db-wal>"),
+    ("post-sync", r"fdatasync\(\d+<[^>]*/mayfly\.db-wal>"),
+])
+def test_acknowledged_when_it_is_committed(start, broker, tmp_path, name, before):
+    hub = start(broker, name)
+    broker.publish("in/first", "x")  # what is done once is done
+    hub.count(1, "life")
+    time.sleep(0.5)
+    process, out = trace(hub.pid, tmp_path)
+    broker.publish("in/x", "x")
+    hub.count(2, "life")
+    time.sleep(0.5)
+    lines = calls(process, out)
+    puback = [i for i, line in enumerate(lines) if PUBACK.search(line)]
+    ended = [i for i, line in enumerate(lines) if re.search(before, line) and "= " in line] + [
+        i for i, line in enumerate(lines) if "resumed>" in line and before[:9] in line]
+    assert len(puback) == 1, lines
+    assert ended and min(ended) < puback[0], lines
+
+
+# --------------------------------------------------------------------- messages out
+
+def test_what_a_life_emits_is_published(start, broker, listen):
+    listener = listen(broker, "out/#", "-V", "5", "-F", "%t %p %P")
+    hub = start(broker, "post")
+    for _ in range(3):
+        broker.publish("in/x", "x")
+    lines = listener.until(3)
+    assert [line.split()[:2] for line in lines] == [["out/count", str(n)] for n in (1, 2, 3)]
+    ids = {re.search(r"id:?(\S+)", line).group(1) for line in lines}
+    assert len(ids) == 3
+    assert hub.count(3, "life", result="ok") == 3
+
+
+def test_messages_wait_for_a_broker_that_is_gone(start, broker, listen):
+    hub = start(broker, "post")
+    press(hub)
+    broker.stop(signal.SIGKILL)
+    for _ in range(20):
+        assert press(hub).status == 200
+    broker.start()
+    listener = listen(broker, "out/#")
+    assert set(listener.until(20, seconds=30)) >= {str(n) for n in range(2, 22)}
+
+
+def test_messages_wait_for_the_next_start(start, broker, listen):
+    hub = start(broker, "post")
+    broker.stop()
+    for _ in range(5):
+        assert press(hub).status == 200
+    hub.process.kill()
+    hub.process.wait()
+    broker.start()
+    listener = listen(broker, "out/#")
+    start(broker, "post", connected=False)
+    assert listener.until(5, seconds=30) == ["1", "2", "3", "4", "5"]
+
+
+def test_a_message_that_the_broker_refuses_holds_up_no_other(tmp_path, start, listen):
+    acl = tmp_path / "acl"
+    acl.write_text("topic readwrite in/#\ntopic readwrite out/count\ntopic read out/#\n")
+    acl.chmod(0o700)
+    broker = Broker(tmp_path / "broker", "allow_anonymous true", f"acl_file {acl}")
+    listener = listen(broker, "out/#")
+    hub = start(broker, "post")
+    broker.publish("in/x", "to secret")
+    broker.publish("in/x", "x")
+    assert listener.until(1) == ["2"]
+    hub.until(lambda: "Not authorized" in hub.said())
+    broker.stop()
+
+
+# --------------------------------------------------------------------- once
+
+def with_id(broker, text):
+    broker.publish("in/x", "x", "-V", "5", "-D", "PUBLISH", "user-property", "id", text)
+
+
+def test_the_same_id_is_the_same_event(start, broker, listen):
+    listener = listen(broker, "out/#")
+    hub = start(broker, "post")
+    for text in ("a", "a", "b", "a", "b"):
+        with_id(broker, text)
+    with_id(broker, "c")
+    assert listener.until(3) == ["1", "2", "3"]
+    assert hub.stop() == 0
+    start(broker, "post")
+    with_id(broker, "a")
+    with_id(broker, "d")
+    assert listener.until(4)[3:] == ["4"]
+
+
+def test_a_hub_that_is_killed_counts_each_message_once(start, broker, listen):
+    """Messages with ids, while the hub dies three times."""
+    count = 150
+    feeder = subprocess.Popen(
+        ["bash", "-c", f"for i in $(seq {count}); do {program('mosquitto_pub')} -p {broker.port} -V 5 -q 1 "
+         "-t in/x -m x -D PUBLISH user-property id number-$i || exit 1; done"])
+    hub = start(broker, "post", connected=False)
+    for _ in range(3):
+        time.sleep(0.4)
+        hub.process.kill()
+        hub.process.wait()
+        hub = start(broker, "post", connected=False)
+    assert feeder.wait(60) == 0
+    listener = listen(broker, "out/#")
+    with_id(broker, "the-last")
+    hub.until(lambda: str(count + 1) in listener.all, seconds=30)
+    time.sleep(0.3)
+    assert max(int(n) for n in listener.all) == count + 1
