@@ -10,6 +10,7 @@
 #include "hub/coap/way.h"
 #include "hub/config.h"
 #include "hub/ids.h"
+#include "hub/mqtt/mqtt.h"
 #include "hub/outbox.h"
 #include "hub/in_timer.h"
 #include "hub/plan.h"
@@ -198,8 +199,10 @@ int database_open(struct hub *hub, char error[static HUB_ERROR_MAX])
 	db->source.ready = on_ready;
 	db->probe.fire = on_probe;
 	hub->database = db;
-	if (open_all(hub, error) == 0)
+	if (open_all(hub, error) == 0) {
+		mqtt_attach(hub);
 		return 0;
+	}
 	database_close(hub);
 	return SETUP_FAILED;
 }

@@ -1,2 +1,0 @@
-/* post-sync - post, on the disk before anybody hears of it */
-#include "../post/main.c"
