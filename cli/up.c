@@ -38,6 +38,8 @@ static const char usage[] =
 	"  --tokens FILE        only with one of its bearer tokens, at the --http before it\n"
 	"  --coap ADDRESS       speak CoAP there, for all services with triggers of that type\n"
 	"                       (none: 127.0.0.1:0 for each kind of trigger that is there)\n"
+	"  --mqtt BROKER        for triggers of that type, and what services emit: "
+        "mqtt://127.0.0.1\n"
 	"  --data [NAME=]FILE   attach a file, or all files below a directory\n"
 	"  --config KEY=VALUE   attach a setting\n"
 	"  --name NAME          instead of the image's own\n"
@@ -63,6 +65,7 @@ enum code {
 	OPT_TCP,
 	OPT_HTTP,
 	OPT_TLS,
+	OPT_MQTT,
 	OPT_TOKENS,
 	OPT_COAP,
 	OPT_DATA,
@@ -113,6 +116,7 @@ struct up {
 	struct list coap;
 	bool json, trace, strict;
 	bool stores;                  /* some service needs a database */
+	const char *mqtt;             /* the broker; NULL: none */
 	const char *state;            /* --state; NULL: the usual directory */
 	char first[MFI_NAME_MAX + 1]; /* service's name */
 	FILE *yaml;
@@ -120,11 +124,12 @@ struct up {
 
 /* ----------------------------------------------------------------- arguments */
 
-static struct option options[20 + VALUES] = {
+static struct option options[24 + VALUES] = {
 	{"udp", required_argument, NULL, OPT_UDP},
 	{"tcp", required_argument, NULL, OPT_TCP},
 	{"http", required_argument, NULL, OPT_HTTP},
 	{"tls", required_argument, NULL, OPT_TLS},
+	{"mqtt", required_argument, NULL, OPT_MQTT},
 	{"tokens", required_argument, NULL, OPT_TOKENS},
 	{"coap", required_argument, NULL, OPT_COAP},
 	{"data", required_argument, NULL, OPT_DATA},
@@ -223,6 +228,7 @@ static int take_option(struct up *up, int c, const char *argument)
 	case OPT_TCP: return add(&e->tcp, argument);
 	case OPT_HTTP: return add_listener(up, argument);
 	case OPT_TLS: return add_tls(up, argument);
+	case OPT_MQTT: up->mqtt = argument; return STATUS_OK;
 	case OPT_TOKENS: return add_tokens(up, argument);
 	case OPT_COAP: return add(&up->coap, argument);
 	case OPT_DATA: return add(&e->data, argument);
@@ -487,7 +493,11 @@ static int put_state(const struct up *up)
 	char path[PATH_MAX];
 	int status;
 
-	if (!up->state && !up->stores)
+	if (up->mqtt) {
+		fputs("mqtt:\n", up->yaml);
+		put_key(up->yaml, "  ", "broker", up->mqtt);
+	}
+	if (!up->state && !up->stores && !up->mqtt)
 		return STATUS_OK;
 	status = up->state ? up_state_named(up->state, path) : up_state_usual(up->first, path);
 	if (status == STATUS_OK)

@@ -192,3 +192,16 @@ def test_a_hub_that_is_killed_counts_each_message_once(start, broker, listen):
     hub.until(lambda: str(count + 1) in listener.all, seconds=30)
     time.sleep(0.3)
     assert max(int(n) for n in listener.all) == count + 1
+
+
+def test_mayfly_up_with_a_broker(broker, up, build, tmp_path, listen):
+    listener = listen(broker, "out/#")
+    u = up(build / "guest/post.mfy", "--mqtt", broker.uri, env={"XDG_STATE_HOME": str(tmp_path / "home")})
+    u.wait_for("mqtt: connected")
+    end = time.monotonic() + 10
+    while broker.said().count("Sending SUBACK") < 2 and time.monotonic() < end:
+        time.sleep(0.02)
+    broker.publish("in/x", "x")
+    assert listener.until(1) == ["1"]
+    assert u.stop() == 0
+    assert (tmp_path / "home/mayfly/post/mqtt-sessions").exists()
