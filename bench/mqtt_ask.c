@@ -1,6 +1,6 @@
 /*
- * bench/mqtt_ask - publishes messages of QoS 1 and waits for what comes back, `window` at a time. Each has the time
- * of its leaving in it.
+ * bench/mqtt_ask - publishes messages of QoS 1 on IN/0, IN/1 ... (as many as `window`) and waits for what
+ * comes back, `window` at a time. Each has the time of its leaving in it.
  *
  *	mqtt_ask PORT IN OUT WINDOW COUNT
  *
@@ -27,9 +27,11 @@ struct asking {
 static void publish(struct asking *a)
 {
 	uint64_t stamp[2] = {clock_mono_ns(), a->began_ns};
+	char topic[128];
 
+	snprintf(topic, sizeof(topic), "%s/%u", a->in, a->sent % a->window);
 	if (mqtt_library.mosquitto_publish_v5(
-		    a->m, NULL, a->in, sizeof(stamp), stamp, 1, false, NULL) != 0)
+		    a->m, NULL, topic, sizeof(stamp), stamp, 1, false, NULL) != 0)
 		a->failed = true;
 	a->sent++;
 }

@@ -1,0 +1,158 @@
+"""A broker that is hostile, or broken: the hub goes on, says so in bounded words, and keeps its memory."""
+
+import os
+import socket
+import struct
+import threading
+import time
+
+import pytest
+from hubs import UNSIGNED, service
+
+
+def packet(kind, body):
+    size, n = b"", len(body)
+    while True:
+        size += bytes([n % 128 | (128 if n > 127 else 0)])
+        n //= 128
+        if not n:
+            return bytes([kind]) + size + body
+
+
+def text(b):
+    return struct.pack(">H", len(b)) + b
+
+
+def publish(topic, payload=b"", qos=1, mid=7, flags=0):
+    return packet(0x30 | qos << 1 | flags, text(topic) + (struct.pack(">H", mid) if qos else b"") + payload)
+
+
+def read_packet(s):
+    kind = s.recv(1)
+    n, shift = 0, 0
+    while kind:
+        byte = s.recv(1)[0]
+        n, shift = n | (byte & 127) << shift, shift + 7
+        if byte < 128:
+            break
+    body = b""
+    while len(body) < n:
+        body += s.recv(n - len(body))
+    return kind[0] if kind else 0, body
+
+
+class Hostile:
+    """An MQTT 3.1.1 broker that sends `messages` to whoever subscribes, and notes what it acknowledges."""
+
+    def __init__(self, *messages):
+        self.messages, self.acknowledged, self.connections, self.open = messages, [], 0, []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.uri = f"mqtt://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            self.open.append(client)
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        try:
+            while (got := read_packet(client))[0]:
+                kind, body = got
+                if kind == 0x10:
+                    self.connections += 1
+                    client.sendall(b"\x20\x02\x00\x00")
+                elif kind == 0x82:
+                    client.sendall(packet(0x90, body[:2] + b"\x01"))
+                    for message in self.messages:
+                        client.sendall(message)
+                elif kind == 0x40:
+                    self.acknowledged.append(struct.unpack(">H", body[:2])[0])
+                elif kind == 0xc0:
+                    client.sendall(b"\xd0\x00")
+        except (OSError, IndexError):
+            pass
+
+    def stop(self):
+        self.listener.close()
+        for each in self.open:
+            each.close()
+
+
+@pytest.fixture
+def against(make_hub, tmp_path, build):
+    """against(MESSAGES...) -> the hub, the broker"""
+    started = []
+
+    def make(*messages):
+        broker = Hostile(*messages)
+        started.append(broker)
+        hub = make_hub(f"mayfly: 1\nstate: {tmp_path}/state\nmqtt: {{broker: \"{broker.uri}\", version: '3.1.1'}}\n"
+                       f"admin: {tmp_path}/admin.sock\nservices:\n" + service(build / "guest/letter.mfy") + UNSIGNED)
+        return hub, broker
+
+    yield make
+    for each in started:
+        each.stop()
+
+
+def ends_with_life(hub, broker):
+    """What came before did no harm: this message, the last, becomes a life, and all are acknowledged."""
+    hub.count(1, "life", result="ok")
+    hub.until(lambda: 99 in broker.acknowledged)
+    assert broker.connections == 2  # one to publish, one to hear
+
+
+LAST = publish(b"in/x", b"last", mid=99)
+
+
+@pytest.mark.parametrize("message", [
+    publish(b"in/" + b"x" * 65000, mid=7),
+    publish(b"in/x", bytes(3 << 20), mid=7),
+    publish(b"in/x", bytes(20000), mid=7),
+], ids=["topic", "payload", "event"])
+def test_too_large(against, message):
+    hub, broker = against(*[message] * 20, LAST)
+    ends_with_life(hub, broker)
+    assert broker.acknowledged.count(7) == 20
+    assert hub.said().count("is dropped") <= 3
+    assert len(hub.events("life")) == 1
+
+
+@pytest.mark.parametrize("message", [
+    publish(b"in/\x00x"), publish(b"in/\xff\xfe"), publish(b""), publish(b"in/x", qos=3), publish(b"in/x", mid=0),
+    b"\x00\x00", b"\xf0\xff\xff\xff\xff\xff", packet(0x20, b"\x00\x00\x00"), packet(0x30, b"\x00\xff"),
+], ids=["zero", "utf8", "empty", "qos3", "mid0", "kind0", "length", "connack", "cut"])
+def test_what_no_broker_sends(against, message):
+    """The connection ends, or the message is ignored; it is tried again after a while, not at once for ever."""
+    hub, broker = against(message, LAST)
+    hub.until(lambda: broker.connections >= 2)
+    time.sleep(0.5)
+    assert broker.connections <= 5
+    assert hub.said().count("mqtt:") < 12
+    assert os.access(f"/proc/{hub.pid}", os.F_OK)
+
+
+def test_control_characters_draw_on_no_terminal(against):
+    hub, broker = against(publish(b"in/\x1b[2J", b"\x1b[2Jboo", mid=5), publish(b"in/\x1b[2J" + b"y" * 30000), LAST)
+    hub.until(lambda: 99 in broker.acknowledged or broker.connections > 2)
+    assert "\x1b" not in hub.said()
+
+
+def test_acknowledgements_of_nothing(against):
+    hub, broker = against(packet(0x40, b"\x00\x07"), packet(0x50, b"\x00\x07"), packet(0xb0, b"\x00\x07"), LAST)
+    hub.until(lambda: 99 in broker.acknowledged or broker.connections > 2)
+
+
+def test_a_broker_that_says_nothing(make_hub, tmp_path, build):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        hub = make_hub(f"mayfly: 1\nstate: {tmp_path}/state\n"
+                       f"mqtt: {{broker: \"mqtt://127.0.0.1:{listener.getsockname()[1]}\"}}\n"
+                       "services:\n" + service(build / "guest/letter.mfy") + UNSIGNED)
+        client, _ = listener.accept()
+        assert client.recv(1) == b"\x10"
+        assert hub.stop() == 0  # which doesn't wait for it
