@@ -102,9 +102,12 @@ static int by_size(const void *a, const void *b)
 
 static int report(struct asking *a)
 {
+	uint64_t p50, p99;
+
 	qsort(a->took, a->got, sizeof(*a->took), by_size);
+	p50 = a->took[a->got / 2], p99 = a->took[(size_t)a->got * 99 / 100];
 	printf("{\"count\": %u, \"p50_us\": %.1f, \"p99_us\": %.1f, \"per_second\": %.0f}\n",
-		a->got, (double)a->took[a->got / 2] / 1e3, (double)a->took[a->got * 99 / 100] / 1e3,
+		a->got, (double)p50 / 1e3, (double)p99 / 1e3,
 		(double)a->got * 1e9 / (double)(a->last_ns - a->first_ns));
 	return 0;
 }

@@ -316,6 +316,8 @@ void in_mqtt_report(const struct input *input)
 	for (unsigned i = 0; i < m->count; i++)
 		for (unsigned j = 0; j < m->feed[i].count && n < 64; j++)
 			topics[n++] = m->feed[i].at[j].filter;
+	if (n == 0)
+		return;
 	example_message(&broker, mqtt_topic_of(topics[0]), example_of(input->service), command);
 	report_topics(&input->hub->report, input, topics, n, command);
 }

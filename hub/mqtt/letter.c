@@ -147,7 +147,8 @@ int letter_keep(struct letter *letter, const struct mosquitto_message *message,
 		return -E2BIG;
 	}
 	less = realloc(letter->bytes, letter->head.bytes);
-	letter->bytes = less ? less : letter->bytes;
+	if (less)
+		letter->bytes = less;
 	return 0;
 }
 

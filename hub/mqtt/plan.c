@@ -297,9 +297,9 @@ void mqtt_plan_commit(struct plan *plan)
 		hub->mqtt->broker = NULL;
 		hub->mqtt->publisher = NULL;
 	}
-	if (m) {
-		if (m->made)
-			hub->mqtt = m->made;
+	if (m && m->made)
+		hub->mqtt = m->made;
+	if (m && hub->mqtt) {
 		hub->mqtt->broker = mqtt_broker_hold(m->broker);
 		hub->mqtt->publisher = m->publisher;
 		take_inputs(plan);

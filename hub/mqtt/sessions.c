@@ -125,7 +125,7 @@ static int load(struct mqtt_sessions *s, const char *state, char error[static MQ
 	rc = fd < 0 ? -errno : fd_read_all(fd, FILE_MOST, &text, &n);
 	fd_close(&fd);
 	if (rc == 0)
-		rc = memchr(text, 0, n) ? -EINVAL : read_lines(s, text, &line);
+		rc = text && !memchr(text, 0, n) ? read_lines(s, text, &line) : -EINVAL;
 	free(text);
 	if (rc == -EINVAL)
 		snprintf(error, MQTT_ERROR_MAX,
