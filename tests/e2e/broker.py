@@ -33,8 +33,7 @@ class Broker:
         self.config.write_text("\n".join([
             f"listener {self.port} 127.0.0.1", "persistence true", "autosave_interval 1",
             "autosave_on_changes true", f"persistence_location {directory}/", "log_type all",
-            f"user {'root' if os.getuid() == 0 else ''}",
-            *(lines or ["allow_anonymous true"])]) + "\n")
+            *(["user root"] if os.getuid() == 0 else []), *(lines or ["allow_anonymous true"])]) + "\n")
         self.process, self.options = None, []
         self.start()
 
@@ -93,7 +92,6 @@ class Listener:
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True)
         self.all = []
-        self.thread = threading.Thread(target=lambda: self.all.extend(self.process.stdout), daemon=True)
         self.ready = threading.Event()
         self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()
