@@ -91,7 +91,7 @@ static void on_subscribed(struct mqtt_client *client, int count, const int *gran
 {
 	struct mqtt_feed *f = of(client);
 
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count && !f->stopping; i++) /* its service may be gone then */
 		if (granted[i] >= 0x80)
 			log_about(LOG_WARN, f->input->service->name, NULL,
 				"mqtt: the broker doesn't let %s subscribe to all of its topics: "
