@@ -39,7 +39,7 @@ static const char usage[] =
 	"  --coap ADDRESS       speak CoAP there, for all services with triggers of that type\n"
 	"                       (none: 127.0.0.1:0 for each kind of trigger that is there)\n"
 	"  --mqtt BROKER        for triggers of that type, and what services emit: "
-        "mqtt://127.0.0.1\n"
+	"mqtt://127.0.0.1\n"
 	"  --data [NAME=]FILE   attach a file, or all files below a directory\n"
 	"  --config KEY=VALUE   attach a setting\n"
 	"  --name NAME          instead of the image's own\n"
