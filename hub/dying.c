@@ -20,13 +20,9 @@ static void remove_group(struct hub *hub, int group)
 		cgroup_remove(&hub->groups, group - 1);
 }
 
+/* It is in no list any more. */
 static void reap(struct dying *d)
 {
-	struct dying **at = &d->hub->dying;
-
-	while (*at != d)
-		at = &(*at)->next;
-	*at = d->next;
 	loop_remove(d->hub->loop, d->pidfd, &d->ended);
 	(void)spawn_end(d->pidfd);
 	fd_close(&d->pidfd);
@@ -36,8 +32,13 @@ static void reap(struct dying *d)
 
 static void on_ended(struct loop_source *source, uint32_t events)
 {
+	struct dying *d = LOOP_OWNER(source, struct dying, ended), **at = &d->hub->dying;
+
 	(void)events;
-	reap(LOOP_OWNER(source, struct dying, ended));
+	while (*at != d)
+		at = &(*at)->next;
+	*at = d->next;
+	reap(d);
 }
 
 void dying_take(struct hub *hub, int pidfd, int group)
@@ -65,6 +66,10 @@ void dying_take(struct hub *hub, int pidfd, int group)
 
 void dying_close(struct hub *hub)
 {
-	while (hub->dying)
-		reap(hub->dying);
+	struct dying *d;
+
+	while ((d = hub->dying)) {
+		hub->dying = d->next;
+		reap(d);
+	}
 }

@@ -1,6 +1,7 @@
 /* hub/recent.c - see recent.h */
 #include "hub/recent.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +32,7 @@ static struct recent_event *add(struct recent *r, const struct service *s)
 	memset(e, 0, sizeof(*e));
 	e->number = r->number;
 	e->times = 1;
-	strncpy(e->service, s->name, sizeof(e->service) - 1);
+	snprintf(e->service, sizeof(e->service), "%s", s->name);
 	memcpy(e->image, s->digest, sizeof(e->image));
 	return e;
 }
@@ -42,7 +43,7 @@ static void copy_subject(struct recent_event *e, const struct task *task)
 
 	if (!s.p && (task->slot >= 0 || task->bytes))
 		s = mf_str_of(task->writer.base + task->head.subject.off, task->head.subject.len);
-	if (s.n > 0)
+	if (s.p && s.n > 0)
 		memcpy(e->subject, s.p, s.n < RECENT_SUBJECT ? s.n : RECENT_SUBJECT);
 }
 

@@ -34,7 +34,7 @@ static struct lamp look(struct mf_str name)
 	mf_format(lamp.key, sizeof(lamp.key), "lamp/%.*s", (int)name.n, (const char *)name.p);
 	state = mf_state(lamp.key);
 	lamp.known = state.p != NULL;
-	lamp.on = mf_str_is(state, "ON");
+	lamp.on = lamp.known && mf_str_is(state, "ON");
 	return lamp;
 }
 

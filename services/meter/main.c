@@ -96,7 +96,7 @@ static struct number number(int64_t value)
 
 static void minute_over(struct mf_str name, const char *key)
 {
-	struct minute m;
+	struct minute m = {0};
 	struct number mean, least, most;
 	char topic[NAME_MAX + 16], text[TEXT_MAX];
 	size_t n;
