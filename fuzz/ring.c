@@ -217,6 +217,7 @@ static struct socket own;
 static struct receiver *receiver;
 static int client = -1, server_port;
 static uint64_t heard;
+static bool suspended[MFW_SLOTS]; /* lives that wait for the answer to a call */
 
 static bool inside(const uint8_t *p, uint64_t n)
 {
@@ -228,21 +229,26 @@ static bool take_one(void)
 {
 	struct mfw_message m;
 	int n = ring_take_now(&ring, &m);
-	struct mfw_message death = {.kind = MFW_DEATH};
+	struct mfw_message end = {0};
 
 	if (n <= 0)
 		return n == 0;
-	if (m.kind != MFW_BIRTH) {
-		MUST(m.kind == MFW_RECEIVE || m.kind == MFW_FINISH);
+	if (m.kind == MFW_RECEIVE || m.kind == MFW_FINISH) {
 		MUST(ring.head.flags & MFW_OWN_SOCKET);
 		socket_heed(&own, &m);
 		return true;
 	}
-	MUST(m.slot < ring.head.slots && m.bytes <= ring.head.event_area);
+	MUST(m.kind == MFW_BIRTH || m.kind == MFW_ANSWER || m.kind == MFW_DROP);
+	MUST(m.slot < ring.head.slots && m.slot < MFW_SLOTS);
+	MUST(m.bytes <= ring.head.event_area);
 	MUST(inside(ring_event(&ring, m.slot), m.bytes));
 	MUST(inside(ring_effects(&ring, m.slot), ring.head.effects_area));
-	death.slot = m.slot;
-	return ring_put(&ring, &death) == 0;
+	if (suspended[m.slot] == (m.kind == MFW_BIRTH))
+		return false; /* no life waits there, or one still does */
+	suspended[m.slot] = m.kind != MFW_DROP && m.bytes % 4 == 1; /* it calls, or once more */
+	end.kind = suspended[m.slot] ? MFW_SUSPENDED : MFW_DEATH;
+	end.slot = m.slot;
+	return ring_put(&ring, &end) == 0;
 }
 
 static void hear(void)
@@ -299,6 +305,7 @@ static void live(struct feed *feed)
 {
 	uint64_t one = 1;
 
+	memset(suspended, 0, sizeof(suspended));
 	socket_init(&own, &ring, &note);
 	receiver = receiver_open(&own);
 	MUST(receiver != NULL);
