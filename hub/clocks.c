@@ -8,6 +8,7 @@
 
 #include "hub/hub.h"
 #include "hub/in_timer.h"
+#include "hub/failed.h"
 #include "hub/schedule.h"
 #include "store/store.h"
 #include "sys/fd.h"
@@ -83,6 +84,7 @@ static void on_set(struct loop_source *source, uint32_t events)
 	clocks_look(hub);
 	timers_look(hub); /* it may have slept, without a step */
 	schedule_look(hub);
+	failed_look(hub);
 }
 
 /* A timer that never goes off, and is cancelled when the clock is set (timerfd_create(2)): so nothing

@@ -8,6 +8,7 @@
 
 #include "hub/coap/way.h"
 #include "hub/database.h"
+#include "hub/failed.h"
 #include "hub/history.h"
 #include "hub/ids.h"
 #include "hub/life.h"
@@ -267,11 +268,13 @@ static enum commit_result fill(struct task *task, struct store_tx *tx, struct co
 	struct effects_reader r = c->effects;
 	struct effect e;
 
+	/* what its event was ends with it */
+	schedule_done(task, tx);
+	failed_done(task, tx);
 	if (!writes(c->effects)) /* it only waits for what it saw */
-		return COMMIT_TAKEN;
+		return store_sound(tx) ? COMMIT_TAKEN : COMMIT_REFUSED;
 	if (!add_id(task, tx, c) || !history_add(task, tx, &c->message, effects_of(c), &well))
 		return COMMIT_REFUSED;
-	schedule_done(task, tx);
 	while (result == COMMIT_TAKEN && effects_next(&r, &e))
 		result = add_effect(task, tx, &e, why);
 	return result == COMMIT_TAKEN && !store_sound(tx) ? COMMIT_REFUSED : result;
@@ -360,6 +363,7 @@ static enum commit_result commit_unheard(struct task *task, struct store_tx *tx,
 static enum commit_result commit(struct task *task, const struct mfw_message *message,
 	struct effects_reader effects, char *why)
 {
+	static const struct ending well = {.result = "ok"};
 	struct service *s = task->service;
 	bool unheard = s->durability == DURABILITY_NONE;
 	struct store_tx *tx = store_begin(s->hub->store,
@@ -372,7 +376,7 @@ static enum commit_result commit(struct task *task, const struct mfw_message *me
 	task->commit = make_commit(tx, message, effects);
 	if (task->commit)
 		result = fill(task, tx, task->commit, why);
-	if (result == COMMIT_TAKEN && !unheard && !service_commits(task))
+	if (result == COMMIT_TAKEN && !unheard && !service_commits(task, &well))
 		result = COMMIT_REFUSED;
 	if (result != COMMIT_TAKEN) {
 		states_undo(s->hub->states, tx);

@@ -53,25 +53,27 @@ struct mf_str history_capsule(struct task *task, struct store_tx *tx,
 	return mf_str_of(to, n);
 }
 
+void history_keep(struct task *task, struct store_tx *tx, struct mf_str capsule)
+{
+	struct hub *hub = task->service->hub;
+
+	task->life = store_number(hub->store, STORE_HISTORY);
+	store_life(tx,
+		&(struct store_life){.number = task->life,
+			.service = database_service(task->service),
+			.wall_ns = task->head.time_ns,
+			.id = text(task->id),
+			.capsule = capsule});
+}
+
 bool history_add(struct task *task, struct store_tx *tx, const struct mfw_message *message,
 	struct mf_str effects, const struct history_end *end)
 {
-	struct hub *hub = task->service->hub;
 	struct mf_str capsule = history_capsule(task, tx, message, effects, end);
-	struct store_life life = {
-		.service = database_service(task->service),
-		.wall_ns = task->head.time_ns,
-		.id = text(task->id),
-		.capsule = capsule,
-	};
 
-	if (!capsule.p)
-		return false;
-	if (capsule.n == 0)
-		return true;
-	life.number = task->life = store_number(hub->store, STORE_HISTORY);
-	store_life(tx, &life);
-	return store_sound(tx);
+	if (capsule.n > 0)
+		history_keep(task, tx, capsule);
+	return capsule.p && store_sound(tx);
 }
 
 void history_forget(struct task *task)

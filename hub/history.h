@@ -33,6 +33,8 @@ struct history_end {
 bool history_add(struct task *task, struct store_tx *tx, const struct mfw_message *message,
 	struct mf_str effects, const struct history_end *end);
 
+/* The same of a capsule that lies in the transaction's room. */
+void history_keep(struct task *task, struct store_tx *tx, struct mf_str capsule);
 /* That transaction will be dropped. */
 void history_forget(struct task *task);
 

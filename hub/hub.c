@@ -18,6 +18,7 @@
 #include "hub/database.h"
 #include "hub/mqtt/mqtt.h"
 #include "hub/plan.h"
+#include "hub/failed.h"
 #include "hub/schedule.h"
 #include "hub/setup.h"
 #include "hub/state.h"
@@ -214,6 +215,7 @@ void hub_close(struct hub *hub)
 	clocks_keep(hub);
 	database_drain(hub);
 	schedule_close(hub);
+	failed_close(hub);
 	close_inputs(hub->inputs);
 	close_inputs(hub->leaving_inputs);
 	close_services(hub->services);
@@ -304,7 +306,7 @@ int hub_open_database(struct hub *hub, char error[static HUB_ERROR_MAX])
 		return status;
 	clocks_go_on(hub);
 	timers_go_on(hub);
-	if (schedule_open(hub) == 0)
+	if (schedule_open(hub) == 0 && failed_open(hub) == 0)
 		return 0;
 	snprintf(error, HUB_ERROR_MAX, "can't start: no memory");
 	return SETUP_FAILED;

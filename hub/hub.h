@@ -29,6 +29,7 @@
 
 struct admin;
 struct config;
+struct failed;
 struct journal;
 struct dying;
 struct mqtt;
@@ -115,6 +116,7 @@ struct hub {
 	struct way *coap_way; /* the outbox's, to devices */
 	struct outbox *outbox;
 	struct schedule *schedule;
+	struct failed *retries; /* NULL: there is no database */
 	/* An event that a service scheduled for itself is in the database. NULL: nobody wants to know. */
 	void (*on_later)(struct hub *hub, const struct store_later *later);
 	bool stopping;

@@ -155,7 +155,8 @@ static void on_refuse(struct task *task, enum refusal why)
 		refused(t, why);
 }
 
-static const struct origin_ops origin = {.source = "timer", .reply = on_reply, .refuse = on_refuse};
+static const struct origin_ops origin = {
+	.source = "timer", .reply = on_reply, .refuse = on_refuse, .alone = true};
 
 /* When it was due, by the wall's clock of now. */
 static size_t scheduled(const struct timer *t, int64_t tick, char to[static 32])

@@ -6,6 +6,7 @@
 #include "hub/commit.h"
 #include "hub/call.h"
 #include "hub/cores.h"
+#include "hub/failed.h"
 #include "hub/history.h"
 #include "hub/hub.h"
 #include "image/grants.h"
@@ -162,6 +163,16 @@ static uint64_t bounded(uint64_t ns)
 	return ns < TIME_MOST ? ns : TIME_MOST;
 }
 
+/* It is kept, to be tried again or looked at; or whoever waits hears of it. */
+static void end_failed(struct doing *d, const struct mfw_message *m, const struct history_end *how,
+	const struct ending *ending)
+{
+	if (failed_keep(d->task, m, d->effects, how, ending))
+		return;
+	history_add_failed(d->task, m, d->effects, how);
+	service_end(d->task, ending);
+}
+
 static void end(struct doing *d, const struct mfw_message *m, enum mfw_result result)
 {
 	const struct verdict *v = &verdicts[result];
@@ -175,12 +186,12 @@ static void end(struct doing *d, const struct mfw_message *m, enum mfw_result re
 	};
 
 	d->service->counts.results[result]++;
-	if (result != MFW_OK)
-		history_add_failed(d->task, m, d->effects,
-			&(struct history_end){.result = result, .why = v->words});
 	if (result != MFW_OK && !d->told)
 		report_failure(&d->service->hub->report, d->service, d->task, m, result, v->words);
-	service_end(d->task, &ending);
+	if (result == MFW_OK)
+		service_end(d->task, &ending);
+	else
+		end_failed(d, m, &(struct history_end){.result = result, .why = v->words}, &ending);
 }
 
 /* It went well, and what it asked for is refused whole. */
@@ -196,10 +207,9 @@ static void end_refused(
 	};
 
 	d->service->counts.denied++;
-	history_add_failed(d->task, m, d->effects,
-		&(struct history_end){.result = MFW_OK, .denied = true, .why = what});
 	report_denied(&d->service->hub->report, d->service, d->task, what);
-	service_end(d->task, &ending);
+	end_failed(d, m, &(struct history_end){.result = MFW_OK, .denied = true, .why = what},
+		&ending);
 }
 
 static unsigned calls_of(struct effects_reader r)

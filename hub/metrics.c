@@ -249,6 +249,8 @@ COUNTED(reruns)
 COUNTED(races)
 COUNTED(duplicates)
 COUNTED(commits)
+COUNTED(retries)
+COUNTED(dead)
 COUNTED(cold)
 COUNTED(calls)
 COUNTED(scheduled)
@@ -296,6 +298,9 @@ static const struct {
 	{"mayfly_events_duplicate_total", "counter",
 		"Events that were dealt with before, and not taken again.", duplicates},
 	{"mayfly_lives_committed_total", "counter", "Lives whose effects were written.", commits},
+	{"mayfly_events_retried_total", "counter",
+		"Events kept to be tried again, for their lives failed.", retries},
+	{"mayfly_events_dead_total", "counter", "Events that became dead letters.", dead},
 	{"mayfly_events_cold_total", "counter", "Events for which a worker had to start.", cold},
 	{"mayfly_calls_total", "counter", "Calls of other services that its lives made.", calls},
 	{"mayfly_scheduled_events_total", "counter", "Events that its lives had scheduled.",

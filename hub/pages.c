@@ -17,6 +17,7 @@
 #include "hub/journal.h"
 #include "hub/life.h"
 #include "hub/metrics.h"
+#include "hub/pages_dead.h"
 #include "hub/pages_events.h"
 #include "hub/pages_json.h"
 #include "hub/pages_state.h"
@@ -253,6 +254,8 @@ static json_t *full_object(const struct hub *hub, const struct service *s)
 	pages_set(o, "races", pages_count(s->counts.races));
 	pages_set(o, "duplicates", pages_count(s->counts.duplicates));
 	pages_set(o, "commits", pages_count(s->counts.commits));
+	pages_set(o, "retries", pages_count(s->counts.retries));
+	pages_set(o, "dead", pages_count(s->counts.dead));
 	pages_set(o, "results", results_object(s));
 	pages_set(o, "refusals", refusals_object(s));
 	pages_set(workers, "started", pages_count(s->counts.workers));
@@ -513,6 +516,16 @@ int pages_add(struct router *router, struct access *look, struct access *change)
 		{.method = "GET", .path = "/v1/events", .page = pages_events},
 		{.method = "GET", .path = "/v1/events/#", .page = pages_event},
 		{.method = "GET", .path = "/v1/lives", .page = pages_lives},
+		{.method = "GET", .path = "/v1/dead", .page = pages_dead},
+		{.method = "GET", .path = "/v1/dead/get", .page = pages_dead_get},
+		{.method = "POST",
+			.path = "/v1/dead/retry",
+			.page = pages_dead_retry,
+			.changes = true},
+		{.method = "POST",
+			.path = "/v1/dead/rm",
+			.page = pages_dead_remove,
+			.changes = true},
 		{.method = "GET", .path = "/metrics", .page = metrics_page},
 	};
 	int err = 0;

@@ -7,6 +7,7 @@
 
 #include "hub/coap/watch.h"
 #include "hub/in_timer.h"
+#include "hub/failed.h"
 #include "hub/schedule.h"
 #include "hub/database.h"
 #include "hub/mqtt/mqtt.h"
@@ -234,6 +235,7 @@ void plan_commit(struct plan *plan)
 	take_scratch(plan);
 	timers_commit(plan);
 	schedule_look(hub);
+	failed_look(hub);
 	trust_commit(plan);
 	trust_close(&plan->trust);
 	hub->connections_most = plan->config->connections;

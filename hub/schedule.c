@@ -142,7 +142,7 @@ static void on_refuse(struct task *task, enum refusal why)
 }
 
 static const struct origin_ops origin = {
-	.source = "schedule", .reply = on_reply, .refuse = on_refuse};
+	.source = "schedule", .reply = on_reply, .refuse = on_refuse, .alone = true};
 
 void schedule_done(struct task *task, struct store_tx *tx)
 {

@@ -239,7 +239,7 @@ void service_submit(struct task *task)
 	if (task->identity && s->hub->ids)
 		ids_begin(s->hub->ids, task);
 	clocks_look(s->hub);
-	head->time_ns = time_wall(&s->hub->clocks.kept);
+	head->time_ns = task->wall_ns ? task->wall_ns : time_wall(&s->hub->clocks.kept);
 	head->elapsed_ns = time_elapsed(&s->hub->clocks.kept);
 	random_bytes(head->seed, sizeof(head->seed));
 	task->accepted_ns = clock_mono_ns();
@@ -421,17 +421,19 @@ static void leave(struct service *s, struct task *task)
 	s->reruns -= is_rerun(task);
 }
 
-bool service_commits(struct task *task)
+bool service_commits(struct task *task, const struct ending *ending)
 {
-	static const struct ending well = {.result = "ok"};
 	struct service *s = task->service;
+	enum circuit_news news;
 
 	if (!move_from_slot(task))
 		return false;
-	(void)judge(s, task, &well); /* a life that goes well opens no circuit */
+	news = judge(s, task, ending);
 	leave(s, task);
 	task->phase = TASK_COMMITTING;
 	task_append(&s->committing, task);
+	if (news == CIRCUIT_OPENED)
+		service_refuse_all(s, REFUSED_OPEN);
 	return true;
 }
 
@@ -463,7 +465,10 @@ void service_end(struct task *task, const struct ending *ending)
 	s->active_ns = loop_now(s->hub->loop);
 	if (ending->refused) {
 		s->counts.refused[ending->why]++;
-		task->origin->refuse(task, ending->why);
+		if (ending->kept)
+			task->origin->reply(task, NULL);
+		else
+			task->origin->refuse(task, ending->why);
 	} else {
 		s->counts.replied += ending->reply != NULL;
 		s->counts.silent += ending->reply == NULL;

@@ -51,6 +51,8 @@ struct service_counts {
 	uint64_t duplicates;          /* of events that were dealt with before; not accepted */
 	uint64_t races;    /* lives that ran in vain, for state that they saw had changed */
 	uint64_t commits;  /* lives whose effects were written */
+	uint64_t retries;  /* events kept to be tried again */
+	uint64_t dead;     /* events that became dead letters */
 	uint64_t circuits; /* how often the circuit opened */
 };
 
@@ -152,15 +154,16 @@ void service_pump(struct service *service);
 struct ending {
 	bool refused;
 	enum refusal why;          /* if refused */
+	bool kept;                 /* the same: it is tried again, or a dead letter (failed.h) */
 	const struct reply *reply; /* else; NULL: it gave none */
 	const char *result;        /* for the trace: "ok", "crashed", "late" ... */
 	uint64_t birth_ns, run_ns;
 };
 void service_end(struct task *task, const struct ending *ending);
 void service_refuse(struct task *task, enum refusal why);
-/* The life went well, and what it asked for is the store's: the next of its key may run, the slot is no longer
- * its own. False: no memory, nothing changed. */
-bool service_commits(struct task *task);
+/* The life is over, as `ending` says, and what is to be written of it is the store's: the next of its key may run, the
+ * slot is no longer its own. False: no memory, nothing changed. */
+bool service_commits(struct task *task, const struct ending *ending);
 /* The life was in vain: `why`, state has changed. It runs again, alone, or is refused. */
 void service_again(struct task *task, const char *why);
 /* The same for all that wait. */

@@ -63,6 +63,8 @@ struct task *task_get(struct task_pool *pool)
 	task->bytes = NULL;
 	task->attempt = 0;
 	task->life = 0;
+	task->tries = 0;
+	task->wall_ns = 0;
 	task->subject = mf_str_of(NULL, 0);
 	task->phase = TASK_WAITING;
 	task->races = 0;

@@ -35,6 +35,7 @@ enum task_identity {
 enum task_phase { TASK_WAITING, TASK_POSTED, TASK_COMMITTING };
 
 struct commit;
+struct failing;
 struct calls;
 struct service;
 struct states_seen;
@@ -69,13 +70,16 @@ struct task {
 	struct mf_event head; /* the only copy that is trusted; goes to the slot when posted */
 	struct event_writer writer;
 	char id[STORE_ID_MAX + 1];
-	unsigned identity;        /* enum task_identity; 0: it has none */
-	uint8_t request[32];      /* TASK_KEEP: what was asked, hashed by the input */
-	struct task *same;        /* ids.c: the next in the same part of its table */
-	struct commit *commit;    /* commit.c: what its transaction is about */
-	uint64_t life;            /* history.c: its number there; 0: it isn't */
-	struct mf_str subject;    /* the same: a copy, while its transaction is there */
-	struct calls *calls;      /* call.c: what its lives asked others; owned */
+	unsigned identity;       /* enum task_identity; 0: it has none */
+	uint8_t request[32];     /* TASK_KEEP: what was asked, hashed by the input */
+	struct task *same;       /* ids.c: the next in the same part of its table */
+	struct commit *commit;   /* commit.c: what its transaction is about */
+	uint64_t life;           /* history.c: its number there; 0: it isn't */
+	struct failing *failing; /* failed.c: what is being kept of its life */
+	unsigned tries;          /* failed.c: lives that failed, before this event was made again */
+	int64_t wall_ns;         /* when it happened, if not now; 0: now */
+	struct mf_str subject;   /* the same: a copy, while its transaction is there */
+	struct calls *calls;     /* call.c: what its lives asked others; owned */
 	struct states_seen *seen; /* states.c: what was attached; owned */
 	uint32_t bare;            /* bytes of the event before that was; 0: nothing is */
 	int slot;                 /* of the service's link; -1: the event lies in `bytes` */

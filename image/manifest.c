@@ -48,6 +48,8 @@ static const struct reading_number numbers[] = {
 	NUMBER("limits.init", READING_TIME, limits.init, limits.init_ns, 10 * SEC, 1000, HOUR, 1),
 	NUMBER("limits.queue", READING_NUMBER, limits.queue, limits.queue, 1024, 1, 65536, 1),
 	NUMBER("limits.parallel", READING_NUMBER, limits.parallel, limits.parallel, 0, 0, 1024, 1),
+	NUMBER("retry.times", READING_NUMBER, retry.times, retry.times, 3, 0, 100, 1),
+	NUMBER("retry.wait", READING_TIME, retry.wait, retry.wait_ns, SEC, MSEC, HOUR, 1),
 	NUMBER("budget", READING_SIZE, budget, budget, 64 * KIB, KIB, MFI_FILE_MAX, 1),
 	NUMBER("price.per_unit", READING_NUMBER, price.per_unit, price.per_unit, 0, 0, INT64_MAX,
 		1),

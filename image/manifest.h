@@ -70,6 +70,11 @@ struct manifest {
 		unsigned queue;                        /* events waiting, default 1024 */
 		unsigned parallel; /* lives at once, default 0: the hub decides */
 	} limits;
+	struct {
+		unsigned times; /* an event that failed runs again, default 3 */
+		uint64_t
+			wait_ns; /* before the first of them, then twice as long each; default 1 s */
+	} retry;
 	uint64_t budget; /* bytes of the image file, default 65536 */
 	struct manifest_trigger *triggers;
 	unsigned triggers_count;

@@ -25,6 +25,10 @@ struct raw_limits {
 	char *cpu, *deadline, *init, *queue, *parallel;
 };
 
+struct raw_retry {
+	char *times, *wait;
+};
+
 struct raw_price {
 	char *unit, *quantity, *per_unit, *currency;
 };
@@ -33,6 +37,7 @@ struct raw_manifest {
 	char *mayfly, *name, *version, *counter, *budget, *key, *durability, *life, *birth;
 	struct raw_memory memory;
 	struct raw_limits limits;
+	struct raw_retry retry;
 	struct raw_price price;
 	struct raw_trigger *triggers;
 	unsigned triggers_count;

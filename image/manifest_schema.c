@@ -42,6 +42,12 @@ static const cyaml_schema_field_t limits[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t retry[] = {
+	MEMBER("times", retry, times),
+	MEMBER("wait", retry, wait),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t price[] = {
 	MEMBER("unit", price, unit),
 	MEMBER("quantity", price, quantity),
@@ -87,6 +93,7 @@ static const cyaml_schema_field_t fields[] = {
 	LIST("modules", modules),
 	PART("memory", memory, memory),
 	PART("limits", limits, limits),
+	PART("retry", retry, retry),
 	RAW("budget", budget),
 	CYAML_FIELD_SEQUENCE("triggers", OPTIONAL, struct raw_manifest, triggers, &trigger, 0,
 		MANIFEST_LIST_MAX),

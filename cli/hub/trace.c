@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/again.h"
 #include "cli/commands.h"
 #include "cli/hub/client.h"
 #include "cli/hub/fetch.h"
 #include "cli/hub/table.h"
+#include "cli/hub/tell.h"
 #include "cli/out.h"
 #include "sys/log.h"
 
@@ -29,113 +29,6 @@ enum { OPT_CAPSULE = 0x200 };
 static const struct option options[] = {
 	CLIENT_LONG_OPTIONS, {"capsule", required_argument, NULL, OPT_CAPSULE}, {NULL, 0, NULL, 0}};
 static const struct client_usage usage = {"trace", help, "o:h", options};
-
-static const char *const sources[MF_SOURCE_COUNT] = {
-	[MF_SOURCE_RUN] = "run",
-	[MF_SOURCE_UDP] = "udp",
-	[MF_SOURCE_TCP] = "tcp",
-	[MF_SOURCE_HTTP] = "http",
-	[MF_SOURCE_MQTT] = "mqtt",
-	[MF_SOURCE_COAP] = "coap",
-	[MF_SOURCE_TIMER] = "timer",
-	[MF_SOURCE_PACKETS] = "packets",
-	[MF_SOURCE_CALL] = "call",
-	[MF_SOURCE_JOB] = "job",
-	[MF_SOURCE_SCHEDULE] = "schedule",
-};
-
-#define PREVIEW 200u
-
-/* Bytes of a stranger must not steer a terminal. */
-static void print_text(struct mf_str s)
-{
-	char clean[4 * PREVIEW + 1];
-
-	fputs(log_clean(clean, sizeof(clean), s.p, s.n < PREVIEW ? s.n : PREVIEW), stdout);
-	if (s.n > PREVIEW)
-		printf(" ... (%zu bytes)", s.n);
-}
-
-static void line(const char *head, struct mf_str s)
-{
-	if (s.n == 0)
-		return;
-	printf("%-9s", head);
-	print_text(s);
-	putchar('\n');
-}
-
-static void print_records(const char *head, const struct capsule *c, struct mf_span span,
-	uint32_t count, bool versions)
-{
-	struct mf_str left = capsule_text(c, span);
-	struct mf_record r;
-
-	for (; count > 0; count--) {
-		memcpy(&r, left.p, sizeof(r));
-		printf("%-9s", head);
-		print_text(mf_str_of(left.p + sizeof(r), r.name_len));
-		fputs(" = ", stdout);
-		if (versions && r.version == 0)
-			fputs("(absent)", stdout);
-		print_text(mf_str_of(left.p + sizeof(r) + r.name_len, r.value_len));
-		if (versions && r.version > 0)
-			printf(" (version %llu)", (unsigned long long)r.version);
-		putchar('\n');
-		left = mf_str_of(left.p + r.size, left.n - r.size);
-		head = "";
-	}
-}
-
-static void print_when(int64_t ns)
-{
-	time_t seconds = (time_t)(ns / 1000000000);
-	char text[32];
-	struct tm tm;
-
-	gmtime_r(&seconds, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-	printf("%-9s%s.%06d UTC\n", "when", text, (int)(ns / 1000 % 1000000));
-}
-
-static void print_effects(struct mf_str effects)
-{
-	const char *head = "did";
-	struct effects_reader r;
-	struct effect e;
-	uint32_t record;
-
-	if (effects.n == 0 || effects_open(&r, effects.p, effects.n, ~0u, &record))
-		return;
-	for (; effects_next(&r, &e); head = "") {
-		printf("%-9s", head);
-		run_print_effect(stdout, &e);
-	}
-}
-
-static void print_capsule(const struct capsule *c)
-{
-	struct mf_event e = capsule_event(c);
-	char digest[65];
-
-	line("id", capsule_text(c, e.id));
-	print_when(e.time_ns);
-	printf("%-9s%s", "event", sources[e.source] ? sources[e.source] : "?");
-	if (e.method.len > 0)
-		putchar(' ');
-	print_text(capsule_text(c, e.method));
-	putchar(' ');
-	print_text(capsule_text(c, e.subject));
-	putchar('\n');
-	line("from", capsule_text(c, e.peer));
-	print_records("attribute", c, e.attributes, e.attributes_count, false);
-	line("payload", capsule_text(c, e.payload));
-	printf("%-9s%.*s %.*s, image %.16s\n", "service", (int)c->service.n,
-		(const char *)c->service.p, (int)c->release.n, (const char *)c->release.p,
-		out_hex(c->image, 32, digest));
-	print_records("state", c, e.state, e.state_count, true);
-	print_effects(c->effects);
-}
 
 static void print_times(const json_t *e, const struct capsule *c)
 {
@@ -162,12 +55,12 @@ static void print_times(const json_t *e, const struct capsule *c)
 static void print_listed(const json_t *e)
 {
 	const char *subject = client_text(e, "subject"), *source = client_text(e, "source");
-	char took[TABLE_CELL];
+	char took[TABLE_CELL], when[32];
 
 	printf("%-9s%s\n", "id", client_text(e, "id"));
-	print_when(client_integer(e, "time_ns"));
+	printf("%-9s%s UTC\n", "when", tell_when(when, client_integer(e, "time_ns")));
 	printf("%-9s%s ", "event", source ? source : "?");
-	print_text(mf_str_of(subject, subject ? strlen(subject) : 0));
+	tell_text(mf_str_of(subject, subject ? strlen(subject) : 0));
 	printf("\n%-9s%s, image %.16s\n", "service", client_text(e, "service"),
 		client_text(e, "image"));
 	printf("%-9s%s\n", "took", table_us(took, json_object_get(e, "total_us")));
@@ -187,7 +80,7 @@ static void print_result(const struct fetched *f)
 		fputs(", after a worker that ended with it", stdout);
 	putchar('\n');
 	if (f->bytes)
-		line("why", f->capsule.why);
+		tell_line("why", f->capsule.why);
 	else
 		printf("%-9sits life was only to reply, or there was none: nothing more is kept\n",
 			"");
@@ -211,7 +104,7 @@ static int show(const struct fetched *f, bool json)
 	if (json)
 		return out_json("trace", STATUS_OK, json_incref(f->answer));
 	if (f->bytes) {
-		print_capsule(&f->capsule);
+		tell_capsule(&f->capsule);
 		print_times(f->event, &f->capsule);
 	} else {
 		print_listed(f->event);
