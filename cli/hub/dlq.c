@@ -165,9 +165,11 @@ static int change_one(struct dlq *d, const json_t *letter, void *context)
 
 	snprintf(number, sizeof(number), "%lld", (long long)client_integer(letter, "number"));
 	status = ask(d, "POST", c->page, "number", number, &answer);
+	if (status != STATUS_OK)
+		return status;
 	json_decref(answer);
-	c->count += status == STATUS_OK;
-	return status;
+	c->count++;
+	return STATUS_OK;
 }
 
 static int change(struct dlq *d, const char *page)
@@ -182,7 +184,8 @@ static int change(struct dlq *d, const char *page)
 		return status;
 	}
 	status = ask(d, "POST", page, "number", d->number, &answer);
-	json_decref(answer);
+	if (status == STATUS_OK)
+		json_decref(answer);
 	return status;
 }
 
@@ -227,10 +230,10 @@ int cmd_dlq(int argc, char **argv)
 	if (optind < argc)
 		verb = argv[optind++];
 	status = client_operands("dlq", argc, argv, &d.number);
-	if (status == STATUS_OK && !verb)
-		status = out_say("dlq", STATUS_USAGE, "what? mayfly dlq ls|show|retry|rm");
 	if (status != STATUS_OK)
 		return status;
+	if (!verb)
+		return out_say("dlq", STATUS_USAGE, "what? mayfly dlq ls|show|retry|rm");
 	d.json = o.json;
 	status = client_open(&d.client, "dlq", &o);
 	if (status == STATUS_OK)

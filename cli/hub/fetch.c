@@ -52,10 +52,14 @@ static int ask(struct fetched *f, struct client *client, const char *id)
 		if (before[0])
 			client_parameter(page, sizeof(page), "before", before);
 		status = client_ask(client, "GET", page, &f->answer, NULL);
+		if (status != STATUS_OK) {
+			f->answer = NULL;
+			return status;
+		}
 		next = json_object_get(f->answer, "before");
 		snprintf(before, sizeof(before), "%lld", (long long)json_integer_value(next));
-	} while (status == STATUS_OK && json_is_integer(next));
-	return status;
+	} while (json_is_integer(next));
+	return STATUS_OK;
 }
 
 static int take(struct fetched *f, const char *command, const char *id)

@@ -147,6 +147,8 @@ static int rehearse_page(struct rehearsal *r, struct client *client, unsigned lo
 	if (*before != 0)
 		client_parameter(page, sizeof(page), "before", number);
 	status = client_ask(client, "GET", page, &answer, NULL);
+	if (status != STATUS_OK)
+		return status;
 	*before = (unsigned long long)client_integer(answer, "before");
 	json_array_foreach(json_object_get(answer, "lives"), i, life)
 	{
