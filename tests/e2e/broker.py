@@ -112,7 +112,7 @@ class Listener:
         return list(self.all)
 
     def stop(self):
-        self.process.terminate()
+        self.process.kill()  # SIGTERM just when it begins to wait is lost on mosquitto_sub
         self.process.wait(10)
 
 
