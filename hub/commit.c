@@ -343,11 +343,6 @@ static void submit(const struct service *s, struct store_tx *tx)
 }
 
 /* Durability `none`: nothing waits for it. */
-static void done_unheard(struct store_tx *tx, int error)
-{
-	database_done(store_context(tx), tx, error);
-}
-
 static enum commit_result commit_unheard(struct task *task, struct store_tx *tx, struct commit *c)
 {
 	struct hub *hub = task->service->hub;
@@ -368,7 +363,7 @@ static enum commit_result commit(struct task *task, const struct mfw_message *me
 	bool unheard = s->durability == DURABILITY_NONE;
 	struct store_tx *tx = store_begin(s->hub->store,
 		s->durability == DURABILITY_SYNC ? STORE_SYNC : STORE_BATCH,
-		unheard ? done_unheard : done, unheard ? (void *)s->hub : task);
+		unheard ? database_unheard : done, unheard ? (void *)s->hub : task);
 	enum commit_result result = COMMIT_REFUSED;
 
 	if (!tx)
@@ -427,7 +422,7 @@ int commit_put(struct service *service, const struct commit_put *put, uint64_t *
 	*version = value.version;
 	if (put->conditional && value.version != put->if_version)
 		return -ESTALE;
-	tx = store_begin(hub->store, STORE_SYNC, done_unheard, hub);
+	tx = store_begin(hub->store, STORE_SYNC, database_unheard, hub);
 	*version = tx ? states_put(hub->states, tx, number, put->key, put->value) : 0;
 	if (tx && *version != 0 && store_sound(tx)) {
 		store_submit(tx);

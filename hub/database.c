@@ -147,12 +147,26 @@ bool database_full(struct hub *hub)
 
 /* -------------------------------------------------------------- open, close */
 
+struct service *database_find(struct hub *hub, uint32_t number)
+{
+	struct service *s = hub->services;
+
+	while (s && database_service(s) != number)
+		s = s->next;
+	return s;
+}
+
+int64_t database_elapsed(const struct hub *hub)
+{
+	return (int64_t)time_elapsed(&hub->clocks.kept);
+}
+
 static int64_t elapsed_ns(void *context)
 {
 	struct hub *hub = context;
 
 	clocks_look(hub);
-	return (int64_t)time_elapsed(&hub->clocks.kept);
+	return database_elapsed(hub);
 }
 
 static int open_all(struct hub *hub, char error[static HUB_ERROR_MAX])
@@ -259,4 +273,9 @@ void database_close(struct hub *hub)
 	hub->states = NULL;
 	hub->database = NULL;
 	free(db);
+}
+
+void database_unheard(struct store_tx *tx, int error)
+{
+	database_done(store_context(tx), tx, error);
 }

@@ -31,6 +31,10 @@ void database_close(struct hub *hub);
 
 /* The service's number in the store. */
 uint32_t database_service(struct service *service);
+/* The one with this number; NULL: none of the hub's services has it. */
+struct service *database_find(struct hub *hub, uint32_t number);
+/* The time by which its rows go: mf_event.elapsed_ns of now. */
+int64_t database_elapsed(const struct hub *hub);
 /* It can't be written; why (store_error). */
 int database_down(const struct hub *hub);
 /* Too much waits for it: no more lives until it is less; then services are pumped. */
@@ -39,5 +43,7 @@ bool database_full(struct hub *hub);
 /* A transaction was reported as done: what lies above the store hears of it, then the caller. With an error it
  * never was. */
 void database_done(struct hub *hub, struct store_tx *tx, int error);
+/* That alone: the store_done of a transaction whose context is the hub, and whose end nobody waits for. */
+void database_unheard(struct store_tx *tx, int error);
 
 #endif

@@ -44,20 +44,6 @@ struct failing {
 	bool dead;
 };
 
-static int64_t elapsed(const struct hub *hub)
-{
-	return (int64_t)time_elapsed(&hub->clocks.kept);
-}
-
-static struct service *service_of(struct hub *hub, uint32_t number)
-{
-	struct service *s = hub->services;
-
-	while (s && database_service(s) != number)
-		s = s->next;
-	return s;
-}
-
 /* ------------------------------------------------------------------- waiting */
 
 static void look_at(struct failed *f, uint64_t at)
@@ -75,7 +61,7 @@ static void wait_until(struct item *item, uint64_t at)
 
 static void add_item(struct failed *f, const struct store_failed *row)
 {
-	int64_t left = row->due_ns - elapsed(f->hub);
+	int64_t left = row->due_ns - database_elapsed(f->hub);
 	struct item *item = calloc(1, sizeof(*item));
 
 	if (!item)
@@ -240,7 +226,7 @@ static void begin(struct item *item)
 		forget(item);
 		return;
 	}
-	s = rc == 1 ? service_of(hub, row.service) : NULL;
+	s = rc == 1 ? database_find(hub, row.service) : NULL;
 	if (!s || capsule_read(&c, row.capsule.p, row.capsule.n)) {
 		wait_until(item, clock_mono_ns() + WAIT_GONE);
 		return;
@@ -316,7 +302,8 @@ static int64_t due(const struct task *task)
 	unsigned doublings = task->tries < DOUBLINGS ? task->tries : DOUBLINGS;
 	uint64_t wait = task->service->manifest.retry.wait_ns << doublings;
 
-	return elapsed(task->service->hub) + (int64_t)(wait < WAIT_MOST ? wait : WAIT_MOST);
+	return database_elapsed(task->service->hub) +
+		(int64_t)(wait < WAIT_MOST ? wait : WAIT_MOST);
 }
 
 static void fill_row(const struct task *task, const struct history_end *how, struct failing *f)
@@ -424,13 +411,6 @@ struct moving {
 	struct store_failed row;
 };
 
-static void moved(struct store_tx *tx, int error)
-{
-	struct hub *hub = store_context(tx);
-
-	database_done(hub, tx, error);
-}
-
 static void moved_to_tries(struct store_tx *tx, int error)
 {
 	struct moving *m = store_context(tx);
@@ -461,7 +441,7 @@ int failed_remove(struct hub *hub, uint64_t number)
 
 	if (rc != 1)
 		return rc < 0 ? rc : -ENOENT;
-	tx = database_down(hub) ? NULL : store_begin(hub->store, STORE_SYNC, moved, hub);
+	tx = database_down(hub) ? NULL : store_begin(hub->store, STORE_SYNC, database_unheard, hub);
 	if (!tx)
 		return -EAGAIN;
 	store_failed_done(tx, STORE_DEAD, number);
@@ -487,7 +467,7 @@ int failed_again(struct hub *hub, uint64_t number)
 	}
 	row.number = store_number(hub->store, STORE_RETRIES);
 	row.attempt = 0;
-	row.due_ns = elapsed(hub);
+	row.due_ns = database_elapsed(hub);
 	*m = (struct moving){.hub = hub, .row = {.number = row.number, .due_ns = row.due_ns}};
 	store_failed(tx, STORE_RETRIES, &row);
 	store_failed_done(tx, STORE_DEAD, number);

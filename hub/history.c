@@ -82,11 +82,6 @@ void history_forget(struct task *task)
 	task->subject = mf_str_of(NULL, 0);
 }
 
-static void done_unheard(struct store_tx *tx, int error)
-{
-	database_done(store_context(tx), tx, error);
-}
-
 void history_add_failed(struct task *task, const struct mfw_message *message, struct mf_str effects,
 	const struct history_end *end)
 {
@@ -95,7 +90,7 @@ void history_add_failed(struct task *task, const struct mfw_message *message, st
 
 	if (!hub->store || database_down(hub) || database_full(hub))
 		return;
-	tx = store_begin(hub->store, STORE_BATCH, done_unheard, hub);
+	tx = store_begin(hub->store, STORE_BATCH, database_unheard, hub);
 	if (!tx)
 		return;
 	if (history_add(task, tx, message, effects, end) && task->life > 0) {

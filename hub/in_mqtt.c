@@ -46,12 +46,6 @@ static void on_reply(struct task *task, const struct reply *reply)
 	mqtt_feed_done(letter);
 }
 
-bool in_mqtt_comes_back(enum refusal why)
-{
-	return why == REFUSED_BUSY || why == REFUSED_DOWN || why == REFUSED_STOPPING ||
-		why == REFUSED_OPEN || why == REFUSED_STORE;
-}
-
 /* What never ran, for it was late before it could, comes back too. */
 static void on_refuse(struct task *task, enum refusal why)
 {
@@ -59,7 +53,7 @@ static void on_refuse(struct task *task, enum refusal why)
 	struct input *input = letter->feed->input;
 
 	input->tasks--;
-	if (in_mqtt_comes_back(why) || (why == REFUSED_LATE && task->phase == TASK_WAITING)) {
+	if (refusal_passes(why) || (why == REFUSED_LATE && task->phase == TASK_WAITING)) {
 		mqtt_feed_keep(letter, task, why);
 		return;
 	}

@@ -31,7 +31,5 @@ bool in_mqtt_has_id(const struct input *input, const struct mqtt_client *client)
 bool in_mqtt_submit(struct letter *letter, const struct mosquitto_message *message,
 	const mosquitto_property *properties, enum refusal *why);
 bool in_mqtt_submit_again(struct letter *letter, enum refusal *why);
-/* May the same event be taken later? */
-bool in_mqtt_comes_back(enum refusal why);
 
 #endif

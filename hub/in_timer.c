@@ -127,21 +127,14 @@ static void on_reply(struct task *task, const struct reply *reply)
 		done(t);
 }
 
-/* Were it asked again later, it might go. */
-static bool passes(enum refusal why)
-{
-	return why == REFUSED_BUSY || why == REFUSED_DOWN || why == REFUSED_OPEN ||
-		why == REFUSED_STOPPING || why == REFUSED_STORE;
-}
-
 static void refused(struct timer *t, enum refusal why)
 {
 	t->task = NULL;
-	if (t->missed != MISSED_SKIP && passes(why)) {
+	if (t->missed != MISSED_SKIP && refusal_passes(why)) {
 		look_soon(t, service_retry_ns(t->service, why));
 		return;
 	}
-	t->service->counts.ticks_missed += passes(why);
+	t->service->counts.ticks_missed += refusal_passes(why);
 	t->last = t->tick;
 	keep(t);
 	look_soon(t, 0);

@@ -28,20 +28,6 @@ struct schedule {
 	unsigned count;
 };
 
-static int64_t elapsed(const struct hub *hub)
-{
-	return (int64_t)time_elapsed(&hub->clocks.kept);
-}
-
-static struct service *service_of(struct hub *hub, uint32_t number)
-{
-	struct service *s = hub->services;
-
-	while (s && database_service(s) != number)
-		s = s->next;
-	return s;
-}
-
 /* ------------------------------------------------------------------- waiting */
 
 static void look_at(struct schedule *s, uint64_t at)
@@ -54,7 +40,7 @@ static void look_at(struct schedule *s, uint64_t at)
 /* When it is to look again. */
 static void wait(struct schedule *s)
 {
-	int64_t now = elapsed(s->hub), due;
+	int64_t now = database_elapsed(s->hub), due;
 
 	loop_timer_clear(s->hub->loop, &s->timer);
 	for (const struct item *i = s->items; i; i = i->next)
@@ -119,16 +105,10 @@ static void on_reply(struct task *task, const struct reply *reply)
 		delete (item);
 }
 
-static bool passes(enum refusal why)
-{
-	return why == REFUSED_BUSY || why == REFUSED_DOWN || why == REFUSED_OPEN ||
-		why == REFUSED_STOPPING || why == REFUSED_STORE;
-}
-
 static void refused(struct item *item, const struct service *service, enum refusal why)
 {
 	item->task = NULL;
-	if (!passes(why)) {
+	if (!refusal_passes(why)) {
 		delete (item);
 		return;
 	}
@@ -207,7 +187,7 @@ static bool take(const struct store_later *later, void *context)
 
 	if (s->count >= SCHEDULE_MOST)
 		return false;
-	if (is_here(s, later) || !service_of(s->hub, later->service))
+	if (is_here(s, later) || !database_find(s->hub, later->service))
 		return true;
 	item = calloc(
 		1, sizeof(*item) + later->name.n + later->type.n + later->body.n + later->id.n);
@@ -237,7 +217,7 @@ static bool begin_one(struct schedule *s)
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): forget takes it out of the list */
 		if (i->task || i->over || i->again_ns > now)
 			continue;
-		service = service_of(s->hub, i->service);
+		service = database_find(s->hub, i->service);
 		if (service)
 			submit(i, service);
 		else
@@ -253,7 +233,7 @@ void schedule_look(struct hub *hub)
 
 	if (!s || hub->stopping)
 		return;
-	(void)store_later_due(hub->store, elapsed(hub), take, s);
+	(void)store_later_due(hub->store, database_elapsed(hub), take, s);
 	for (unsigned n = 0; n < 2 * SCHEDULE_MOST && begin_one(s); n++)
 		;
 	wait(s);
@@ -270,7 +250,7 @@ static void fire(struct loop_timer *timer)
 /* One more is in the database; it may be the next. */
 static void on_later(struct hub *hub, const struct store_later *later)
 {
-	int64_t now = elapsed(hub);
+	int64_t now = database_elapsed(hub);
 	uint64_t left = later->due_ns > now ? (uint64_t)(later->due_ns - now) : 0;
 
 	if (hub->schedule->count < SCHEDULE_MOST)

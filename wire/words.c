@@ -41,6 +41,12 @@ enum refusal refusal_of(enum mfw_result result)
 	return refusals[result];
 }
 
+bool refusal_passes(enum refusal why)
+{
+	return why == REFUSED_BUSY || why == REFUSED_DOWN || why == REFUSED_OPEN ||
+		why == REFUSED_STOPPING || why == REFUSED_STORE;
+}
+
 enum words words_named(const char *protocol)
 {
 	return protocol && __builtin_strcmp(protocol, "dns") == 0 ? WORDS_DNS : WORDS_NONE;

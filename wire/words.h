@@ -5,6 +5,7 @@
 #ifndef WIRE_WORDS_H
 #define WIRE_WORDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,8 @@ extern const char *const refusal_names[REFUSALS];
 
 /* What it means for whoever waits that a life ended so; not for MFW_OK. */
 enum refusal refusal_of(enum mfw_result result);
+/* It is of the service's or the hub's state, not of the event: the same one may be taken later. */
+bool refusal_passes(enum refusal why);
 
 enum words { WORDS_NONE, WORDS_DNS };
 

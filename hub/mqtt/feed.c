@@ -256,7 +256,7 @@ static void on_message(struct mqtt_client *client, const struct mosquitto_messag
 	letter->connection = f->connection;
 	if (!f->kept && in_mqtt_submit(letter, message, properties, &why))
 		return;
-	if (f->kept || in_mqtt_comes_back(why)) {
+	if (f->kept || refusal_passes(why)) {
 		keep_new(f, letter, message, properties);
 		if (f->kept)
 			retry_soon(f, why);
@@ -282,7 +282,7 @@ static void on_retry(struct loop_timer *timer)
 		taken = in_mqtt_submit_again(l, &why);
 		if (taken)
 			continue;
-		if (!in_mqtt_comes_back(why)) {
+		if (!refusal_passes(why)) {
 			service_refused(f->input->service, why);
 			mqtt_feed_done(l);
 			continue;
