@@ -2,7 +2,9 @@
  * hub/service.h - a service: its image, what is attached to it, the queue of its events,
  * and its worker, when it has one. Events pass through here in the order of their arrival.
  *
- *	service_begin, service_submit   events come in                 service.c
+ *	service_begin, service_submit   events come in                 service_in.c
+ *	service_pump, service_end       to the worker, and their end   service.c
+ *	service_wake_by                 what time brings               service_time.c
  *	worker_start ... worker_end     the process that runs lives    worker.c
  *	life_ended                      what becomes of a life         life.c
  */

@@ -1,0 +1,25 @@
+/*
+ * hub/service_parts.h - what the files of a service share with each other and with nobody else: service_in.c,
+ * service.c, service_time.c.
+ */
+#ifndef HUB_SERVICE_PARTS_H
+#define HUB_SERVICE_PARTS_H
+
+#include <stdbool.h>
+
+#include "sys/clock.h"
+#include "sys/loop.h"
+
+struct task;
+
+/* A worker that has lives and is silent for longer than they may take has hung. */
+#define SERVICE_SILENCE_NS (2 * CLOCK_S)
+
+/* To memory of our own; the slot is the caller's to return. The event as it was, but for what the worker may
+ * have written into its payload: that can fool nobody but this service. False: no memory, nothing changed. */
+bool service_move_from_slot(struct task *task);
+
+/* service->timer's. */
+void service_tick(struct loop_timer *timer);
+
+#endif
