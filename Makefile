@@ -77,7 +77,8 @@ install: all
 		>$(INSTALL_TO)/lib/systemd/system/$$unit; done
 	chmod 644 $(UNITS:%=$(INSTALL_TO)/lib/systemd/system/%)
 	install -D -m 644 packaging/mayfly.sysusers $(INSTALL_TO)/lib/sysusers.d/mayfly.conf
-	install -D -m 644 packaging/hub.yaml $(INSTALL_TO)/share/doc/mayfly/hub.yaml
+	for example in hub home; do install -D -m 644 packaging/$$example.yaml \
+		$(INSTALL_TO)/share/doc/mayfly/$$example.yaml; done
 
 clean:
 	rm -rf build

@@ -1,6 +1,6 @@
 /*
  * main.c - what sensors say by CoAP, published by MQTT. PUT or POST /sensor/WHOSE/WHAT, the value as text; GET gives
- * the last one.
+ * the last one, DELETE forgets it.
  */
 #include <mayfly.h>
 
@@ -26,6 +26,11 @@ static void name(
 		(const char *)what.p);
 }
 
+static bool begins(struct mf_str s, const char *with)
+{
+	return mf_str_is(mf_str_of(s.p, s.n < strlen(with) ? s.n : strlen(with)), with);
+}
+
 static void show(const char *key)
 {
 	struct mf_str value = mf_state(key);
@@ -36,17 +41,47 @@ static void show(const char *key)
 		mf_reply_problem(404, "Not Found", "nothing was said yet");
 }
 
-static void take(const char *key, const char *topic, struct mf_str value)
+/* Text, which whoever subscribes can read: a number, a word, JSON. CBOR isn't. */
+static bool is_text(struct mf_str type, struct mf_str value)
 {
+	for (size_t i = 0; i < value.n; i++)
+		if ((value.p[i] < ' ' && value.p[i] != '\t' && value.p[i] != '\n') ||
+			value.p[i] >= 127)
+			return false;
+	return type.n == 0 || begins(type, "text/plain") || begins(type, "application/json") ||
+		begins(type, "application/senml+json");
+}
+
+static void take(const struct mf_event *ev, const char *key, const char *topic)
+{
+	struct mf_str value = mf_payload(ev);
 	bool first = mf_state(key).p == NULL;
 
-	if (value.n == 0 || value.n > VALUE_MAX) {
-		mf_reply_problem(400, "Bad Request", "the value is 1 to 256 bytes");
+	if (value.n == 0) {
+		mf_reply_problem(400, "Bad Request", "there is no value in it");
+		return;
+	}
+	if (value.n > VALUE_MAX) {
+		mf_reply_problem(413, "Content Too Large", "a value has at most 256 bytes");
+		return;
+	}
+	if (!is_text(mf_content_type(ev), value)) {
+		mf_reply_problem(
+			415, "Unsupported Media Type", "a value is text: a number, a word or JSON");
 		return;
 	}
 	mf_put(key, value.p, value.n);
 	mf_emit_bytes(topic, value.p, value.n, 1, true);
 	mf_reply(first ? 201 : 204, NULL, NULL, 0);
+}
+
+static void forget(const char *key, const char *topic)
+{
+	if (mf_state(key).p != NULL) {
+		mf_delete(key);
+		mf_emit_bytes(topic, NULL, 0, 1, true); /* the broker forgets it too */
+	}
+	mf_reply(204, NULL, NULL, 0);
 }
 
 void mf_main(const struct mf_event *ev)
@@ -62,6 +97,8 @@ void mf_main(const struct mf_event *ev)
 	name(topic, "sensor/%.*s/%.*s", whose, what);
 	if (mf_str_is(mf_method(ev), "GET"))
 		show(key);
+	else if (mf_str_is(mf_method(ev), "DELETE"))
+		forget(key, topic);
 	else
-		take(key, topic, mf_payload(ev));
+		take(ev, key, topic);
 }

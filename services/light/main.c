@@ -2,29 +2,11 @@
  * main.c - a button toggles a lamp. What is known of a lamp is one word of state, ON or OFF; the
  * second part of a topic or path is its name.
  */
-#include <mayfly.h>
+#include "light.h"
+
+#include "base/num.h"
 
 #pragma GCC optimize("Os") /* all of it runs once a life */
-
-#define NAME_MAX 32u
-
-/* Letters, digits, '-' and '_': nothing that a topic or a JSON string would have to escape. */
-static bool is_name(struct mf_str s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		uint8_t c = mf_lower(s.p[i]);
-
-		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
-			return false;
-	}
-	return s.n > 0 && s.n <= NAME_MAX;
-}
-
-struct lamp {
-	struct mf_str name;
-	char key[NAME_MAX + 8];
-	bool known, on;
-};
 
 static struct lamp look(struct mf_str name)
 {
@@ -38,29 +20,15 @@ static struct lamp look(struct mf_str name)
 	return lamp;
 }
 
-/* Home Assistant's MQTT discovery: a lamp that is told of so appears there by itself. */
-static void introduce(const struct lamp *lamp)
-{
-	char topic[NAME_MAX + 40], text[512];
-	int n = (int)lamp->name.n;
-	const char *name = (const char *)lamp->name.p;
-	size_t bytes;
-
-	mf_format(topic, sizeof(topic), "homeassistant/light/%.*s/config", n, name);
-	bytes = mf_format(text, sizeof(text),
-		"{\"name\":\"%.*s\",\"unique_id\":\"mayfly-light-%.*s\",\"command_topic\":"
-		"\"light/%.*s/set\",\"state_topic\":\"light/%.*s/state\",\"qos\":1}",
-		n, name, n, name, n, name, n, name);
-	mf_emit_bytes(topic, text, bytes, 1, true);
-}
-
 static void set(const struct lamp *lamp, bool on)
 {
 	struct mf_str word = on ? MF_STR("ON") : MF_STR("OFF");
-	char topic[NAME_MAX + 16];
+	char topic[NAMES_MAX + 16];
 
-	if (!lamp->known)
-		introduce(lamp);
+	if (!lamp->known) {
+		home_introduce(lamp->name);
+		home_remember(lamp->name);
+	}
 	mf_put(lamp->key, word.p, word.n);
 	mf_format(topic, sizeof(topic), "lamp/%.*s/set", (int)lamp->name.n,
 		(const char *)lamp->name.p);
@@ -99,29 +67,58 @@ static void answer(const struct mf_event *ev, const struct lamp *lamp)
 	mf_reply_text(on ? "ON\n" : "OFF\n");
 }
 
+static void wrong(const struct mf_event *ev, const char *expected)
+{
+	struct mf_str topic = mf_subject(ev), text = mf_payload(ev);
+
+	mf_log_at(MF_LEVEL_WARN, "%.*s: \"%.*s\": expected %s", (int)topic.n, (const char *)topic.p,
+		(int)(text.n < 40 ? text.n : 40), (const char *)text.p, expected);
+}
+
+/* Whatever isn't for .../set is a button: hub.yaml may say by which topics they come. */
+static void message(const struct mf_event *ev, const struct lamp *lamp)
+{
+	bool button = !mf_str_is(mf_part(ev, 3), "set"), on = !lamp->on;
+
+	if (!button && !wanted(lamp, mf_payload(ev), &on))
+		wrong(ev, "ON, OFF or TOGGLE");
+	else if (button && (ev->flags & MF_EVENT_RETAINED))
+		wrong(ev, "a press of now: the broker had kept this one, for the button retains");
+	else
+		set(lamp, on);
+}
+
+static void hear_home(const struct mf_event *ev)
+{
+	uint64_t nth = 0;
+
+	if (ev->source == MF_SOURCE_SCHEDULE)
+		num_parse(mf_payload(ev), &nth);
+	else if (!mf_str_is(mf_payload(ev), "online"))
+		return;
+	home_introduce_all(nth);
+}
+
 void mf_main(const struct mf_event *ev)
 {
 	struct mf_str name = mf_part(ev, 2);
-	bool asked = ev->source == MF_SOURCE_HTTP, on;
+	bool asked = ev->source == MF_SOURCE_HTTP;
 	struct lamp lamp;
 
-	if (!is_name(name)) {
+	if (mf_str_is(mf_part(ev, 1), "homeassistant")) {
+		hear_home(ev); /* its own word, or the rest of what home_introduce_all began */
+		return;
+	}
+	if (!names_is_one(name)) {
 		if (asked)
-			mf_reply_problem(404, "Not Found",
-				"a lamp's name is 1 to 32 letters, digits, '-' and '_'");
+			mf_reply_problem(404, "Not Found", "a lamp's name is " NAMES_RULES);
 		else
-			mf_log_at(MF_LEVEL_WARN, "not a lamp's name: %.*s", (int)name.n,
-				(const char *)name.p);
+			wrong(ev, "a lamp's name of " NAMES_RULES);
 		return;
 	}
 	lamp = look(name);
 	if (asked)
 		answer(ev, &lamp);
-	else if (mf_str_is(mf_part(ev, 1), "button"))
-		set(&lamp, !lamp.on);
-	else if (wanted(&lamp, mf_payload(ev), &on))
-		set(&lamp, on);
 	else
-		mf_log_at(MF_LEVEL_WARN, "light/%.*s/set: expected ON, OFF or TOGGLE", (int)name.n,
-			(const char *)name.p);
+		message(ev, &lamp);
 }

@@ -1,18 +1,20 @@
 /*
  * main.c - many readings in, one summary upstream. The first reading of a minute schedules its end; those that
- * follow are added up in state, minute/NAME: "count sum least most", in thousandths.
+ * follow are added up in state, minute/NAME: "start count sum least most", the start in seconds since 1970, the
+ * others but the count in thousandths.
  */
 #include <mayfly.h>
 
 #include "base/num.h"
 #include "wire/decimal.h"
+#include "wire/names.h"
 
 #pragma GCC optimize("Os") /* all of it runs once a life */
 
-#define NAME_MAX 32u
 #define PLACES   3u
 #define LARGEST  1000000000000ll /* of a reading: a thousand million, so that sums can't wrap */
-#define TEXT_MAX 128u
+#define TEXT_MAX 192u
+#define SECOND   1000000000ll
 
 static uint64_t every_ns; /* part of the snapshot */
 
@@ -28,15 +30,15 @@ void mf_init(void)
 }
 
 struct minute {
-	int64_t count, sum, least, most;
+	int64_t start, count, sum, least, most;
 };
 
-/* "4 812400 200100 206000". False: there is none. */
+/* "1763816400 4 812400 200100 206000". False: there is none. */
 static bool read_minute(struct mf_str text, struct minute *m)
 {
-	int64_t *to[] = {&m->count, &m->sum, &m->least, &m->most};
+	int64_t *to[] = {&m->start, &m->count, &m->sum, &m->least, &m->most};
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
 		size_t n = 0;
 
 		while (n < text.n && text.p[n] != ' ')
@@ -59,7 +61,15 @@ static void add(struct minute *m, int64_t value)
 	m->count++;
 }
 
-static void reading(const struct mf_event *ev, struct mf_str name, const char *key)
+static void wrong(const struct mf_event *ev, const char *expected)
+{
+	struct mf_str topic = mf_subject(ev), text = mf_payload(ev);
+
+	mf_log_at(MF_LEVEL_WARN, "%.*s: \"%.*s\": expected %s", (int)topic.n, (const char *)topic.p,
+		(int)(text.n < 40 ? text.n : 40), (const char *)text.p, expected);
+}
+
+static void reading(const struct mf_event *ev, const char *key)
 {
 	struct minute m = {0};
 	char text[TEXT_MAX];
@@ -67,17 +77,18 @@ static void reading(const struct mf_event *ev, struct mf_str name, const char *k
 	size_t n;
 
 	if (!decimal_read(mf_payload(ev), PLACES, &value) || value > LARGEST || value < -LARGEST) {
-		mf_log_at(MF_LEVEL_WARN, "%.*s: expected a number", (int)mf_subject(ev).n,
-			(const char *)mf_subject(ev).p);
+		wrong(ev, "a number like 203.1");
 		return;
 	}
+	if (ev->flags & MF_EVENT_RETAINED)
+		return; /* the broker had kept it: nobody knows since when */
 	if (!read_minute(mf_state(key), &m)) {
-		m = (struct minute){0};
-		mf_schedule(key, every_ns, name.p, name.n);
+		m = (struct minute){.start = mf_time_ns() / SECOND};
+		mf_schedule(key, every_ns, NULL, 0);
 	}
 	add(&m, value);
-	n = mf_format(text, sizeof(text), "%lld %lld %lld %lld", (long long)m.count,
-		(long long)m.sum, (long long)m.least, (long long)m.most);
+	n = mf_format(text, sizeof(text), "%lld %lld %lld %lld %lld", (long long)m.start,
+		(long long)m.count, (long long)m.sum, (long long)m.least, (long long)m.most);
 	mf_put(key, text, n);
 }
 
@@ -98,7 +109,7 @@ static void minute_over(struct mf_str name, const char *key)
 {
 	struct minute m = {0};
 	struct number mean, least, most;
-	char topic[NAME_MAX + 16], text[TEXT_MAX];
+	char topic[NAMES_MAX + 16], text[TEXT_MAX];
 	size_t n;
 
 	if (!read_minute(mf_state(key), &m))
@@ -108,8 +119,10 @@ static void minute_over(struct mf_str name, const char *key)
 	most = number(m.most);
 	mf_format(topic, sizeof(topic), "meter/%.*s/summary", (int)name.n, (const char *)name.p);
 	n = mf_format(text, sizeof(text),
-		"{\"count\":%lld,\"mean\":%.*s,\"least\":%.*s,\"most\":%.*s}", (long long)m.count,
-		mean.n, mean.text, least.n, least.text, most.n, most.text);
+		"{\"start\":%lld,\"end\":%lld,\"count\":%lld,\"mean\":%.*s,\"least\":%.*s,\"most\":"
+		"%.*s}",
+		(long long)m.start, (long long)(mf_time_ns() / SECOND), (long long)m.count, mean.n,
+		mean.text, least.n, least.text, most.n, most.text);
 	mf_upstream(topic, text, n, 0);
 	mf_delete(key);
 }
@@ -117,13 +130,15 @@ static void minute_over(struct mf_str name, const char *key)
 void mf_main(const struct mf_event *ev)
 {
 	struct mf_str name = mf_part(ev, 2);
-	char key[NAME_MAX + 16];
+	char key[NAMES_MAX + 16];
 
-	if (name.n == 0 || name.n > NAME_MAX)
+	if (!names_is_one(name)) {
+		wrong(ev, "a meter's name of " NAMES_RULES);
 		return;
+	}
 	mf_format(key, sizeof(key), "minute/%.*s", (int)name.n, (const char *)name.p);
 	if (ev->source == MF_SOURCE_SCHEDULE)
 		minute_over(name, key);
 	else
-		reading(ev, name, key);
+		reading(ev, key);
 }

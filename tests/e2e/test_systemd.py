@@ -297,9 +297,12 @@ def put_example(etc):
     (etc / "keys/release.key").unlink()
 
 
-def test_the_example_configuration(tmp_path):
+@pytest.mark.parametrize("name", ["hub.yaml", "home.yaml"])
+def test_the_example_configurations(tmp_path, name):
     put_example(tmp_path / "mayfly")
-    done = run(BUILD / "mayflyd", "-c", tmp_path / "mayfly/hub.yaml", "--check")
+    text = (ROOT / "packaging" / name).read_text()
+    (tmp_path / "mayfly" / name).write_text(text.replace("/var/lib/mayfly", str(tmp_path / "state")))
+    done = run(BUILD / "mayflyd", "-c", tmp_path / "mayfly" / name, "--check")
     assert done.returncode == 0, done.stderr
 
 

@@ -82,7 +82,10 @@ const char *happens(const struct happening *h)
 	assert_true(event_span(&w, &w.event->subject, text(h->subject)));
 	attach(&w, h->state);
 	assert_true(event_span(&w, &w.event->payload, text(h->payload)));
+	assert_true(event_span(&w, &w.event->content_type, text(h->type)));
 	w.event->time_ns = h->time_s * 1000000000;
+	w.event->elapsed_ns = (uint64_t)w.event->time_ns;
+	w.event->flags |= h->retained ? MF_EVENT_RETAINED : 0;
 	assert_int_equal(guest_live(run_main), MF_OUTCOME_OK);
 	asked[0] = said[0] = '\0';
 	guest_open(&reader);

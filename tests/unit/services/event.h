@@ -5,6 +5,7 @@
 #ifndef TESTS_SERVICES_EVENT_H
 #define TESTS_SERVICES_EVENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "abi/guest.h"
@@ -13,7 +14,9 @@ struct happening {
 	enum mf_source source;
 	const char *method, *subject, *payload; /* NULL: empty */
 	const char *state; /* "KEY=VALUE" lines; a key without '=' doesn't exist; NULL: none */
-	int64_t time_s;
+	int64_t time_s;    /* since 1970, and of the hub's own clock */
+	const char *type;  /* of the content; NULL: none */
+	bool retained;
 };
 
 /* What a life for it asks for, a line each, logs left out: "put lamp/hall = ON", "emit1r light/hall/state = ON" (its QoS,

@@ -11,29 +11,39 @@
 #include "tests/unit/services/event.h"
 #include "tests/unit/services/http.h"
 
-static enum mf_outcome load(const char *after)
+static enum mf_outcome load(const char *after, const char *again)
 {
-	const char *const config[][2] = {{"after", after}, {NULL, NULL}};
+	const char *const config[][2] = {{"after", after}, {"again", again}, {NULL, NULL}};
 
 	return http_init(NULL, config);
 }
 
 static const char *says(const char *word, const char *state, int64_t time_s)
 {
-	return happens(&(struct happening){
-		MF_SOURCE_MQTT, NULL, "door/front/contact", word, state, time_s});
+	return happens(&(struct happening){.source = MF_SOURCE_MQTT,
+		.subject = "door/front/contact",
+		.payload = word,
+		.state = state,
+		.time_s = time_s});
 }
 
 static const char *later(const char *state, int64_t time_s)
 {
-	return happens(&(struct happening){
-		MF_SOURCE_SCHEDULE, NULL, "open/front", "front", state, time_s});
+	return happens(&(struct happening){.source = MF_SOURCE_SCHEDULE,
+		.subject = "open/front",
+		.state = state,
+		.time_s = time_s});
 }
+
+#define ALARM(word, open_s)                                                                        \
+	"emit1r door/front/alarm = " word                                                          \
+	"\nupstream1 door/front/alarm = {\"door\":\"front\",\"alarm\":\"" word                     \
+	"\",\"open_s\":" open_s "}\n"
 
 static void closed_in_time_nobody_hears_of_it(void **state)
 {
 	(void)state;
-	assert_int_equal(load("60"), MF_OUTCOME_OK);
+	assert_int_equal(load("60", "60"), MF_OUTCOME_OK);
 	assert_string_equal(says("open", "open/front", 1000),
 		"put open/front = 1000\nschedule open/front 60s\n");
 	assert_string_equal(says("closed", "open/front=1000", 1059),
@@ -44,33 +54,54 @@ static void closed_in_time_nobody_hears_of_it(void **state)
 static void left_open_it_is_told_again_and_again(void **state)
 {
 	(void)state;
-	assert_int_equal(load("60"), MF_OUTCOME_OK);
+	assert_int_equal(load("60", "90"), MF_OUTCOME_OK);
 	assert_string_equal(later("open/front=1000", 1060),
-		"emit1r door/front/alarm = ON, open for 60 s\nupstream1 door/front/alarm = ON, "
-		"open for 60 s\n"
-		"schedule open/front 60s\n");
-	assert_non_null(strstr(later("open/front=1000", 1120), "open for 120 s"));
-	assert_string_equal(says("closed", "open/front=1000", 1130),
-		"delete open/front\nschedule open/front 0s\nemit1r door/front/alarm = OFF\n"
-		"upstream1 door/front/alarm = OFF\n");
+		ALARM("ON", "60") "put open/front = 1000 alarm\nschedule open/front 90s\n");
+	assert_string_equal(later("open/front=1000 alarm", 1150),
+		ALARM("ON", "150") "schedule open/front 90s\n");
+	assert_non_null(strstr(logged(), "front: alarm ON, open for 150 s"));
+	assert_string_equal(says("closed", "open/front=1000 alarm", 1160),
+		"delete open/front\nschedule open/front 0s\n" ALARM("OFF", "160"));
+}
+
+static void once_may_be_enough(void **state)
+{
+	(void)state;
+	assert_int_equal(load("60", "0"), MF_OUTCOME_OK);
+	assert_string_equal(
+		later("open/front=1000", 1060), ALARM("ON", "60") "put open/front = 1000 alarm\n");
+}
+
+/* What is over may not stay on for ever, whatever clocks say. */
+static void an_alarm_that_was_raised_is_taken_back(void **state)
+{
+	(void)state;
+	assert_int_equal(load("60", "60"), MF_OUTCOME_OK);
+	assert_non_null(strstr(says("closed", "open/front=1000 alarm", 10), ALARM("OFF", "0")));
 }
 
 static void what_is_said_twice_counts_once(void **state)
 {
 	(void)state;
-	assert_int_equal(load("60"), MF_OUTCOME_OK);
+	assert_int_equal(load("60", "60"), MF_OUTCOME_OK);
 	assert_string_equal(says("open", "open/front=1000", 1030), "");
 	assert_string_equal(says("closed", "open/front", 1030), "");
-	assert_string_equal(says("ajar", "open/front", 1030), "");
-	assert_non_null(strstr(logged(), "expected open or closed"));
 }
 
-/* A clock that was set back while it stood open doesn't give a huge number. */
-static void a_clock_that_goes_back(void **state)
+static void words(void **state)
 {
+	static const char *const bad[] = {"ajar", "", "opened", "ope", "true"};
+
 	(void)state;
-	assert_int_equal(load("60"), MF_OUTCOME_OK);
-	assert_non_null(strstr(later("open/front=1000", 10), "open for 0 s"));
+	assert_int_equal(load("60", "60"), MF_OUTCOME_OK);
+	assert_string_not_equal(says("ON", "open/front", 1000), "");
+	assert_string_not_equal(says("OPEN", "open/front", 1000), "");
+	assert_string_not_equal(says("off", "open/front=1000", 1000), "");
+	assert_string_not_equal(says("Closed", "open/front=1000", 1000), "");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_string_equal(says(bad[i], "open/front", 1030), "");
+		assert_non_null(strstr(logged(), "\": expected open or closed"));
+	}
 }
 
 static void bad_config(void **state)
@@ -79,9 +110,10 @@ static void bad_config(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_int_equal(load(bad[i]), MF_OUTCOME_FAILED);
+		assert_int_equal(load(bad[i], "60"), MF_OUTCOME_FAILED);
 		assert_non_null(strstr(http_log(), "expected 1 to 86400 seconds"));
 	}
+	assert_int_equal(load("60", "x"), MF_OUTCOME_FAILED);
 }
 
 int main(void)
@@ -89,8 +121,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(closed_in_time_nobody_hears_of_it),
 		cmocka_unit_test(left_open_it_is_told_again_and_again),
+		cmocka_unit_test(once_may_be_enough),
+		cmocka_unit_test(an_alarm_that_was_raised_is_taken_back),
 		cmocka_unit_test(what_is_said_twice_counts_once),
-		cmocka_unit_test(a_clock_that_goes_back),
+		cmocka_unit_test(words),
 		cmocka_unit_test(bad_config),
 	};
 
