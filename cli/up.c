@@ -40,6 +40,7 @@ static const char usage[] =
 	"                       (none: 127.0.0.1:0 for each kind of trigger that is there)\n"
 	"  --mqtt BROKER        for triggers of that type, and what services emit: "
 	"mqtt://127.0.0.1\n"
+	"  --upstream URL       for what services send there: mqtts://center.example.org\n"
 	"  --data [NAME=]FILE   attach a file, or all files below a directory\n"
 	"  --config KEY=VALUE   attach a setting\n"
 	"  --name NAME          instead of the image's own\n"
@@ -66,6 +67,7 @@ enum code {
 	OPT_HTTP,
 	OPT_TLS,
 	OPT_MQTT,
+	OPT_UPSTREAM,
 	OPT_TOKENS,
 	OPT_COAP,
 	OPT_DATA,
@@ -117,6 +119,7 @@ struct up {
 	bool json, trace, strict;
 	bool stores;                  /* some service needs a database */
 	const char *mqtt;             /* the broker; NULL: none */
+	const char *upstream;         /* NULL: none */
 	const char *state;            /* --state; NULL: the usual directory */
 	char first[MFI_NAME_MAX + 1]; /* service's name */
 	FILE *yaml;
@@ -124,12 +127,13 @@ struct up {
 
 /* ----------------------------------------------------------------- arguments */
 
-static struct option options[24 + VALUES] = {
+static struct option options[25 + VALUES] = {
 	{"udp", required_argument, NULL, OPT_UDP},
 	{"tcp", required_argument, NULL, OPT_TCP},
 	{"http", required_argument, NULL, OPT_HTTP},
 	{"tls", required_argument, NULL, OPT_TLS},
 	{"mqtt", required_argument, NULL, OPT_MQTT},
+	{"upstream", required_argument, NULL, OPT_UPSTREAM},
 	{"tokens", required_argument, NULL, OPT_TOKENS},
 	{"coap", required_argument, NULL, OPT_COAP},
 	{"data", required_argument, NULL, OPT_DATA},
@@ -229,6 +233,7 @@ static int take_option(struct up *up, int c, const char *argument)
 	case OPT_HTTP: return add_listener(up, argument);
 	case OPT_TLS: return add_tls(up, argument);
 	case OPT_MQTT: up->mqtt = argument; return STATUS_OK;
+	case OPT_UPSTREAM: up->upstream = argument; return STATUS_OK;
 	case OPT_TOKENS: return add_tokens(up, argument);
 	case OPT_COAP: return add(&up->coap, argument);
 	case OPT_DATA: return add(&e->data, argument);
@@ -497,7 +502,11 @@ static int put_state(const struct up *up)
 		fputs("mqtt:\n", up->yaml);
 		put_key(up->yaml, "  ", "broker", up->mqtt);
 	}
-	if (!up->state && !up->stores && !up->mqtt)
+	if (up->upstream) {
+		fputs("upstream:\n", up->yaml);
+		put_key(up->yaml, "  ", "to", up->upstream);
+	}
+	if (!up->state && !up->stores && !up->mqtt && !up->upstream)
 		return STATUS_OK;
 	status = up->state ? up_state_named(up->state, path) : up_state_usual(up->first, path);
 	if (status == STATUS_OK)

@@ -165,7 +165,6 @@ static bool send_out(struct task *task, struct store_tx *tx, const struct effect
 {
 	static const char *const lines[OUTBOX_DESTINATIONS] = {
 		[OUTBOX_BROKER] = "mqtt: {broker: \"mqtt://127.0.0.1\"}",
-		[OUTBOX_UPSTREAM] = "upstream: {to: \"mqtts://HOST\"}",
 		[OUTBOX_ADDRESS] = "",
 	};
 	struct mf_str name = e->field[MF_FIELD_NAME];
@@ -198,6 +197,34 @@ static bool send_out(struct task *task, struct store_tx *tx, const struct effect
 	return false;
 }
 
+/* A reflex doesn't stand still for want of a brain: its life is as it is, but for this. */
+static void count_unsent(struct task *task)
+{
+	struct service *s = task->service;
+
+	if (s->counts.unsent++ == 0)
+		log_about(LOG_WARN, s->name, task->id,
+			"what it sends upstream is dropped, for this hub has no upstream, and the "
+		        "rest "
+			"of what it does is done: this line in hub.yaml would make one: upstream: "
+		        "{to: "
+			"\"mqtts://HOST\"} (not said again of this service; counted in "
+			"mayfly_upstream_unsent_total)");
+}
+
+static bool has_upstream(const struct task *task)
+{
+	return outbox_takes(task->service->hub->outbox, OUTBOX_UPSTREAM);
+}
+
+static bool send_any(struct task *task, struct store_tx *tx, const struct effect *e, char *why)
+{
+	if (e->kind != MF_EFFECT_UPSTREAM || has_upstream(task))
+		return send_out(task, tx, e, why);
+	count_unsent(task);
+	return true;
+}
+
 static enum commit_result add_effect(
 	struct task *task, struct store_tx *tx, const struct effect *e, char *why)
 {
@@ -207,8 +234,8 @@ static enum commit_result add_effect(
 	switch (e->kind) {
 	case MF_EFFECT_PUT:
 	case MF_EFFECT_DELETE: return put(task, tx, e) ? COMMIT_TAKEN : COMMIT_REFUSED;
-	case MF_EFFECT_EMIT:
-	case MF_EFFECT_UPSTREAM: return send_out(task, tx, e, why) ? COMMIT_TAKEN : COMMIT_DENIED;
+	case MF_EFFECT_UPSTREAM:
+	case MF_EFFECT_EMIT: return send_any(task, tx, e, why) ? COMMIT_TAKEN : COMMIT_DENIED;
 	case MF_EFFECT_SCHEDULE:
 		later = later_of(task, e, id);
 		if (e->value > 0)
@@ -260,10 +287,23 @@ static struct mf_str effects_of(const struct commit *c)
 	return mf_str_of(c->effects.bytes, c->effects.size);
 }
 
+/* For its trace; NULL: there is nothing to be said. */
+static const char *not_done(const struct task *task, struct effects_reader r)
+{
+	struct effect e;
+
+	if (task->service->manifest.upstream_count == 0 || has_upstream(task))
+		return NULL;
+	while (effects_next(&r, &e))
+		if (e.kind == MF_EFFECT_UPSTREAM)
+			return "what it sent upstream was dropped: this hub has no upstream";
+	return NULL;
+}
+
 /* COMMIT_TAKEN, or why there is no such transaction. */
 static enum commit_result fill(struct task *task, struct store_tx *tx, struct commit *c, char *why)
 {
-	static const struct history_end well = {.result = MFW_OK};
+	const struct history_end well = {.result = MFW_OK, .why = not_done(task, c->effects)};
 	enum commit_result result = COMMIT_TAKEN;
 	struct effects_reader r = c->effects;
 	struct effect e;

@@ -272,6 +272,8 @@ static int take_all(const struct building *b, const struct raw_config *raw, stru
 	if (rc == 0)
 		rc = config_mqtt(b, raw, config);
 	if (rc == 0)
+		rc = config_upstream(b, raw, config);
+	if (rc == 0)
 		rc = take_coap(b, raw, config);
 	if (rc < 0)
 		return rc;
@@ -384,6 +386,7 @@ void config_close(struct config *config)
 		config_listener_free(&config->coap[i]);
 	config_network_free(config);
 	config_mqtt_free(&config->mqtt);
+	config_upstream_free(&config->upstream);
 	config_trust_free(&config->trust);
 	free(config->services);
 	free(config->http);

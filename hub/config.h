@@ -80,7 +80,17 @@ struct config_mqtt {
 	enum config_mqtt_version version;
 	char **replies; /* filters of topics on which replies may be published */
 	unsigned replies_count;
-	bool replies_given; /* else on any */
+	bool replies_given;     /* else on any */
+	uint64_t bytes, age_ns; /* of messages that wait for it */
+};
+
+/* Whom results are for, `upstream`. */
+enum config_upstream_way { CONFIG_UPSTREAM_NONE, CONFIG_UPSTREAM_MQTT, CONFIG_UPSTREAM_WEB };
+struct config_upstream {
+	enum config_upstream_way way;
+	struct config_mqtt at; /* either way: where it is, who we are there, bounds of what waits */
+	char *to;              /* as written: "https://center.example.org/events" */
+	char *topic;           /* what topics begin with; NULL: not said */
 };
 
 /* One entry of a service's `mqtt`. */
@@ -162,6 +172,7 @@ struct config {
 	uint64_t memory; /* bytes that peers' half messages and untaken replies may hold */
 	struct http_limits limits; /* of http */
 	struct config_mqtt mqtt;
+	struct config_upstream upstream;
 	struct config_trust trust;
 	struct config_listener *http, *coap;
 	unsigned http_count, coap_count;

@@ -1,4 +1,5 @@
-/* hub/config_mqtt.c - the broker, and which of its topics a service is born by. */
+/* hub/config_mqtt.c - the broker, and which of its topics a service is born by; the upstream, which may be one
+ * too. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,26 +14,55 @@
 #define DAY        (24 * 3600 * CLOCK_S)
 #define HOST_MAX   253u /* of a name (RFC 1035, 2.3.4) */
 #define CLIENT_MAX 64u
+#define PREFIX_MAX 256u
+
+#define KIB 1024ull
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+#define NUMBER(key, kind, member, otherwise, least, most)                                          \
+	{                                                                                          \
+#key, kind, offsetof(struct raw_mqtt, key), offsetof(struct config_mqtt, member),  \
+			sizeof(((struct config_mqtt *)0)->member), otherwise, least, most, 1       \
+	}
 
 static const struct reading_number numbers[] = {
-	{"mqtt.keepalive", READING_TIME, offsetof(struct raw_config, mqtt.keepalive),
-		offsetof(struct config, mqtt.keepalive_ns), sizeof(uint64_t), 60 * CLOCK_S,
-		5 * CLOCK_S, 65535 * CLOCK_S, 1},
-	{"mqtt.session", READING_TIME, offsetof(struct raw_config, mqtt.session),
-		offsetof(struct config, mqtt.session_ns), sizeof(uint64_t), 7 * DAY, CLOCK_S,
-		49710 * DAY, 1},
-	{"mqtt.window", READING_NUMBER, offsetof(struct raw_config, mqtt.window),
-		offsetof(struct config, mqtt.window), sizeof(unsigned), 64, 1, 1000, 1},
+	NUMBER(keepalive, READING_TIME, keepalive_ns, 60 * CLOCK_S, 5 * CLOCK_S, 65535 * CLOCK_S),
+	NUMBER(session, READING_TIME, session_ns, 7 * DAY, CLOCK_S, 49710 * DAY),
+	NUMBER(window, READING_NUMBER, window, 64, 1, 1000),
+	NUMBER(bytes, READING_SIZE, bytes, 64 * MIB, 64 * KIB, 1024 * GIB),
+};
+static const struct reading_number ages[] = {
+	NUMBER(age, READING_TIME, age_ns, DAY, CLOCK_S, 3650 * DAY),
+};
+static const struct reading_number upstream_ages[] = {
+	NUMBER(age, READING_TIME, age_ns, 30 * DAY, CLOCK_S, 3650 * DAY),
 };
 
-/* -------------------------------------------------------------------- broker */
+/* -------------------------------------------------------- whom the hub talks to */
 
-static int bad_broker(const struct building *b, const char *text)
+/* A set of keys that says so, and which of them is the address. */
+struct whom {
+	const struct building *b;
+	const char *at, *key;
+	const char *address; /* as written */
+	const char *want;    /* what an address looks like */
+};
+
+#define PATH 64
+
+static const char *path_of(const struct whom *w, const char *key, char to[static PATH])
 {
-	return reading_bad(b->r, "mqtt.broker",
-		"mqtt: broker: '%.80s' is not a broker's address, as in mqtt://127.0.0.1:1883 or "
-		"mqtts://broker.example.org",
-		text);
+	snprintf(to, PATH, "%s.%s", w->at, key);
+	return to;
+}
+
+static int bad_address(const struct whom *w)
+{
+	char path[PATH];
+
+	return reading_bad(w->b->r, path_of(w, w->key, path), "%s: %s: '%.80s' is not %s", w->at,
+		w->key, w->address, w->want);
 }
 
 static bool take_port(const char *text, uint16_t *port)
@@ -69,36 +99,50 @@ static bool take_host(char *rest, struct config_mqtt *m)
 	return true;
 }
 
-static int take_broker(const struct building *b, const char *text, struct config_mqtt *m)
+/* What is behind "SCHEME://"; a path only where the protocol has one. */
+static int take_address(const struct whom *w, size_t scheme, bool paths, struct config_mqtt *m)
 {
-	char rest[512];
+	const char *text = w->address + scheme;
+	char rest[512], path[PATH];
 	bool right;
 
-	m->tls = strncmp(text, "mqtts://", 8) == 0;
-	if (!m->tls && strncmp(text, "mqtt://", 7) != 0)
-		return bad_broker(b, text);
-	m->port = m->tls ? TLS_PORT : PLAIN_PORT;
-	snprintf(rest, sizeof(rest), "%s", text + (m->tls ? 8 : 7));
+	snprintf(rest, sizeof(rest), "%.*s", (int)(paths ? strcspn(text, "/?#") : strlen(text)),
+		text);
 	if (strchr(rest, '@'))
-		return reading_bad(b->r, "mqtt.broker",
-			"mqtt: broker: a name and a password don't stand in the address: write "
-			"'username: NAME' and 'password: FILE'");
-	right = take_host(rest, m);
+		return reading_bad(w->b->r, path_of(w, w->key, path),
+			"%s: %s: a name and a password don't stand in the address: write "
+			"'username: NAME' and 'password: FILE'",
+			w->at, w->key);
+	right = strlen(text) < sizeof(rest) && take_host(rest, m);
 	if (right && !m->host)
-		return config_no_memory(b->r);
-	return right ? 0 : bad_broker(b, text);
+		return config_no_memory(w->b->r);
+	return right ? 0 : bad_address(w);
 }
 
-static int take_tls(const struct building *b, const struct raw_mqtt_tls *raw, struct config_mqtt *m)
+/* 1: it isn't one of MQTT's. */
+static int take_broker(const struct whom *w, struct config_mqtt *m)
 {
+	m->tls = strncmp(w->address, "mqtts://", 8) == 0;
+	if (!m->tls && strncmp(w->address, "mqtt://", 7) != 0)
+		return 1;
+	m->port = m->tls ? TLS_PORT : PLAIN_PORT;
+	return take_address(w, m->tls ? 8 : 7, false, m);
+}
+
+static int take_tls(const struct whom *w, const struct raw_mqtt_tls *raw, struct config_mqtt *m)
+{
+	const struct building *b = w->b;
+	char path[PATH];
 	int rc = 0;
 
-	if (!m->tls && yaml_tree_has(b->r->tree, "mqtt.tls"))
-		return reading_bad(b->r, "mqtt.tls",
-			"mqtt: 'tls' says nothing where the broker is mqtt://: write mqtts://");
+	path_of(w, "tls", path);
+	if (!m->tls && yaml_tree_has(b->r->tree, path))
+		return reading_bad(b->r, path,
+			"%s: 'tls' says nothing where '%s' is %.7s: write %.*ss://", w->at, w->key,
+			w->address, (int)strcspn(w->address, ":"), w->address);
 	if (!raw->certificate != !raw->key)
-		return reading_bad(b->r, "mqtt.tls",
-			"mqtt: tls: 'certificate' and 'key' go together, '%s' is missing",
+		return reading_bad(b->r, path,
+			"%s: tls: 'certificate' and 'key' go together, '%s' is missing", w->at,
 			raw->key ? "certificate" : "key");
 	if (raw->authorities)
 		rc = config_path(b, raw->authorities, &m->authorities);
@@ -109,22 +153,24 @@ static int take_tls(const struct building *b, const struct raw_mqtt_tls *raw, st
 	return rc;
 }
 
-static int take_who(const struct building *b, const struct raw_mqtt *raw, struct config_mqtt *m)
+static int take_who(const struct whom *w, const struct raw_mqtt *raw, struct config_mqtt *m)
 {
+	const struct building *b = w->b;
+	char path[PATH];
 	int rc;
 
 	if (raw->client &&
-		(strlen(raw->client) > CLIENT_MAX ||
+		(!raw->client[0] || strlen(raw->client) > CLIENT_MAX ||
 			raw->client[strspn(raw->client,
 				"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				"0123456789-_")]))
-		return reading_bad(b->r, "mqtt.client",
-			"mqtt: client: '%.80s' is not made of letters, digits, '-' and '_', at "
+		return reading_bad(b->r, path_of(w, "client", path),
+			"%s: client: '%.80s' is not made of letters, digits, '-' and '_', at "
 			"most %u",
-			raw->client, CLIENT_MAX);
+			w->at, raw->client, CLIENT_MAX);
 	if (raw->password && !raw->username)
-		return reading_bad(
-			b->r, "mqtt.password", "mqtt: a 'password' needs a 'username' beside it");
+		return reading_bad(b->r, path_of(w, "password", path),
+			"%s: a 'password' needs a 'username' beside it", w->at);
 	rc = config_text(b, raw->client, &m->client);
 	if (rc == 0)
 		rc = config_text(b, raw->username, &m->username);
@@ -132,6 +178,36 @@ static int take_who(const struct building *b, const struct raw_mqtt *raw, struct
 		rc = config_path(b, raw->password, &m->password);
 	return rc;
 }
+
+static int take_version(const struct whom *w, const char *text, struct config_mqtt *m)
+{
+	static const char *const versions[] = {"any", "5", "3.1.1", NULL};
+	char path[PATH];
+	int choice =
+		text ? reading_choice(w->b->r, path_of(w, "version", path), text, versions) : 0;
+
+	if (choice < 0)
+		return choice;
+	m->version = (enum config_mqtt_version)choice;
+	return 0;
+}
+
+/* All but the address and what only one of the two has. */
+static int take_client(const struct whom *w, const struct raw_mqtt *raw, struct config_mqtt *m)
+{
+	char prefix[PATH];
+	int rc;
+
+	rc = reading_numbers(w->b->r, path_of(w, "", prefix), numbers,
+		sizeof(numbers) / sizeof(numbers[0]), raw, m);
+	if (rc == 0)
+		rc = take_who(w, raw, m);
+	if (rc == 0)
+		rc = take_tls(w, &raw->tls, m);
+	return rc == 0 ? take_version(w, raw->version, m) : rc;
+}
+
+/* ------------------------------------------------------------------- mqtt */
 
 static int check_filter(
 	const struct building *b, const char *path, const char *key, const char *text)
@@ -168,9 +244,10 @@ static int take_replies(const struct building *b, const struct raw_mqtt *raw, st
 
 int config_mqtt(const struct building *b, const struct raw_config *raw, struct config *config)
 {
-	static const char *const versions[] = {"any", "5", "3.1.1", NULL};
+	const struct whom whom = {b, "mqtt", "broker", raw->mqtt.broker,
+		"a broker's address, as in mqtt://127.0.0.1:1883 or mqtts://broker.example.org"};
 	struct config_mqtt *m = &config->mqtt;
-	int rc, choice = 0;
+	int rc;
 
 	m->given = yaml_tree_has(b->r->tree, "mqtt");
 	if (!m->given)
@@ -180,19 +257,14 @@ int config_mqtt(const struct building *b, const struct raw_config *raw, struct c
 		return reading_bad(b->r, "mqtt",
 			"mqtt: the hub keeps there what it must not forget of the broker: add "
 			"'state: DIRECTORY'");
-	rc = reading_numbers(b->r, "", numbers, sizeof(numbers) / sizeof(numbers[0]), raw, config);
+	rc = take_broker(&whom, m);
+	if (rc == 1)
+		rc = bad_address(&whom);
 	if (rc == 0)
-		rc = take_broker(b, raw->mqtt.broker, m);
+		rc = reading_numbers(b->r, "mqtt.", ages, 1, &raw->mqtt, m);
 	if (rc == 0)
-		rc = take_who(b, &raw->mqtt, m);
-	if (rc == 0)
-		rc = take_tls(b, &raw->mqtt.tls, m);
-	if (rc == 0)
-		rc = take_replies(b, &raw->mqtt, m);
-	if (rc == 0 && raw->mqtt.version)
-		choice = reading_choice(b->r, "mqtt.version", raw->mqtt.version, versions);
-	m->version = (enum config_mqtt_version)choice;
-	return choice < 0 ? choice : rc;
+		rc = take_client(&whom, &raw->mqtt, m);
+	return rc == 0 ? take_replies(b, &raw->mqtt, m) : rc;
 }
 
 void config_mqtt_free(struct config_mqtt *m)
@@ -208,6 +280,95 @@ void config_mqtt_free(struct config_mqtt *m)
 		free(m->replies[i]);
 	free(m->replies);
 	memset(m, 0, sizeof(*m));
+}
+
+/* ---------------------------------------------------------------- upstream */
+
+/* The address of a page that takes messages; 1: it is none. */
+static int take_url(const struct whom *w, struct config_upstream *u)
+{
+	struct config_mqtt *m = &u->at;
+
+	m->tls = strncmp(w->address, "https://", 8) == 0;
+	if (!m->tls && strncmp(w->address, "http://", 7) != 0)
+		return 1;
+	for (const char *p = w->address; *p; p++)
+		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f || *p == '#')
+			return bad_address(w);
+	m->port = m->tls ? 443 : 80;
+	u->way = CONFIG_UPSTREAM_WEB;
+	return take_address(w, m->tls ? 8 : 7, true, m);
+}
+
+static int take_to(const struct whom *w, struct config_upstream *u)
+{
+	static const char *const mqtt_only[] = {"topic", "keepalive", "version"};
+	char path[PATH];
+	int rc = take_broker(w, &u->at);
+
+	u->way = CONFIG_UPSTREAM_MQTT;
+	if (rc == 1)
+		rc = take_url(w, u);
+	if (rc == 1)
+		return bad_address(w);
+	for (size_t i = 0; rc == 0 && u->way == CONFIG_UPSTREAM_WEB &&
+		i < sizeof(mqtt_only) / sizeof(mqtt_only[0]);
+		i++)
+		if (yaml_tree_has(w->b->r->tree, path_of(w, mqtt_only[i], path)))
+			rc = reading_bad(w->b->r, path,
+				"upstream: '%s' says nothing where 'to' is no broker: leave it out",
+				mqtt_only[i]);
+	return rc;
+}
+
+/* What topics begin with: a name as it is, or empty. */
+static int take_prefix(const struct building *b, const char *text, struct config_upstream *u)
+{
+	struct mf_str topic = mf_str_of(text, text ? strlen(text) : 0);
+
+	if (topic.n == 0)
+		return config_text(b, text, &u->topic);
+	if (topic.n > PREFIX_MAX || !topic_is_name(topic) || text[0] == '$')
+		return reading_bad(b->r, "upstream.topic",
+			"upstream: topic: '%.60s' can't stand before subjects, as 'mayfly/hub-7/' "
+			"can: no '+', no '#', no '$' in front, at most %u bytes",
+			text, PREFIX_MAX);
+	return config_text(b, text, &u->topic);
+}
+
+int config_upstream(const struct building *b, const struct raw_config *raw, struct config *config)
+{
+	const struct whom whom = {b, "upstream", "to", raw->upstream.at.broker,
+		"an address, as in mqtts://center.example.org or "
+	        "https://center.example.org/events"};
+	struct config_upstream *u = &config->upstream;
+	int rc;
+
+	if (!yaml_tree_has(b->r->tree, "upstream"))
+		return 0;
+	config_place(b, "upstream", u->at.place);
+	if (!config->state)
+		return reading_bad(b->r, "upstream",
+			"upstream: what can't be sent at once is kept there: add 'state: "
+			"DIRECTORY'");
+	rc = config_text(b, whom.address, &u->to);
+	if (rc == 0)
+		rc = take_to(&whom, u);
+	if (rc == 0)
+		rc = reading_numbers(
+			b->r, "upstream.", upstream_ages, 1, &raw->upstream.at, &u->at);
+	if (rc == 0)
+		rc = take_client(&whom, &raw->upstream.at, &u->at);
+	u->at.given = rc == 0;
+	return rc == 0 ? take_prefix(b, raw->upstream.topic, u) : rc;
+}
+
+void config_upstream_free(struct config_upstream *u)
+{
+	config_mqtt_free(&u->at);
+	free(u->to);
+	free(u->topic);
+	memset(u, 0, sizeof(*u));
 }
 
 /* -------------------------------------------------------------------- topics */

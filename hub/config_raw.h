@@ -58,10 +58,16 @@ struct raw_mqtt_tls {
 };
 
 struct raw_mqtt {
-	char *broker, *client, *username, *password, *keepalive, *session, *window, *version;
+	char *broker, *client, *username, *password, *keepalive, *session, *window, *version,
+		*bytes, *age;
 	struct raw_mqtt_tls tls;
 	char **replies;
 	unsigned replies_count;
+};
+
+struct raw_upstream {
+	struct raw_mqtt at; /* broker: `to` */
+	char *topic;
 };
 
 struct raw_dtls {
@@ -100,6 +106,7 @@ struct raw_config {
 		*strict;
 	struct raw_network network;
 	struct raw_mqtt mqtt;
+	struct raw_upstream upstream;
 	struct raw_config_limits limits;
 	struct raw_trust trust;
 	struct raw_listener *http;
@@ -147,9 +154,12 @@ int config_coap(const struct building *b, const char *at, const struct raw_coap 
 int config_network(const struct building *b, const struct raw_config *raw, struct config *config);
 void config_network_free(struct config *config);
 
-/* config_mqtt.c: `mqtt` at the top; and a service's, in its entry. Freed with the other two, failed or not. */
+/* config_mqtt.c: `mqtt` and `upstream` at the top; and a service's, in its entry. Freed with the others, failed or
+ * not. */
 int config_mqtt(const struct building *b, const struct raw_config *raw, struct config *config);
 void config_mqtt_free(struct config_mqtt *mqtt);
+int config_upstream(const struct building *b, const struct raw_config *raw, struct config *config);
+void config_upstream_free(struct config_upstream *upstream);
 int config_topics(const struct building *b, unsigned i, const struct raw_service *raw,
 	struct config_service *service);
 void config_topics_free(struct config_service *service);

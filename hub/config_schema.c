@@ -177,7 +177,22 @@ static const cyaml_schema_field_t mqtt[] = {
 	MAY("session", struct raw_mqtt, session),
 	MAY("window", struct raw_mqtt, window),
 	MAY("version", struct raw_mqtt, version),
+	MAY("bytes", struct raw_mqtt, bytes),
+	MAY("age", struct raw_mqtt, age),
 	NAMES("replies", struct raw_mqtt, replies),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_field_t upstream[] = {
+	TEXT("to", struct raw_upstream, at.broker, 0),
+	MAY("client", struct raw_upstream, at.client),
+	MAY("username", struct raw_upstream, at.username),
+	MAY("password", struct raw_upstream, at.password),
+	CYAML_FIELD_MAPPING("tls", CYAML_FLAG_OPTIONAL, struct raw_upstream, at.tls, mqtt_tls),
+	MAY("keepalive", struct raw_upstream, at.keepalive),
+	MAY("version", struct raw_upstream, at.version),
+	CYAML_FIELD_STRING_PTR("topic", OPTIONAL, struct raw_upstream, topic, 0, TEXT_MOST),
+	MAY("bytes", struct raw_upstream, at.bytes),
+	MAY("age", struct raw_upstream, at.age),
 	CYAML_FIELD_END,
 };
 
@@ -198,6 +213,7 @@ static const cyaml_schema_field_t fields[] = {
 		"limits", CYAML_FLAG_OPTIONAL, struct raw_config, limits, config_limits),
 	CYAML_FIELD_MAPPING("trust", CYAML_FLAG_OPTIONAL, struct raw_config, trust, trust),
 	CYAML_FIELD_MAPPING("mqtt", CYAML_FLAG_OPTIONAL, struct raw_config, mqtt, mqtt),
+	CYAML_FIELD_MAPPING("upstream", CYAML_FLAG_OPTIONAL, struct raw_config, upstream, upstream),
 	CYAML_FIELD_SEQUENCE(
 		"http", OPTIONAL, struct raw_config, http, &listener, 0, CONFIG_LIST_MAX),
 	CYAML_FIELD_SEQUENCE("coap", OPTIONAL, struct raw_config, coap, &coap, 0, CONFIG_LIST_MAX),

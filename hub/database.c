@@ -169,12 +169,21 @@ static int64_t elapsed_ns(void *context)
 	return database_elapsed(hub);
 }
 
+static bool wall_ns(void *context, int64_t *now)
+{
+	const struct timekept *kept = &((const struct hub *)context)->clocks.kept;
+
+	*now = time_wall(kept);
+	return !kept->wrong;
+}
+
 static int open_all(struct hub *hub, char error[static HUB_ERROR_MAX])
 {
 	const struct store_options options = {.directory = hub->state};
 	struct outbox_options outbox = {
 		.loop = hub->loop,
 		.elapsed_ns = elapsed_ns,
+		.wall_ns = wall_ns,
 		.context = hub,
 	};
 	char why[STORE_ERROR_MAX] = "";
@@ -215,6 +224,7 @@ int database_open(struct hub *hub, char error[static HUB_ERROR_MAX])
 	hub->database = db;
 	if (open_all(hub, error) == 0) {
 		mqtt_attach(hub);
+		upstream_attach(hub);
 		return 0;
 	}
 	database_close(hub);
@@ -229,7 +239,8 @@ int database_wanted(struct plan *plan, char error[static HUB_ERROR_MAX])
 	for (unsigned i = 0; i < plan->config->services_count && !s; i++)
 		if (database_needed(plan->services[i]))
 			s = plan->services[i];
-	plan->database = (s || (hub->state && timers_remember(plan))) && !hub->store;
+	plan->database =
+		(s || (hub->state && timers_remember(plan)) || plan->upstream.kind) && !hub->store;
 	if (!plan->database || hub->state)
 		return 0;
 	snprintf(error, HUB_ERROR_MAX,

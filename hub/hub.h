@@ -20,6 +20,7 @@
 #include "hub/report.h"
 #include "hub/service.h"
 #include "hub/task.h"
+#include "hub/upstream.h"
 #include "hub/walls.h"
 #include "sys/cgroup.h"
 #include "sys/clock.h"
@@ -129,6 +130,7 @@ struct hub {
 	struct hub_reloads reloads;
 	struct admin *admin; /* NULL: none */
 	struct mqtt *mqtt;   /* the broker; NULL: none */
+	struct upstream upstream;
 	struct loop_timer stop_timer;
 	struct loop_later ended;
 	struct loop_later stop_soon;

@@ -251,6 +251,7 @@ COUNTED(duplicates)
 COUNTED(commits)
 COUNTED(retries)
 COUNTED(dead)
+COUNTED(unsent)
 COUNTED(cold)
 COUNTED(calls)
 COUNTED(scheduled)
@@ -301,6 +302,8 @@ static const struct {
 	{"mayfly_events_retried_total", "counter",
 		"Events kept to be tried again, for their lives failed.", retries},
 	{"mayfly_events_dead_total", "counter", "Events that became dead letters.", dead},
+	{"mayfly_upstream_unsent_total", "counter",
+		"Messages for the upstream that were dropped, for there is none.", unsent},
 	{"mayfly_events_cold_total", "counter", "Events for which a worker had to start.", cold},
 	{"mayfly_calls_total", "counter", "Calls of other services that its lives made.", calls},
 	{"mayfly_scheduled_events_total", "counter", "Events that its lives had scheduled.",

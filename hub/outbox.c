@@ -11,6 +11,22 @@
 
 /* --- out */
 
+/* What it is to be told of its own time. Where the clock was wrong then and is right now, how long ago it was says when:
+ * if this hub has seen all of that time, for one that doesn't run with a wrong clock counts none. */
+static void set_times(const struct outbox *outbox, struct store_out *out)
+{
+	const struct outbox_options *o = &outbox->options;
+	int64_t age = o->elapsed_ns(o->context) - out->at_ns, now;
+	bool ours = out->number > outbox->before;
+
+	if (age >= (int64_t)OUTBOX_LATE_NS || !ours)
+		out->flags |= OUTBOX_LATE;
+	if (!(out->flags & OUTBOX_UNSURE) || !ours || !o->wall_ns || !o->wall_ns(o->context, &now))
+		return;
+	out->wall_ns = now - age;
+	out->flags &= ~OUTBOX_UNSURE;
+}
+
 /* One message; false: no more for now. */
 static bool send_next(struct lane *lane)
 {
@@ -28,9 +44,7 @@ static bool send_next(struct lane *lane)
 		return false;
 	}
 	out = m->out;
-	if (outbox->options.elapsed_ns(outbox->options.context) - out.at_ns >=
-		(int64_t)OUTBOX_LATE_NS)
-		out.flags |= OUTBOX_LATE;
+	set_times(outbox, &out);
 	if (!lane->way->send(lane->way, &out)) {
 		sent_take_back(lane);
 		lane->ready = false;
@@ -106,6 +120,17 @@ void outbox_way(struct outbox *outbox, enum outbox_destination to, struct outbox
 	pump_soon(lane);
 }
 
+void outbox_shut(struct outbox *outbox, enum outbox_destination to)
+{
+	outbox_way(outbox, to, NULL);
+	outbox->lanes[to].configured = false;
+}
+
+bool outbox_takes(const struct outbox *outbox, enum outbox_destination to)
+{
+	return outbox->lanes[to].configured;
+}
+
 /* --- in */
 
 void outbox_bound(struct outbox *outbox, enum outbox_destination to, struct outbox_bounds bounds)
@@ -118,10 +143,14 @@ void outbox_bound(struct outbox *outbox, enum outbox_destination to, struct outb
 
 uint64_t outbox_add(struct outbox *outbox, struct store_tx *tx, struct store_out *out)
 {
+	int64_t now;
+
 	if (out->destination == 0 || out->destination >= OUTBOX_DESTINATIONS ||
 		!outbox->lanes[out->destination].configured)
 		return 0;
 	out->number = store_number(outbox->options.store, STORE_OUTBOX);
+	if (outbox->options.wall_ns && !outbox->options.wall_ns(outbox->options.context, &now))
+		out->flags |= OUTBOX_UNSURE;
 	store_out(tx, out);
 	return out->number;
 }
@@ -194,7 +223,7 @@ int outbox_open(struct outbox **out, const struct outbox_options *options)
 	outbox->pump.run = pump;
 	outbox->tidy.fire = tidy_fire;
 	/* all that the store has was committed */
-	outbox->committed = store_number(options->store, STORE_OUTBOX);
+	outbox->committed = outbox->before = store_number(options->store, STORE_OUTBOX);
 	for
 		EACH_LANE(outbox, lane)
 		{

@@ -41,7 +41,11 @@ enum outbox_destination {
 /* store_out.flags */
 #define OUTBOX_QOS    3u /* 0, 1 */
 #define OUTBOX_RETAIN (1u << 2)
-#define OUTBOX_LATE   (1u << 3) /* was kept for OUTBOX_LATE_NS or more: set when it is handed over */
+#define OUTBOX_LATE                                                                                \
+	(1u << 3) /* was kept for OUTBOX_LATE_NS or more, or by a hub before this one: set when
+				 * it is handed over */
+#define OUTBOX_UNSURE                                                                              \
+	(1u << 4) /* the clock was wrong then, and wall_ns is what it was reckoned to be */
 
 #define OUTBOX_LATE_NS (2 * CLOCK_S)
 
@@ -68,6 +72,8 @@ struct outbox_options {
 	struct loop *loop;
 	struct store *store;
 	int64_t (*elapsed_ns)(void *context); /* time kept: never goes back, across boots too */
+	/* What time it is; false: not for sure. NULL: nobody knows better than the messages. */
+	bool (*wall_ns)(void *context, int64_t *now);
 	void *context;
 };
 
@@ -79,9 +85,12 @@ void outbox_close(struct outbox *outbox);
 void outbox_bound(struct outbox *outbox, enum outbox_destination to, struct outbox_bounds bounds);
 /* NULL: there is none (any more); what was handed over will be again. */
 void outbox_way(struct outbox *outbox, enum outbox_destination to, struct outbox_way *way);
+/* No messages are for it any more: outbox_add refuses them. What waits stays, within its bounds. */
+void outbox_shut(struct outbox *outbox, enum outbox_destination to);
+bool outbox_takes(const struct outbox *outbox, enum outbox_destination to);
 
-/* Into the transaction, with out->destination; its number (which is set). 0: it is refused, the destination
- * isn't configured. */
+/* Into the transaction, with out->destination; its number (which is set), and the flag OUTBOX_UNSURE, if it is so.
+ * 0: it is refused, the destination isn't configured. */
 uint64_t outbox_add(struct outbox *outbox, struct store_tx *tx, struct store_out *out);
 /* The transaction is committed (called by its done): they may go. */
 void outbox_committed(struct outbox *outbox, const struct store_tx *tx);

@@ -75,6 +75,7 @@ struct outbox {
 	struct outbox_options options;
 	struct lane lanes[OUTBOX_DESTINATIONS]; /* 0 isn't used */
 	uint64_t committed; /* the last number of a message that was reported as committed */
+	uint64_t before;    /* the last number of a hub before this one */
 	struct loop_later pump;
 	struct loop_timer tidy;
 	struct tidying *tidying; /* the transaction that deletes; NULL: none is under way */

@@ -88,12 +88,15 @@ static void add_report(struct lane *lane, struct store_tx *tx, struct dropped_re
 	struct outbox *outbox = lane->outbox;
 	struct lane *upstream = &outbox->lanes[OUTBOX_UPSTREAM];
 	int64_t elapsed = outbox->options.elapsed_ns(outbox->options.context);
+	int64_t wall = clock_wall_ns();
 	char body[128];
 	int n = snprintf(body, sizeof(body), "{\"for\": \"%s\", \"full\": %llu, \"old\": %llu}\n",
 		names[lane->to], (unsigned long long)report->full, (unsigned long long)report->old);
 
 	if (!upstream->configured)
 		return;
+	if (outbox->options.wall_ns)
+		(void)outbox->options.wall_ns(outbox->options.context, &wall);
 	if (report->out.number && sent_drop(upstream, &report->out)) {
 		store_out_done(tx, &report->out);
 		near_forget(upstream);
@@ -103,7 +106,7 @@ static void add_report(struct lane *lane, struct store_tx *tx, struct dropped_re
 		.priority = STORE_PRIORITY_MAX,
 		.flags = 1,
 		.at_ns = elapsed,
-		.wall_ns = clock_wall_ns(),
+		.wall_ns = wall,
 		.name = MF_STR(OUTBOX_DROPPED),
 		.type = MF_STR("application/json"),
 		.body = mf_str_of(body, (size_t)n),

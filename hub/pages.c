@@ -256,6 +256,7 @@ static json_t *full_object(const struct hub *hub, const struct service *s)
 	pages_set(o, "commits", pages_count(s->counts.commits));
 	pages_set(o, "retries", pages_count(s->counts.retries));
 	pages_set(o, "dead", pages_count(s->counts.dead));
+	pages_set(o, "upstream_unsent", pages_count(s->counts.unsent));
 	pages_set(o, "results", results_object(s));
 	pages_set(o, "refusals", refusals_object(s));
 	pages_set(workers, "started", pages_count(s->counts.workers));

@@ -156,6 +156,8 @@ int plan_make(struct plan *plan, struct hub *hub, const struct config *config,
 	if (status == 0)
 		status = mqtt_plan_make(plan, error);
 	if (status == 0)
+		status = upstream_plan_make(plan, error);
+	if (status == 0)
 		status = trust_prepare(plan, error);
 	if (status == 0)
 		status = database_wanted(plan, error);
@@ -230,6 +232,7 @@ void plan_commit(struct plan *plan)
 
 	wants_commit(plan);
 	mqtt_plan_commit(plan);
+	upstream_plan_commit(plan);
 	take_services(plan);
 	watch_reload(hub);
 	take_scratch(plan);
@@ -250,6 +253,7 @@ void plan_commit(struct plan *plan)
 
 void plan_drop(struct plan *plan)
 {
+	upstream_plan_drop(plan);
 	mqtt_plan_drop(plan);
 	wants_drop(plan);
 	timers_drop(plan);

@@ -8,6 +8,7 @@
  *	wants.c   addresses: which inputs stay, which are opened
  *	routes.c  who answers which requests of HTTP and CoAP
  *	mqtt/     the broker, and who is born by its messages
+ *	upstream.c  whom results are for
  */
 #ifndef HUB_PLAN_H
 #define HUB_PLAN_H
@@ -59,8 +60,9 @@ struct plan {
 	unsigned wants_count;
 	struct timer *timers;   /* list */
 	struct mqtt_plan *mqtt; /* NULL: there is no broker */
-	struct rights rights;   /* while routes are made */
-	uint8_t *scratch;       /* for the hub, if it needs a larger one */
+	struct upstream upstream;
+	struct rights rights; /* while routes are made */
+	uint8_t *scratch;     /* for the hub, if it needs a larger one */
 	size_t scratch_size;
 	bool database; /* is needed, and not there */
 	struct plan_counts counts;

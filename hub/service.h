@@ -55,6 +55,7 @@ struct service_counts {
 	uint64_t commits;  /* lives whose effects were written */
 	uint64_t retries;  /* events kept to be tried again */
 	uint64_t dead;     /* events that became dead letters */
+	uint64_t unsent;   /* messages for an upstream that this hub hasn't */
 	uint64_t circuits; /* how often the circuit opened */
 };
 

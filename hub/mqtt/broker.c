@@ -91,7 +91,7 @@ static int check_key(const struct mqtt_broker *b, char error[static MQTT_ERROR_M
 }
 
 int mqtt_broker_open(struct mqtt_broker **broker, const struct config_mqtt *config,
-	const char *client, char error[static MQTT_ERROR_MAX])
+	const char *client, const char *what, char error[static MQTT_ERROR_MAX])
 {
 	struct mqtt_broker *b = calloc(1, sizeof(*b));
 	int rc;
@@ -100,6 +100,7 @@ int mqtt_broker_open(struct mqtt_broker **broker, const struct config_mqtt *conf
 	if (!b)
 		return -ENOMEM;
 	b->held = 1;
+	b->what = what;
 	b->port = config->port;
 	b->tls = config->tls;
 	b->keepalive_s = (unsigned)(config->keepalive_ns / CLOCK_S);
@@ -182,18 +183,23 @@ void mqtt_broker_up(struct mqtt_broker *broker)
 	broker->up++;
 	if (broker->told_up && !broker->told_down)
 		return;
-	log_info("mqtt: connected to %s as %s, MQTT %s", broker->text, broker->client,
+	log_info("%s: connected to %s as %s, MQTT %s", broker->what, broker->text, broker->client,
 		broker->is_311 ? "3.1.1" : "5");
 	broker->told_up = true;
-	broker->told_down = false;
+	broker->told_down = broker->told_refused = false;
 }
 
-void mqtt_broker_down(struct mqtt_broker *broker, bool was_up, const char *why)
+void mqtt_broker_down(struct mqtt_broker *broker, bool was_up, bool refused, const char *why)
 {
 	broker->up -= was_up;
-	if (broker->told_down)
+	if (refused ? broker->told_refused : broker->told_down)
 		return;
-	log_warn("mqtt: %s %s: %s: tried again until it is there", was_up ? "lost" : "can't reach",
-		broker->text, why);
+	if (refused)
+		log_warn(
+			"%s: %s %s: tried again until it doesn't", broker->what, broker->text, why);
+	else
+		log_warn("%s: %s %s: %s: tried again until it is there", broker->what,
+			was_up ? "lost" : "can't reach", broker->text, why);
 	broker->told_down = true;
+	broker->told_refused |= refused;
 }

@@ -23,7 +23,8 @@ enum mqtt_version { MQTT_ANY, MQTT_5, MQTT_311 };
 
 struct mqtt_broker {
 	unsigned held;
-	char *text; /* "mqtts://broker.example.org:8883" */
+	const char *what; /* the key of hub.yaml that names it, for people: "mqtt", "upstream" */
+	char *text;       /* "mqtts://broker.example.org:8883" */
 	char *host;
 	uint16_t port;
 	bool tls;
@@ -42,13 +43,13 @@ struct mqtt_broker {
 	bool is_311;         /* it doesn't speak MQTT 5 */
 	unsigned connecting; /* threads at work */
 	unsigned up;         /* connections that are there */
-	bool told_up, told_down;
+	bool told_up, told_down, told_refused;
 };
 
-/* Reads the password; looks at the other files. `client` is used where the configuration names none. -errno
- * with one line in error; -EACCES: a file isn't ours alone. */
+/* Reads the password; looks at the other files. `client` is used where the configuration names none; `what` stands
+ * before what is said, and outlives the broker. -errno with one line in error; -EACCES: a file isn't ours alone. */
 int mqtt_broker_open(struct mqtt_broker **broker, const struct config_mqtt *config,
-	const char *client, char error[static MQTT_ERROR_MAX]);
+	const char *client, const char *what, char error[static MQTT_ERROR_MAX]);
 struct mqtt_broker *mqtt_broker_hold(struct mqtt_broker *broker);
 void mqtt_broker_drop(struct mqtt_broker *broker); /* NULL is fine */
 /* Would connections to one do for the other? */
@@ -57,8 +58,9 @@ bool mqtt_broker_same(const struct mqtt_broker *a, const struct mqtt_broker *b);
 /* May a reply be published there, whoever asked for it? */
 bool mqtt_broker_may_reply(const struct mqtt_broker *broker, struct mf_str topic);
 
-/* A connection is there, or is gone; the operator hears of it once an outage. */
+/* A connection is there, or is gone; the operator hears of it once an outage, and once that the broker is there but
+ * refuses us. */
 void mqtt_broker_up(struct mqtt_broker *broker);
-void mqtt_broker_down(struct mqtt_broker *broker, bool was_up, const char *why);
+void mqtt_broker_down(struct mqtt_broker *broker, bool was_up, bool refused, const char *why);
 
 #endif

@@ -144,6 +144,28 @@ static void on_subscribe(struct mosquitto *mosq, void *context, int mid, int cou
 		c->ops->subscribed(c, count, granted);
 }
 
+/* Connection Return codes of MQTT 3.1.1 (3.2.2.3), reason codes of MQTT 5 (3.2.2.2). */
+static bool is_about_us(const struct mqtt_client *c)
+{
+	return c->is_5 ? c->refused == MQTT_RC_BAD_USERNAME_OR_PASSWORD ||
+			c->refused == MQTT_RC_NOT_AUTHORIZED || c->refused == MQTT_RC_BANNED
+		       : c->refused == 4 || c->refused == 5;
+}
+
+static void explain_refusal(struct mqtt_client *c)
+{
+	const struct mqtt_broker *b = c->broker;
+
+	snprintf(c->why, sizeof(c->why), "refuses us: %s%s",
+		c->is_5 ? LIB.mosquitto_reason_string(c->refused)
+			: LIB.mosquitto_connack_string(c->refused),
+		!is_about_us(c)       ? ""
+			: b->username ? ": are 'username' and what stands in 'password' right? A "
+	                                "reload reads the "
+					"file again"
+				      : ": does it want a 'username' and a 'password'?");
+}
+
 static void on_connect(struct mosquitto *mosq, void *context, int reason, int flags,
 	const mosquitto_property *properties)
 {
@@ -153,9 +175,7 @@ static void on_connect(struct mosquitto *mosq, void *context, int reason, int fl
 	c->refused = reason;
 	c->session = (flags & 1) != 0; /* 3.2.2.1.1: session present */
 	if (reason != 0)
-		snprintf(c->why, sizeof(c->why), "it refuses us: %s",
-			c->is_5 ? LIB.mosquitto_reason_string(reason)
-				: LIB.mosquitto_connack_string(reason));
+		explain_refusal(c);
 }
 
 /* ------------------------------------------------------------------- the loop */
@@ -312,7 +332,7 @@ static void lose(struct mqtt_client *c, const char *why)
 	if (before == MQTT_UP && now_of(c) - c->up_ns > STEADY_NS)
 		c->failures = 0;
 	if (!at_once)
-		mqtt_broker_down(c->broker, before == MQTT_UP, words);
+		mqtt_broker_down(c->broker, before == MQTT_UP, c->refused != 0, words);
 	wake_in(c, at_once ? 0 : pause_ns(c->failures++));
 	if (before == MQTT_UP)
 		c->ops->down(c);

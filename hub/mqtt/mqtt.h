@@ -9,8 +9,12 @@
 #include "hub/mqtt/broker.h"
 #include "hub/mqtt/sessions.h"
 #include "hub/plan.h"
+#include "hub/upstream.h"
 
 struct mqtt_client;
+
+/* The upstream, where that is a broker: mqtt/upstream.c. */
+extern const struct upstream_kind mqtt_upstream;
 
 /* hub->mqtt; there from the first configuration on that names a broker. */
 struct mqtt {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hub/in_mqtt.h"
+#include "hub/inputs.h"
 #include "hub/mqtt/mqtt.h"
 #include "hub/mqtt/publisher.h"
 #include "hub/setup.h"
@@ -143,7 +144,7 @@ static int make_shared(struct plan *plan, char error[static HUB_ERROR_MAX])
 	}
 	if (err == 0)
 		err = mqtt_broker_open(&m->broker, config,
-			(m->made ? m->made : plan->hub->mqtt)->sessions.prefix, why);
+			(m->made ? m->made : plan->hub->mqtt)->sessions.prefix, "mqtt", why);
 	if (err < 0)
 		return setup_bad(config->place, error, setup_status_of(err), "mqtt: %s", why);
 	return 0;
@@ -154,6 +155,8 @@ static int make_publisher(struct plan *plan, char error[static HUB_ERROR_MAX])
 {
 	struct mqtt_plan *m = plan->mqtt;
 	struct mqtt *there = plan->hub->mqtt;
+	const struct publisher_options options = {
+		.broker = m->broker, .to = OUTBOX_BROKER, .topic = ""};
 
 	if (there && there->broker && mqtt_broker_same(there->broker, m->broker)) {
 		mqtt_broker_drop(m->broker);
@@ -162,7 +165,7 @@ static int make_publisher(struct plan *plan, char error[static HUB_ERROR_MAX])
 		return 0;
 	}
 	m->fresh = true;
-	if (publisher_open(&m->publisher, plan->hub, m->broker) == 0)
+	if (publisher_open(&m->publisher, plan->hub, &options) == 0)
 		return 0;
 	return setup_bad(plan->config->mqtt.place, error, SETUP_FAILED, "no memory");
 }
@@ -221,36 +224,11 @@ static void leave(struct plan *plan)
 {
 	struct hub *hub = plan->hub;
 
-	for (struct input **at = &hub->inputs; *at;) {
-		struct input *i = *at;
-
-		if (!is_mine(hub, i) || is_kept(plan, i)) {
-			at = &i->next;
-			continue;
-		}
-		*at = i->next;
-		i->ops->stop(i);
-		i->next = hub->leaving_inputs;
-		hub->leaving_inputs = i;
+	for (struct input *i = hub->inputs, *next; i; i = next) {
+		next = i->next;
+		if (is_mine(hub, i) && !is_kept(plan, i))
+			inputs_leave(hub, i);
 	}
-}
-
-static void append(struct hub *hub, struct input *input)
-{
-	struct input **end = &hub->inputs;
-
-	while (*end)
-		end = &(*end)->next;
-	input->next = NULL;
-	*end = input;
-}
-
-static bool is_there(const struct hub *hub, const struct input *input)
-{
-	for (const struct input *i = hub->inputs; i; i = i->next)
-		if (i == input)
-			return true;
-	return false;
 }
 
 static void take_inputs(struct plan *plan)
@@ -264,14 +242,14 @@ static void take_inputs(struct plan *plan)
 		if (!input)
 			continue;
 		input->service = plan->services[i];
-		if (is_there(hub, input))
+		if (inputs_have(hub, input))
 			continue;
-		append(hub, input);
+		inputs_add(hub, input);
 		in_mqtt_start(input);
 		in_mqtt_report(input);
 	}
 	if (m->fresh) {
-		append(hub, m->publisher);
+		inputs_add(hub, m->publisher);
 		publisher_start(m->publisher);
 	}
 }
@@ -302,6 +280,7 @@ void mqtt_plan_commit(struct plan *plan)
 	if (m && hub->mqtt) {
 		hub->mqtt->broker = mqtt_broker_hold(m->broker);
 		hub->mqtt->publisher = m->publisher;
+		publisher_bound(m->publisher, plan->config->mqtt.bytes, plan->config->mqtt.age_ns);
 		take_inputs(plan);
 		mqtt_attach(hub);
 	}
@@ -315,7 +294,7 @@ void mqtt_plan_drop(struct plan *plan)
 	if (!m)
 		return;
 	for (unsigned i = 0; m->inputs && i < plan->config->services_count; i++)
-		if (m->inputs[i] && !is_there(plan->hub, m->inputs[i]))
+		if (m->inputs[i] && !inputs_have(plan->hub, m->inputs[i]))
 			m->inputs[i]->ops->close(m->inputs[i]);
 	if (m->fresh && m->publisher)
 		m->publisher->ops->close(m->publisher);

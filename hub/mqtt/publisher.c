@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "hub/database.h"
 #include "hub/hub.h"
 #include "hub/mqtt/client.h"
 #include "hub/mqtt/letter.h"
 #include "hub/mqtt/mqtt.h"
-#include "hub/outbox.h"
 #include "image/topic.h"
 #include "sys/clock.h"
 
@@ -28,12 +29,16 @@ struct publisher {
 	struct input input;
 	struct outbox_way way;
 	struct outbox *outbox; /* whose way it is; NULL: nobody's */
+	struct outbox_bounds bounds;
+	enum outbox_destination to;
+	bool upstream;
+	char topic[PUBLISHER_TOPIC_MAX + 1]; /* before each name */
 	struct sent sent[WINDOW];
 	unsigned sent_count;
 	struct mqtt_client client;
 	unsigned replies; /* under way */
 	bool stopping;
-	struct loop_later settle;
+	struct loop_later settle, pause;
 	struct log_rate refusals;
 };
 
@@ -51,8 +56,9 @@ static void on_up(struct mqtt_client *client, bool session)
 	of(client)->input.counts.connections++;
 	of(client)->input.counts.open = 1;
 	if (of(client)->outbox)
-		outbox_ready(of(client)->outbox, OUTBOX_BROKER);
-	mqtt_wake_feeds(client->hub);
+		outbox_ready(of(client)->outbox, of(client)->to);
+	if (!of(client)->upstream)
+		mqtt_wake_feeds(client->hub);
 }
 
 static void on_down(struct mqtt_client *client)
@@ -64,7 +70,7 @@ static void on_down(struct mqtt_client *client)
 	p->sent_count = 0;
 	p->input.counts.open = 0;
 	if (p->outbox)
-		outbox_lost(p->outbox, OUTBOX_BROKER);
+		outbox_lost(p->outbox, p->to);
 }
 
 /* It would refuse it again: it isn't sent again, but counted. */
@@ -74,8 +80,8 @@ static void tell_refused(struct publisher *p, const char *why)
 
 	p->input.counts.unsent++;
 	if (log_allowed(&p->refusals, loop_now(p->input.hub->loop), &skipped))
-		log_warn("mqtt: a message that was to be published is dropped: %s (%llu more)", why,
-			(unsigned long long)skipped);
+		log_warn("%s: a message that was to be published is dropped: %s (%llu more)",
+			p->client.broker->what, why, (unsigned long long)skipped);
 }
 
 static void arrived(struct publisher *p, unsigned i)
@@ -83,7 +89,15 @@ static void arrived(struct publisher *p, unsigned i)
 	uint64_t number = p->sent[i].number;
 
 	p->sent[i] = p->sent[--p->sent_count];
-	outbox_arrived(p->outbox, OUTBOX_BROKER, number);
+	outbox_arrived(p->outbox, p->to, number);
+}
+
+/* Not now: what was handed over goes again, with the next connection, which comes later each time. */
+static void on_pause(struct loop_later *later)
+{
+	struct publisher *p = LOOP_OWNER(later, struct publisher, pause);
+
+	mqtt_client_break(&p->client, "it takes no more messages for now (quota exceeded)");
 }
 
 static void on_published(struct mqtt_client *client, int mid, int reason)
@@ -91,6 +105,10 @@ static void on_published(struct mqtt_client *client, int mid, int reason)
 	struct publisher *p = of(client);
 	unsigned i = 0;
 
+	if (p->upstream && reason == MQTT_RC_QUOTA_EXCEEDED) {
+		loop_later(client->hub->loop, &p->pause);
+		return;
+	}
 	if (reason >= 0x80)
 		tell_refused(p, LIB.mosquitto_reason_string(reason));
 	while (i < p->sent_count && p->sent[i].mid != mid)
@@ -126,12 +144,13 @@ static const struct mqtt_client_ops client_ops = {
 
 struct message {
 	const char *topic;
-	struct mf_str type, body, correlation, id;
+	struct mf_str type, body, correlation;
+	const struct store_out *out; /* where it is one of the outbox; else NULL */
 	unsigned qos, status;
 	bool retain;
 };
 
-static int add_text(mosquitto_property **list, int which, struct mf_str text)
+static int add_type(mosquitto_property **list, struct mf_str text)
 {
 	char copy[256];
 
@@ -139,30 +158,73 @@ static int add_text(mosquitto_property **list, int which, struct mf_str text)
 		return MOSQ_ERR_SUCCESS;
 	memcpy(copy, text.p, text.n);
 	copy[text.n] = '\0';
-	if (which == MQTT_PROP_USER_PROPERTY)
-		return LIB.mosquitto_property_add_string_pair(list, which, "id", copy);
-	return LIB.mosquitto_property_add_string(list, which, copy);
+	return LIB.mosquitto_property_add_string(list, MQTT_PROP_CONTENT_TYPE, copy);
 }
 
-static int add_status(mosquitto_property **list, unsigned status)
+static int add_user(mosquitto_property **list, const char *key, const char *value)
 {
-	char text[16];
+	return LIB.mosquitto_property_add_string_pair(list, MQTT_PROP_USER_PROPERTY, key, value);
+}
 
-	if (status == 0)
+static int add_number(mosquitto_property **list, const char *key, uint64_t number)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+	return add_user(list, key, text);
+}
+
+/* The event's id and the message's number: the same however often it is sent. */
+static int add_id(mosquitto_property **list, const struct store_out *out)
+{
+	char text[2 * STORE_ID_MAX];
+
+	snprintf(text, sizeof(text), "%.*s/%llu", (int)out->id.n, (const char *)out->id.p,
+		(unsigned long long)out->number);
+	return add_user(list, "id", text);
+}
+
+/* "2026-11-22T12:00:00.123Z" */
+static int add_time(mosquitto_property **list, const struct store_out *out)
+{
+	int64_t ms = out->wall_ns / (int64_t)CLOCK_MS;
+	time_t seconds = (time_t)(ms / 1000);
+	char text[64];
+	struct tm tm;
+	size_t n;
+
+	if (!gmtime_r(&seconds, &tm))
 		return MOSQ_ERR_SUCCESS;
-	snprintf(text, sizeof(text), "%u", status);
-	return LIB.mosquitto_property_add_string_pair(
-		list, MQTT_PROP_USER_PROPERTY, "status", text);
+	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + n, sizeof(text) - n, ".%03dZ", (int)(ms % 1000));
+	return add_user(list, "time", text);
 }
 
-static int properties_of(const struct message *m, mosquitto_property **list)
+static int add_story(
+	const struct publisher *p, mosquitto_property **list, const struct store_out *out)
 {
-	int rc = add_text(list, MQTT_PROP_CONTENT_TYPE, m->type);
+	int64_t age = database_elapsed(p->input.hub) - out->at_ns;
+	int rc = add_id(list, out);
 
-	if (rc == 0)
-		rc = add_text(list, MQTT_PROP_USER_PROPERTY, m->id);
-	if (rc == 0)
-		rc = add_status(list, m->status);
+	if (rc == 0 && (out->flags & OUTBOX_LATE))
+		rc = add_number(list, "late", age > 0 ? (uint64_t)age / CLOCK_S : 0);
+	if (rc != 0 || !p->upstream)
+		return rc;
+	rc = add_time(list, out);
+	if (rc == 0 && (out->flags & OUTBOX_UNSURE))
+		rc = add_user(list, "clock", "unsure");
+	return rc == 0 ? add_number(list, "priority", out->priority) : rc;
+}
+
+static int properties_of(
+	const struct publisher *p, const struct message *m, mosquitto_property **list)
+{
+	int rc = add_type(list, m->type);
+
+	if (rc == 0 && m->out)
+		rc = add_story(p, list, m->out);
+	if (rc == 0 && m->status > 0)
+		rc = add_number(list, "status", m->status);
 	if (rc == 0 && m->correlation.n > 0)
 		rc = LIB.mosquitto_property_add_binary(list, MQTT_PROP_CORRELATION_DATA,
 			m->correlation.p, (uint16_t)m->correlation.n);
@@ -173,7 +235,7 @@ static int properties_of(const struct message *m, mosquitto_property **list)
 static int publish(struct publisher *p, const struct message *m, int *mid)
 {
 	mosquitto_property *list = NULL;
-	int rc = p->client.is_5 ? properties_of(m, &list) : 0;
+	int rc = p->client.is_5 ? properties_of(p, m, &list) : 0;
 
 	if (rc == 0)
 		rc = LIB.mosquitto_publish_v5(p->client.mosq, mid, m->topic, (int)m->body.n,
@@ -222,31 +284,25 @@ static bool never(int rc)
 		rc == MOSQ_ERR_QOS_NOT_SUPPORTED;
 }
 
-/* The event's id and the message's number: the same however often it is sent. */
-static struct mf_str name_of(const struct store_out *out, char to[static 2 * STORE_ID_MAX])
-{
-	int n = snprintf(to, 2 * STORE_ID_MAX, "%.*s/%llu", (int)out->id.n, (const char *)out->id.p,
-		(unsigned long long)out->number);
-
-	return mf_str_of(to, (size_t)n);
-}
-
 /* 0, or libmosquitto's error. */
 static int publish_out(struct publisher *p, const struct store_out *out)
 {
-	char id[2 * STORE_ID_MAX], *topic = strndup((const char *)out->name.p, out->name.n);
+	char *topic = NULL;
+	bool there = asprintf(&topic, "%s%.*s", p->topic, (int)out->name.n,
+			     (const char *)out->name.p) >= 0;
 	const struct message m = {
-		.topic = topic,
+		.topic = there ? topic : NULL,
 		.type = out->type,
 		.body = out->body,
-		.id = name_of(out, id),
+		.out = out,
 		.qos = out->flags & OUTBOX_QOS ? 1 : 0,
 		.retain = (out->flags & OUTBOX_RETAIN) != 0,
 	};
 	struct sent *sent = &p->sent[p->sent_count];
-	int rc = topic ? publish(p, &m, &sent->mid) : MOSQ_ERR_NOMEM;
+	int rc = there ? publish(p, &m, &sent->mid) : MOSQ_ERR_NOMEM;
 
-	free(topic);
+	if (there)
+		free(topic);
 	if (rc != 0)
 		return rc;
 	sent->number = out->number;
@@ -267,7 +323,7 @@ static bool send_out(struct outbox_way *way, const struct store_out *out)
 	if (!never(rc)) /* no memory, or a connection that is about to be lost */
 		return false;
 	tell_refused(p, LIB.mosquitto_strerror(rc));
-	outbox_arrived(p->outbox, OUTBOX_BROKER, out->number);
+	outbox_arrived(p->outbox, p->to, out->number);
 	return true;
 }
 
@@ -275,17 +331,26 @@ void publisher_attach(struct input *input)
 {
 	struct publisher *p = LOOP_OWNER(input, struct publisher, input);
 
-	if (p->outbox || !input->hub->outbox)
+	if (!input->hub->outbox)
+		return;
+	if (!p->upstream)
+		outbox_bound(input->hub->outbox, p->to, p->bounds);
+	if (p->outbox)
 		return;
 	p->outbox = input->hub->outbox;
 	p->way = (struct outbox_way){.send = send_out, .window = WINDOW};
-	outbox_way(p->outbox, OUTBOX_BROKER, &p->way);
+	outbox_way(p->outbox, p->to, &p->way);
+}
+
+void publisher_bound(struct input *input, uint64_t bytes, uint64_t age_ns)
+{
+	LOOP_OWNER(input, struct publisher, input)->bounds = (struct outbox_bounds){bytes, age_ns};
 }
 
 static void detach(struct publisher *p)
 {
 	if (p->outbox && p->input.hub->outbox)
-		outbox_way(p->outbox, OUTBOX_BROKER, NULL);
+		outbox_way(p->outbox, p->to, NULL);
 	p->outbox = NULL;
 	p->sent_count = 0;
 }
@@ -307,7 +372,7 @@ static void on_settle(struct loop_later *later)
 {
 	struct publisher *p = LOOP_OWNER(later, struct publisher, settle);
 
-	if (p->stopping && !mqtt_feeds_busy(p->input.hub))
+	if (p->stopping && (p->upstream || !mqtt_feeds_busy(p->input.hub)))
 		mqtt_client_end(&p->client);
 }
 
@@ -330,6 +395,7 @@ static void publisher_close(struct input *input)
 	detach(p);
 	mqtt_client_close(&p->client);
 	loop_later_cancel(input->hub->loop, &p->settle);
+	loop_later_cancel(input->hub->loop, &p->pause);
 	mqtt_broker_drop(p->client.broker);
 	free(p);
 }
@@ -341,9 +407,25 @@ static const struct input_ops publisher_ops = {
 	.close = publisher_close,
 };
 
+static const struct input_ops upstream_ops = {
+	.name = "upstream",
+	.stop = publisher_stop,
+	.busy = publisher_busy,
+	.close = publisher_close,
+};
+
 bool publisher_is(const struct input *input)
 {
-	return input->ops == &publisher_ops;
+	return input->ops == &publisher_ops || input->ops == &upstream_ops;
+}
+
+bool publisher_same(const struct input *a, const struct input *b)
+{
+	const struct publisher *one = LOOP_OWNER(a, const struct publisher, input);
+	const struct publisher *other = LOOP_OWNER(b, const struct publisher, input);
+
+	return one->to == other->to && strcmp(one->topic, other->topic) == 0 &&
+		mqtt_broker_same(one->client.broker, other->client.broker);
 }
 
 bool publisher_has_id(const struct input *input, const struct mqtt_client *client)
@@ -356,15 +438,20 @@ bool publisher_has_id(const struct input *input, const struct mqtt_client *clien
 	return c != client && c->phase != MQTT_CLOSED && strcmp(c->id, client->id) == 0;
 }
 
-int publisher_open(struct input **input, struct hub *hub, struct mqtt_broker *broker)
+int publisher_open(struct input **input, struct hub *hub, const struct publisher_options *options)
 {
 	struct publisher *p = calloc(1, sizeof(*p));
+	struct mqtt_broker *broker = options->broker;
 
 	if (!p)
 		return -ENOMEM;
 	p->refusals.burst = 1;
 	p->settle.run = on_settle;
-	p->input.ops = &publisher_ops;
+	p->pause.run = on_pause;
+	p->to = options->to;
+	p->upstream = options->upstream;
+	snprintf(p->topic, sizeof(p->topic), "%s", options->topic);
+	p->input.ops = options->upstream ? &upstream_ops : &publisher_ops;
 	p->input.hub = hub;
 	p->input.apart = true;
 	p->input.text_n =
@@ -380,7 +467,9 @@ int publisher_open(struct input **input, struct hub *hub, struct mqtt_broker *br
 		.turn = &p->input.turn,
 		.fd = -1,
 	};
-	snprintf(p->client.id, sizeof(p->client.id), "%s", broker->client);
+	/* no service's name and no `client` has a slash */
+	snprintf(p->client.id, sizeof(p->client.id), "%s%s", broker->client,
+		options->upstream ? "/upstream" : "");
 	*input = &p->input;
 	return 0;
 }

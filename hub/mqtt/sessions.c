@@ -225,6 +225,17 @@ void mqtt_sessions_close(struct mqtt_sessions *sessions)
 	fd_close(&sessions->dir);
 }
 
+int mqtt_sessions_name(char name[static MQTT_PREFIX_MAX + 1], const char *state, bool check,
+	char error[static MQTT_ERROR_MAX])
+{
+	struct mqtt_sessions sessions;
+	int rc = mqtt_sessions_open(&sessions, state, check, error);
+
+	snprintf(name, MQTT_PREFIX_MAX + 1, "%s", sessions.prefix[0] ? sessions.prefix : "mayfly");
+	mqtt_sessions_close(&sessions);
+	return rc;
+}
+
 static bool same(const struct mqtt_session *s, const struct mqtt_subscription *at, unsigned count)
 {
 	if (!s)

@@ -41,6 +41,9 @@ struct mqtt_sessions {
 int mqtt_sessions_open(struct mqtt_sessions *sessions, const char *state, bool check,
 	char error[static MQTT_ERROR_MAX]);
 void mqtt_sessions_close(struct mqtt_sessions *sessions);
+/* Their prefix alone; "mayfly" where there is none yet and `check` doesn't make one. */
+int mqtt_sessions_name(char name[static MQTT_PREFIX_MAX + 1], const char *state, bool check,
+	char error[static MQTT_ERROR_MAX]);
 
 /* NULL: none is known. */
 const struct mqtt_session *mqtt_sessions_of(

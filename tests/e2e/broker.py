@@ -156,6 +156,46 @@ class OldBroker:
         self.listener.close()
 
 
+class Cable:
+    """What lies between a hub and a broker, and can be pulled: then nobody is there, and what was there is gone."""
+
+    def __init__(self, broker, plugged=True):
+        self.broker, self.port, self.listener, self.ends = broker, free_port(), None, []
+        if plugged:
+            self.plug()
+
+    @property
+    def uri(self):
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    def plug(self):
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self.serve, args=(self.listener,), daemon=True).start()
+
+    def serve(self, listener):
+        while True:
+            try:
+                one, _ = listener.accept()
+            except OSError:
+                return
+            other = socket.create_connection(("127.0.0.1", self.broker.port))
+            self.ends += [one, other]
+            for a, b in ((one, other), (other, one)):
+                threading.Thread(target=copy, args=(a, b), daemon=True).start()
+
+    def pull(self):
+        listener, self.listener = self.listener, None
+        if listener:
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+        for end in self.ends:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self.ends = []
+
+
 def copy(a, b):
     try:
         while data := a.recv(65536):

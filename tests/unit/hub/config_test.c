@@ -310,6 +310,36 @@ static const struct {
 	{TOP(STATE "mqtt: {broker: mqtt://b, replies: [a+]}\n"), ":3:36:", "MQTT allows none"},
 	{TOP(STATE "mqtt: {broker: mqtt://b, brokr: x}\n"), ":3:26:", "did you mean 'broker'?"},
 	{ONE "    mqtt: [{topic: a}]\n", ":4:11:", "the file names no broker"},
+	{TOP(STATE "mqtt: {broker: mqtt://b, bytes: 1KiB}\n"), ":3:33:", "out of bounds"},
+	{TOP(STATE "mqtt: {broker: mqtt://b, age: 5}\n"), ":3:31:", "'5' is not a time"},
+	{TOP("upstream: {to: mqtt://b}\n"), ":2:", "add 'state: DIRECTORY'"},
+	{TOP(STATE "upstream: {}\n"), ":3:", "'to' is missing"},
+	{TOP(STATE "upstream: {ot: mqtt://b}\n"), ":3:12:", "did you mean 'to'?"},
+	{TOP(STATE "upstream: {to: center}\n"),
+		":3:16:", "upstream: to: 'center' is not an address, as in mqtts://center"},
+	{TOP(STATE "upstream: {to: \"ftp://b\"}\n"), ":3:16:", "is not an address"},
+	{TOP(STATE "upstream: {to: \"mqtt://b/x\"}\n"), ":3:16:", "is not an address"},
+	{TOP(STATE "upstream: {to: \"https://\"}\n"), ":3:16:", "is not an address"},
+	{TOP(STATE "upstream: {to: \"https:///x\"}\n"), ":3:16:", "is not an address"},
+	{TOP(STATE "upstream: {to: \"https://b/x y\"}\n"), ":3:16:", "is not an address"},
+	{TOP(STATE "upstream: {to: \"https://b/#x\"}\n"), ":3:16:", "is not an address"},
+	{TOP(STATE "upstream: {to: \"https://b:99999\"}\n"), ":3:16:", "is not an address"},
+	{TOP(STATE "upstream: {to: \"https://u:p@b/x\"}\n"), ":3:16:", "'username: NAME'"},
+	{TOP(STATE "upstream: {to: \"mqtts://u@b\"}\n"), ":3:16:", "'username: NAME'"},
+	{TOP(STATE "upstream: {to: http://b, topic: a/}\n"), ":3:33:", "'topic' says nothing"},
+	{TOP(STATE "upstream: {to: http://b, version: 5}\n"), ":3:35:", "'version' says nothing"},
+	{TOP(STATE "upstream: {to: http://b, tls: {authorities: x}}\n"),
+		":3:", "'to' is http://: write https://"},
+	{TOP(STATE "upstream: {to: mqtt://b, tls: {authorities: x}}\n"), ":3:", "write mqtts://"},
+	{TOP(STATE "upstream: {to: mqtts://b, tls: {certificate: x}}\n"),
+		":3:", "upstream: tls: 'certificate' and 'key' go together, 'key' is missing"},
+	{TOP(STATE "upstream: {to: mqtt://b, client: a/b}\n"), ":3:34:", "upstream: client: 'a/b'"},
+	{TOP(STATE "upstream: {to: mqtt://b, password: x}\n"), ":3:36:", "needs a 'username'"},
+	{TOP(STATE "upstream: {to: mqtt://b, topic: a/+/}\n"), ":3:33:", "can't stand before"},
+	{TOP(STATE "upstream: {to: mqtt://b, topic: $SYS/}\n"), ":3:33:", "can't stand before"},
+	{TOP(STATE "upstream: {to: mqtt://b, bytes: 1}\n"), ":3:33:", "out of bounds"},
+	{TOP(STATE "upstream: {to: mqtt://b, age: 0s}\n"), ":3:31:", "out of bounds"},
+	{TOP(STATE "upstream: {to: mqtt://b, window: 3}\n"), ":3:26:", "unknown key 'window'"},
 	{BROKER "    mqtt: [{qos: 1}]\n", ":6:", "'topic' is missing"},
 	{BROKER "    mqtt: [{topic: a/#/b}]\n", ":6:20:", "'a/#/b' has '+' or '#' in a place"},
 	{BROKER "    mqtt: [{topic: \"a\\x01\"}]\n", ":6:20:", "control character"},
@@ -414,6 +444,53 @@ static void test_mqtt(void **state)
 	config_close(&c);
 }
 
+static void test_upstream(void **state)
+{
+	struct config c;
+
+	(void)state;
+	assert_int_equal(open_text(&c,
+				 TOP(STATE "upstream:\n  to: mqtts://center.example\n"
+					   "  client: kitchen\n  username: me\n  password: pw\n"
+					   "  tls: {authorities: ca}\n  topic: hubs/kitchen/\n"
+					   "  keepalive: 30s\n  version: 5\n  bytes: 1MiB\n"
+					   "  age: 48h\n"),
+				 NULL),
+		0);
+	assert_int_equal(c.upstream.way, CONFIG_UPSTREAM_MQTT);
+	assert_string_equal(c.upstream.at.host, "center.example");
+	assert_int_equal(c.upstream.at.port, 8883);
+	assert_true(c.upstream.at.tls);
+	assert_string_equal(c.upstream.at.client, "kitchen");
+	assert_path(c.upstream.at.password, "pw");
+	assert_path(c.upstream.at.authorities, "ca");
+	assert_string_equal(c.upstream.topic, "hubs/kitchen/");
+	assert_int_equal(c.upstream.at.version, CONFIG_MQTT_5);
+	assert_int_equal(c.upstream.at.bytes, 1 << 20);
+	assert_int_equal(c.upstream.at.age_ns, 48 * 3600 * 1000000000ull);
+	config_close(&c);
+	assert_int_equal(open_text(&c,
+				 TOP(STATE "upstream:\n  to: http://[::1]:8080/in?hub=7\n"
+					   "mqtt: {broker: mqtt://b}\n"),
+				 NULL),
+		0);
+	assert_int_equal(c.upstream.way, CONFIG_UPSTREAM_WEB);
+	assert_string_equal(c.upstream.to, "http://[::1]:8080/in?hub=7");
+	assert_string_equal(c.upstream.at.host, "::1");
+	assert_int_equal(c.upstream.at.port, 8080);
+	assert_false(c.upstream.at.tls);
+	assert_null(c.upstream.topic);
+	assert_int_equal(c.upstream.at.bytes, 64 << 20);
+	assert_int_equal(c.upstream.at.age_ns, 720 * 3600 * 1000000000ull);
+	assert_int_equal(c.mqtt.bytes, 64 << 20);
+	assert_int_equal(c.mqtt.age_ns, 24 * 3600 * 1000000000ull);
+	config_close(&c);
+	assert_int_equal(
+		open_text(&c, TOP(STATE "upstream: {to: mqtt://b, topic: \"\"}\n"), NULL), 0);
+	assert_string_equal(c.upstream.topic, "");
+	config_close(&c);
+}
+
 static void test_no_file(void **state)
 {
 	struct config c;
@@ -476,6 +553,7 @@ int main(void)
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_as),
 		cmocka_unit_test(test_mqtt),
+		cmocka_unit_test(test_upstream),
 		cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_manual),
 	};

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "hub/time.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
 #include "tests/unit/store/rig.h"
@@ -29,6 +30,8 @@ struct broker {
 	uint64_t number[MOST];
 	char body[MOST][24];
 	char last[200];
+	uint32_t flags; /* of the last */
+	int64_t wall_ns;
 };
 
 struct bench {
@@ -37,7 +40,8 @@ struct bench {
 	struct loop_source source;
 	struct outbox *outbox;
 	struct broker broker;
-	int64_t elapsed;
+	int64_t elapsed, wall; /* wall 0: nobody knows */
+	bool unsure;
 	unsigned reported;
 };
 
@@ -55,6 +59,8 @@ static bool take(struct outbox_way *way, const struct store_out *out)
 	snprintf(b->last, sizeof(b->last), "%.*s %.*s", (int)out->name.n, (const char *)out->name.p,
 		(int)out->body.n, (const char *)out->body.p);
 	b->late = out->flags & OUTBOX_LATE;
+	b->flags = out->flags;
+	b->wall_ns = out->wall_ns;
 	b->got++;
 	if (b->acknowledges)
 		outbox_arrived(b->outbox, b->to, out->number);
@@ -72,10 +78,19 @@ static int64_t elapsed(void *context)
 	return ((struct bench *)context)->elapsed;
 }
 
+static bool wall(void *context, int64_t *now)
+{
+	struct bench *b = context;
+
+	if (b->wall != 0)
+		*now = b->wall;
+	return !b->unsure;
+}
+
 static void open_outbox(struct bench *b)
 {
 	struct outbox_options options = {
-		.store = b->rig.store, .elapsed_ns = elapsed, .context = b};
+		.store = b->rig.store, .elapsed_ns = elapsed, .wall_ns = wall, .context = b};
 
 	assert_int_equal(loop_open(&b->loop), 0);
 	options.loop = b->loop;
@@ -147,6 +162,7 @@ static void add(struct bench *b, enum outbox_destination to, uint32_t priority, 
 		struct store_out out = {.destination = to,
 			.priority = priority,
 			.at_ns = b->elapsed,
+			.wall_ns = b->wall,
 			.id = MF_STR("id"),
 			.name = MF_STR("t"),
 			.body = mf_str_of(body, (size_t)n)};
@@ -391,6 +407,118 @@ static void test_old(void **state)
 	stop(b);
 }
 
+static void assert_last(
+	const struct bench *b, const char *body, bool late, bool unsure, int64_t wall_ns)
+{
+	assert_string_equal(b->broker.body[b->broker.got - 1], body);
+	assert_int_equal((b->broker.flags & OUTBOX_LATE) != 0, late);
+	assert_int_equal((b->broker.flags & OUTBOX_UNSURE) != 0, unsure);
+	assert_int_equal(b->broker.wall_ns, wall_ns);
+}
+
+#define S    ((int64_t)CLOCK_S)
+#define WALL (TIME_PAST + 1000 * 86400 * S)
+
+static void clock_is(struct bench *b, struct timekept *t)
+{
+	b->elapsed = (int64_t)time_elapsed(t);
+	b->wall = time_wall(t);
+	b->unsure = t->wrong;
+}
+
+static void clock_says(struct bench *b, struct timekept *t, int64_t uptime, int64_t machine)
+{
+	time_read(t, (struct time_reading){.boot_ns = (uint64_t)uptime, .wall_ns = machine});
+	clock_is(b, t);
+}
+
+/* The power fails, and the machine comes up in 1970: nothing is too old for that, or young again; when the
+ * clock is set, what came meanwhile hears when that was. */
+static void test_1970(void **state)
+{
+	struct bench *b = start();
+	struct timekept t;
+
+	(void)state;
+	time_begin(&t, (struct time_reading){(uint64_t)(900 * S), WALL, true}, 0, 0);
+	clock_is(b, &t);
+	outbox_bound(b->outbox, OUTBOX_BROKER, (struct outbox_bounds){.age_ns = 3600 * CLOCK_S});
+	add(b, OUTBOX_BROKER, 0, 0, 2);
+	time_begin(&t, (struct time_reading){(uint64_t)(5 * S), 5 * S, false}, b->elapsed, b->wall);
+	clock_is(b, &t);
+	restart(b);
+	assert_true(b->unsure);
+	outbox_bound(b->outbox, OUTBOX_BROKER, (struct outbox_bounds){.age_ns = 3600 * CLOCK_S});
+	add(b, OUTBOX_BROKER, 0, 2, 3);
+	clock_says(b, &t, 1805 * S, 1805 * S);
+	b->broker.takes = 3;
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	until_got(b, 2);
+	until_got(b, 3);
+	assert_last(b, "0:2", true, true, WALL); /* as it was reckoned */
+	clock_says(b, &t, 1806 * S, WALL + 86400 * S);
+	assert_false(b->unsure);
+	b->broker.takes = 1;
+	outbox_ready(b->outbox, OUTBOX_BROKER);
+	until_got(b, 4);
+	assert_last(b, "0:3", true, false, WALL + 86400 * S - 1801 * S);
+	assert_int_equal(look(b, OUTBOX_BROKER).dropped_old, 0);
+	clock_says(b, &t, 5 * S + 3601 * S, WALL + 86400 * S + 1800 * S);
+	while (look(b, OUTBOX_BROKER).dropped_old < 1)
+		turn(b);
+	add(b, OUTBOX_BROKER, 0, 5, 1);
+	b->broker.takes = 1;
+	outbox_ready(b->outbox, OUTBOX_BROKER);
+	until_got(b, 5);
+	assert_last(b, "0:5", false, false, WALL + 86400 * S + 1800 * S);
+	stop(b);
+}
+
+/* What a hub before this one left is late, however little it knows of the time between. */
+static void test_late_by_a_restart(void **state)
+{
+	struct bench *b = start();
+
+	(void)state;
+	b->wall = WALL;
+	outbox_bound(b->outbox, OUTBOX_BROKER, (struct outbox_bounds){0});
+	add(b, OUTBOX_BROKER, 0, 0, 1);
+	restart(b);
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	until_got(b, 1);
+	assert_last(b, "0:0", true, false, WALL);
+	add(b, OUTBOX_BROKER, 0, 1, 1);
+	until_got(b, 2);
+	assert_last(b, "0:1", false, false, WALL);
+	stop(b);
+}
+
+/* A destination that is no more: nothing is added, what waits is kept for it, within its bounds. */
+static void test_shut(void **state)
+{
+	struct bench *b = start();
+	struct store_out out = {.destination = OUTBOX_BROKER};
+
+	(void)state;
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	b->broker.takes = 0;
+	add(b, OUTBOX_BROKER, 0, 0, 5);
+	assert_true(outbox_takes(b->outbox, OUTBOX_BROKER));
+	outbox_bound(b->outbox, OUTBOX_BROKER, (struct outbox_bounds){.age_ns = 100 * CLOCK_S});
+	outbox_shut(b->outbox, OUTBOX_BROKER);
+	assert_false(outbox_takes(b->outbox, OUTBOX_BROKER));
+	assert_int_equal(outbox_add(b->outbox, NULL, &out), 0);
+	assert_int_equal(look(b, OUTBOX_BROKER).waiting, 5);
+	b->broker.takes = 2;
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	until_got(b, 2);
+	outbox_shut(b->outbox, OUTBOX_BROKER);
+	b->elapsed = (int64_t)(101 * CLOCK_S);
+	until_rows(b, OUTBOX_BROKER, 0);
+	assert_int_equal(b->broker.got, 2);
+	stop(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -401,6 +529,9 @@ int main(void)
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_old),
+		cmocka_unit_test(test_1970),
+		cmocka_unit_test(test_late_by_a_restart),
+		cmocka_unit_test(test_shut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
