@@ -52,6 +52,13 @@ struct drop {
 	uint32_t priority;  /* of the last row that was looked at */
 };
 
+/* The outbox's own: no service sent it. There are few, and nobody is told of what a report said that was dropped. */
+static bool is_report(const struct store_out *out)
+{
+	return out->destination == OUTBOX_UPSTREAM && out->service == 0 &&
+		mf_str_is(out->name, OUTBOX_DROPPED);
+}
+
 static bool each_old(const struct store_out *out, void *context)
 {
 	struct drop *d = context;
@@ -60,7 +67,7 @@ static bool each_old(const struct store_out *out, void *context)
 	uint64_t bytes = bytes_of(out);
 
 	d->priority = out->priority;
-	if (sent_has(lane, out))
+	if (sent_has(lane, out) || is_report(out))
 		return true;
 	if (d->room == 0 || (!full && out->at_ns >= d->before_ns) || !sent_drop(lane, out))
 		return false;
@@ -90,7 +97,7 @@ static void add_report(struct lane *lane, struct store_tx *tx, struct dropped_re
 	int64_t elapsed = outbox->options.elapsed_ns(outbox->options.context);
 	int64_t wall = clock_wall_ns();
 	char body[128];
-	int n = snprintf(body, sizeof(body), "{\"for\": \"%s\", \"full\": %llu, \"old\": %llu}\n",
+	int n = snprintf(body, sizeof(body), "{\"for\": \"%s\", \"full\": %llu, \"old\": %llu}",
 		names[lane->to], (unsigned long long)report->full, (unsigned long long)report->old);
 
 	if (!upstream->configured)

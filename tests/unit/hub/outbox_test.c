@@ -366,7 +366,7 @@ static void test_full(void **state)
 		char want[200];
 
 		snprintf(want, sizeof(want),
-			OUTBOX_DROPPED " {\"for\": \"upstream\", \"full\": %u, \"old\": 0}\n",
+			OUTBOX_DROPPED " {\"for\": \"upstream\", \"full\": %u, \"old\": 0}",
 			700 - kept);
 		assert_string_equal(b->broker.last, want);
 	}
@@ -430,6 +430,29 @@ static void clock_says(struct bench *b, struct timekept *t, int64_t uptime, int6
 {
 	time_read(t, (struct time_reading){.boot_ns = (uint64_t)uptime, .wall_ns = machine});
 	clock_is(b, t);
+}
+
+/* What says so isn't dropped itself, nor counted. */
+static void test_old_report(void **state)
+{
+	struct bench *b = start();
+
+	(void)state;
+	outbox_bound(b->outbox, OUTBOX_UPSTREAM,
+		(struct outbox_bounds){.bytes = 1, .age_ns = 100 * CLOCK_S});
+	add(b, OUTBOX_UPSTREAM, 0, 0, 20);
+	until_rows(b, OUTBOX_UPSTREAM, 1);
+	b->elapsed = (int64_t)(1000 * CLOCK_S);
+	outbox_bound(b->outbox, OUTBOX_UPSTREAM, (struct outbox_bounds){.age_ns = 100 * CLOCK_S});
+	for (int i = 0; i < 20; i++)
+		(void)loop_once(b->loop, 5);
+	assert_int_equal(look(b, OUTBOX_UPSTREAM).waiting, 1);
+	b->broker.to = OUTBOX_UPSTREAM;
+	outbox_way(b->outbox, OUTBOX_UPSTREAM, &b->broker.way);
+	until_got(b, 1);
+	assert_string_equal(b->broker.last,
+		OUTBOX_DROPPED " {\"for\": \"upstream\", \"full\": 20, \"old\": 0}");
+	stop(b);
 }
 
 /* The power fails, and the machine comes up in 1970: nothing is too old for that, or young again; when the
@@ -529,6 +552,7 @@ int main(void)
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_old),
+		cmocka_unit_test(test_old_report),
 		cmocka_unit_test(test_1970),
 		cmocka_unit_test(test_late_by_a_restart),
 		cmocka_unit_test(test_shut),
