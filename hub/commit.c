@@ -205,9 +205,9 @@ static void count_unsent(struct task *task)
 	if (s->counts.unsent++ == 0)
 		log_about(LOG_WARN, s->name, task->id,
 			"what it sends upstream is dropped, for this hub has no upstream, and the "
-		        "rest "
+			"rest "
 			"of what it does is done: this line in hub.yaml would make one: upstream: "
-		        "{to: "
+			"{to: "
 			"\"mqtts://HOST\"} (not said again of this service; counted in "
 			"mayfly_upstream_unsent_total)");
 }

@@ -340,7 +340,7 @@ int config_upstream(const struct building *b, const struct raw_config *raw, stru
 {
 	const struct whom whom = {b, "upstream", "to", raw->upstream.at.broker,
 		"an address, as in mqtts://center.example.org or "
-	        "https://center.example.org/events"};
+		"https://center.example.org/events"};
 	struct config_upstream *u = &config->upstream;
 	int rc;
 

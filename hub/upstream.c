@@ -26,7 +26,7 @@ static void warn_of_nobody(const struct plan *plan)
 		if (plan->services[i]->manifest.upstream_count > 0)
 			log_warn("%s: %s may send upstream, but this hub has no upstream: what it "
 				 "sends there is dropped, the rest of what its lives do is done: "
-			         "add "
+				 "add "
 				 "'upstream: {to: mqtts://HOST}' at the top",
 				plan->config->services[i].place, plan->services[i]->name);
 }

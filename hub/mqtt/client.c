@@ -161,7 +161,7 @@ static void explain_refusal(struct mqtt_client *c)
 			: LIB.mosquitto_connack_string(c->refused),
 		!is_about_us(c)       ? ""
 			: b->username ? ": are 'username' and what stands in 'password' right? A "
-	                                "reload reads the "
+					"reload reads the "
 					"file again"
 				      : ": does it want a 'username' and a 'password'?");
 }
