@@ -203,7 +203,7 @@ static void submit(struct call *c, struct task *task, uint64_t limit_ns)
 	c->task = task;
 	task->origin = &origin;
 	task->context = c;
-	if (!(caller->identity & TASK_IDENTITY))
+	if (!(caller->identity & TASK_IDENTITY) && !caller->named)
 		task->identity = 0; /* its id is as random as its caller's */
 	else
 		task->identity |= TASK_KEEP;
@@ -397,15 +397,22 @@ void call_drop(struct service *service, int slot)
 	loop_later(service->hub->loop, &service->kick);
 }
 
+void call_leave(struct task *task)
+{
+	if (!task->calls || !task->calls->waits || task->phase != TASK_POSTED)
+		return;
+	task->calls->waits = NULL;
+	call_drop(task->service, task->slot);
+}
+
 void call_end(struct task *task)
 {
 	struct calls *calls = task->calls;
 
 	if (!calls)
 		return;
+	call_leave(task);
 	task->calls = NULL;
-	if (task->phase == TASK_POSTED && calls->waits)
-		call_drop(task->service, task->slot);
 	if (calls->first)
 		forget_from(calls, calls->first);
 	free(calls);

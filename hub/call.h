@@ -34,6 +34,8 @@ void call_make(struct task *task, const struct effect *effect);
 unsigned call_count(const struct task *task);
 /* It will run again from its beginning. */
 void call_again(struct task *task);
+/* The hub gives up its life: if that stands still, it is dropped. */
+void call_leave(struct task *task);
 /* The task ends: nobody waits for answers any more. */
 void call_end(struct task *task);
 /* Ends a life that stands still in this slot; its worker says when. */

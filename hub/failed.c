@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/call.h"
 #include "hub/database.h"
 #include "hub/history.h"
 #include "hub/hub.h"
@@ -200,6 +201,7 @@ static void submit(struct item *item, struct service *s, const struct capsule *c
 		return;
 	}
 	task->identity = 0; /* its id was written when it failed for the first time */
+	task->named = true;
 	task->origin = &origin;
 	task->context = item;
 	task->tries = item->tries;
@@ -378,19 +380,31 @@ static bool fill(struct task *task, struct store_tx *tx, const struct mfw_messag
 	return store_sound(tx);
 }
 
+/* Nothing can be written now: it isn't dealt with, and comes again. */
+static void refuse_now(struct task *task, const struct ending *ending)
+{
+	struct ending now = *ending;
+
+	now.why = REFUSED_STORE;
+	service_end(task, &now);
+}
+
 bool failed_keep(struct task *task, const struct mfw_message *message, struct mf_str effects,
 	const struct history_end *how, const struct ending *ending)
 {
 	struct service *s = task->service;
 	struct hub *hub = s->hub;
-	struct store_tx *tx;
+	struct store_tx *tx = NULL;
 
-	if (!task->origin->alone || !hub->retries || database_down(hub))
+	if (!task->origin->alone || !hub->retries)
 		return false;
-	tx = store_begin(hub->store, s->durability == DURABILITY_SYNC ? STORE_SYNC : STORE_BATCH,
-		kept, task);
-	if (!tx)
-		return false;
+	if (!database_down(hub))
+		tx = store_begin(hub->store,
+			s->durability == DURABILITY_SYNC ? STORE_SYNC : STORE_BATCH, kept, task);
+	if (!tx) {
+		refuse_now(task, ending);
+		return true;
+	}
 	task->failing = store_room(tx, sizeof(*task->failing));
 	if (task->failing && fill(task, tx, message, effects, how) &&
 		service_commits(task, ending)) {
@@ -401,6 +415,25 @@ bool failed_keep(struct task *task, const struct mfw_message *message, struct mf
 	history_forget(task);
 	store_drop(tx);
 	return false;
+}
+
+bool failed_give_up(struct task *task, const struct ending *ending)
+{
+	static const struct mfw_message no_word;
+	struct history_end how = {.result = MFW_ERR_CRASHED, .why = "its workers died of it"};
+
+	if (!task->origin->alone || task->phase == TASK_COMMITTING ||
+		task_may_come_again(task, ending->why))
+		return false;
+	if (ending->why == REFUSED_LATE)
+		how = (struct history_end){.result = MFW_ERR_CPU, .why = "its worker hung"};
+	else if (ending->why == REFUSED_TOO_BIG)
+		how = (struct history_end){
+			.result = MFW_ERR_EVENT, .why = "with its state it is too large"};
+	else if (ending->why != REFUSED_FAILED)
+		how.why = refusal_names[ending->why];
+	call_leave(task);
+	return failed_keep(task, &no_word, mf_str_of(NULL, 0), &how, ending);
 }
 
 /* --------------------------------------------------------------- dead letters */

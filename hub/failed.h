@@ -35,10 +35,14 @@ void failed_close(struct hub *hub);
 /* Services may have come, or time passed that nobody felt. */
 void failed_look(struct hub *hub);
 
-/* The life failed, and `ending` is how. True: it is kept, and the task ends by itself. False: it is the caller's to
- * end, for somebody waits for it, or nothing can be written. */
+/* The life failed, and `ending` is how. True: it is kept, and the task ends by itself, or it was refused, for nothing can be
+ * written now: its source has it still. False: it is the caller's to end, for somebody waits for it, it is too large
+ * to be kept, or this hub has no database. */
 bool failed_keep(struct task *task, const struct mfw_message *message, struct mf_str effects,
 	const struct history_end *how, const struct ending *ending);
+/* The same of an event that is refused without a life's own word: its workers died of it, one hung, its state doesn't fit.
+ * False also where the event is as good as before. */
+bool failed_give_up(struct task *task, const struct ending *ending);
 /* Into a transaction that ends the task: if it was a try, that one is over. */
 void failed_done(struct task *task, struct store_tx *tx);
 

@@ -46,14 +46,13 @@ static void on_reply(struct task *task, const struct reply *reply)
 	mqtt_feed_done(letter);
 }
 
-/* What never ran, for it was late before it could, comes back too. */
 static void on_refuse(struct task *task, enum refusal why)
 {
 	struct letter *letter = task->context;
 	struct input *input = letter->feed->input;
 
 	input->tasks--;
-	if (refusal_passes(why) || (why == REFUSED_LATE && task->phase == TASK_WAITING)) {
+	if (task_may_come_again(task, why)) {
 		mqtt_feed_keep(letter, task, why);
 		return;
 	}

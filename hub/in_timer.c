@@ -127,14 +127,14 @@ static void on_reply(struct task *task, const struct reply *reply)
 		done(t);
 }
 
-static void refused(struct timer *t, enum refusal why)
+static void refused(struct timer *t, enum refusal why, bool again)
 {
 	t->task = NULL;
-	if (t->missed != MISSED_SKIP && refusal_passes(why)) {
+	if (t->missed != MISSED_SKIP && again) {
 		look_soon(t, service_retry_ns(t->service, why));
 		return;
 	}
-	t->service->counts.ticks_missed += refusal_passes(why);
+	t->service->counts.ticks_missed += again;
 	t->last = t->tick;
 	keep(t);
 	look_soon(t, 0);
@@ -145,7 +145,7 @@ static void on_refuse(struct task *task, enum refusal why)
 	struct timer *t = task->context;
 
 	if (t)
-		refused(t, why);
+		refused(t, why, task_may_come_again(task, why));
 }
 
 static const struct origin_ops origin = {
@@ -182,7 +182,7 @@ static void submit(struct timer *t, int64_t tick, unsigned missed)
 	t->tick = tick;
 	if (!task) {
 		service_refused(t->service, why);
-		refused(t, why);
+		refused(t, why, refusal_passes(why));
 		return;
 	}
 	task->origin = &origin;
@@ -191,7 +191,7 @@ static void submit(struct timer *t, int64_t tick, unsigned missed)
 	if (!write_tick(t, task, missed)) { /* a manifest's event area can't be that small */
 		service_cancel(task);
 		service_refused(t->service, REFUSED_TOO_BIG);
-		refused(t, REFUSED_TOO_BIG);
+		refused(t, REFUSED_TOO_BIG, false);
 		return;
 	}
 	t->task = task;

@@ -105,10 +105,10 @@ static void on_reply(struct task *task, const struct reply *reply)
 		delete (item);
 }
 
-static void refused(struct item *item, const struct service *service, enum refusal why)
+static void refused(struct item *item, const struct service *service, enum refusal why, bool again)
 {
 	item->task = NULL;
-	if (!refusal_passes(why)) {
+	if (!again) {
 		delete (item);
 		return;
 	}
@@ -118,7 +118,7 @@ static void refused(struct item *item, const struct service *service, enum refus
 
 static void on_refuse(struct task *task, enum refusal why)
 {
-	refused(task->context, task->service, why);
+	refused(task->context, task->service, why, task_may_come_again(task, why));
 }
 
 static const struct origin_ops origin = {
@@ -143,7 +143,7 @@ static void submit(struct item *item, struct service *service)
 
 	if (!task) {
 		service_refused(service, why);
-		refused(item, service, why);
+		refused(item, service, why, refusal_passes(why));
 		return;
 	}
 	task->origin = &origin;
@@ -151,7 +151,7 @@ static void submit(struct item *item, struct service *service)
 	if (!event_span(&task->writer, &task->head.payload, item->body)) {
 		service_cancel(task);
 		service_refused(service, REFUSED_TOO_BIG);
-		refused(item, service, REFUSED_TOO_BIG);
+		refused(item, service, REFUSED_TOO_BIG, false);
 		return;
 	}
 	item->task = task;

@@ -7,6 +7,7 @@
 #include "hub/call.h"
 #include "hub/coap/watch.h"
 #include "hub/database.h"
+#include "hub/failed.h"
 #include "hub/hub.h"
 #include "hub/ids.h"
 #include "hub/metrics.h"
@@ -202,12 +203,26 @@ static void leave(struct service *s, struct task *task)
 	s->reruns -= is_rerun(task);
 }
 
+/* It goes on without: a slot at the worker comes back with the worker's message. */
+static bool leave_slot(struct service *s, struct task *task)
+{
+	int slot = task->slot;
+
+	if (!service_move_from_slot(task))
+		return false;
+	if (task->phase == TASK_POSTED)
+		s->at[slot] = NULL;
+	else
+		link_slot_return(s->link, slot);
+	return true;
+}
+
 bool service_commits(struct task *task, const struct ending *ending)
 {
 	struct service *s = task->service;
 	enum circuit_news news;
 
-	if (!service_move_from_slot(task))
+	if (task->slot >= 0 && !leave_slot(s, task))
 		return false;
 	news = judge(s, task, ending);
 	leave(s, task);
@@ -275,7 +290,8 @@ void service_refuse(struct task *task, enum refusal why)
 {
 	const struct ending ending = {.refused = true, .why = why, .result = refusal_names[why]};
 
-	service_end(task, &ending);
+	if (!failed_give_up(task, &ending))
+		service_end(task, &ending);
 }
 
 void service_refuse_all(struct service *service, enum refusal why)

@@ -62,6 +62,7 @@ struct task *task_get(struct task_pool *pool)
 	task->slot = -1;
 	task->bytes = NULL;
 	task->attempt = 0;
+	task->named = false;
 	task->life = 0;
 	task->tries = 0;
 	task->wall_ns = 0;
@@ -153,6 +154,11 @@ void task_identify(struct task *task, const struct mf_str *pieces, unsigned coun
 	task_identity_id(task->id, task->head.source, task->service->name, pieces, count);
 	memcpy(task->writer.base + task->head.id.off, task->id, TASK_ID);
 	task->identity = TASK_IDENTITY | flags;
+}
+
+bool task_may_come_again(const struct task *task, enum refusal why)
+{
+	return refusal_passes(why) || (why == REFUSED_LATE && task->phase == TASK_WAITING);
 }
 
 size_t task_payload(const struct task *task, void *to, size_t size)

@@ -71,6 +71,7 @@ struct task {
 	struct event_writer writer;
 	char id[STORE_ID_MAX + 1];
 	unsigned identity;       /* enum task_identity; 0: it has none */
+	bool named;              /* its id is written already, and the same whenever it is tried */
 	uint8_t request[32];     /* TASK_KEEP: what was asked, hashed by the input */
 	struct task *same;       /* ids.c: the next in the same part of its table */
 	struct commit *commit;   /* commit.c: what its transaction is about */
@@ -122,6 +123,9 @@ void task_identify(struct task *task, const struct mf_str *pieces, unsigned coun
 /* That id. `service`: its name. */
 void task_identity_id(char id[static TASK_ID + 1], enum mf_source source, const char *service,
 	const struct mf_str *pieces, unsigned count);
+
+/* The event is as good as before: refused for this reason, it may be submitted again. */
+bool task_may_come_again(const struct task *task, enum refusal why);
 
 /* Copies up to `size` bytes of the payload, from wherever the event lies; how many. */
 size_t task_payload(const struct task *task, void *to, size_t size);

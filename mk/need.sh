@@ -41,6 +41,7 @@ PACKAGES_TEST=(
 	"libdlt2:for mosquitto, which is only unpacked, see below"
 	"libwrap0:the same"
 	"libcjson1:the same"
+	"python3-paho-mqtt:devices that send all the time while a hub is killed"
 	"strace:what the hub writes first, a file or an acknowledgement"
 	"libcoap3-bin:coap-client, which asks over CoAP"
 )

@@ -172,17 +172,48 @@ void mqtt_feed_done(struct letter *letter)
 	letter_free(letter);
 }
 
+static void tell_refused(struct mqtt_feed *f, const char *topic, const char *why)
+{
+	uint64_t skipped;
+	char clean[128];
+
+	f->input->counts.bad++;
+	if (log_allowed(&f->refusals, loop_now(f->client.hub->loop), &skipped))
+		log_about(LOG_WARN, f->input->service->name, NULL,
+			"mqtt: a message on \"%s\" is dropped: %s (%llu more)",
+			log_clean(clean, sizeof(clean), topic, strnlen(topic, 100)), why,
+			(unsigned long long)skipped);
+}
+
+/* No memory to keep it: it stays open, so nothing is acknowledged any more. After its keepalive the connection is
+ * given up (client.c), and the broker tells again. */
+static void leave_open(struct mqtt_feed *f, struct letter *letter)
+{
+	uint64_t skipped;
+
+	if (log_allowed(&f->refusals, loop_now(f->client.hub->loop), &skipped))
+		log_about(LOG_WARN, f->input->service->name, NULL,
+			"mqtt: no memory for a message: the broker keeps it");
+	letter_free(letter);
+}
+
 void mqtt_feed_keep(struct letter *letter, const struct task *task, enum refusal why)
 {
 	struct mqtt_feed *f = letter->feed;
 
-	if (letter->connection != f->connection || f->stopping ||
-		letter_keep_task(letter, task) < 0) {
+	if (letter->connection != f->connection) {
 		mqtt_feed_done(letter);
 		return;
 	}
+	if (letter_keep_task(letter, task) < 0) {
+		leave_open(f, letter);
+		return;
+	}
 	append_kept(f, letter);
-	retry_soon(f, why);
+	if (f->stopping)
+		loop_later(f->client.hub->loop, &f->settle);
+	else
+		retry_soon(f, why);
 }
 
 /* It comes by an earlier feed as well, which takes it. */
@@ -198,20 +229,7 @@ static bool comes_twice(const struct mqtt_feed *f, const char *topic)
 	return false;
 }
 
-static void tell_refused(struct mqtt_feed *f, const char *topic, const char *why)
-{
-	uint64_t skipped;
-	char clean[128];
-
-	f->input->counts.bad++;
-	if (log_allowed(&f->refusals, loop_now(f->client.hub->loop), &skipped))
-		log_about(LOG_WARN, f->input->service->name, NULL,
-			"mqtt: a message on \"%s\" is dropped: %s (%llu more)",
-			log_clean(clean, sizeof(clean), topic, strnlen(topic, 100)), why,
-			(unsigned long long)skipped);
-}
-
-/* One that can't be an event, now or ever, is acknowledged with the others, or it would come again. */
+/* One that can't ever be an event is acknowledged with the others, or it would come again. */
 static void keep_new(struct mqtt_feed *f, struct letter *letter,
 	const struct mosquitto_message *message, const mosquitto_property *properties)
 {
@@ -221,12 +239,12 @@ static void keep_new(struct mqtt_feed *f, struct letter *letter,
 		append_kept(f, letter);
 		return;
 	}
-	if (err == -E2BIG) {
-		service_refused(f->input->service, REFUSED_TOO_BIG);
-		tell_refused(f, message->topic, "it is larger than the service's memory.event");
-	} else {
-		tell_refused(f, message->topic, "no memory");
+	if (err != -E2BIG) {
+		leave_open(f, letter);
+		return;
 	}
+	service_refused(f->input->service, REFUSED_TOO_BIG);
+	tell_refused(f, message->topic, "it is larger than the service's memory.event");
 	mqtt_feed_done(letter);
 }
 
@@ -247,9 +265,7 @@ static void on_message(struct mqtt_client *client, const struct mosquitto_messag
 	f->open++;
 	letter = letter_make(message, again, properties);
 	if (!letter) {
-		tell_refused(f, message->topic, "no memory");
-		f->open--;
-		acknowledge(f);
+		leave_open(f, NULL);
 		return;
 	}
 	letter->feed = f;

@@ -16,8 +16,9 @@
 #include "sys/clock.h"
 
 #define LIB          mqtt_library
-#define WINDOW       100u  /* messages of the outbox under way */
-#define REPLIES_MOST 1024u /* replies under way; more are dropped */
+#define WINDOW       100u          /* messages of the outbox under way */
+#define REPLIES_MOST 1024u         /* replies under way; more are dropped */
+#define LAST_NS      (2 * CLOCK_S) /* when the hub ends: for what the broker hasn't acknowledged */
 
 /* A message of the outbox that the broker hasn't acknowledged. */
 struct sent {
@@ -38,6 +39,8 @@ struct publisher {
 	struct mqtt_client client;
 	unsigned replies; /* under way */
 	bool stopping;
+	uint64_t until_ns; /* the last acknowledgements are waited for; 0: not yet */
+	struct loop_timer last;
 	struct loop_later settle, pause;
 	struct log_rate refusals;
 };
@@ -48,6 +51,12 @@ static struct publisher *of(struct mqtt_client *client)
 }
 
 /* ------------------------------------------------------------------- the client */
+
+static void settle_soon(struct publisher *p)
+{
+	if (p->stopping)
+		loop_later(p->input.hub->loop, &p->settle);
+}
 
 static void on_up(struct mqtt_client *client, bool session)
 {
@@ -71,6 +80,7 @@ static void on_down(struct mqtt_client *client)
 	p->input.counts.open = 0;
 	if (p->outbox)
 		outbox_lost(p->outbox, p->to);
+	settle_soon(p);
 }
 
 /* It would refuse it again: it isn't sent again, but counted. */
@@ -117,6 +127,7 @@ static void on_published(struct mqtt_client *client, int mid, int reason)
 		arrived(p, i);
 	else
 		p->replies -= p->replies > 0;
+	settle_soon(p);
 }
 
 static void on_closed(struct mqtt_client *client)
@@ -367,13 +378,33 @@ static void publisher_stop(struct input *input)
 	loop_later(input->hub->loop, &p->settle);
 }
 
+/* What was handed over is waited for, for a while: who ends without its acknowledgement sends it again at the next
+ * start. */
+static bool waits(struct publisher *p)
+{
+	uint64_t now = loop_now(p->input.hub->loop);
+
+	if (p->client.phase != MQTT_UP || p->sent_count + p->replies == 0)
+		return false;
+	if (p->until_ns == 0) {
+		p->until_ns = now + LAST_NS;
+		return loop_timer_set(p->input.hub->loop, &p->last, p->until_ns) == 0;
+	}
+	return now < p->until_ns;
+}
+
 /* It ends when all inputs that may still ask it for something have ended. */
 static void on_settle(struct loop_later *later)
 {
 	struct publisher *p = LOOP_OWNER(later, struct publisher, settle);
 
-	if (p->stopping && (p->upstream || !mqtt_feeds_busy(p->input.hub)))
+	if (p->stopping && (p->upstream || !mqtt_feeds_busy(p->input.hub)) && !waits(p))
 		mqtt_client_end(&p->client);
+}
+
+static void on_last(struct loop_timer *timer)
+{
+	settle_soon(LOOP_OWNER(timer, struct publisher, last));
 }
 
 void publisher_settle(struct input *input)
@@ -394,6 +425,7 @@ static void publisher_close(struct input *input)
 
 	detach(p);
 	mqtt_client_close(&p->client);
+	loop_timer_clear(input->hub->loop, &p->last);
 	loop_later_cancel(input->hub->loop, &p->settle);
 	loop_later_cancel(input->hub->loop, &p->pause);
 	mqtt_broker_drop(p->client.broker);
@@ -448,6 +480,7 @@ int publisher_open(struct input **input, struct hub *hub, const struct publisher
 	p->refusals.burst = 1;
 	p->settle.run = on_settle;
 	p->pause.run = on_pause;
+	p->last.fire = on_last;
 	p->to = options->to;
 	p->upstream = options->upstream;
 	snprintf(p->topic, sizeof(p->topic), "%s", options->topic);

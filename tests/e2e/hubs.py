@@ -14,7 +14,7 @@ from conftest import BUILD, PATIENCE, ROOT, SANITIZED
 class Hub:
     """mayflyd on the given hub.yaml text, with -o json --trace; ready when made."""
 
-    def __init__(self, directory, text, wait=True, trace=True):
+    def __init__(self, directory, text, wait=True, trace=True, env=None):
         directory.mkdir(exist_ok=True)
         self.config = directory / "hub.yaml"
         self.config.write_text(text)
@@ -23,7 +23,8 @@ class Hub:
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self.process = subprocess.Popen(
                 [str(BUILD / "mayflyd"), "-c", str(self.config), "-o", "json", *args],
-                cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
+                cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True,
+                env={**os.environ, **(env or {})})
         if wait:
             self.until(lambda: self.events("ready"))
 
