@@ -145,4 +145,5 @@ class Destination:
         return sum(self.times.values())
 
     def stop(self):
+        self.client.disconnect()
         self.client.loop_stop()
