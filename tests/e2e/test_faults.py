@@ -125,6 +125,17 @@ def test_an_event_that_loses_two_workers(make_hub, text, build, broker):
     assert len(hub.events("life", service="letter", result="failed")) == 1
 
 
+def test_what_an_event_that_fails_called_is_done_once(make_hub, text, build, broker, tmp_path):
+    """Each of its lives asks another service: the second is told what the first was."""
+    hub = make_hub(text(service(build / "guest/errand.mfy"), service(build / "guest/ledger.mfy")))
+    hub.until(lambda: broker.said().count("Sending SUBACK") >= 2)
+    broker.publish("errand", "x", "-V", "5", "-D", "PUBLISH", "user-property", "id", "one")
+    hub.until(lambda: "is dead letter" in hub.said())
+    assert hub.said().count("the ledger said 200") == 2
+    assert hub.stop() == 0
+    assert values(tmp_path) == {"seen/errand": 1, "all": 1}
+
+
 # --------------------------------------------------------------------- a clean stop
 
 def test_what_waits_at_the_end_stays_with_the_broker(ledger, broker, tmp_path):
