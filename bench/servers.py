@@ -4,32 +4,19 @@ measured, and its processor time read."""
 import glob
 import os
 import pwd
-import random
 import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
 
+from ports import free_port
+
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path(os.environ.get("MAYFLY_BUILD", ROOT / "build"))
 ZONE = ROOT / "services/dns/example.test.zone"
 TICK = os.sysconf("SC_CLK_TCK")
 PATHS = os.environ["PATH"] + ":/usr/sbin:/sbin"
-
-
-def free_port():
-    """Free for UDP and TCP, and none that the kernel hands out for outgoing connections: those come
-    and go by the thousand in here."""
-    while True:
-        port = random.randrange(10000, 32000)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            try:
-                udp.bind(("127.0.0.1", port))
-                tcp.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                pass
 
 
 def find(program, borrowed=""):

@@ -195,7 +195,7 @@ $(TEST_OBJ): EXTRA = -Ilibos
 
 # What runs under ThreadSanitizer in ./test: what has threads, the worker and the store, and its tests
 THREAD_TESTS := $(patsubst %,$(B)/tests/unit/monitor/%_test,monitor ring socket watchdog worker) \
-	$(patsubst %,$(B)/tests/unit/store/%_test,store faults)
+	$(patsubst %,$(B)/tests/unit/store/%_test,store state events outbox faults)
 threads: plain $(PROGRAMS) $(SAN_LINKS) $(THREAD_TESTS)
 thread-tests:
 	@printf '%s\n' $(THREAD_TESTS)

@@ -88,6 +88,39 @@ int secret_read(const char *what, const char *path, size_t most, char **text, si
 	return 0;
 }
 
+static bool is_empty(struct mf_str line)
+{
+	size_t i = 0;
+
+	while (i < line.n && (line.p[i] == ' ' || line.p[i] == '\t' || line.p[i] == '\r'))
+		i++;
+	return i == line.n || line.p[i] == '#';
+}
+
+int secret_lines(const char *what, const char *path, struct mf_str text,
+	const char *(*take)(void *context, struct mf_str line), void *context, const char *none,
+	char error[static SECRET_ERROR_MAX])
+{
+	unsigned taken = 0;
+
+	for (unsigned number = 1; text.n > 0; number++) {
+		const uint8_t *end = memchr(text.p, '\n', text.n);
+		size_t n = end ? (size_t)(end - text.p) : text.n;
+		struct mf_str line = mf_str_of(text.p, n);
+		const char *wrong = is_empty(line) ? NULL : take(context, line);
+
+		if (wrong) {
+			snprintf(error, SECRET_ERROR_MAX, "%s \"%.200s\": line %u: %s", what, path,
+				number, wrong);
+			return -EINVAL;
+		}
+		taken += !is_empty(line);
+		n += end != NULL;
+		text = mf_str_of(text.p + n, text.n - n);
+	}
+	return taken > 0 ? 0 : bad(what, path, -EINVAL, none, NULL, error);
+}
+
 void secret_free(char *text, size_t n)
 {
 	if (text)

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/str.h"
+
 #define SECRET_ERROR_MAX 512
 
 /* Whose files will do besides: for a process that reads as root what it will read again as this one. */
@@ -22,6 +24,12 @@ void secret_owner(uid_t user);
 int secret_open(const char *what, const char *path, char error[static SECRET_ERROR_MAX]);
 /* All that is in it, at most `most` bytes, with a zero byte behind them; for secret_free. */
 int secret_read(const char *what, const char *path, size_t most, char **text, size_t *n,
+	char error[static SECRET_ERROR_MAX]);
+/* Gives `take` each line of `text` that isn't empty and doesn't begin with '#', until that says what is
+ * wrong with one: -EINVAL with WHAT "PATH": line N: and its words in error. Where there is no such line,
+ * WHAT "PATH": and `none`. */
+int secret_lines(const char *what, const char *path, struct mf_str text,
+	const char *(*take)(void *context, struct mf_str line), void *context, const char *none,
 	char error[static SECRET_ERROR_MAX]);
 /* Wipes and frees; NULL is fine. */
 void secret_free(char *text, size_t n);

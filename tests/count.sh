@@ -2,6 +2,7 @@
 # that a failing one said, and adds up.
 
 passed=0 failed=0 skipped=0
+log=build/test.log # what the test under way says
 
 # result NAME PASSED FAILED SKIPPED [SECONDS]
 result() {
@@ -45,48 +46,21 @@ count_tap() {
 
 # run_tap NAME SECONDS COMMAND...: a program that speaks TAP (cmocka does when asked to)
 run_tap() {
-	local name=$1 limit=$2 log=build/test.log started=$SECONDS
+	local name=$1 limit=$2 status ok bad skip started=$SECONDS
 	shift 2
 	CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null
-	tap_result "$name" $? "$log" "$limit" $((SECONDS - started))
-}
-
-# begin_tap NAME SECONDS COMMAND...: the same, but beside what comes until end_tap; one at a time.
-begin_tap() {
-	beside_name=$1 beside_limit=$2 beside_log=build/beside.log
-	shift 2
-	(
-		started=$SECONDS
-		CMOCKA_MESSAGE_OUTPUT=TAP nice timeout -k 10 "$beside_limit" "$@" >"$beside_log" 2>&1 </dev/null
-		status=$?
-		echo $((SECONDS - started)) >"$beside_log.seconds"
-		exit $status
-	) &
-	beside=$!
-	trap 'kill $(pgrep -P $beside) 2>/dev/null' EXIT
-}
-
-end_tap() {
-	local status
-	wait "$beside"
 	status=$?
-	trap - EXIT
-	tap_result "$beside_name" $status "$beside_log" "$beside_limit" "$(cat "$beside_log.seconds")"
-}
-
-tap_result() { # tap_result NAME STATUS LOG LIMIT SECONDS
-	local ok bad skip
-	read -r ok bad skip < <(count_tap "$3")
-	if [ "$2" -eq 124 ] || [ "$2" -eq 137 ]; then
-		echo "# $1: not done after $4 s" >>"$3"
+	read -r ok bad skip < <(count_tap "$log")
+	if [ $status -eq 124 ] || [ $status -eq 137 ]; then
+		echo "# $name: not done after $limit s" >>"$log"
 	fi
-	if [ "$2" -ne 0 ] && [ "$bad" -eq 0 ]; then
-		echo "# $1: exit status $2" >>"$3"
+	if [ $status -ne 0 ] && [ "$bad" -eq 0 ]; then
+		echo "# $name: exit status $status" >>"$log"
 		bad=1
 	fi
-	[ "$bad" -eq 0 ] || cat "$3"
-	result "$1" "$ok" "$bad" "$skip" "$5"
-	[ "$bad" -gt 0 ] || [ "$skip" -eq 0 ] || reasons "$3"
+	[ "$bad" -eq 0 ] || cat "$log"
+	result "$name" "$ok" "$bad" "$skip" $((SECONDS - started))
+	[ "$bad" -gt 0 ] || [ "$skip" -eq 0 ] || reasons "$log"
 }
 
 reasons() { # what skipped tests said just before they were skipped
@@ -102,7 +76,7 @@ run_pytest() {
 
 # pytest_result NAME COMMAND...: of what ends with pytest's own words
 pytest_result() {
-	local name=$1 log=build/test.log status last ok bad skip started=$SECONDS
+	local name=$1 status last ok bad skip started=$SECONDS
 	shift
 	timeout -k 10 900 "$@" >"$log" 2>&1 </dev/null
 	status=$?

@@ -24,12 +24,6 @@ struct psk {
 	unsigned count;
 };
 
-static int bad(const char *path, unsigned line, const char *why, char error[static PSK_ERROR_MAX])
-{
-	snprintf(error, PSK_ERROR_MAX, "psk \"%.200s\": line %u: %s", path, line, why);
-	return -EINVAL;
-}
-
 static bool is_space(uint8_t c)
 {
 	return c == ' ' || c == '\t' || c == '\r';
@@ -91,9 +85,9 @@ static const char *take(struct entry *e, struct mf_str line)
 	return take_key(e, key);
 }
 
-static int add(struct psk *psk, const char *path, unsigned number, struct mf_str line,
-	char error[static PSK_ERROR_MAX])
+static const char *add(void *context, struct mf_str line)
 {
+	struct psk *psk = context;
 	struct entry e = {0}, *more;
 	struct mf_str there;
 	const char *wrong = take(&e, line);
@@ -108,37 +102,7 @@ static int add(struct psk *psk, const char *path, unsigned number, struct mf_str
 		psk->entry[psk->count++] = e;
 	}
 	sodium_memzero(&e, sizeof(e));
-	return more ? 0 : bad(path, number, wrong ? wrong : "no memory", error);
-}
-
-static bool is_empty(struct mf_str line)
-{
-	struct mf_str first = word(&line);
-
-	return first.n == 0 || first.p[0] == '#';
-}
-
-static int add_all(
-	struct psk *psk, const char *path, struct mf_str text, char error[static PSK_ERROR_MAX])
-{
-	int err = 0;
-
-	for (unsigned number = 1; text.n > 0 && err == 0; number++) {
-		const uint8_t *end = memchr(text.p, '\n', text.n);
-		size_t n = end ? (size_t)(end - text.p) : text.n;
-		struct mf_str line = mf_str_of(text.p, n);
-
-		if (!is_empty(line))
-			err = add(psk, path, number, line, error);
-		n += end != NULL;
-		text = mf_str_of(text.p + n, text.n - n);
-	}
-	if (err == 0 && psk->count == 0) {
-		snprintf(error, PSK_ERROR_MAX,
-			"psk \"%.200s\": there is no key in it: a line each, IDENTITY KEY", path);
-		return -EINVAL;
-	}
-	return err;
+	return more || wrong ? wrong : "no memory";
 }
 
 int psk_parse(
@@ -151,7 +115,8 @@ int psk_parse(
 		snprintf(error, PSK_ERROR_MAX, "psk \"%.200s\": no memory", path);
 		return -ENOMEM;
 	}
-	err = add_all(p, path, text, error);
+	err = secret_lines("psk", path, text, add, p,
+		"there is no key in it: a line each, IDENTITY KEY", error);
 	if (err < 0)
 		psk_close(p);
 	else

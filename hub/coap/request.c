@@ -332,8 +332,7 @@ static bool write_event(struct task *task, const struct in_coap *in, const struc
 	struct event_writer *w = &task->writer;
 	struct mf_str who = engine_identity(in->engine, peer);
 	char text[NET_TEXT], media[SPEECH_MEDIA_MOST], client[PSK_IDENTITY_MAX + 8];
-	size_t room, n;
-	uint8_t *to;
+	size_t n;
 
 	engine_address(in->engine, peer, &task->peer);
 	if (!event_span(w, &task->head.method, text_of(speech_method(asked->code))) ||
@@ -349,13 +348,7 @@ static bool write_event(struct task *task, const struct in_coap *in, const struc
 		if (!event_attribute(w, MF_STR(MF_CLIENT), mf_str_of(client, 4 + who.n)))
 			return false;
 	}
-	to = event_payload_room(w, &room);
-	if (body.n > room)
-		return false;
-	if (body.n > 0)
-		memcpy(to, body.p, body.n);
-	event_payload_set(w, body.n);
-	return true;
+	return event_span(w, &task->head.payload, body);
 }
 
 static struct task *make_task(struct in_coap *in, struct engine_peer *peer,

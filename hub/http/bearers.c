@@ -41,13 +41,6 @@ static uint64_t difference(const uint8_t a[TOKEN_HASH], const uint8_t b[TOKEN_HA
 
 /* ---------------------------------------------------------------------- read */
 
-static int bad(const struct bearers *t, unsigned line, const char *why,
-	char error[static BEARERS_ERROR_MAX])
-{
-	snprintf(error, BEARERS_ERROR_MAX, "tokens \"%.200s\": line %u: %s", t->path, line, why);
-	return -EINVAL;
-}
-
 /* Its name says who asks, so a token can't have two; a name may have two tokens. */
 static const struct entry *same_hash(const struct bearers *t, const uint8_t hash[TOKEN_HASH])
 {
@@ -57,58 +50,26 @@ static const struct entry *same_hash(const struct bearers *t, const uint8_t hash
 	return NULL;
 }
 
-static int add(struct bearers *t, unsigned number, struct mf_str line,
-	char error[static BEARERS_ERROR_MAX])
+static const char *add(void *context, struct mf_str line)
 {
+	struct bearers *t = context;
 	struct entry e = {0}, *more;
 	struct mf_str name;
 	const char *wrong = token_read_line(line, &name, e.hash);
 
 	if (wrong)
-		return bad(t, number, wrong, error);
+		return wrong;
 	if (same_hash(t, e.hash))
-		return bad(t, number, "this token stands there already", error);
+		return "this token stands there already";
 	if (t->count == BEARERS_MOST)
-		return bad(t, number, "there are more than 1024 tokens", error);
+		return "there are more than 1024 tokens";
 	memcpy(e.name, name.p, name.n);
 	more = reallocarray(t->entry, t->count + 1, sizeof(*more));
 	if (!more)
-		return bad(t, number, "no memory", error);
+		return "no memory";
 	t->entry = more;
 	t->entry[t->count++] = e;
-	return 0;
-}
-
-static bool is_empty(struct mf_str line)
-{
-	size_t i = 0;
-
-	while (i < line.n && (line.p[i] == ' ' || line.p[i] == '\t' || line.p[i] == '\r'))
-		i++;
-	return i == line.n || line.p[i] == '#';
-}
-
-static int add_all(struct bearers *t, struct mf_str text, char error[static BEARERS_ERROR_MAX])
-{
-	int err = 0;
-
-	for (unsigned number = 1; text.n > 0 && err == 0; number++) {
-		const uint8_t *end = memchr(text.p, '\n', text.n);
-		size_t n = end ? (size_t)(end - text.p) : text.n;
-		struct mf_str line = mf_str_of(text.p, n);
-
-		if (!is_empty(line))
-			err = add(t, number, line, error);
-		n += end != NULL;
-		text = mf_str_of(text.p + n, text.n - n);
-	}
-	if (err == 0 && t->count == 0) {
-		snprintf(error, BEARERS_ERROR_MAX,
-			"tokens \"%.200s\": there is none in it: mayfly token new NAME makes one",
-			t->path);
-		return -EINVAL;
-	}
-	return err;
+	return NULL;
 }
 
 int bearers_parse(struct bearers **bearers, const char *path, struct mf_str text,
@@ -125,7 +86,8 @@ int bearers_parse(struct bearers **bearers, const char *path, struct mf_str text
 		return -ENOMEM;
 	}
 	t->holds = 1;
-	err = add_all(t, text, error);
+	err = secret_lines("tokens", path, text, add, t,
+		"there is none in it: mayfly token new NAME makes one", error);
 	if (err < 0)
 		bearers_drop(t);
 	else

@@ -267,8 +267,6 @@ static bool write_event(struct task *task, struct conn *c, const struct route *r
 	const struct request *request, struct mf_str who, struct mf_str body)
 {
 	struct event_writer *w = &task->writer;
-	uint8_t *to;
-	size_t room;
 
 	if (!event_span(w, &task->head.method, request->method) ||
 		!event_span(w, &task->head.query, request->query) ||
@@ -284,13 +282,7 @@ static bool write_event(struct task *task, struct conn *c, const struct route *r
 			!write_attribute(task, request, name))
 			return false;
 	}
-	to = event_payload_room(w, &room);
-	if (body.n > room)
-		return false;
-	if (body.n > 0)
-		memcpy(to, body.p, body.n);
-	event_payload_set(w, body.n);
-	return true;
+	return event_span(w, &task->head.payload, body);
 }
 
 static void make_event(struct conn *c, const struct route *route, const struct request *request,

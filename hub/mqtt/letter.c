@@ -103,10 +103,8 @@ void letter_free(struct letter *letter)
 bool letter_write(struct event_writer *writer, const struct mosquitto_message *message,
 	const mosquitto_property *properties)
 {
-	size_t room, n = (size_t)message->payloadlen;
 	char *type = NULL, *response = NULL;
 	bool fits = true;
-	uint8_t *to;
 
 	if (properties) {
 		(void)LIB.mosquitto_property_read_string(
@@ -121,14 +119,10 @@ bool letter_write(struct event_writer *writer, const struct mosquitto_message *m
 	}
 	free(type);
 	free(response);
-	to = event_payload_room(writer, &room);
-	if (!fits || n > room)
-		return false;
-	if (n > 0)
-		memcpy(to, message->payload, n);
-	event_payload_set(writer, n);
 	writer->event->flags |= message->retain ? MF_EVENT_RETAINED : 0;
-	return true;
+	return fits &&
+		event_span(writer, &writer->event->payload,
+			mf_str_of(message->payload, (size_t)message->payloadlen));
 }
 
 int letter_keep(struct letter *letter, const struct mosquitto_message *message,

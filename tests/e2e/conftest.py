@@ -5,12 +5,16 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "bench"))
+from ports import free_port  # noqa: E402 pylint: disable=wrong-import-position
+
 BUILD = Path(os.environ.get("MAYFLY_BUILD", ROOT / "build"))
 SANITIZED = BUILD.name in ("san", "tsan", "valgrind")  # slower, and uses more memory
 # what such a build keeps about each byte: so many times as high are bounds of a hub's memory
@@ -71,21 +75,6 @@ def backend(request):
 def kvm():
     if not HAS_KVM:
         pytest.skip("no usable /dev/kvm")
-
-
-def free_port():
-    """A port that is free for UDP and TCP alike, as far as one can tell."""
-    for _ in range(50):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            udp.bind(("127.0.0.1", 0))
-            port = udp.getsockname()[1]
-            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
-                try:
-                    tcp.bind(("127.0.0.1", port))
-                except OSError:
-                    continue
-                return port
-    raise RuntimeError("no free port")
 
 
 @pytest.fixture

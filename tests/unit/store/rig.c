@@ -102,3 +102,36 @@ void rig_commit(struct rig *rig, struct store_tx *tx)
 	rig_wait(rig, rig->begun);
 	assert_int_equal(rig->error, 0);
 }
+
+struct mf_str rig_str(const char *s)
+{
+	return mf_str_of(s, strlen(s));
+}
+
+void rig_same(struct mf_str s, const char *want)
+{
+	assert_int_equal(s.n, strlen(want));
+	assert_memory_equal(s.p, want, s.n);
+}
+
+void rig_put(struct rig *rig, uint32_t service, const char *key, const char *value)
+{
+	struct store_tx *tx = rig_begin(rig, STORE_BATCH);
+
+	store_put(tx, service, rig_str(key), rig_str(value), store_version(rig->store));
+	rig_commit(rig, tx);
+}
+
+void rig_state(struct rig *rig, uint32_t service, const char *key, const char *want)
+{
+	struct store_value v;
+
+	assert_int_equal(store_state(rig->store, service, rig_str(key), &v), 0);
+	if (!want) {
+		assert_int_equal(v.version, 0);
+		return;
+	}
+	assert_true(v.version > 0);
+	rig_same(v.key, key);
+	rig_same(v.value, want);
+}

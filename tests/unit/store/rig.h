@@ -33,4 +33,11 @@ void rig_wait(struct rig *rig, unsigned done);
 /* Submits, waits, and wants it to succeed. */
 void rig_commit(struct rig *rig, struct store_tx *tx);
 
+/* A string of C as bytes, and whether bytes are those. */
+struct mf_str rig_str(const char *s);
+void rig_same(struct mf_str s, const char *want);
+/* Puts a value, and wants it to succeed; wants it to be there, or nothing if `want` is NULL. */
+void rig_put(struct rig *rig, uint32_t service, const char *key, const char *value);
+void rig_state(struct rig *rig, uint32_t service, const char *key, const char *want);
+
 #endif

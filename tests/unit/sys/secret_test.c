@@ -116,6 +116,37 @@ static void test_of_another_user(void **state)
 	assert_int_equal(try(0600), 0);
 }
 
+static const char *take(void *context, struct mf_str line)
+{
+	char *taken = context;
+
+	strncat(taken, (const char *)line.p, line.n);
+	strcat(taken, ";");
+	return line.p[0] == '!' ? "that is none" : NULL;
+}
+
+static int lines(char *taken, const char *text)
+{
+	taken[0] = '\0';
+	return secret_lines(
+		"key", "file", mf_str_of(text, strlen(text)), take, taken, "empty", error);
+}
+
+static void test_lines(void **state)
+{
+	char taken[64];
+
+	(void)state;
+	assert_int_equal(lines(taken, "one\n\n \t\r\n # no\n two #2\r\n#\nthree"), 0);
+	assert_string_equal(taken, "one; two #2\r;three;");
+	assert_int_equal(lines(taken, "one\n\n!two\nthree\n"), -EINVAL);
+	assert_string_equal(taken, "one;!two;");
+	assert_string_equal(error, "key \"file\": line 3: that is none");
+	assert_int_equal(lines(taken, "# nothing\n"), -EINVAL);
+	assert_string_equal(error, "key \"file\": empty");
+	assert_int_equal(lines(taken, ""), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +154,7 @@ int main(void)
 		cmocka_unit_test(test_content),
 		cmocka_unit_test(test_what_is_no_file),
 		cmocka_unit_test(test_of_another_user),
+		cmocka_unit_test(test_lines),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
