@@ -116,7 +116,7 @@ need() {
 	printf '%s\n' "${list[@]}" | while IFS=: read -r name why; do printf '    %-20s %s\n' "$name" "$why"; done
 	if [ "$(id -u)" -ne 0 ]; then
 		echo "Not root, so nothing is installed. Type this, then start again:" >&2
-		echo "    sudo apt-get install --no-install-recommends ${names[*]}" >&2
+		echo "    sudo apt-get update && sudo apt-get install --no-install-recommends ${names[*]}" >&2
 		return 1
 	fi
 	echo "    installing them with apt-get, which takes a minute or two"
