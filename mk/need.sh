@@ -23,6 +23,10 @@ PACKAGES_RUN=(
 	"bind9-dnsutils:dig, which asks the dns service"
 	"curl:asks the services that speak HTTP"
 	"openssl:signs a webhook"
+	"mosquitto-clients:publishes and subscribes, as devices do"
+	"libdlt2:for mosquitto, which is only unpacked, see need_broker"
+	"libwrap0:the same"
+	"libcjson1:the same"
 )
 PACKAGES_TEST=(
 	"libcmocka-dev:unit tests"
@@ -37,10 +41,6 @@ PACKAGES_TEST=(
 	"cpio:packs its file system"
 	"minisign:checks signed images, and signs some"
 	"libevent-2.1-7:for nsd, which is only unpacked, see below"
-	"mosquitto-clients:publishes and subscribes, as devices do"
-	"libdlt2:for mosquitto, which is only unpacked, see below"
-	"libwrap0:the same"
-	"libcjson1:the same"
 	"python3-paho-mqtt:devices that send all the time while a hub is killed"
 	"strace:what the hub writes first, a file or an acknowledgement"
 	"libcoap3-bin:coap-client, which asks over CoAP"
@@ -131,6 +131,13 @@ borrow() {
 	rm -rf "$2" && mkdir -p "$2" &&
 		(cd "$2" && { apt-get -q download "$1" || { sleep 5 && apt-get -q download "$1"; }; }) >build/apt.log 2>&1 &&
 		dpkg-deb -x "$2"/*.deb "$2" && touch "$2/done" || echo "    not to be had: $(tail -n 1 build/apt.log)"
+}
+
+# A broker: its package would start it. Afterwards it is on the path.
+need_broker() {
+	command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] ||
+		{ mkdir -p build && borrow mosquitto build/mosquitto; }
+	PATH=$PATH:/usr/sbin:$PWD/build/mosquitto/usr/sbin:$PWD/build/mosquitto/usr/bin
 }
 
 # What the fuzzers need; 1: some of it is not to be had. `make fuzz FUZZ_CC=clang` takes another clang.

@@ -48,6 +48,10 @@ def test_once():
     assert len(lives) >= 6, said
     for words in ("hall: short", "came from one short", "202 accepted", "401 the delivery"):
         assert re.search(rf"^  .* {words}.* \d+\.\d +\d+\.\d +\d+\.\d$", said, re.M), said
+    told = re.findall(r"^  (button/hall, pressed|again|kill -9 .*?) +lamp/hall/set (ON|OFF), after \d+\.\d ms +"
+                      r"\d+\.\d +\d+\.\d +\d+\.\d$", said, re.M)
+    assert [word for _, word in told] == ["ON", "OFF", "ON"], said  # thirty presses in between
+    assert "state    lamp/hall = OFF" in said and "put lamp/hall = ON" in said, said
     assert not running()
 
 
