@@ -36,6 +36,7 @@ static void set(const struct lamp *lamp, bool on)
 	mf_format(topic, sizeof(topic), "light/%.*s/state", (int)lamp->name.n,
 		(const char *)lamp->name.p);
 	mf_emit_bytes(topic, word.p, word.n, 1, true);
+	mf_upstream(topic, word.p, word.n, 0);
 }
 
 /* "" and TOGGLE turn it over. False: it is another word. */

@@ -15,11 +15,14 @@ from hubs import Hub, hub_yaml, service
 class Home:
     """A hub with one service, and its broker."""
 
-    def __init__(self, directory, name, *lines, head="", mqtt=""):
+    def __init__(self, directory, name, *lines, head="", upstream=False):
         self.name, self.directory = name, directory
         self.broker = Broker(directory / "broker")
+        self.center = Broker(directory / "center") if upstream else None
         text = (f"state: {directory}/state\nadmin: {directory}/admin\n"
-                f"mqtt: {{broker: \"{self.broker.uri}\"{mqtt}}}\n{head}")
+                f"mqtt: {{broker: \"{self.broker.uri}\"}}\n{head}")
+        if upstream:
+            text += f"upstream: {{to: \"{self.center.uri}\", client: home}}\n"
         self.hub = Hub(directory / "hub", hub_yaml(service(BUILD / f"services/{name}.mfy", *lines), head=text))
         self.hub.until(lambda: ("mqtt: connected" if name == "bridge" else "Sending SUBACK") in
                        self.hub.said() + self.broker.said())
@@ -66,6 +69,8 @@ class Home:
             assert self.hub.stop() == 0, self.hub.said()
         finally:
             self.broker.stop()
+            if self.center:
+                self.center.stop()
 
 
 def home(name, *lines, **options):
@@ -81,6 +86,7 @@ def home(name, *lines, **options):
 light = home("light", "config: {availability: mayfly/status}", head=listener())
 thermostat = home("thermostat", "config: {target: 20, hysteresis: 0.5, lost: 2}")
 door = home("door", "config: {after: 1, again: 1}")
+meter = home("meter", "config: {every: 1}", upstream=True)
 bridge = home("bridge", head="coap: [{listen: 127.0.0.1:0}]\n")
 
 
@@ -260,6 +266,17 @@ def test_a_thermostat_says_what_it_doesnt_take(thermostat):
     assert "hall" not in thermostat.ask("state", "ls", "thermostat")
 
 
+def test_a_sensor_falls_silent(thermostat):
+    valve, there = thermostat.hear("room/cellar/heating/set"), thermostat.hear("room/cellar/available")
+    thermostat.publish("room/cellar/temperature", "5")
+    assert valve.until(1) == ["room/cellar/heating/set ON"]
+    assert valve.until(2)[-1] == "room/cellar/heating/set OFF"
+    assert there.until(2) == ["room/cellar/available online", "room/cellar/available offline"]
+    thermostat.says("no reading from cellar for a while: it isn't heated")
+    thermostat.publish("room/cellar/temperature", "5")
+    assert valve.until(3)[-1] == "room/cellar/heating/set ON" and len(there.until(3)) >= 3
+
+
 def test_home_assistant_finds_a_room(thermostat):
     thermostat.publish("room/study/temperature", "15")
     thermostat.hub.until(lambda: "study" in thermostat.state("rooms"))
@@ -281,6 +298,18 @@ def test_home_assistant_finds_a_room(thermostat):
 
 # -------------------------------------------------------------------------- door
 
+def test_a_door_left_open(door):
+    alarm = door.hear("door/front/alarm")
+    door.publish("door/front/contact", "open")
+    assert alarm.until(2) == ["door/front/alarm ON"] * 2  # and again
+    door.publish("door/front/contact", "closed")
+    door.hub.until(lambda: alarm.all[-1] == "door/front/alarm OFF")
+    assert door.kept("door/front/alarm") == "OFF"
+    assert re.search(r"front: alarm ON, open for [1-9]\d* s", door.hub.said())
+    said = door.trace("open/front")
+    assert "schedule" in said and "emit door/front/alarm" in said and "open/front" in said, said
+
+
 def test_a_door_closed_in_time(door):
     alarm = door.hear("door/back/alarm")
     door.broker.publish_lines("door/back/contact", ["OPEN", "Closed"])
@@ -293,6 +322,44 @@ def test_a_door_closed_in_time(door):
 def test_a_door_that_is_ajar(door):
     door.publish("door/shed/contact", "ajar")
     door.says('door/shed/contact: "ajar": expected open or closed')
+
+
+# ------------------------------------------------------------------------- meter
+
+def test_many_readings_are_one_summary(meter):
+    center = Listener(meter.center, "#", "-v")
+    meter.listeners.append(center)
+    before = int(time.time())
+    meter.broker.publish_lines("meter/boiler/reading", ["203.1", "199", "-1.5", "much", "206"])
+    topic, text = center.until(1)[0].split(" ", 1)
+    assert topic == "mayfly/home/meter/boiler/summary"
+    first = json.loads(text)
+    assert before <= first["start"] <= first["end"]
+    meter.says('meter/boiler/reading: "much": expected a number')
+    total, mean = first["count"], first["count"] * first["mean"]
+    n = 1
+    while total < 4:  # a slow machine: the rest is in the next one
+        n += 1
+        more = json.loads(center.until(n)[-1].split(" ", 1)[1])
+        total, mean = total + more["count"], mean + more["count"] * more["mean"]
+        first["least"], first["most"] = min(first["least"], more["least"]), max(first["most"], more["most"])
+    assert (total, first["least"], first["most"]) == (4, -1.5, 206)
+    assert mean == pytest.approx(606.6, abs=0.01)
+    assert "minute/boiler" not in meter.ask("state", "ls", "meter")
+    assert "upstream meter/boiler/summary" in meter.trace("minute/boiler")
+
+
+def test_summaries_wait_for_the_upstream(meter):
+    archive = ["-t", "mayfly/home/meter/pump/#", "-q", "1", "-c", "-i", "archive"]
+    assert meter.center.client("mosquitto_sub", *archive, "-E").returncode == 0  # the center keeps it for them
+    meter.center.stop()
+    for _ in range(2):
+        meter.publish("meter/pump/reading", "1")
+        meter.hub.until(lambda: meter.state("minute/pump"))
+        meter.hub.until(lambda: not meter.state("minute/pump"))  # what it said is in the outbox
+    meter.center.start()
+    said = meter.center.client("mosquitto_sub", *archive, "-C", "2", "-W", 60 * PATIENCE).stdout.splitlines()
+    assert [json.loads(line)["count"] for line in said] == [1, 1]
 
 
 # ------------------------------------------------------------------------ bridge

@@ -21,7 +21,7 @@
 	"\"origin\":{\"name\":\"mayfly\"}}\n"
 #define SET(word)                                                                                  \
 	"put lamp/hall = " word "\nemit1 lamp/hall/set = " word                                    \
-	"\nemit1r light/hall/state = " word "\n"
+	"\nemit1r light/hall/state = " word "\nupstream0 light/hall/state = " word "\n"
 #define FIRST CONFIG("hall") "put lamps = hall\n"
 
 static enum mf_outcome load(const char *availability)
