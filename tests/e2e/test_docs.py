@@ -1,10 +1,16 @@
 """What the documentation says to type works, and what it links to is there."""
 
+import os
 import re
 import shutil
+import signal
+import subprocess
+import time
 
 import pytest
-from conftest import BUILD, ROOT, run
+from broker import PATH, Broker
+from conftest import BUILD, PATIENCE, ROOT, free_port, run
+from hubs import children, command
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("services/*/README.md")])
 
@@ -46,3 +52,115 @@ def test_the_readme_is_short_and_its_commands_work(tmp_path, mayfly):
     done = run("sh", "-e", "-c", "\n".join(typed), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("hello, world\n")
+
+
+# ----------------------------------------------------------------- docs/home.md
+
+STAYS = re.compile(r"mosquitto -c|mosquitto_sub|mayfly up")  # until Ctrl-C
+
+
+class Terminal:
+    """A shell that is typed into, and all that it and its programs have printed."""
+
+    def __init__(self, directory, name, environment):
+        self.file, self.seen = directory / f"{name}.terminal", 0
+        with open(self.file, "wb") as out:
+            self.shell = subprocess.Popen(["bash"], cwd=directory, env=environment, text=True, start_new_session=True,
+                                          stdin=subprocess.PIPE, stdout=out, stderr=out)
+        self.lines = 0
+
+    def type(self, line):
+        self.lines += 1
+        self.shell.stdin.write(f"{{ {line}\n}} </dev/null; echo status {self.lines} $?\n")
+        self.shell.stdin.flush()
+        if not STAYS.match(line):
+            before = self.seen
+            assert self.expect(f"status {self.lines} ...").endswith(" 0"), (line, self.text())
+            self.seen = before  # what it printed is looked at next
+
+    def text(self):
+        return self.file.read_text(errors="replace")
+
+    def expect(self, line, seconds=60):
+        """Waits for it behind what was expected before; the line as it is there."""
+        pattern = re.compile(r"^.*?" + r"\s+".join(
+            ".*?".join(re.escape(part) for part in word.split("...")) for word in line.split()) + r"[^\n]*$", re.M)
+        end = time.monotonic() + seconds * PATIENCE
+        while not (found := pattern.search(self.text(), self.seen)):
+            assert time.monotonic() < end, f"{line!r} isn't in\n{self.text()[self.seen:]}"
+            time.sleep(0.02)
+        self.seen = found.end()
+        return found.group()
+
+    def interrupt(self):
+        """Ctrl-C: for the program, not for its shell."""
+        for child in children(self.shell.pid):
+            os.kill(child, signal.SIGINT)
+        self.expect(f"status {self.lines} ...")
+
+    def close(self):
+        while pids := children(self.shell.pid):
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL if command(pid) == "mosquitto_sub" else signal.SIGINT)
+            time.sleep(0.05)
+        self.shell.stdin.close()
+        self.shell.wait(30)
+
+
+@pytest.fixture
+def terminals(tmp_path):
+    """terminals("hub"): the one of that name, in a directory that looks as a clone does where it was built."""
+    (tmp_path / "build").mkdir()
+    for name in ("mayfly", "mayflyd", "mayfly-worker", "lib", "services"):
+        (tmp_path / "build" / name).symlink_to(BUILD / name)
+    (tmp_path / "services").symlink_to(ROOT / "services")
+    (tmp_path / "run").mkdir()
+    environment = {**os.environ, "PATH": PATH, "HOME": str(tmp_path), "RUNTIME_DIRECTORY": str(tmp_path / "run")}
+    environment.pop("XDG_STATE_HOME", None)
+    there = {}
+
+    def get(name):
+        if name not in there:
+            there[name] = Terminal(tmp_path, name, environment)
+        return there[name]
+
+    yield get
+    for each in there.values():
+        each.close()
+
+
+def test_the_tour_of_a_home(terminals, tmp_path):
+    """docs/home.md, typed as it stands there but for ports that may be taken here, and whose user root is."""
+    home = Broker(tmp_path / "home")
+    center = free_port()
+    told, name, known, first = 0, None, set(), []
+
+    def local(line):
+        line = line.replace("1884", str(center)).replace("--mqtt mqtt://127.0.0.1", f"--mqtt {home.uri}")
+        line = re.sub(r"mosquitto_(pub|sub) (?!-p)", rf"mosquitto_\1 -p {home.port} ", line)
+        return line.replace("printf '%s\\n' ", "printf '%s\\n' 'user root' ") if os.getuid() == 0 else line
+
+    for line in (ROOT / "docs/home.md").read_text().splitlines():
+        named = re.search(r"\*\*(\w+)\*\* terminal", line)
+        if named:
+            name = named.group(1)
+        if not line.startswith("    "):
+            continue
+        line, told = line[4:], told + 1
+        if not name:
+            first.append(line)  # in each terminal
+            continue
+        terminal = terminals(name)
+        for each in first if name not in known else []:
+            terminal.type(each)
+        known.add(name)
+        if line.startswith("$ mayfly ") and name != "hub":  # others may run here
+            terminal.type("export MAYFLY_HUB=$(echo $RUNTIME_DIRECTORY/*.sock)")
+        if line.startswith("$ "):
+            terminal.type(local(line[2:]))
+        elif line == "^C":
+            terminal.interrupt()
+        else:
+            terminal.expect(local(line))
+    assert told > 30
+    home.stop()
