@@ -26,6 +26,7 @@ $(1):
 endef
 
 include mk/flags.mk
+include mk/posix.mk
 include mk/guest.mk
 include mk/host.mk
 include mk/analyze.mk

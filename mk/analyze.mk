@@ -11,6 +11,11 @@ A := build/analyze$(if $(DEEP),/deep)
 ANALYZED_HOST  := $(HOST_SRC:%.S=) $(filter-out $(BARE),$(wildcard bench/*.c))
 ANALYZED_HOST  := $(filter %.c,$(ANALYZED_HOST))
 ANALYZED_GUEST := $(filter %.c,$(GUEST_SRC))
+# on musl's headers, where they are
+ANALYZED_POSIX := $(filter $(foreach i,$(POSIX_IMAGES),services/$(i)/%),$(ANALYZED_GUEST))
+ifeq ($(POSIX_FILES),)
+ANALYZED_GUEST := $(filter-out $(ANALYZED_POSIX),$(ANALYZED_GUEST))
+endif
 ANALYZED       := $(ANALYZED_HOST) $(ANALYZED_GUEST)
 
 # Without optimisation: gcc's analyser then sees the branches as they were written. Not its search for
@@ -20,6 +25,8 @@ ANALYZE_CFLAGS := $(filter-out -O% $(FORTIFY),$(HOST_CFLAGS)) -O0 -fanalyzer -Wn
 TIDY_FLAGS = $(filter-out -W% $(HERE) $(FORTIFY),$(HOST_CFLAGS)) -Xclang -analyzer-config \
 	-Xclang max-nodes=$(if $(DEEP),225000,20000)
 $(ANALYZED_GUEST:%.c=$(A)/gcc/%.o) $(ANALYZED_GUEST:%.c=$(A)/tidy/%.ok): EXTRA = -Ilibos -ffreestanding
+$(ANALYZED_POSIX:%.c=$(A)/gcc/%.o) $(ANALYZED_POSIX:%.c=$(A)/tidy/%.ok): EXTRA = -Ilibos -nostdinc -isystem $(POSIX)/include
+$(ANALYZED_POSIX:%.c=$(A)/gcc/%.o) $(ANALYZED_POSIX:%.c=$(A)/tidy/%.ok): | $(POSIX_FILES)
 
 $(A)/gcc/%.o: %.c mk/flags.mk mk/analyze.mk
 	@mkdir -p $(@D)

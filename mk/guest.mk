@@ -44,8 +44,16 @@ build/lib/service.ld: libos/service.ld
 SERVICES := $(patsubst services/%/mayfly.yaml,%,$(wildcard services/*/mayfly.yaml))
 GUESTS   := $(patsubst tests/guest/%/mayfly.yaml,%,$(wildcard tests/guest/*/mayfly.yaml))
 
+# What names the module posix is built where musl is
+POSIX_IMAGES := $(notdir $(patsubst %/,%,$(dir $(shell grep -ls '^modules:.*posix' $(SERVICES:%=services/%/mayfly.yaml) \
+	$(GUESTS:%=tests/guest/%/mayfly.yaml)))))
+ifeq ($(POSIX_FILES),)
+SERVICES := $(filter-out $(POSIX_IMAGES),$(SERVICES))
+GUESTS   := $(filter-out $(POSIX_IMAGES),$(GUESTS))
+endif
+
 define image-rule
-build/$(1)/$(3).mfy: $(wildcard $(2)/$(3)/*) build/mayfly $(LIB_FILES)
+build/$(1)/$(3).mfy: $(wildcard $(2)/$(3)/*) build/mayfly $(LIB_FILES) $(if $(filter $(3),$(POSIX_IMAGES)),$(POSIX_FILES))
 	@mkdir -p $$(@D)
 	$$(call say,mayfly build,$(2)/$(3))
 	$$(Q)build/mayfly build $(2)/$(3) -o $$@ >/dev/null

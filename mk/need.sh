@@ -45,6 +45,10 @@ PACKAGES_TEST=(
 	"strace:what the hub writes first, a file or an acknowledgement"
 	"libcoap3-bin:coap-client, which asks over CoAP"
 )
+# The module posix: musl and what is built on it come as sources; ./test and ./run go on without.
+PACKAGES_SOURCE=(
+	"dpkg-dev:unpacks source packages"
+)
 # fuzz/run: clang's libFuzzer; tests go on without where they can't be had.
 PACKAGES_ANALYSE=(
 	"clang-tidy:looks for bugs without running anything"
@@ -169,4 +173,46 @@ build() {
 # llhttp, HTTP's parser, is three C files in a package that would bring all of nodejs along.
 borrow_llhttp() {
 	[ -e /usr/share/llhttp/api.c ] || { mkdir -p build && borrow node-llhttp build/need/llhttp; }
+}
+
+# Lists of source packages, from where this machine has its packages: its own entries say deb, these
+# say deb-src. They lie in build/, and the machine's own stay as they are.
+source_apt() { # source_apt APT-GET'S WORDS...
+	local own=$PWD/build/need/apt
+	(cd "${source_to:-.}" && apt-get -q -o Acquire::Retries=3 -o Dir::Etc::SourceList=/dev/null \
+		-o Dir::Etc::SourceParts="$own/sources" -o Dir::State::Lists="$own/lists" -o Dir::Cache="$own/cache" "$@")
+}
+source_lists() {
+	local own=build/need/apt file
+	[ ! -e $own/done ] || return 0
+	rm -rf $own && mkdir -p $own/sources $own/lists/partial $own/cache/archives/partial
+	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+		[ -r "$file" ] && sed -n 's/^deb\([[:space:]]\)/deb-src\1/p' "$file"
+	done >$own/sources/own.list
+	for file in /etc/apt/sources.list.d/*.sources; do
+		[ -r "$file" ] && sed 's/^Types:.*/Types: deb-src/' "$file" >$own/sources/"${file##*/}"
+	done
+	source_apt update && touch $own/done
+}
+
+# unpack_source PACKAGE: as Debian has it, with its patches, in build/need/src/PACKAGE
+unpack_source() {
+	local source_to=build/need/src/$1.new
+	rm -rf "$source_to" "build/need/src/$1" && mkdir -p "$source_to" && source_lists &&
+		source_apt source "$1" && mv "$source_to"/*/ "build/need/src/$1" && touch "build/need/src/$1/done" &&
+		rm -rf "$source_to"
+}
+
+# borrow_source PACKAGE...: those sources that aren't here yet. What is built from them is left out
+# where they are not to be had.
+borrow_source() {
+	local each log=build/apt.log
+	mkdir -p build
+	for each in "$@"; do
+		[ ! -e "build/need/src/$each/done" ] || continue
+		echo "== sources of $each: downloaded and unpacked into build/need/src/$each"
+		command -v dpkg-source >/dev/null || need "${PACKAGES_SOURCE[@]}" || continue
+		unpack_source "$each" >$log 2>&1 || { sleep 5 && rm -f build/need/apt/done && unpack_source "$each" >$log 2>&1; } ||
+			echo "    not to be had: $(grep -E '^E: ' $log | tail -n 1)"
+	done
 }

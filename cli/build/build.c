@@ -141,7 +141,8 @@ static int finish(struct build *b)
 static int build(struct build *b)
 {
 	static int (*const steps[])(struct build * b) = {build_read_manifest, choose_output,
-		build_list_sources, prepare, build_check_modules, build_compile};
+		build_list_sources, prepare, build_check_modules, build_check_posix,
+		build_compile};
 	int status = STATUS_OK;
 
 	for (size_t i = 0; status == STATUS_OK && i < sizeof(steps) / sizeof(steps[0]); i++)

@@ -29,6 +29,7 @@ struct build {
 	uint8_t *manifest_text;
 	size_t manifest_size;
 	struct manifest manifest;
+	bool posix; /* the manifest names that module: musl is there */
 
 	char **source; /* names in dir, sorted */
 	size_t sources;
@@ -58,12 +59,25 @@ uint64_t build_data_address(const struct build *b);
 
 /* undefined.c: explains what the linker said, one line a mistake. */
 int build_explain_link(const struct build *b, const char *output);
+/* Is it that name? A '*' in the pattern stands for any letters. */
+bool build_matches(const char *pattern, const char *name);
 
 /* ban.c: refuses instructions that would tell two equal lives apart. */
 int build_check_instructions(const struct build *b);
 
 /* modules.c: refuses a manifest that names modules which the library OS hasn't. */
 int build_check_modules(struct build *b);
+
+/* posix.c: the module posix, and archives for it, LIB/posix/libNAME.a, which are modules too. */
+bool build_is_archive(const struct build *b, const char *module);
+/* malloc'ed; NULL: no memory */
+char *build_archive(const struct build *b, const char *module);
+/* Sets b->posix; refuses what posix can't be linked with. */
+int build_check_posix(struct build *b);
+/* Where the compiler's own headers lie, malloc'ed; NULL: it doesn't say. */
+char *build_compiler_file(const char *question);
+/* What there is instead of a function that musl has and posix leaves out; NULL: nothing is known. */
+const char *build_posix_hint(const char *name);
 
 /* map.c: b->module from the linker's map. */
 int build_modules(struct build *b);

@@ -42,6 +42,27 @@ static char *format(struct strings *s, const char *pattern, const char *a, const
 	return keep(s, asprintf(&text, pattern, a, c) < 0 ? NULL : text);
 }
 
+/* The modules that are archives of their own, musl and what the compiler adds to arithmetic. The
+ * service's mf_init and mf_main are run by libos/posix/start.c. */
+static size_t posix_arguments(const struct build *b, struct strings *s, char **argv)
+{
+	static char wrap_init[] = "--wrap=mf_init", wrap_main[] = "--wrap=mf_main";
+	static char open[] = "--start-group", close[] = "--end-group";
+	size_t n = 0;
+
+	argv[n++] = wrap_init;
+	argv[n++] = wrap_main;
+	argv[n++] = open;
+	argv[n++] = format(s, "%s/%s", b->lib, "libmayfly-os.a");
+	for (unsigned i = 0; i < b->manifest.modules_count; i++)
+		if (build_is_archive(b, b->manifest.modules[i]))
+			argv[n++] = keep(s, build_archive(b, b->manifest.modules[i]));
+	argv[n++] = format(s, "%s/%s", b->lib, "posix/libc.a");
+	argv[n++] = keep(s, build_compiler_file("-print-libgcc-file-name"));
+	argv[n++] = close;
+	return n;
+}
+
 static size_t linker_arguments(const struct build *b, struct strings *s, char **argv)
 {
 	static char *const fixed[] = {"-static", "-nostdlib", "--gc-sections",
@@ -59,14 +80,17 @@ static size_t linker_arguments(const struct build *b, struct strings *s, char **
 	argv[n++] = format(s, "--output=%s/%s", b->temp, "linked");
 	for (size_t i = 0; i < b->sources; i++)
 		argv[n++] = keep(s, build_object(b, i));
-	argv[n++] = format(s, "%s/%s", b->lib, "libmayfly-os.a");
+	if (b->posix)
+		n += posix_arguments(b, s, argv + n);
+	else
+		argv[n++] = format(s, "%s/%s", b->lib, "libmayfly-os.a");
 	argv[n] = NULL;
 	return n;
 }
 
 static int run_linker(const struct build *b, struct tool_output *output)
 {
-	size_t room = b->sources + 48;
+	size_t room = b->sources + b->manifest.modules_count + 56;
 	char **argv = calloc(room, sizeof(*argv));
 	struct strings s = {.item = calloc(room, sizeof(char *)), .room = room};
 	char *words = NULL;

@@ -45,7 +45,7 @@ static int check(const struct build *b, const struct archive *archive, const cha
 	struct names n = {.wanted = wanted, .nearest = {.typed = wanted}};
 
 	archive_members(archive, look, &n);
-	if (n.there)
+	if (n.there || build_is_archive(b, wanted))
 		return STATUS_OK;
 	if (n.nearest.best)
 		return out_say("build", STATUS_NOT_FOUND,

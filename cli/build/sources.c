@@ -87,6 +87,7 @@ char *build_object(const struct build *b, size_t source)
 
 struct arguments {
 	char *flags, *include, *from, *to, *here, *lib_map, *dir_map;
+	char *posix[6]; /* what a service with posix is compiled with besides; NULL: the rest */
 };
 
 static void free_arguments(struct arguments *a)
@@ -95,6 +96,8 @@ static void free_arguments(struct arguments *a)
 	free(a->include);
 	free(a->from);
 	free(a->to);
+	free(a->posix[3]);
+	free(a->posix[5]);
 	free(a->here);
 	free(a->lib_map);
 	free(a->dir_map);
@@ -123,22 +126,37 @@ static bool make_arguments(const struct build *b, size_t source, struct argument
 	return cwd && n > 0 && a->to;
 }
 
+/* musl's headers and the compiler's, none of this machine's. */
+static bool make_posix(const struct build *b, struct arguments *a)
+{
+	static char hosted[] = "-fhosted", alone[] = "-nostdinc", system[] = "-isystem";
+
+	a->posix[0] = hosted;
+	a->posix[1] = alone;
+	a->posix[2] = a->posix[4] = system;
+	if (asprintf(&a->posix[3], "%s/posix/include", b->lib) < 0)
+		a->posix[3] = NULL;
+	a->posix[5] = build_compiler_file("-print-file-name=include");
+	return a->posix[3] && a->posix[5];
+}
+
 static int compile(const struct build *b, size_t source)
 {
 	static char compile_only[] = "-c", output[] = "-o", wall[] = "-Wall", wextra[] = "-Wextra";
-	char *argv[32], *words = NULL;
-	struct arguments a;
+	char *argv[40], *words = NULL;
+	struct arguments a = {0};
 	size_t n = tool_words("CC", "gcc", argv, 16, &words);
 	int rc = -ENOMEM;
 
-	if (n && make_arguments(b, source, &a)) {
+	if (n && make_arguments(b, source, &a) && (!b->posix || make_posix(b, &a))) {
 		char *rest[] = {a.flags, wall, wextra, a.include, a.here, a.lib_map, a.dir_map,
-			compile_only, a.from, output, a.to, NULL};
+			compile_only, a.from, output, a.to, a.posix[0], a.posix[1], a.posix[2],
+			a.posix[3], a.posix[4], a.posix[5], NULL};
 
 		memcpy(argv + n, rest, sizeof(rest));
 		rc = tool_run(argv, NULL);
-		free_arguments(&a);
 	}
+	free_arguments(&a);
 	free(words);
 	if (rc == -ENOMEM)
 		return out_say("build", STATUS_MEMORY, "no memory");

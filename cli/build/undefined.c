@@ -82,7 +82,7 @@ static const struct {
 	{"__*ti3", "128-bit division needs code that a guest hasn't: use 64 bits"},
 };
 
-static bool matches(const char *pattern, const char *name)
+bool build_matches(const char *pattern, const char *name)
 {
 	size_t n = strcspn(pattern, "*");
 
@@ -126,8 +126,12 @@ static int say_undefined(const struct build *b, const char *place, const char *n
 			"\"%s\": no source defines mf_main, the function that a service is: void "
 			"mf_main(const struct mf_event *ev)",
 			b->dir);
+	if (b->posix && build_posix_hint(name))
+		return out_say("build", STATUS_USAGE,
+			"%s calls '%s', which the module posix doesn't have: %s", place, name,
+			build_posix_hint(name));
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
-		if (matches(hints[i].name, name))
+		if (build_matches(hints[i].name, name))
 			return out_say("build", STATUS_USAGE,
 				"%s calls '%s', which no module has: %s", place, name,
 				hints[i].use);
@@ -142,7 +146,7 @@ static void place_of(const struct build *b, const char *line, const char *end, c
 {
 	size_t n = strlen(b->temp);
 	const char *object = strstr(line, b->temp);
-	const char *archive = strstr(line, "libmayfly-os.a(");
+	const char *archive = strstr(line, "libmayfly-os.a("), *c = strstr(line, "/libc.a(");
 	const char *tool = strstr(line, "ld: ");
 
 	if (tool && tool < end)
@@ -152,6 +156,8 @@ static void place_of(const struct build *b, const char *line, const char *end, c
 	if (archive && archive < end)
 		snprintf(to, 128, "the library OS (%.*s)", (int)strcspn(archive + 15, ")"),
 			archive + 15);
+	else if (c && c < end)
+		snprintf(to, 128, "musl's %.*s", (int)strcspn(c + 8, ".)"), c + 8);
 	else if (object && object < end)
 		snprintf(to, 128, "%.*s", (int)(strcspn(object + n + 1, ":") - 2), object + n + 1);
 	else

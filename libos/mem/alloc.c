@@ -4,17 +4,18 @@
 #include "base/num.h"
 #include "libos/effect/effect.h"
 #include "libos/mayfly.h"
+#include "libos/mem/heap.h"
 #include "libos/place.h"
 
-static uint64_t used; /* of the heap */
+struct heap mem_heap;
 
 void *mf_alloc(size_t n)
 {
 	const struct mf_info *info = place_info();
-	uint64_t at = info->heap_addr + used;
+	uint64_t at = info->heap_addr + mem_heap.low;
 
-	if (!num_fits(at, n, info->heap_end))
+	if (!num_fits(at, n, info->heap_end - mem_heap.high))
 		life_end(MF_OUTCOME_MEMORY);
-	used = num_align(used + n, 16);
+	mem_heap.low = num_align(mem_heap.low + n, 16);
 	return (void *)at;
 }
