@@ -94,17 +94,17 @@ static long call_munmap(const word a[static POSIX_WORDS])
 static long call_clock_gettime(const word a[static POSIX_WORDS])
 {
 	const long real = 0, process = 2, thread = 3, real_coarse = 5, last = 11;
-	int64_t *to = a[1].p;
-	uint64_t ns = 0;
+	const int64_t second = 1000000000;
+	int64_t *to = a[1].p, ns = 0;
 
 	if (a[0].n < 0 || a[0].n > last)
 		return -POSIX_EINVAL;
 	if (!place_in_init() && (a[0].n == real || a[0].n == real_coarse))
-		ns = (uint64_t)mf_time_ns();
+		ns = mf_time_ns();
 	else if (!place_in_init() && a[0].n != process && a[0].n != thread)
-		ns = mf_elapsed_ns();
-	to[0] = (int64_t)(ns / 1000000000u);
-	to[1] = (int64_t)(ns % 1000000000u);
+		ns = (int64_t)mf_elapsed_ns();
+	to[0] = ns / second - (ns % second < 0);
+	to[1] = ns - to[0] * second;
 	return 0;
 }
 

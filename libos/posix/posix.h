@@ -70,7 +70,8 @@ long posix_write(long fd, const struct posix_iovec *from, size_t count);
 /* What was written of a line that hasn't ended. */
 void posix_write_rest(void);
 
-/* start.c */
+/* exit.c: exit(0) is an end like mf_main's return, any other, and abort, fail. musl has written its
+ * streams by then. */
 _Noreturn void posix_exit(long status);
 _Noreturn void posix_abort(void);
 

@@ -16,7 +16,7 @@
 
 #define GUEST_EVENT_BYTES   16384u
 #define GUEST_EFFECTS_BYTES 8192u
-#define GUEST_HEAP_BYTES    8192u
+#define GUEST_HEAP_BYTES    65536u
 #define GUEST_INIT_BYTES    65536u
 
 /* Fresh memory, all zero but the info page, and an empty event from `source`. */
