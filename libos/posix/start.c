@@ -8,6 +8,8 @@
 #include "libos/place.h"
 #include "libos/posix/posix.h"
 
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): names of the linker's and of musl's */
+
 /* The wrapped ones and the service's. */
 void __wrap_mf_init(void);
 void __wrap_mf_main(const struct mf_event *ev);
@@ -65,3 +67,4 @@ void __wrap_mf_main(const struct mf_event *ev)
 	__real_mf_main(ev);
 	end();
 }
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
