@@ -27,8 +27,22 @@ static void check_service(const struct config *config, const struct config_servi
 		MUST(!s->http[i].listen_given || config->http_count > 0);
 }
 
+static void check_upstream(const struct config *config)
+{
+	const struct config_upstream *u = &config->upstream;
+
+	if (u->way == CONFIG_UPSTREAM_NONE)
+		return;
+	MUST(u->to && u->at.host && u->at.host[0] && u->at.port > 0 && config->state);
+	MUST(u->at.bytes >= 65536 && u->at.age_ns >= CLOCK_S);
+	MUST(!u->at.password || u->at.username);
+	MUST(!u->topic || strlen(u->topic) <= 256);
+	MUST(u->way == CONFIG_UPSTREAM_MQTT || !u->topic);
+}
+
 static void check(const struct config *config)
 {
+	check_upstream(config);
 	MUST(config->connections >= 1 && config->memory >= 1 << 20);
 	MUST(config->limits.header >= 1024 && config->limits.request_ns >= 10 * CLOCK_MS);
 	MUST(config->services_count >= 1);

@@ -241,7 +241,7 @@ int database_wanted(struct plan *plan, char error[static HUB_ERROR_MAX])
 			s = plan->services[i];
 	plan->database =
 		(s || (hub->state && timers_remember(plan)) || plan->upstream.kind) && !hub->store;
-	if (!plan->database || hub->state)
+	if (!plan->database || hub->state || !s) /* an upstream has a state: hub/config_mqtt.c */
 		return 0;
 	snprintf(error, HUB_ERROR_MAX,
 		"%s: state: what %s may put, emit, schedule or meter is kept in a database: add "

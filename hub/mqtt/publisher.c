@@ -42,6 +42,7 @@ struct publisher {
 	uint64_t until_ns; /* the last acknowledgements are waited for; 0: not yet */
 	struct loop_timer last;
 	struct loop_later settle, pause;
+	const char *pause_why;
 	struct log_rate refusals;
 };
 
@@ -107,7 +108,13 @@ static void on_pause(struct loop_later *later)
 {
 	struct publisher *p = LOOP_OWNER(later, struct publisher, pause);
 
-	mqtt_client_break(&p->client, "it takes no more messages for now (quota exceeded)");
+	mqtt_client_break(&p->client, p->pause_why);
+}
+
+static void pause_soon(struct publisher *p, const char *why)
+{
+	p->pause_why = why;
+	loop_later(p->input.hub->loop, &p->pause);
 }
 
 static void on_published(struct mqtt_client *client, int mid, int reason)
@@ -116,7 +123,7 @@ static void on_published(struct mqtt_client *client, int mid, int reason)
 	unsigned i = 0;
 
 	if (p->upstream && reason == MQTT_RC_QUOTA_EXCEEDED) {
-		loop_later(client->hub->loop, &p->pause);
+		pause_soon(p, "it takes no more messages for now (quota exceeded)");
 		return;
 	}
 	if (reason >= 0x80)
@@ -331,8 +338,10 @@ static bool send_out(struct outbox_way *way, const struct store_out *out)
 	rc = topic_is_name(out->name) ? publish_out(p, out) : MOSQ_ERR_INVAL;
 	if (rc == 0)
 		return true;
-	if (!never(rc)) /* no memory, or a connection that is about to be lost */
+	if (!never(rc)) { /* no memory, or a connection that is lost */
+		pause_soon(p, LIB.mosquitto_strerror(rc));
 		return false;
+	}
 	tell_refused(p, LIB.mosquitto_strerror(rc));
 	outbox_arrived(p->outbox, p->to, out->number);
 	return true;

@@ -283,7 +283,7 @@ def test_without_an_upstream_the_life_stands(make_hub, text, tmp_path, mayfly):
 
 def test_mayfly_up_with_an_upstream(up, build, center, listen, tmp_path):
     got = listen(center, "mayfly/#")
-    u = up(build / "guest/sender.mfy", "--upstream", center.uri, "--http", "127.0.0.1:0",
+    u = up(build / "guest/sender.mfy", "--upstream", center.uri.replace("127.0.0.1", "localhost"), "--http", "127.0.0.1:0",
            env={"XDG_STATE_HOME": str(tmp_path / "home")})
     u.wait_for("upstream: connected")
     port = re.search(r"127\.0\.0\.1:(\d+)/send", u.text()).group(1)
