@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "hub/turn.h"
@@ -17,6 +18,11 @@
 #define IDLE_DTLS    1024u
 #define HANDSHAKES   64u
 #define IDLE_SECONDS 600u
+
+#define READY_MOST 16 /* sockets, a call */
+
+/* The kernel's own queue, while the hub is busy elsewhere: what doesn't fit is sent again seconds later. */
+#define RECEIVE_BUFFER (4 << 20)
 
 struct engine {
 	const struct coap_library *lib;
@@ -225,19 +231,27 @@ HANDLERS(dtls, true)
 
 /* ------------------------------------------------------------------- the loop */
 
-/* It takes one datagram a call. */
+/* It takes one datagram of a socket that is ready. coap_io_process would do the same, and look through all sessions
+ * and set its timer twice instead of once. */
+static bool take_one(struct engine *e)
+{
+	struct epoll_event ready[READY_MOST];
+	int n = epoll_wait(e->lib->coap_context_get_coap_fd(e->coap), ready, READY_MOST, 0);
+
+	if (n > 0)
+		e->lib->coap_io_do_epoll(e->coap, ready, (size_t)n);
+	return n > 0;
+}
+
 static void on_readable(struct loop_source *source, uint32_t events)
 {
 	struct engine *e = LOOP_OWNER(source, struct engine, readable);
-	uint64_t before;
 
 	(void)events;
 	if (!turn_begin(&e->turn, e->loop))
 		return;
-	do {
-		before = e->messages;
-		e->lib->coap_io_process(e->coap, COAP_IO_NO_WAIT);
-	} while (e->messages != before && turn_goes_on(&e->turn));
+	while (take_one(e) && turn_goes_on(&e->turn))
+		;
 	turn_end(&e->turn);
 }
 
@@ -545,6 +559,17 @@ void engine_close(struct engine *engine)
 	free(engine);
 }
 
+/* The library doesn't tell its sockets, but this one has the number that was free just before, unless another thread was
+ * quicker: then it has another address. A wish: the kernel gives what it may. */
+static void widen(int fd, const struct net_address *address)
+{
+	struct net_address its = {.size = sizeof(its.v6)};
+	int size = RECEIVE_BUFFER;
+
+	if (getsockname(fd, &its.any, &its.size) == 0 && net_same(&its, address))
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+}
+
 /* The library lets two sockets have one address, and the later one takes all; so it is tried before, which
  * also finds a free port. */
 int engine_listen(struct engine *engine, struct net_address *address)
@@ -556,8 +581,9 @@ int engine_listen(struct engine *engine, struct net_address *address)
 		return fd;
 	close(fd);
 	to_library(address, &at);
-	return engine->lib->coap_new_endpoint(
-		       engine->coap, &at, engine->dtls ? COAP_PROTO_DTLS : COAP_PROTO_UDP)
-		? 0
-		: -EADDRINUSE;
+	if (!engine->lib->coap_new_endpoint(
+		    engine->coap, &at, engine->dtls ? COAP_PROTO_DTLS : COAP_PROTO_UDP))
+		return -EADDRINUSE;
+	widen(fd, address);
+	return 0;
 }

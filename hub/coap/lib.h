@@ -31,7 +31,7 @@
 	X(coap_get_app_data)                                                                       \
 	X(coap_get_data)                                                                           \
 	X(coap_get_uri_path)                                                                       \
-	X(coap_io_process)                                                                         \
+	X(coap_io_do_epoll)                                                                        \
 	X(coap_new_client_session)                                                                 \
 	X(coap_new_context)                                                                        \
 	X(coap_new_endpoint)                                                                       \
