@@ -45,6 +45,7 @@ static const uint32_t statuses[REFUSALS] = {
 	[REFUSED_DENIED] = 502,
 	[REFUSED_OPEN] = 503,
 	[REFUSED_STORE] = 503,
+	[REFUSED_FULL] = 503,
 };
 
 static void free_call(struct call *c)
@@ -71,6 +72,16 @@ static void give(struct task *caller, const struct call *c)
 	loop_later(s->hub->loop, &s->kick);
 }
 
+/* It waits with the caller's event, until that ends. */
+static void keep(struct task *caller, struct call *c, struct mf_str body)
+{
+	struct service *s = caller->service;
+
+	memcpy(c->body, body.p, body.n);
+	caller->holds += body.n;
+	waiting_take(&s->hub->waiting, &s->waiting, body.n);
+}
+
 /* What it comes to; the caller's life goes on if it waits for it. What `body` points to is copied. */
 static void answer(struct call *c, uint32_t status, struct mf_str body)
 {
@@ -86,7 +97,7 @@ static void answer(struct call *c, uint32_t status, struct mf_str body)
 		c->status = c->body ? status : 507;
 		c->body_n = c->body ? body.n : 0;
 		if (c->body)
-			memcpy(c->body, body.p, body.n);
+			keep(caller, c, body);
 	}
 	if (caller->calls->waits == c)
 		give(caller, c);

@@ -97,6 +97,7 @@ static const struct reading_number numbers[] = {
 		CORES_MOST, 1},
 	LIMIT(connections, READING_NUMBER, connections, HUB_CONNECTIONS, 1, 1000000),
 	LIMIT(memory, READING_SIZE, memory, HUB_MEMORY, MIB, 65536 * MIB),
+	LIMIT(waiting, READING_SIZE, waiting, HUB_WAITING, 64 * KIB, 65536 * MIB),
 	LIMIT(header, READING_SIZE, limits.header, HUB_HTTP_HEADER, KIB, MIB),
 	LIMIT(request, READING_TIME, limits.request_ns, HUB_HTTP_REQUEST, 10 * CLOCK_MS,
 		3600 * CLOCK_S),

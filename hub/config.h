@@ -169,7 +169,8 @@ struct config {
 	char **paths; /* all that the file names, without doubles; for walls round the hub */
 	unsigned paths_count;
 	unsigned connections;
-	uint64_t memory; /* bytes that peers' half messages and untaken replies may hold */
+	uint64_t memory;  /* bytes that peers' half messages and untaken replies may hold */
+	uint64_t waiting; /* bytes of events that wait */
 	struct http_limits limits; /* of http */
 	struct config_mqtt mqtt;
 	struct config_upstream upstream;

@@ -98,7 +98,7 @@ struct raw_trust {
 };
 
 struct raw_config_limits {
-	char *connections, *memory, *header, *request, *keepalive;
+	char *connections, *memory, *waiting, *header, *request, *keepalive;
 };
 
 struct raw_config {

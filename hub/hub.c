@@ -367,6 +367,7 @@ void hub_init(struct hub *hub)
 	clocks_init(&hub->clocks);
 	hub->connections_most = HUB_CONNECTIONS;
 	hub->held.most = HUB_MEMORY;
+	hub->waiting.most = HUB_WAITING;
 	hub->http = (struct http_limits){HUB_HTTP_HEADER, HUB_HTTP_REQUEST, HUB_HTTP_KEEPALIVE};
 	hub->started_ns = clock_wall_ns();
 	hub->shortages.burst = 1;

@@ -21,6 +21,7 @@
 #include "hub/service.h"
 #include "hub/task.h"
 #include "hub/upstream.h"
+#include "hub/waiting.h"
 #include "hub/walls.h"
 #include "sys/cgroup.h"
 #include "sys/clock.h"
@@ -66,6 +67,7 @@ struct hub_reloads {
 /* Limits where hub.yaml says nothing. */
 #define HUB_CONNECTIONS    1024u
 #define HUB_MEMORY         (32u << 20)
+#define HUB_WAITING        (16u << 20)
 #define HUB_HTTP_HEADER    (16u << 10)
 #define HUB_HTTP_REQUEST   (30 * CLOCK_S)
 #define HUB_HTTP_KEEPALIVE (60 * CLOCK_S)
@@ -90,6 +92,7 @@ struct hub {
 	struct timer *timers; /* list */
 	struct clocks clocks;
 	struct task_pool tasks;
+	struct waiting waiting;         /* what their events take */
 	uint8_t order_seed[ORDER_SEED]; /* of the hashes of keys */
 	uint8_t *scratch; /* the effects of the life at hand, out of the worker's reach */
 	size_t scratch_size;

@@ -60,8 +60,11 @@ static void on_refuse(struct task *task, enum refusal why)
 	mqtt_feed_done(letter);
 }
 
-static const struct origin_ops origin = {
-	.source = "mqtt", .reply = on_reply, .refuse = on_refuse, .alone = true};
+static const struct origin_ops origin = {.source = "mqtt",
+	.reply = on_reply,
+	.refuse = on_refuse,
+	.alone = true,
+	.keeps = sizeof(struct letter)};
 
 /* The id that its sender gave it; else what the broker tells again when it was not acknowledged: by the same
  * packet id, which is another message's when it isn't DUP. */

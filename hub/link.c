@@ -28,6 +28,9 @@ struct link {
 	uint32_t slots, event_area, effects_area;
 	bool at_worker[MFW_SLOTS];
 	uint32_t free_slot[MFW_SLOTS], free_count;
+	uint32_t slots_used;            /* those above were never taken */
+	size_t used;                    /* bytes */
+	uint32_t touched[MFW_SLOTS][2]; /* of it: each slot's event, effects */
 	bool posted, own_socket;
 	pid_t pid;
 	int pidfd, wake_worker, wake_hub, words;
@@ -225,7 +228,42 @@ size_t link_effects_area(const struct link *link)
 
 int link_slot_take(struct link *link)
 {
-	return link->free_count > 0 ? (int)link->free_slot[--link->free_count] : -1;
+	uint32_t slot;
+
+	if (link->free_count == 0)
+		return -1;
+	slot = link->free_slot[--link->free_count];
+	if (slot >= link->slots_used)
+		link->slots_used = slot + 1;
+	return (int)slot;
+}
+
+bool link_slot_is_new(const struct link *link)
+{
+	return link->free_count > 0 && link->free_slot[link->free_count - 1] >= link->slots_used;
+}
+
+unsigned link_slots_used(const struct link *link)
+{
+	return link->slots_used;
+}
+
+size_t link_used(const struct link *link)
+{
+	return link->used;
+}
+
+enum { EVENT, EFFECTS };
+
+/* A page that was written stays there until the worker ends. */
+static void touch(struct link *link, uint32_t slot, unsigned part, uint32_t bytes)
+{
+	uint32_t n = (uint32_t)MFW_ROUND(bytes);
+
+	if (n <= link->touched[slot][part])
+		return;
+	link->used += n - link->touched[slot][part];
+	link->touched[slot][part] = n;
 }
 
 void link_slot_return(struct link *link, int slot)
@@ -256,6 +294,7 @@ void link_post(struct link *link, int slot, enum mfw_kind kind, size_t bytes)
 		.slot = (uint32_t)slot, .kind = (uint16_t)kind, .bytes = (uint32_t)bytes};
 
 	link->at_worker[slot] = true;
+	touch(link, m.slot, EVENT, m.bytes);
 	put(link, &m);
 }
 
@@ -335,6 +374,7 @@ int link_receive(struct link *link, struct mfw_message *message)
 	if (!sane(link, message))
 		return -EPROTO;
 	link->at_worker[message->slot] = false;
+	touch(link, message->slot, EFFECTS, message->bytes);
 	return 1;
 }
 

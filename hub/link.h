@@ -54,6 +54,11 @@ size_t link_event_area(const struct link *link);
 int link_slot_take(struct link *link);
 void link_slot_return(struct link *link, int slot);
 void *link_event(struct link *link, int slot);
+/* Was the one that would be taken next never taken before? None is: false. */
+bool link_slot_is_new(const struct link *link);
+/* How many were ever taken; bytes of them that an event or its effects ever needed, in pages. */
+unsigned link_slots_used(const struct link *link);
+size_t link_used(const struct link *link);
 
 /* Gives the slot to the worker, which hears of it at the next link_kick. */
 void link_post(struct link *link, int slot, enum mfw_kind kind, size_t bytes);

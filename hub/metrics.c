@@ -621,6 +621,12 @@ static void write_hub(struct page *p)
 	plain(p, "mayfly_kept_bytes", "gauge",
 		"Snapshots of services that have no worker now, or had none.", hub->kept_bytes);
 	plain(p, "mayfly_held_limit_bytes", "gauge", "How much that may be.", hub->held.most);
+	plain(p, "mayfly_waiting_bytes", "gauge",
+		"Events that were taken and have not ended, of all services.", hub->waiting.events);
+	plain(p, "mayfly_shared_bytes", "gauge",
+		"Events and effects at workers, in memory shared with them.", hub->waiting.shared);
+	plain(p, "mayfly_waiting_limit_bytes", "gauge",
+		"How much the two may be: three quarters and one.", hub->waiting.most);
 	write_walls(p);
 	write_answers(p);
 }

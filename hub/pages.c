@@ -316,6 +316,9 @@ static json_t *hub_figures(const struct hub *hub)
 	pages_set(o, "connections_limit", pages_count(hub->connections_most));
 	pages_set(o, "held_bytes", pages_count(hub->held.held));
 	pages_set(o, "held_limit_bytes", pages_count(hub->held.most));
+	pages_set(o, "waiting_bytes", pages_count(hub->waiting.events));
+	pages_set(o, "shared_bytes", pages_count(hub->waiting.shared));
+	pages_set(o, "waiting_limit_bytes", pages_count(hub->waiting.most));
 	pages_set(o, "kept_answers", pages_count(hub->answers.count));
 	pages_set(o, "kept_answers_bytes", pages_count(hub->answers.bytes));
 	pages_set(o, "kept_answers_replayed", pages_count(hub->answers.replayed));

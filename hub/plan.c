@@ -243,6 +243,7 @@ void plan_commit(struct plan *plan)
 	trust_close(&plan->trust);
 	hub->connections_most = plan->config->connections;
 	hub->held.most = plan->config->memory;
+	hub->waiting.most = plan->config->waiting;
 	hub->http = plan->config->limits;
 	hub->cores = plan->config->cores;
 	free(plan->services);

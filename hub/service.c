@@ -45,7 +45,7 @@ static bool move_to_slot(struct service *s, struct task *task)
 {
 	if (task->slot >= 0)
 		return true;
-	task->slot = link_slot_take(s->link);
+	task->slot = service_slot(s);
 	if (task->slot < 0)
 		return false;
 	task->writer.base = link_event(s->link, task->slot);
@@ -74,6 +74,7 @@ static bool post(struct service *s, struct task *task, uint64_t now)
 		service_wake_by(s, now + s->deadline_ns + SERVICE_SILENCE_NS);
 	}
 	link_post(s->link, task->slot, MFW_BIRTH, task->head.bytes);
+	waiting_share(&s->hub->waiting, &s->shared, link_used(s->link));
 	return true;
 }
 
@@ -280,6 +281,7 @@ void service_end(struct task *task, const struct ending *ending)
 		s->at[task->slot] = NULL; /* the slot comes back with the worker's message */
 	else if (task->slot >= 0)
 		link_slot_return(s->link, task->slot);
+	waiting_give(&s->hub->waiting, &s->waiting, task->holds);
 	task_put(&s->hub->tasks, task);
 	hub_ended(s->hub);
 	if (news == CIRCUIT_OPENED)

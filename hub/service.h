@@ -105,6 +105,8 @@ struct service {
 	unsigned posted;            /* slots at the worker */
 	unsigned suspended;         /* of those: lives that stand still for a call */
 	unsigned reruns;            /* tasks with an attempt behind them */
+	size_t waiting;             /* what its events take (waiting.h) */
+	size_t shared;              /* what its worker and the hub use together */
 	uint64_t life_ns;           /* of the recent ones, about */
 	struct kept snap;           /* its snapshot, between two workers */
 	struct lend *lend;          /* its worker may read its UDP socket; NULL: it may not */

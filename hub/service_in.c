@@ -11,13 +11,31 @@
 #include "sys/clock.h"
 #include "sys/random.h"
 
+/* When the hub has no room: it has some again after a few lives, of whatever service. */
+#define FULL_RETRY_NS (100 * CLOCK_MS)
+
+/* Slots that were never used before, and that a worker gets even where there is no room for them: what it needs to
+ * have a life at work, and one to follow, on each thread. */
+static unsigned slots_least(const struct service *s)
+{
+	return 2 + 2 * s->head.threads;
+}
+
+int service_slot(struct service *s)
+{
+	if (link_slots_used(s->link) >= slots_least(s) && link_slot_is_new(s->link) &&
+		!waiting_slot(&s->hub->waiting, s->shared))
+		return -1;
+	return link_slot_take(s->link);
+}
+
 static bool place_in_slot(struct service *s, struct task *task)
 {
 	if (s->worker != WORKER_STARTING && s->worker != WORKER_READY)
 		return false;
 	if (order_next(&s->order)) /* what already waits has the first claim */
 		return false;
-	task->slot = link_slot_take(s->link);
+	task->slot = service_slot(s);
 	return task->slot >= 0;
 }
 
@@ -41,7 +59,7 @@ enum refusal service_open_why(const struct service *service)
 	return service->circuit.by_workers ? REFUSED_DOWN : REFUSED_OPEN;
 }
 
-/* While the hub stops, what it accepted is finished, calls and all. */
+/* While the hub stops, or has no room for more, what it accepted is finished, calls and all. */
 static bool may_accept(const struct service *s, enum mf_source source, enum refusal *why)
 {
 	if (s->hub->stopping && source != MF_SOURCE_CALL)
@@ -52,6 +70,8 @@ static bool may_accept(const struct service *s, enum mf_source source, enum refu
 		*why = REFUSED_BUSY;
 	else if (s->may_write && database_down(s->hub))
 		*why = REFUSED_STORE;
+	else if (source != MF_SOURCE_CALL && !waiting_event(&s->hub->waiting, s->waiting))
+		*why = REFUSED_FULL;
 	else
 		return true;
 	return false;
@@ -65,6 +85,8 @@ uint64_t service_retry_ns(const struct service *service, enum refusal why)
 		wait = service->queue.count * service->life_ns / (2ull * service->head.threads);
 	if (why == REFUSED_STOPPING || why == REFUSED_STORE)
 		wait = CLOCK_S;
+	if (why == REFUSED_FULL) /* others than its own may have to end */
+		wait = FULL_RETRY_NS;
 	return wait > CLOCK_MS ? wait : CLOCK_MS;
 }
 
@@ -209,6 +231,8 @@ void service_submit(struct task *task)
 								     : s->deadline_ns);
 	task->cold = s->worker != WORKER_READY;
 	shrink(task);
+	task->holds = sizeof(*task) + head->bytes + task->origin->keeps;
+	waiting_take(&s->hub->waiting, &s->waiting, task->holds);
 	s->counts.accepted++;
 	s->counts.cold += task->cold;
 	s->active_ns = task->accepted_ns;

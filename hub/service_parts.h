@@ -10,6 +10,7 @@
 #include "sys/clock.h"
 #include "sys/loop.h"
 
+struct service;
 struct task;
 
 /* A worker that has lives and is silent for longer than they may take has hung. */
@@ -18,6 +19,9 @@ struct task;
 /* To memory of our own; the slot is the caller's to return. The event as it was, but for what the worker may
  * have written into its payload: that can fool nobody but this service. False: no memory, nothing changed. */
 bool service_move_from_slot(struct task *task);
+
+/* A slot to write an event into; -1: none is free, or there is no room for another one (waiting.h). */
+int service_slot(struct service *service);
 
 /* service->timer's. */
 void service_tick(struct loop_timer *timer);

@@ -75,6 +75,7 @@ struct task *task_get(struct task_pool *pool)
 	task->cold = false;
 	task->trial = false;
 	task->most_ns = 0;
+	task->holds = 0;
 	task->calls = NULL;
 	task->id[0] = '\0';
 	return task;

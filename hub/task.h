@@ -56,6 +56,8 @@ struct origin_ops {
 	void (*duplicate)(struct task *task, const struct reply *reply);
 	/* Nobody waits for the reply, who would ask again: retries and dead letters are the hub's. */
 	bool alone;
+	/* Bytes that the input keeps for each event until its end. */
+	size_t keeps;
 };
 
 struct task {
@@ -92,6 +94,7 @@ struct task {
 	enum task_phase phase;
 	bool cold;        /* a worker had to start for it */
 	bool trial;       /* the circuit is open: this one is let through to see */
+	size_t holds;     /* bytes, as the account has it (waiting.h) */
 	uint64_t most_ns; /* it may take no longer, whatever its service says; 0: that decides */
 	uint64_t accepted_ns, deadline_ns;
 };

@@ -138,6 +138,7 @@ static void forget(struct service *s)
 	service_take_back(s);
 	dying_take(s->hub, link_leave(s->link), s->group);
 	s->group = 0;
+	waiting_share(&s->hub->waiting, &s->shared, 0);
 	s->link = NULL;
 	s->worker = WORKER_NONE;
 	kept_after(s);

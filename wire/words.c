@@ -19,6 +19,7 @@ const char *const refusal_names[REFUSALS] = {
 	[REFUSED_DENIED] = "denied",
 	[REFUSED_OPEN] = "open",
 	[REFUSED_STORE] = "store",
+	[REFUSED_FULL] = "full",
 };
 
 static const enum refusal refusals[MFW_RESULTS] = {
@@ -44,7 +45,7 @@ enum refusal refusal_of(enum mfw_result result)
 bool refusal_passes(enum refusal why)
 {
 	return why == REFUSED_BUSY || why == REFUSED_DOWN || why == REFUSED_OPEN ||
-		why == REFUSED_STOPPING || why == REFUSED_STORE;
+		why == REFUSED_STOPPING || why == REFUSED_STORE || why == REFUSED_FULL;
 }
 
 enum words words_named(const char *protocol)

@@ -23,6 +23,7 @@ enum refusal {
 	REFUSED_DENIED,   /* it asked for what it may not have */
 	REFUSED_OPEN,     /* its lives fail again and again: none is tried for a while */
 	REFUSED_STORE,    /* what it asks for can't be kept: the database can't be written */
+	REFUSED_FULL,     /* the hub has no memory for more that waits (limits.waiting) */
 	REFUSALS
 };
 extern const char *const refusal_names[REFUSALS];

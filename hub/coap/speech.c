@@ -94,6 +94,8 @@ static const struct speech_refusal refusals[REFUSALS] = {
 		"the service fails again and again, and isn't tried for a while"},
 	[REFUSED_STORE] = {MESSAGE_CODE(5, 3), true,
 		"what the service asks for can't be kept at the moment"},
+	[REFUSED_FULL] = {MESSAGE_CODE(5, 3), true,
+		"the hub has more to do than it has memory for"},
 };
 
 const struct speech_refusal *speech_refusal(enum refusal why)

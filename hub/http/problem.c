@@ -17,6 +17,7 @@ static const struct problem problems[REFUSALS] = {
 	[REFUSED_DENIED] = {403, 0, "the service asked for what it may not have"},
 	[REFUSED_OPEN] = {503, 1, "the service fails again and again, and isn't tried for a while"},
 	[REFUSED_STORE] = {503, 1, "the hub can't write its database at the moment"},
+	[REFUSED_FULL] = {503, 1, "the hub has more to do than it has memory for"},
 };
 
 const struct problem *problem_of(enum refusal why)

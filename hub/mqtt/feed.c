@@ -103,6 +103,19 @@ static void on_subscribed(struct mqtt_client *client, int count, const int *gran
 
 /* ------------------------------------------------------------------- letters */
 
+/* What is kept takes memory as events do, but is no service's part: it is no more than `window`. */
+static void count_kept(struct mqtt_feed *f, const struct letter *letter)
+{
+	f->client.hub->waiting.events += sizeof(*letter) + letter->head.bytes;
+	f->kept_count++;
+}
+
+static void uncount_kept(struct mqtt_feed *f, const struct letter *letter)
+{
+	f->client.hub->waiting.events -= sizeof(*letter) + letter->head.bytes;
+	f->kept_count--;
+}
+
 /* The broker tells again of what is dropped here. */
 static void drop_kept(struct mqtt_feed *f)
 {
@@ -110,11 +123,11 @@ static void drop_kept(struct mqtt_feed *f)
 
 	for (struct letter *l = f->kept; l; l = next) {
 		next = l->next;
+		uncount_kept(f, l);
 		letter_free(l);
 	}
 	f->kept = NULL;
 	f->kept_end = &f->kept;
-	f->kept_count = 0;
 	loop_timer_clear(f->client.hub->loop, &f->retry);
 }
 
@@ -136,7 +149,7 @@ static void append_kept(struct mqtt_feed *f, struct letter *letter)
 	letter->next = NULL;
 	*f->kept_end = letter;
 	f->kept_end = &letter->next;
-	f->kept_count++;
+	count_kept(f, letter);
 }
 
 static void retry_soon(struct mqtt_feed *f, enum refusal why)
@@ -294,7 +307,7 @@ static void on_retry(struct loop_timer *timer)
 
 		f->kept = next;
 		f->kept_end = next ? f->kept_end : &f->kept;
-		f->kept_count--;
+		uncount_kept(f, l);
 		taken = in_mqtt_submit_again(l, &why);
 		if (taken)
 			continue;
@@ -306,7 +319,7 @@ static void on_retry(struct loop_timer *timer)
 		l->next = f->kept;
 		f->kept_end = f->kept ? f->kept_end : &l->next;
 		f->kept = l;
-		f->kept_count++;
+		count_kept(f, l);
 		break;
 	}
 	if (f->kept)

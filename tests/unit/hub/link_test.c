@@ -118,6 +118,32 @@ static void test_full(void **state)
 	link_close(link);
 }
 
+/* Which slots were ever taken, and what was ever needed of them. */
+static void test_used(void **state)
+{
+	struct link *link = open_link("echo");
+	struct mfw_message m;
+	int a, b;
+
+	(void)state;
+	assert_true(link_slot_is_new(link));
+	assert_int_equal(link_used(link), 0);
+	a = link_slot_take(link);
+	b = link_slot_take(link);
+	assert_int_equal(link_slots_used(link), 2);
+	link_slot_return(link, b);
+	assert_false(link_slot_is_new(link));
+	post(link, a, "x");
+	assert_int_equal(link_used(link), MF_PAGE);
+	assert_int_equal(receive(link, &m), 1);
+	assert_int_equal(link_used(link), 2 * MF_PAGE);
+	post(link, a, "x");
+	assert_int_equal(receive(link, &m), 1);
+	assert_int_equal(link_used(link), 2 * MF_PAGE); /* again in the same pages */
+	assert_int_equal(link_slots_used(link), 2);
+	link_close(link);
+}
+
 static void test_big_areas(void **state)
 {
 	struct link_options options = {
@@ -217,6 +243,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lives),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_used),
 		cmocka_unit_test(test_big_areas),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_scribble),

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "hub/worker.h"
 #include "sys/clock.h"
 #include "tests/unit/hub/fake_worker.h"
 #include "tests/unit/hub/stage.h"
@@ -46,6 +47,55 @@ static void test_bound(void **state)
 	assert_int_equal(why, REFUSED_BUSY);
 	stage_run(10, 3000);
 	assert_int_equal(stage.refused[REFUSED_LATE], 10);
+	stage_close();
+}
+
+/* One that is flooded alone has half of the part that is for events; all of it comes back. */
+static void test_memory(void **state)
+{
+	enum refusal why = REFUSED_BUSY;
+	size_t most;
+	unsigned n = 0;
+
+	(void)state;
+	stage_open("echo");
+	stage.service->queue_most = 1000;
+	stage.hub.waiting.most = 64u << 10;
+	most = stage.hub.waiting.most * 3 / 4;
+	while (stage_ask("question", &why))
+		n++;
+	assert_int_equal(why, REFUSED_FULL);
+	assert_in_range(stage.service->waiting, most / 2, most / 2 + 2048);
+	assert_int_equal(stage.hub.waiting.events, stage.service->waiting);
+	assert_int_equal(service_retry_ns(stage.service, why), 100 * CLOCK_MS);
+	stage_run(n, 5000);
+	assert_int_equal(stage.replies, n);
+	assert_int_equal(stage.hub.waiting.events, 0);
+	assert_int_equal(stage.service->waiting, 0);
+	assert_true(stage_ask("question", &why));
+	stage_run(n + 1, 5000);
+	assert_int_equal(stage.replies, n + 1);
+	stage_close();
+}
+
+/* Memory that the worker shares is charged as it is used, and given back when the worker ends; what it needs to go
+ * on at all it gets. */
+static void test_shared_memory(void **state)
+{
+	(void)state;
+	stage_open("echo");
+	stage.service->queue_most = 1000;
+	stage_ask_all(100);
+	stage_run(100, 5000);
+	assert_true(stage.service->shared > 10 * MF_PAGE);
+	assert_int_equal(stage.hub.waiting.shared, stage.service->shared);
+	worker_retire(stage.service, "test");
+	assert_int_equal(stage.service->shared, 0);
+	stage.hub.waiting.shared = stage.hub.waiting.most; /* others have all */
+	stage_ask_all(100);
+	stage_run(200, 5000);
+	assert_int_equal(stage.replies, 200);
+	assert_int_equal(link_slots_used(stage.service->link), 4);
 	stage_close();
 }
 
@@ -236,6 +286,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reply),
 		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_shared_memory),
 		cmocka_unit_test(test_stopping),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_order_survives_workers),
