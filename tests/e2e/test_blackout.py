@@ -11,7 +11,8 @@ from conftest import BUILD, MEMORY, ROOT, run
 def blackout(tmp_path, *args):
     env = {**os.environ, "MAYFLY_BUILD": str(BUILD),
            "PATH": os.environ["PATH"] + os.pathsep + os.path.dirname(program("mosquitto"))}
-    done = run(ROOT / "bench/blackout", "--keep", tmp_path / "kept", "-o", "json", "--seconds", 120, *args,
+    done = run(ROOT / "bench/blackout", "--keep", tmp_path / "kept", "-o", "json", "--seconds", 120,
+               "--deadline", "60s", *args,
                timeout=300, env=env)
     said = "".join(path.read_text(errors="replace")[-2000:] for path in (tmp_path / "kept").glob("*.log"))
     assert done.stdout, (done.stderr, said)
