@@ -98,7 +98,7 @@ static struct room look(struct mf_str name)
 	r.off = mf_str_is(mf_state(key_of(key, "mode", name)), "off");
 	r.read = decimal_read(mf_state(key_of(key, "reading", name)), PLACES, &r.reading);
 	r.told = heating.p != NULL;
-	r.heats = mf_str_is(heating, "ON");
+	r.heats = r.told && mf_str_is(heating, "ON");
 	return r;
 }
 
