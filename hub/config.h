@@ -81,6 +81,7 @@ struct config_mqtt {
 	char **replies; /* filters of topics on which replies may be published */
 	unsigned replies_count;
 	bool replies_given;     /* else on any */
+	char *status;           /* a topic that says if the hub is there; NULL: none */
 	uint64_t bytes, age_ns; /* of messages that wait for it */
 };
 

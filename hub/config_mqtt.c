@@ -242,6 +242,18 @@ static int take_replies(const struct building *b, const struct raw_mqtt *raw, st
 	return rc;
 }
 
+static int take_status(const struct building *b, const struct raw_mqtt *raw, struct config_mqtt *m)
+{
+	const char *text = raw->status;
+	int rc = text ? check_filter(b, "mqtt.status", "status", text) : 0;
+
+	if (rc == 0 && text && (!topic_is_name(mf_str_of(text, strlen(text))) || text[0] == '$'))
+		rc = reading_bad(b->r, "mqtt.status",
+			"mqtt: status: '%.60s' is no topic to publish on, as in mayfly/status",
+			text);
+	return rc == 0 ? config_text(b, text, &m->status) : rc;
+}
+
 int config_mqtt(const struct building *b, const struct raw_config *raw, struct config *config)
 {
 	const struct whom whom = {b, "mqtt", "broker", raw->mqtt.broker,
@@ -264,6 +276,8 @@ int config_mqtt(const struct building *b, const struct raw_config *raw, struct c
 		rc = reading_numbers(b->r, "mqtt.", ages, 1, &raw->mqtt, m);
 	if (rc == 0)
 		rc = take_client(&whom, &raw->mqtt, m);
+	if (rc == 0)
+		rc = take_status(b, &raw->mqtt, m);
 	return rc == 0 ? take_replies(b, &raw->mqtt, m) : rc;
 }
 
@@ -276,6 +290,7 @@ void config_mqtt_free(struct config_mqtt *m)
 	free(m->authorities);
 	free(m->certificate);
 	free(m->key);
+	free(m->status);
 	for (unsigned i = 0; i < m->replies_count; i++)
 		free(m->replies[i]);
 	free(m->replies);

@@ -59,7 +59,7 @@ struct raw_mqtt_tls {
 
 struct raw_mqtt {
 	char *broker, *client, *username, *password, *keepalive, *session, *window, *version,
-		*bytes, *age;
+		*bytes, *age, *status;
 	struct raw_mqtt_tls tls;
 	char **replies;
 	unsigned replies_count;

@@ -180,6 +180,7 @@ static const cyaml_schema_field_t mqtt[] = {
 	MAY("version", struct raw_mqtt, version),
 	MAY("bytes", struct raw_mqtt, bytes),
 	MAY("age", struct raw_mqtt, age),
+	MAY("status", struct raw_mqtt, status),
 	NAMES("replies", struct raw_mqtt, replies),
 	CYAML_FIELD_END,
 };

@@ -12,6 +12,15 @@ bool names_is_one(struct mf_str s)
 	return s.n > 0 && s.n <= NAMES_MAX;
 }
 
+bool names_is_topic(struct mf_str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < ' ' || s.p[i] == 127 || s.p[i] == '"' || s.p[i] == '\\' ||
+			s.p[i] == '+' || s.p[i] == '#')
+			return false;
+	return s.n > 0 && s.n <= NAMES_TOPIC_MAX;
+}
+
 bool names_next(struct mf_str *list, struct mf_str *name)
 {
 	size_t n = 0;

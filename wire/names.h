@@ -9,11 +9,15 @@
 
 #include "base/str.h"
 
-#define NAMES_MAX   32u                                    /* bytes of one name */
-#define NAMES_RULES "1 to 32 letters, digits, '-' and '_'" /* for messages */
+#define NAMES_MAX       32u /* bytes of one name */
+#define NAMES_TOPIC_MAX 128u
+#define NAMES_RULES     "1 to 32 letters, digits, '-' and '_'" /* for messages */
 
 /* Is it a name? Letters, digits, '-' and '_': nothing that a topic, a path or JSON would have to escape. */
 bool names_is_one(struct mf_str s);
+
+/* Is it a topic of MQTT to listen on, of at most NAMES_TOPIC_MAX bytes, with nothing that JSON would have to escape? */
+bool names_is_topic(struct mf_str s);
 
 /* Takes the first name off the list. False: there are no more. */
 bool names_next(struct mf_str *list, struct mf_str *name);

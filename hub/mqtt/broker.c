@@ -64,6 +64,8 @@ static int take_texts(struct mqtt_broker *b, const struct config_mqtt *c, const 
 		rc = copy(&b->certificate, c->certificate);
 	if (rc == 0)
 		rc = copy(&b->key, c->key);
+	if (rc == 0)
+		rc = copy(&b->status, c->status);
 	b->replies = calloc(c->replies_count + 1, sizeof(char *));
 	if (!b->replies)
 		return -ENOMEM;
@@ -138,6 +140,7 @@ void mqtt_broker_drop(struct mqtt_broker *broker)
 	free(broker->authorities);
 	free(broker->certificate);
 	free(broker->key);
+	free(broker->status);
 	for (unsigned i = 0; i < broker->replies_count; i++)
 		free(broker->replies[i]);
 	free(broker->replies);
@@ -160,8 +163,8 @@ bool mqtt_broker_same(const struct mqtt_broker *a, const struct mqtt_broker *b)
 		same_text(a->username, b->username) && same_text(a->password, b->password) &&
 		same_text(a->authorities, b->authorities) &&
 		same_text(a->certificate, b->certificate) && same_text(a->key, b->key) &&
-		a->keepalive_s == b->keepalive_s && a->session_s == b->session_s &&
-		a->window == b->window && a->version == b->version;
+		same_text(a->status, b->status) && a->keepalive_s == b->keepalive_s &&
+		a->session_s == b->session_s && a->window == b->window && a->version == b->version;
 }
 
 /* -------------------------------------------------------------------- replies */

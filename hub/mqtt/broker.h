@@ -39,6 +39,7 @@ struct mqtt_broker {
 	char **replies;
 	unsigned replies_count;
 	bool replies_given;
+	char *status; /* the topic that says if the hub is there; NULL: none */
 	/* what was found out: */
 	bool is_311;         /* it doesn't speak MQTT 5 */
 	unsigned connecting; /* threads at work */

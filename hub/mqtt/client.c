@@ -423,6 +423,9 @@ static struct mosquitto *make(struct mqtt_client *c)
 		rc = LIB.mosquitto_username_pw_set(m, b->username, b->password);
 	if (rc == 0)
 		rc = set_tls(c, m);
+	if (rc == 0 && c->speaks && b->status)
+		rc = LIB.mosquitto_will_set(
+			m, b->status, (int)strlen(MQTT_GONE), MQTT_GONE, 1, true);
 	if (rc != 0) {
 		snprintf(c->why, sizeof(c->why), "%s: %s", LIB.mosquitto_strerror(rc),
 			b->tls ? "are the files under 'tls' there?" : "is the name UTF-8?");

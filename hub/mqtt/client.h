@@ -25,6 +25,9 @@
 #define MQTT_ID_MAX  160u
 #define MQTT_WAIT_NS (20 * CLOCK_MS) /* for a thread, or for who goes first */
 #define MQTT_WOKEN   UINT64_MAX
+/* What a broker's status topic says, retained; the words that Home Assistant takes for availability. */
+#define MQTT_THERE "online"
+#define MQTT_GONE  "offline"
 
 struct hub;
 struct mqtt_client;
@@ -66,6 +69,7 @@ struct mqtt_client {
 	struct mqtt_broker *broker;
 	char id[MQTT_ID_MAX];
 	bool keeps; /* a session that outlives connections; its messages are to be acknowledged late */
+	bool speaks; /* for the hub: the broker says MQTT_GONE on its status topic when it is lost */
 	uint32_t packet_most;       /* bytes: larger ones are to stay at the broker */
 	unsigned in_most, out_most; /* messages not acknowledged */
 	enum mqtt_phase phase;

@@ -46,7 +46,8 @@
 	X(mosquitto_unsubscribe_multiple)                                                          \
 	X(mosquitto_user_data_set)                                                                 \
 	X(mosquitto_username_pw_set)                                                               \
-	X(mosquitto_want_write)
+	X(mosquitto_want_write)                                                                    \
+	X(mosquitto_will_set)
 
 #define MQTT_MEMBER(name) __typeof__(name) *name;
 struct mqtt_library {

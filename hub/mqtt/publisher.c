@@ -59,10 +59,25 @@ static void settle_soon(struct publisher *p)
 		loop_later(p->input.hub->loop, &p->settle);
 }
 
+/* On the broker's status topic. With QoS 0, so that nothing is waited for; what the broker says for a hub that is
+ * lost is its will (client.c). */
+static void tell_status(struct mqtt_client *client, const char *word)
+{
+	const char *topic = client->speaks ? client->broker->status : NULL;
+
+	if (!topic || client->phase != MQTT_UP)
+		return;
+	if (LIB.mosquitto_publish_v5(client->mosq, NULL, topic, (int)strlen(word), word, 0, true,
+		    NULL) == MOSQ_ERR_SUCCESS)
+		of(client)->replies++; /* on_published counts it off */
+	mqtt_client_flush(client);
+}
+
 static void on_up(struct mqtt_client *client, bool session)
 {
 	(void)session;
 	of(client)->replies = 0;
+	tell_status(client, MQTT_THERE);
 	of(client)->input.counts.connections++;
 	of(client)->input.counts.open = 1;
 	if (of(client)->outbox)
@@ -407,8 +422,10 @@ static void on_settle(struct loop_later *later)
 {
 	struct publisher *p = LOOP_OWNER(later, struct publisher, settle);
 
-	if (p->stopping && (p->upstream || !mqtt_feeds_busy(p->input.hub)) && !waits(p))
-		mqtt_client_end(&p->client);
+	if (!p->stopping || (!p->upstream && mqtt_feeds_busy(p->input.hub)) || waits(p))
+		return;
+	tell_status(&p->client, MQTT_GONE);
+	mqtt_client_end(&p->client);
 }
 
 static void on_last(struct loop_timer *timer)
@@ -505,6 +522,7 @@ int publisher_open(struct input **input, struct hub *hub, const struct publisher
 		.hub = hub,
 		.broker = mqtt_broker_hold(broker),
 		.in_most = 20,
+		.speaks = !options->upstream,
 		.out_most = WINDOW + REPLIES_MOST,
 		.turn = &p->input.turn,
 		.fd = -1,

@@ -9,11 +9,10 @@
 
 #pragma GCC optimize("Os") /* all of it runs once a life */
 
-#define ALL_MAX   1536u        /* bytes of all names: some 45 of the longest */
-#define AT_ONCE   8u           /* configurations of a life */
-#define PAUSE_NS  200000000ull /* before the next ones: Home Assistant asks not to be flooded */
-#define TOPIC_MAX 128u
-#define TEXT_MAX  768u
+#define ALL_MAX  1536u        /* bytes of all names: some 45 of the longest */
+#define AT_ONCE  8u           /* configurations of a life */
+#define PAUSE_NS 200000000ull /* before the next ones: Home Assistant asks not to be flooded */
+#define TEXT_MAX 768u
 
 static struct mf_str availability; /* part of the snapshot; empty: none */
 
@@ -22,11 +21,9 @@ void mf_init(void)
 {
 	struct mf_str topic = mf_config("availability");
 
-	for (size_t i = 0; i < topic.n; i++)
-		if (topic.n > TOPIC_MAX || topic.p[i] < ' ' || topic.p[i] == '"' ||
-			topic.p[i] == '\\' || topic.p[i] == '+' || topic.p[i] == '#')
-			mf_fail("availability: \"%.*s\": expected a topic of at most 128 bytes",
-				(int)topic.n, (const char *)topic.p);
+	if (!names_is_topic(topic))
+		mf_fail("availability: \"%.*s\": expected a topic of at most 128 bytes",
+			(int)topic.n, (const char *)topic.p);
 	availability = mf_str_is(topic, "none") ? mf_str_of(NULL, 0) : topic;
 }
 

@@ -10,10 +10,23 @@
 #define ALL_MAX  1536u        /* bytes of all names: some 45 of the longest */
 #define AT_ONCE  4u           /* configurations of a life */
 #define PAUSE_NS 200000000ull /* before the next ones: Home Assistant asks not to be flooded */
-#define TEXT_MAX 1200u
+#define TEXT_MAX 1400u
 
 /* Home Assistant knows an action; what the valve hears says as much. */
 #define ACTION "{{ {'ON': 'heating', 'OFF': 'idle'}[value] }}"
+
+static struct mf_str availability; /* part of the snapshot; empty: none */
+
+/* It stands in JSON as it is. */
+void home_init(void)
+{
+	struct mf_str topic = mf_config("availability");
+
+	if (!names_is_topic(topic))
+		mf_fail("availability: \"%.*s\": expected a topic of at most 128 bytes",
+			(int)topic.n, (const char *)topic.p);
+	availability = mf_str_is(topic, "none") ? mf_str_of(NULL, 0) : topic;
+}
 
 void home_introduce(struct mf_str room)
 {
@@ -32,12 +45,14 @@ void home_introduce(struct mf_str room)
 		"\"modes\":[\"heat\",\"off\"],\"mode_command_topic\":\"room/%.*s/mode/set\","
 		"\"mode_state_topic\":\"room/%.*s/mode\","
 		"\"action_topic\":\"room/%.*s/heating/set\",\"action_template\":\"" ACTION "\","
-		"\"availability_topic\":\"room/%.*s/available\","
+		"\"availability_mode\":\"all\",\"availability\":[{\"topic\":\"room/%.*s/"
+		"available\"}%s%.*s%s],"
 		"\"device\":{\"identifiers\":[\"mayfly-thermostat-%.*s\"],\"name\":\"%.*s\","
 		"\"manufacturer\":\"mayfly\",\"model\":\"thermostat\"},"
 		"\"origin\":{\"name\":\"mayfly\"}}",
-		n, p, n, p, n, p, n, p, TARGET_LEAST, TARGET_MOST, n, p, n, p, n, p, n, p, n, p, n,
-		p);
+		n, p, n, p, n, p, n, p, TARGET_LEAST, TARGET_MOST, n, p, n, p, n, p, n, p,
+		availability.n ? ",{\"topic\":\"" : "", (int)availability.n,
+		(const char *)availability.p, availability.n ? "\"}" : "", n, p, n, p);
 	mf_emit_bytes(topic, text, bytes, 1, true);
 }
 

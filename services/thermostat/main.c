@@ -55,6 +55,7 @@ void mf_init(void)
 		mf_fail("lost: \"%.*s\": expected 1 to 86400 seconds", (int)lost.n,
 			(const char *)lost.p);
 	config.lost_ns = seconds * 1000000000ull;
+	home_init();
 }
 
 /* ------------------------------------------------------------------ a room */

@@ -11,6 +11,8 @@
 #define TARGET_LEAST 5 /* degrees that may be asked for */
 #define TARGET_MOST  35
 
+/* In mf_init: reads its settings. */
+void home_init(void);
 /* Home Assistant's MQTT discovery: a room that is told of so appears there by itself. */
 void home_introduce(struct mf_str room);
 /* Keeps the name among those of all rooms, for home_introduce_all. False: it was there. */

@@ -334,3 +334,30 @@ def test_topics_of_before_the_restart_are_unsubscribed(start, broker, letter):
     broker.publish("other", "new")
     lives(hub, 1)
     assert payloads(hub) == ["new"]
+
+
+# ---------------------------------------------------------------------- status
+
+def kept(broker, topic):
+    return broker.client("mosquitto_sub", "-t", topic, "-C", "1", "-W", "10").stdout.strip()
+
+
+def test_the_broker_knows_if_the_hub_is_there(start, broker, letter, tmp_path):
+    def becomes(word, topic="hubs/one"):
+        end = time.monotonic() + 15
+        while kept(broker, topic) != word:
+            assert time.monotonic() < end, broker.said()
+
+    hub = start(broker, service(letter), mqtt="status: hubs/one")
+    becomes("online")
+    hub.process.kill()
+    hub.process.wait()
+    becomes("offline")  # its last will
+    hub = start(broker, service(letter), mqtt="status: hubs/one")
+    becomes("online")
+    assert hub.reload(text_of(tmp_path, broker, service(letter), mqtt="status: hubs/two"))["event"] == "reloaded"
+    becomes("offline")
+    becomes("online", "hubs/two")
+    broker.ask("in/x", "hello")  # and goes on
+    assert hub.stop() == 0
+    becomes("offline", "hubs/two")

@@ -20,7 +20,7 @@ class Home:
         self.broker = Broker(directory / "broker")
         self.center = Broker(directory / "center") if upstream else None
         text = (f"state: {directory}/state\nadmin: {directory}/admin\n"
-                f"mqtt: {{broker: \"{self.broker.uri}\"}}\n{head}")
+                f"mqtt: {{broker: \"{self.broker.uri}\", status: mayfly/status}}\n{head}")
         if upstream:
             text += f"upstream: {{to: \"{self.center.uri}\", client: home}}\n"
         self.hub = Hub(directory / "hub", hub_yaml(service(BUILD / f"services/{name}.mfy", *lines), head=text))
@@ -84,7 +84,7 @@ def home(name, *lines, **options):
 
 
 light = home("light", "config: {availability: mayfly/status}", head=listener())
-thermostat = home("thermostat", "config: {target: 20, hysteresis: 0.5, lost: 2}")
+thermostat = home("thermostat", "config: {target: 20, hysteresis: 0.5, lost: 2, availability: mayfly/status}")
 door = home("door", "config: {after: 1, again: 1}")
 meter = home("meter", "config: {every: 1}", upstream=True)
 bridge = home("bridge", head="coap: [{listen: 127.0.0.1:0}]\n")
@@ -130,6 +130,9 @@ def check_discovery(topic, text):
     check_keys(message["origin"], ORIGIN)
     assert message["device"]["identifiers"] and message["unique_id"] and message["origin"]["name"]
     assert not ("availability" in message and "availability_topic" in message)
+    for each in message.get("availability", []):
+        check_keys(each, {"topic": str, "payload_available": str, "payload_not_available": str, "value_template": str})
+    assert message.get("availability_mode", "latest") in ("all", "any", "latest")
     for key, value in message.items():
         if key.endswith("_topic"):  # it is subscribed to, or published on: no empty level, no wildcard
             assert value and not set(value) & set("+#\0") and all(value.split("/")), (key, value)
@@ -189,7 +192,7 @@ def test_home_assistant_finds_a_lamp(light):
     light.hub.until(lambda: light.state("lamp/bath") == "OFF")
     (topic, message), = [d for d in discovered(config.until(before + 1)) if "/bath/" in d[0]]
     assert message["command_topic"] == "light/bath/set" and message["state_topic"] == "light/bath/state"
-    assert message["availability_topic"] == "mayfly/status"
+    assert light.kept(message["availability_topic"]) == "online"
     state = light.hear(message["state_topic"])
     n = len(state.until(1))
     light.publish(message["command_topic"], message.get("payload_on", "ON"))  # as Home Assistant does
@@ -227,6 +230,17 @@ def test_a_press_that_the_broker_kept_is_none(light, tmp_path):
         assert "attic" not in other.ask("state", "ls", "light")
     finally:
         assert other.hub.stop() == 0
+
+
+def test_as_many_lamps_as_it_remembers(light):
+    """Its stack is small: that the list fits there is seen here."""
+    many = " ".join(f"{'x' * 27}-{i:04}" for i in range(46))
+    light.ask("state", "put", "light", "lamps", many)
+    light.publish("button/n", "press")
+    light.hub.until(lambda: light.state("lamps") == many + " n")
+    light.publish("button/" + "y" * 32, "press")
+    light.says("so many lamps: Home Assistant isn't told again of " + "y" * 32)
+    assert light.state("lamp/" + "y" * 32) == "ON" and light.kept(f"homeassistant/light/{'y' * 32}/config")
 
 
 # -------------------------------------------------------------------- thermostat
@@ -283,6 +297,7 @@ def test_home_assistant_finds_a_room(thermostat):
     topic = "homeassistant/climate/study/config"
     message = check_discovery(topic, thermostat.kept(topic))
     assert message["min_temp"] < message["max_temp"]
+    assert [thermostat.kept(each["topic"]) for each in message["availability"]] == ["online"] * 2
     assert thermostat.kept(message["temperature_state_topic"]) == "20"
     assert thermostat.kept(message["mode_state_topic"]) == "heat"
     action = thermostat.hear(message["action_topic"])

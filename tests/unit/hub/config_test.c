@@ -308,6 +308,8 @@ static const struct {
 	{TOP(STATE "mqtt: {broker: mqtt://b, window: 0}\n"), ":3:34:", "out of bounds"},
 	{TOP(STATE "mqtt: {broker: mqtt://b, version: 4}\n"), ":3:35:", "did you mean '5'?"},
 	{TOP(STATE "mqtt: {broker: mqtt://b, replies: [a+]}\n"), ":3:36:", "MQTT allows none"},
+	{TOP(STATE "mqtt: {broker: mqtt://b, status: a/+}\n"), ":3:34:", "no topic to publish on"},
+	{TOP(STATE "mqtt: {broker: mqtt://b, status: $SYS/a}\n"), ":3:34:", "no topic to publish"},
 	{TOP(STATE "mqtt: {broker: mqtt://b, brokr: x}\n"), ":3:26:", "did you mean 'broker'?"},
 	{ONE "    mqtt: [{topic: a}]\n", ":4:11:", "the file names no broker"},
 	{TOP(STATE "mqtt: {broker: mqtt://b, bytes: 1KiB}\n"), ":3:33:", "out of bounds"},
@@ -412,7 +414,7 @@ static void test_mqtt(void **state)
 				 "  username: me\n  password: pw\n"
 				 "  tls: {authorities: ca, certificate: c, key: k}\n"
 				 "  keepalive: 90s\n  session: 2h\n  window: 9\n  version: 3.1.1\n"
-				 "  replies: [a/#]\n"
+				 "  replies: [a/#]\n  status: mayfly/status\n"
 				 "services:\n  - image: x.mfy\n    mqtt:\n"
 				 "      - {topic: a/+, share: g}\n      - {topic: b, qos: 0}\n"
 				 "  - image: y.mfy\n    mqtt: []\n  - image: z.mfy\n",
@@ -430,6 +432,7 @@ static void test_mqtt(void **state)
 	assert_int_equal(c.mqtt.window, 9);
 	assert_int_equal(c.mqtt.version, CONFIG_MQTT_311);
 	assert_string_equal(c.mqtt.replies[0], "a/#");
+	assert_string_equal(c.mqtt.status, "mayfly/status");
 	assert_int_equal(c.services[0].mqtt_count, 2);
 	assert_string_equal(c.services[0].mqtt[0].share, "g");
 	assert_int_equal(c.services[0].mqtt[0].qos, 1);

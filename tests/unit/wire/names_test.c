@@ -43,6 +43,20 @@ static void what_a_name_is(void **state)
 		assert_false(is_one(bad[i]));
 }
 
+static void topics(void **state)
+{
+	static const char *const bad[] = {"", "a/+", "#", "a\"b", "a\\b", "a\nb", "\x7f"};
+	char longest[130];
+
+	(void)state;
+	memset(longest, 'a', sizeof(longest));
+	assert_true(names_is_topic(mf_str_of(longest, NAMES_TOPIC_MAX)));
+	assert_false(names_is_topic(mf_str_of(longest, NAMES_TOPIC_MAX + 1)));
+	assert_true(names_is_topic(MF_STR("mayfly/hub one/status")));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(names_is_topic(mf_str_of(bad[i], strlen(bad[i]))));
+}
+
 static void lists(void **state)
 {
 	struct mf_str list = exact("hall  attic cellar "), rest = list, name;
@@ -70,6 +84,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_name_is),
+		cmocka_unit_test(topics),
 		cmocka_unit_test(lists),
 	};
 

@@ -22,8 +22,8 @@
 
 static enum mf_outcome load(const char *target, const char *hysteresis, const char *lost)
 {
-	const char *const config[][2] = {
-		{"target", target}, {"hysteresis", hysteresis}, {"lost", lost}, {NULL, NULL}};
+	const char *const config[][2] = {{"target", target}, {"hysteresis", hysteresis},
+		{"lost", lost}, {"availability", "mayfly/status"}, {NULL, NULL}};
 
 	return http_init(NULL, config);
 }
@@ -66,6 +66,9 @@ static void a_room_that_is_new(void **state)
 	assert_non_null(strstr(said, "emit1r room/attic/available = online\n"));
 	assert_non_null(strstr(said, "put rooms = hall attic\n"));
 	assert_non_null(strstr(said, "emit1r homeassistant/climate/attic/config = {"));
+	assert_non_null(strstr(said,
+		"\"availability_mode\":\"all\",\"availability\":[{\"topic\":\"room/attic/"
+		"available\"},{\"topic\":\"mayfly/status\"}],\"device\""));
 	assert_non_null(strstr(said, "emit1r room/attic/target = 20\n"));
 	assert_non_null(strstr(said, "emit1r room/attic/mode = heat\n"));
 	assert_non_null(strstr(said, OFF));
