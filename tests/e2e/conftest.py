@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "bench"))
+sys.path += [str(ROOT / "bench"), str(ROOT / "tests/faults")]
 from ports import free_port  # noqa: E402 pylint: disable=wrong-import-position
 
 BUILD = Path(os.environ.get("MAYFLY_BUILD", ROOT / "build"))
