@@ -1,5 +1,6 @@
 """A steady load of events with ids, and whoever their messages are for. None of it is ever killed."""
 
+import queue
 import threading
 import time
 
@@ -55,32 +56,30 @@ class OverMqtt(Sender):
     def __init__(self, port, rate):
         super().__init__("m", rate)
         self.client = connect("sender", port, True)
-        self.client.on_publish = self.on_publish
-        self.lock = threading.Lock()
+        # paho holds a lock of its own when it calls this, and takes it to publish
+        self.acknowledged = queue.SimpleQueue()
+        self.client.on_publish = lambda _client, _userdata, mid: self.acknowledged.put(mid)
         self.mids, self.waits = {}, {}  # name by packet; when it was sent, by name
         self.client.loop_start()
         self.thread.start()
 
-    def on_publish(self, _client, _userdata, mid):
-        with self.lock:
-            name = self.mids.pop(mid, None)
+    def publish(self, name):
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.UserProperty = ("id", name)
+        sent = self.client.publish(f"in/{name}", self.sent[name], 1, properties=properties)
+        self.mids[sent.mid] = name
+        self.waits[name] = time.monotonic()
+
+    def note(self):
+        while not self.acknowledged.empty():
+            name = self.mids.pop(self.acknowledged.get(), None)
             if name:
                 self.waits.pop(name, None)
                 self.accepted.add(name)
 
-    def publish(self, name):
-        properties = Properties(PacketTypes.PUBLISH)
-        properties.UserProperty = ("id", name)
-        with self.lock:  # the answer waits for that
-            sent = self.client.publish(f"in/{name}", self.sent[name], 1, properties=properties)
-            self.mids[sent.mid] = name
-            self.waits[name] = time.monotonic()
-
     def again(self):
         old = time.monotonic() - AGAIN_S
-        with self.lock:
-            names = [name for name, at in self.waits.items() if at < old]
-        for name in names:
+        for name in [name for name, at in self.waits.items() if at < old]:
             self.publish(name)
 
     def run(self):
@@ -89,6 +88,7 @@ class OverMqtt(Sender):
                 self.publish(self.next())
             self.again()
             time.sleep(self.pause)
+            self.note()
         self.client.loop_stop()
 
 
