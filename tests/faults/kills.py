@@ -9,7 +9,7 @@ from broker import Broker
 from conftest import BUILD, free_port
 from counts import BrokerLog, Kept, Line, events, messages, scheduled
 from hubs import UNSIGNED, Hub, service
-from load import Destination, OverHttp, OverMqtt
+from load import Destination, OverCoap, OverHttp, OverMqtt
 
 # how often of 20
 KINDS = {"hub": 8, "worker": 7, "broker": 3, "nursery": 1, "hub and broker": 1}
@@ -21,9 +21,10 @@ class Kills:
         self.directory, self.random, self.hubs = directory, random.Random(seed), []
         directory.mkdir(parents=True, exist_ok=True)
         self.broker = Broker(directory / "broker", "allow_anonymous true", "max_queued_messages 0")
-        self.http = free_port()
+        self.http, self.coap = free_port(), free_port()
         self.text = (f"mayfly: 1\nstate: {directory}/state\nmqtt: {{broker: \"{self.broker.uri}\"}}\n"
-                     f"http: [{{listen: 127.0.0.1:{self.http}}}]\nservices:\n" +
+                     f"http: [{{listen: 127.0.0.1:{self.http}}}]\n"
+                     f"coap: [{{listen: 127.0.0.1:{self.coap}}}]\nservices:\n" +
                      service(BUILD / "guest/ledger.mfy", f"backend: {backend}", "limits: {threads: 2, deadline: 20s}") + UNSIGNED)
         self.done = dict.fromkeys(KINDS, 0)
         self.start()
@@ -32,6 +33,7 @@ class Kills:
         time.sleep(1.5)  # the broker writes down who wants what
         self.mqtt = OverMqtt(self.broker.port, rate)
         self.over_http = [OverHttp(f"h{i}-", self.http, rate / 4) for i in range(2)]
+        self.others = [*self.over_http, OverCoap(self.coap, rate / 4)]
 
     @property
     def hub(self):
@@ -99,14 +101,14 @@ class Kills:
     # ------------------------------------------------------------------- the end
 
     def all_arrived(self):
-        names = set(self.mqtt.accepted).union(*(h.accepted for h in self.over_http))
-        later = set(self.mqtt.later).union(*(h.later for h in self.over_http))
+        names = set(self.mqtt.accepted).union(*(s.accepted for s in self.others))
+        later = set(self.mqtt.later).union(*(s.later for s in self.others))
         wanted = names | {f"rang-{name}" for name in names & later}
         return wanted <= set(self.destination.ids)
 
     def settle(self):
         """Until all is there, or nothing comes any more."""
-        for sender in (self.mqtt, *self.over_http):
+        for sender in (self.mqtt, *self.others):
             assert sender.finish(60), f"not accepted: {self.hub.said()[-2000:]}"
         assert not any(h.wrong for h in self.over_http), [h.wrong for h in self.over_http]
         before, since = -1, time.monotonic()
@@ -125,7 +127,8 @@ class Kills:
         seen, rang = kept.of("seen/"), kept.of("rang/")
         lines = [events("over MQTT", self.mqtt, seen, log)]
         lines += [events("over HTTP", h, seen, None) for h in self.over_http]
-        lines += [scheduled([self.mqtt, *self.over_http], seen, rang),
+        lines += [events("over CoAP", self.others[-1], seen, None),
+                  scheduled([self.mqtt, *self.others], seen, rang),
                   messages(seen, rang, self.destination, log)]
         wrong = [f"{line.what}: {what}: {', '.join(names[:10])}" for line in lines
                  for what, names in (("lost", line.lost), ("doubled", line.doubled)) if names]

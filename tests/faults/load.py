@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 
+import coap_client
 from http_client import Client
 from paho.mqtt import client as paho
 from paho.mqtt.packettypes import PacketTypes
@@ -117,6 +118,50 @@ class OverHttp(Sender):
                 if status not in (0, 409, 502, 503, 504):
                     self.wrong.append((name, status))
                     return
+                time.sleep(0.05)
+            self.accepted.add(name)
+            time.sleep(self.pause)
+
+
+class OverCoap(Sender):
+    """A device: it sends the same request, byte for byte, until it has an answer. One that says that nothing was done is
+    the end of that, and another request follows."""
+
+    def __init__(self, port, rate):
+        super().__init__("c", rate)
+        self.client = coap_client.Client(port, seconds=0.5)
+        self.thread.start()
+
+    def take(self, token):
+        """The answer's class; 0: none came."""
+        until = time.monotonic() + 0.5
+        try:
+            while time.monotonic() < until:
+                answer = self.client.take()
+                if answer.type == coap_client.CON:
+                    self.client.acknowledge(answer)
+                if answer.token == token and answer.code:
+                    return answer.code >> 5
+        except OSError:  # nothing came; or nobody is there
+            time.sleep(0.05)
+        return 0
+
+    def ask(self, name):
+        token = name.encode()[-8:]
+        request = self.client.request(coap_client.POST, f"/in/{name}", self.sent[name].encode(), token=token)
+        request.id &= 0xffff
+        while True:
+            try:
+                self.client.send(request)
+            except OSError:  # what was sent before came to nobody
+                pass
+            if (said := self.take(token)) > 0:
+                return said
+
+    def run(self):
+        while not self.over.is_set():
+            name = self.next()
+            while self.ask(name) != 2:
                 time.sleep(0.05)
             self.accepted.add(name)
             time.sleep(self.pause)
