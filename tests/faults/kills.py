@@ -17,7 +17,7 @@ QUIET_S = 30  # so long without a message: nothing more will come
 
 
 class Kills:
-    def __init__(self, directory, backend, seed, rate):
+    def __init__(self, directory, backend, seed, rate, durability="batch"):
         self.directory, self.random, self.hubs = directory, random.Random(seed), []
         directory.mkdir(parents=True, exist_ok=True)
         self.broker = Broker(directory / "broker", "allow_anonymous true", "max_queued_messages 0")
@@ -25,7 +25,8 @@ class Kills:
         self.text = (f"mayfly: 1\nstate: {directory}/state\nmqtt: {{broker: \"{self.broker.uri}\"}}\n"
                      f"http: [{{listen: 127.0.0.1:{self.http}}}]\n"
                      f"coap: [{{listen: 127.0.0.1:{self.coap}}}]\nservices:\n" +
-                     service(BUILD / "guest/ledger.mfy", f"backend: {backend}", "limits: {threads: 2, deadline: 20s}") + UNSIGNED)
+                     service(BUILD / "guest/ledger.mfy", f"backend: {backend}", f"durability: {durability}",
+                             "limits: {threads: 2, deadline: 20s}") + UNSIGNED)
         self.done = dict.fromkeys(KINDS, 0)
         self.start()
         self.hub.until(lambda: self.broker.said().count("Sending SUBACK") >= 1)
