@@ -207,6 +207,24 @@ def test_what_is_too_old_goes_and_is_told(make_hub, text, center, cable, listen)
     assert lines[1][1] == "new 1"
 
 
+def test_what_the_local_broker_lost_is_told_too(make_hub, build, center, listen, tmp_path):
+    """A broker that is away for longer than `mqtt.age`: the upstream hears how many messages that cost."""
+    got = listen(center, "mayfly/#")
+    hub = make_hub(f"mayfly: 1\nstate: {tmp_path}/state\nhttp: [{{listen: 127.0.0.1:0}}]\n"
+                   f"mqtt: {{broker: \"mqtt://127.0.0.1:{free_port()}\", age: 1s}}\n"
+                   f"upstream: {{to: \"{center.uri}\", client: kitchen}}\nservices:\n"
+                   f"{service(build / 'guest/post.mfy')}{UNSIGNED}")
+    hub.until(lambda: "upstream: connected" in hub.said())
+    with http_client.Client(hub.http()) as client:
+        for _ in range(3):
+            assert client.ask("POST", "/post", b"x").status == 200
+    told = [line.split("|") for line in got.until(1)]
+    while sum(json.loads(body)["old"] for _, body, _ in told) < 3:
+        told = [line.split("|") for line in got.until(len(told) + 1)]
+    assert {(topic, json.loads(body)["for"]) for topic, body, _ in told} == {("mayfly/kitchen/mayfly/dropped", "broker")}
+    assert sum(json.loads(body)["old"] for _, body, _ in told) == 3
+
+
 # --------------------------------------------------------------- configuration
 
 def test_another_address(make_hub, text, center, cable, listen):
