@@ -15,6 +15,7 @@
 
 #include "bench/flood.h"
 #include "sys/net.h"
+#include "sys/random.h"
 
 #define TICK_NS     (100 * CLOCK_MS)
 #define DNS_NS      (5 * CLOCK_S)
@@ -47,6 +48,14 @@ static struct {
 	struct device *device;
 	int epoll;
 } flood;
+
+static uint32_t dice(void)
+{
+	uint32_t n;
+
+	random_bytes(&n, sizeof(n));
+	return n;
+}
 
 /* ------------------------------------------------------------------ messages */
 
@@ -111,7 +120,7 @@ static void ask(struct device *d, struct question *q, uint64_t now)
 	q->tries = 0;
 	q->acked = false;
 	q->sent_ns = now;
-	q->wait_ns = flood.coap ? COAP_NS + (unsigned)(rand() % 1000) * CLOCK_MS : DNS_NS;
+	q->wait_ns = flood.coap ? COAP_NS + dice() % 1000 * CLOCK_MS : DNS_NS;
 	send_question(d, q, now);
 }
 
@@ -253,7 +262,7 @@ static bool make(struct device *d, const char *address)
 		return false;
 	d->fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	d->window = calloc(flood.window, sizeof(*d->window));
-	d->next_id = (uint16_t)((unsigned)rand() / flood.window * flood.window);
+	d->next_id = (uint16_t)(dice() / flood.window * flood.window);
 	return d->fd >= 0 && d->window && connect(d->fd, &to.any, to.size) == 0 &&
 		epoll_ctl(flood.epoll, EPOLL_CTL_ADD, d->fd, &event) == 0;
 }
@@ -276,7 +285,9 @@ int main(int argc, char **argv)
 	count = flood.services * flood.names;
 	flood.device = calloc(count + 1, sizeof(*flood.device));
 	flood.epoll = epoll_create1(EPOLL_CLOEXEC);
-	for (unsigned i = 0; flood.device && i < count; i++) {
+	if (!flood.device || flood.epoll < 0)
+		return 1;
+	for (unsigned i = 0; i < count; i++) {
 		struct device *d = &flood.device[i];
 
 		d->service = i % flood.services;
