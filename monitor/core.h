@@ -30,8 +30,9 @@ struct backend {
 	void (*adopt)(struct shell *shell);
 	/* Ends a run from another thread. */
 	void (*kill)(struct shell *shell);
-	/* Puts back the pages ever written of a large window; NULL error. */
-	void (*restore_large)(struct shell *shell);
+	/* The next pages of a large window that were ever written, from offset *at on: sets *at and
+	 * *bytes. False: there are no more. */
+	bool (*written)(const struct shell *shell, uint64_t *at, uint64_t *bytes);
 	uint64_t (*floor)(struct shell *shell);
 };
 extern const struct backend backend_kvm, backend_process;
@@ -52,6 +53,7 @@ struct monitor {
 	int fixed_fd; /* process: memory of layout.fixed_bytes, gate (not filled) ... init; kvm: -1 */
 	uint8_t *fixed;
 	uint8_t *snapshot; /* the window as every life finds it */
+	bool *filled;      /* of its pages: there may be other bytes in it than zeros */
 	uint8_t digest[32];
 	struct shell *spent; /* the one that mf_init ran in; until monitor_settle */
 	uint64_t init_ns;
@@ -98,8 +100,9 @@ uint64_t monitor_now(void);
 /* error = "what: strerror(errno)"; returns result. */
 int monitor_refuse(char error[MONITOR_ERROR_MAX], enum mfw_result result, const char *what);
 
-/* memcpy of whole pages, but pages of zeros are left as they are, which is zero. */
-void monitor_copy_nonzero(uint8_t *to, const uint8_t *from, uint64_t bytes);
+/* A page to its place in the snapshot, unless it is what is there; noted in monitor->filled. Pages of
+ * a large window that nobody wrote are never looked at: to look at one is to have it made. */
+void monitor_keep_page(struct monitor *monitor, uint64_t at, const uint8_t *page);
 
 /* A shell without what its backend needs: that comes with shell_start, where it is missing.
  * init: for the run of mf_init. enum mfw_result. */

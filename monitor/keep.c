@@ -34,28 +34,61 @@ static bool read_all(int fd, uint8_t *to, uint64_t n, uint64_t at)
 	return true;
 }
 
-/* `n` bytes from `from` in the file on; what isn't there, and is zero, isn't touched here either. */
-static bool take_area(uint8_t *to, int fd, uint64_t from, uint64_t n)
+/* Where the next bytes of a sparse file are, from `at` on; `to`: none before that. */
+static uint64_t next_data(int fd, uint64_t at, uint64_t to)
+{
+	off_t data = lseek(fd, (off_t)at, SEEK_DATA);
+
+	return data < 0 || (uint64_t)data > to ? to : (uint64_t)data;
+}
+
+static uint64_t next_hole(int fd, uint64_t at, uint64_t to)
+{
+	off_t hole = lseek(fd, (off_t)at, SEEK_HOLE);
+
+	return hole < 0 || (uint64_t)hole > to ? to : (uint64_t)hole;
+}
+
+/* One page of the file, which has the window first and then the init area, both whole pages. */
+static void take_page(struct monitor *m, uint64_t at, const uint8_t *page)
+{
+	at -= MF_PAGE;
+	if (at < m->layout.window_bytes)
+		monitor_keep_page(m, at, page);
+	else
+		memcpy(m->fixed + m->layout.init_at + (at - m->layout.window_bytes), page, MF_PAGE);
+}
+
+static bool take_run(struct monitor *m, int fd, uint64_t from, uint64_t to)
 {
 	static uint8_t piece[16 * MF_PAGE];
 
-	for (uint64_t at = 0; at < n; at += sizeof(piece)) {
-		uint64_t part = n - at < sizeof(piece) ? n - at : sizeof(piece);
+	for (uint64_t at = from; at < to; at += sizeof(piece)) {
+		uint64_t part = to - at < sizeof(piece) ? to - at : sizeof(piece);
 
-		if (!read_all(fd, piece, part, from + at))
+		if (!read_all(fd, piece, part, at))
 			return false;
-		monitor_copy_nonzero(to + at, piece, part);
+		for (uint64_t i = 0; i < part; i += MF_PAGE)
+			take_page(m, at + i, piece + i);
 	}
 	return true;
 }
 
-/* Both areas are whole pages. */
+/* What isn't there is zero, and not touched here either. */
 static bool take_all(struct monitor *m, int fd)
 {
-	const uint64_t window = m->layout.window_bytes;
+	const uint64_t end = MF_PAGE + m->layout.window_bytes + m->layout.init_bytes;
+	uint64_t at = MF_PAGE, to;
 
-	return take_area(m->snapshot, fd, MF_PAGE, window) &&
-		take_area(m->fixed + m->layout.init_at, fd, MF_PAGE + window, m->layout.init_bytes);
+	if (lseek(fd, 0, SEEK_END) < (off_t)end)
+		return false;
+	while ((at = next_data(fd, at, end)) < end) {
+		to = next_hole(fd, at, end);
+		if (!take_run(m, fd, at, to))
+			return false;
+		at = to;
+	}
+	return true;
 }
 
 /* What the image has in its window gives way: mf_init may have cleared it. */
@@ -103,7 +136,7 @@ static bool put_window(const struct monitor *m, int fd)
 	static const uint8_t zero[MF_PAGE];
 
 	for (uint64_t at = 0; at < m->layout.window_bytes; at += MF_PAGE)
-		if (memcmp(m->snapshot + at, zero, MF_PAGE) != 0 &&
+		if (m->filled[at / MF_PAGE] && memcmp(m->snapshot + at, zero, MF_PAGE) != 0 &&
 			!put_page(fd, m->snapshot + at, MF_PAGE + at))
 			return false;
 	return true;
@@ -113,12 +146,7 @@ static bool put_window(const struct monitor *m, int fd)
  * shared a look at a page would make it. */
 static uint64_t next_page(const struct monitor *m, uint64_t at, uint64_t to)
 {
-	off_t data;
-
-	if (m->fixed_fd < 0)
-		return at;
-	data = lseek(m->fixed_fd, (off_t)at, SEEK_DATA);
-	return data < 0 || (uint64_t)data > to ? to : (uint64_t)data;
+	return m->fixed_fd < 0 ? at : next_data(m->fixed_fd, at, to);
 }
 
 static bool put_init(const struct monitor *m, int fd)

@@ -387,26 +387,36 @@ static uint64_t kvm_floor(struct shell *shell)
 	return life.result == MFW_OK ? monitor_now() - from : 0;
 }
 
-/* Dirty bits are never cleared: the processor may hold them in its TLB, and a page once
- * written is likely to be written again. */
-static void kvm_restore_large(struct shell *shell)
+/* The first page from this one on whose dirty bit is so; the end of the window: there is none. */
+static uint64_t find_page(const struct shell *shell, uint64_t page, bool dirty)
 {
-	const struct monitor *m = shell->monitor;
-	uint8_t *tables = shell->window + m->layout.window_bytes;
-	uint64_t pages = m->layout.window_bytes / MF_PAGE;
+	const struct layout *layout = &shell->monitor->layout;
+	const uint64_t pages = layout->window_bytes / MF_PAGE;
 
-	for (uint64_t page = 0; page < pages; page++) {
-		const uint64_t *entry = arch_window_entry(tables, &m->layout, page);
+	while (page < pages) {
+		const uint64_t *entry =
+			arch_window_entry(shell->window + layout->window_bytes, layout, page);
 
 		/* the rest of this table's entries follow it in memory */
-		for (uint64_t end = page | 511; page < pages; page++, entry++) {
-			if (*(const volatile uint64_t *)entry & ARCH_PTE_DIRTY)
-				memcpy(shell->window + page * MF_PAGE, m->snapshot + page * MF_PAGE,
-					MF_PAGE);
-			if (page == end)
-				break;
-		}
+		do {
+			if (!(*(const volatile uint64_t *)entry & ARCH_PTE_DIRTY) == !dirty)
+				return page;
+			entry++;
+			page++;
+		} while (page % 512 != 0 && page < pages);
 	}
+	return pages;
+}
+
+/* Dirty bits are never cleared: the processor may hold them in its TLB, and a page once
+ * written is likely to be written again. */
+static bool kvm_written(const struct shell *shell, uint64_t *at, uint64_t *bytes)
+{
+	const uint64_t from = find_page(shell, *at / MF_PAGE, true) * MF_PAGE;
+
+	*at = from;
+	*bytes = find_page(shell, from / MF_PAGE, false) * MF_PAGE - from;
+	return *bytes > 0;
 }
 
 const struct backend backend_kvm = {
@@ -416,6 +426,6 @@ const struct backend backend_kvm = {
 	.resume = kvm_resume,
 	.adopt = kvm_adopt,
 	.kill = kvm_kill,
-	.restore_large = kvm_restore_large,
+	.written = kvm_written,
 	.floor = kvm_floor,
 };

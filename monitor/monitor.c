@@ -129,13 +129,32 @@ static int make_snapshot(struct monitor *m)
 	if (at == MAP_FAILED)
 		return -errno;
 	m->snapshot = at;
+	m->filled = calloc(m->layout.window_bytes / MF_PAGE, sizeof(*m->filled));
+	if (m->filled == NULL)
+		return -ENOMEM;
 	for (unsigned i = 0; i < m->image->segments; i++) {
 		const struct image_segment *s = &m->image->segment[i];
+		const uint64_t from = s->address - MF_ADDR_WINDOW;
 
-		if (s->write && s->file > 0)
-			memcpy(m->snapshot + (s->address - MF_ADDR_WINDOW), s->file_bytes, s->file);
+		if (!s->write || s->file == 0)
+			continue;
+		memcpy(m->snapshot + from, s->file_bytes, s->file);
+		for (uint64_t page = from / MF_PAGE; page * MF_PAGE < from + s->file; page++)
+			m->filled[page] = true;
 	}
 	return 0;
+}
+
+/* A page that is zero now may not have been: .data that mf_init cleared. */
+void monitor_keep_page(struct monitor *m, uint64_t at, const uint8_t *page)
+{
+	static const uint8_t zero[MF_PAGE];
+	bool *filled = &m->filled[at / MF_PAGE];
+
+	if (memcmp(*filled ? m->snapshot + at : zero, page, MF_PAGE) == 0)
+		return;
+	memcpy(m->snapshot + at, page, MF_PAGE);
+	*filled = true;
 }
 
 /* ------------------------------------------------------------------- init */
@@ -182,16 +201,25 @@ static void say_why(const struct life *life, char error[MONITOR_ERROR_MAX])
 		quote_last_log(life, error);
 }
 
+/* Of these bytes of the window. */
+static void keep_pages(struct monitor *m, const struct shell *shell, uint64_t from, uint64_t bytes)
+{
+	const uint64_t first = m->image->note.event_bytes + (uint64_t)m->image->note.effects_bytes;
+	const uint64_t last = m->layout.guard - MF_ADDR_WINDOW;
+
+	for (uint64_t at = from; at < from + bytes; at += MF_PAGE)
+		if (at >= first && at < last)
+			monitor_keep_page(m, at, shell->window + at);
+}
+
 /* What mf_init leaves becomes the snapshot, without its event, its effects and its stack. */
 static void keep(struct monitor *m, const struct shell *shell)
 {
-	uint64_t from = m->image->note.event_bytes + (uint64_t)m->image->note.effects_bytes;
-	uint64_t to = m->layout.guard - MF_ADDR_WINDOW;
-
-	/* a page that is zero now may not have been: .data that mf_init cleared */
-	for (uint64_t at = from; at < to; at += MF_PAGE)
-		if (memcmp(m->snapshot + at, shell->window + at, MF_PAGE) != 0)
-			memcpy(m->snapshot + at, shell->window + at, MF_PAGE);
+	if (!m->layout.large)
+		keep_pages(m, shell, 0, m->layout.window_bytes);
+	else
+		for (uint64_t at = 0, n; m->backend->written(shell, &at, &n); at += n)
+			keep_pages(m, shell, at, n);
 }
 
 static int run_init(struct monitor *m, char error[MONITOR_ERROR_MAX])
@@ -318,6 +346,7 @@ void monitor_close(struct monitor *m)
 		close(m->fixed_fd);
 	if (m->snapshot != NULL)
 		munmap(m->snapshot, m->layout.window_bytes);
+	free(m->filled);
 	if (m->kvm != NULL)
 		kvm_host_close(m->kvm);
 	if (m->maker)

@@ -247,23 +247,22 @@ static int process_resume(struct shell *shell, struct life *life)
 
 /* What exists of the window in shared memory was touched at some time. Not by mincore, which
  * doesn't count pages that are swapped out. */
-static void process_restore_large(struct shell *shell)
+static bool process_written(const struct shell *shell, uint64_t *at, uint64_t *bytes)
 {
-	const struct monitor *m = shell->monitor;
-	off_t bytes = (off_t)m->layout.window_bytes, at = 0, end;
+	const uint64_t all = shell->monitor->layout.window_bytes;
+	const int fd = shell->process.window_fd;
+	off_t from = lseek(fd, (off_t)*at, SEEK_DATA), to;
 
-	while (at < bytes) {
-		at = lseek(shell->process.window_fd, at, SEEK_DATA);
-		if (at < 0 && errno == ENXIO) /* no more */
-			return;
-		end = at < 0 ? -1 : lseek(shell->process.window_fd, at, SEEK_HOLE);
-		if (end < 0) {
-			at = 0;
-			end = bytes;
-		}
-		memcpy(shell->window + at, m->snapshot + at, (size_t)(end - at));
-		at = end;
+	if (*at >= all || (from < 0 && errno == ENXIO)) /* no more */
+		return false;
+	to = from < 0 ? -1 : lseek(fd, from, SEEK_HOLE);
+	if (to < 0) { /* not known: then all of it */
+		from = (off_t)*at;
+		to = (off_t)all;
 	}
+	*at = (uint64_t)from;
+	*bytes = (uint64_t)(to - from);
+	return true;
 }
 
 static uint64_t process_floor(struct shell *shell)
@@ -278,6 +277,6 @@ const struct backend backend_process = {
 	.run = process_run,
 	.resume = process_resume,
 	.kill = process_kill,
-	.restore_large = process_restore_large,
+	.written = process_written,
 	.floor = process_floor,
 };

@@ -56,13 +56,14 @@ static void free_window(struct shell *shell)
 		munmap(shell->window, bytes);
 }
 
-void monitor_copy_nonzero(uint8_t *to, const uint8_t *from, uint64_t bytes)
+/* The snapshot into new memory, which is zero. */
+static void fill_window(struct shell *shell)
 {
-	static const uint8_t zero[MF_PAGE];
+	const struct monitor *m = shell->monitor;
 
-	for (uint64_t at = 0; at < bytes; at += MF_PAGE)
-		if (memcmp(from + at, zero, MF_PAGE) != 0)
-			memcpy(to + at, from + at, MF_PAGE);
+	for (uint64_t at = 0; at < m->layout.window_bytes; at += MF_PAGE)
+		if (m->filled[at / MF_PAGE])
+			memcpy(shell->window + at, m->snapshot + at, MF_PAGE);
 }
 
 int shell_make(struct shell **out, struct monitor *m, bool init, char error[MONITOR_ERROR_MAX])
@@ -86,7 +87,7 @@ int shell_make(struct shell **out, struct monitor *m, bool init, char error[MONI
 		monitor_refuse(error, MFW_ERR_BACKEND, "memory for a shell");
 		goto out;
 	}
-	monitor_copy_nonzero(shell->window, m->snapshot, m->layout.window_bytes);
+	fill_window(shell);
 	watchdog_add(&shell->watch);
 	*out = shell;
 	return 0;
@@ -264,7 +265,8 @@ void shell_clean(struct shell *shell)
 		return;
 	if (m->layout.large) {
 		memcpy(shell->window, m->snapshot, shell->event_used);
-		m->backend->restore_large(shell);
+		for (uint64_t at = 0, n; m->backend->written(shell, &at, &n); at += n)
+			memcpy(shell->window + at, m->snapshot + at, n);
 	} else {
 		memcpy(shell->window, m->snapshot, m->layout.window_bytes);
 	}

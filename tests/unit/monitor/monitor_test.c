@@ -232,6 +232,32 @@ static void large(enum mfw_backend backend)
 	service_close(&s);
 }
 
+/* What mf_init wrote, every life finds, and nothing else: also in a shell that comes later. */
+static void init_large(enum mfw_backend backend)
+{
+	static const char *const payloads[] = {"", "", "more", "", "more", ""};
+	struct service s;
+	struct life life;
+
+	need_backend(backend);
+	service_open(&s, "init-large", backend);
+	assert_true(s.monitor->layout.large);
+	service_limit(&s, 20000000000, 20000000000);
+	for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
+		life = service_ask_text(&s, payloads[i]);
+		assert_int_equal(life.result, MFW_OK);
+		assert_string_equal(reply_text(&life), "0");
+		shell_clean(s.shell);
+		assert_memory_equal(
+			s.shell->window, s.monitor->snapshot, s.monitor->layout.window_bytes);
+	}
+	shell_close(s.shell);
+	assert_int_equal(shell_open(&s.shell, s.monitor, s.error), 0);
+	life = service_ask_text(&s, "");
+	assert_string_equal(reply_text(&life), "0");
+	service_close(&s);
+}
+
 /* The control: with the putting back left out, the same test sees it. */
 static void large_control(enum mfw_backend backend)
 {
@@ -321,6 +347,7 @@ static void counter_fresh(enum mfw_backend backend)
 	X(init_clears)                                                                             \
 	X(init_errors)                                                                             \
 	X(snapshot_digest)                                                                         \
+	X(init_large)                                                                              \
 	X(large)                                                                                   \
 	X(large_control)                                                                           \
 	X(no_leaks)                                                                                \

@@ -180,7 +180,7 @@ static bool start_with(const char *guest, enum mfw_backend backend, int kept, ui
 /* The second worker starts from what the first one left, and comes to the same. */
 static void keeps(enum mfw_backend backend)
 {
-	static const char *const guests[] = {"counter", "init-clear"};
+	static const char *const guests[] = {"counter", "init-clear", "init-large"};
 	static uint8_t effects[2][MF_EFFECTS_DEFAULT];
 	struct mfw_message death[2];
 
