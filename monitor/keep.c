@@ -34,72 +34,33 @@ static bool read_all(int fd, uint8_t *to, uint64_t n, uint64_t at)
 	return true;
 }
 
-/* Where the next bytes of a sparse file are, from `at` on; `to`: none before that. */
-static uint64_t next_data(int fd, uint64_t at, uint64_t to)
-{
-	off_t data = lseek(fd, (off_t)at, SEEK_DATA);
-
-	return data < 0 || (uint64_t)data > to ? to : (uint64_t)data;
-}
-
-static uint64_t next_hole(int fd, uint64_t at, uint64_t to)
-{
-	off_t hole = lseek(fd, (off_t)at, SEEK_HOLE);
-
-	return hole < 0 || (uint64_t)hole > to ? to : (uint64_t)hole;
-}
-
-/* One page of the file, which has the window first and then the init area, both whole pages. */
+/* One page of the file, which has the window first and then the init area, both whole pages. What is
+ * zero isn't touched here, unless mf_init cleared what the image has there. */
 static void take_page(struct monitor *m, uint64_t at, const uint8_t *page)
 {
-	at -= MF_PAGE;
-	if (at < m->layout.window_bytes)
+	static const uint8_t zero[MF_PAGE];
+	const uint64_t window = m->layout.window_bytes;
+
+	if (at < window)
 		monitor_keep_page(m, at, page);
-	else
-		memcpy(m->fixed + m->layout.init_at + (at - m->layout.window_bytes), page, MF_PAGE);
+	else if (memcmp(page, zero, MF_PAGE) != 0)
+		memcpy(m->fixed + m->layout.init_at + (at - window), page, MF_PAGE);
 }
 
-static bool take_run(struct monitor *m, int fd, uint64_t from, uint64_t to)
+static bool take_all(struct monitor *m, int fd)
 {
 	static uint8_t piece[16 * MF_PAGE];
+	const uint64_t all = m->layout.window_bytes + m->layout.init_bytes;
 
-	for (uint64_t at = from; at < to; at += sizeof(piece)) {
-		uint64_t part = to - at < sizeof(piece) ? to - at : sizeof(piece);
+	for (uint64_t at = 0; at < all; at += sizeof(piece)) {
+		uint64_t part = all - at < sizeof(piece) ? all - at : sizeof(piece);
 
-		if (!read_all(fd, piece, part, at))
+		if (!read_all(fd, piece, part, MF_PAGE + at))
 			return false;
 		for (uint64_t i = 0; i < part; i += MF_PAGE)
 			take_page(m, at + i, piece + i);
 	}
 	return true;
-}
-
-/* What isn't there is zero, and not touched here either. */
-static bool take_all(struct monitor *m, int fd)
-{
-	const uint64_t end = MF_PAGE + m->layout.window_bytes + m->layout.init_bytes;
-	uint64_t at = MF_PAGE, to;
-
-	if (lseek(fd, 0, SEEK_END) < (off_t)end)
-		return false;
-	while ((at = next_data(fd, at, end)) < end) {
-		to = next_hole(fd, at, end);
-		if (!take_run(m, fd, at, to))
-			return false;
-		at = to;
-	}
-	return true;
-}
-
-/* What the image has in its window gives way: mf_init may have cleared it. */
-static void clear_window(struct monitor *m)
-{
-	for (unsigned i = 0; i < m->image->segments; i++) {
-		const struct image_segment *s = &m->image->segment[i];
-
-		if (s->write && s->file > 0)
-			memset(m->snapshot + (s->address - MF_ADDR_WINDOW), 0, s->file);
-	}
 }
 
 bool keep_is_whole(int fd)
@@ -120,7 +81,6 @@ bool keep_take(struct monitor *m)
 	if (pread(fd, &head, sizeof(head), 0) != sizeof(head) ||
 		memcmp(&head, &want, sizeof(head)) != 0)
 		return false;
-	clear_window(m);
 	return take_all(m, fd);
 }
 
@@ -146,7 +106,12 @@ static bool put_window(const struct monitor *m, int fd)
  * shared a look at a page would make it. */
 static uint64_t next_page(const struct monitor *m, uint64_t at, uint64_t to)
 {
-	return m->fixed_fd < 0 ? at : next_data(m->fixed_fd, at, to);
+	off_t data;
+
+	if (m->fixed_fd < 0)
+		return at;
+	data = lseek(m->fixed_fd, (off_t)at, SEEK_DATA);
+	return data < 0 || (uint64_t)data > to ? to : (uint64_t)data;
 }
 
 static bool put_init(const struct monitor *m, int fd)
