@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "hub/coap/way.h"
 #include "hub/database.h"
+#include "hub/emit.h"
 #include "hub/failed.h"
 #include "hub/history.h"
 #include "hub/ids.h"
@@ -15,6 +15,7 @@
 #include "hub/outbox.h"
 #include "hub/schedule.h"
 #include "hub/states.h"
+#include "image/uri.h"
 
 /* Of a name, in a sentence. */
 #define QUOTED 80
@@ -132,25 +133,12 @@ static bool put(struct task *task, struct store_tx *tx, const struct effect *e)
 		       value) != 0;
 }
 
-static bool begins(struct mf_str s, const char *with)
-{
-	size_t n = strlen(with);
-
-	return s.n >= n && memcmp(s.p, with, n) == 0;
-}
-
 /* Whom a message is for: a topic is the broker's, an address whoever is there. */
 static enum outbox_destination destination_of(const struct effect *e)
 {
-	struct mf_str name = e->field[MF_FIELD_NAME];
-
 	if (e->kind == MF_EFFECT_UPSTREAM)
 		return OUTBOX_UPSTREAM;
-	return begins(name, "coap://") || begins(name, "coaps://") ||
-			begins(name, "coap-post://") || begins(name, "http://") ||
-			begins(name, "https://")
-		? OUTBOX_ADDRESS
-		: OUTBOX_BROKER;
+	return emit_is_address(e->field[MF_FIELD_NAME]) ? OUTBOX_ADDRESS : OUTBOX_BROKER;
 }
 
 static uint32_t flags_of(const struct effect *e)
@@ -181,13 +169,16 @@ static bool send_out(struct task *task, struct store_tx *tx, const struct effect
 		.body = e->field[MF_FIELD_BODY],
 	};
 
-	const char *wrong = out.destination == OUTBOX_ADDRESS ? way_wrong(name, out.body) : NULL;
+	const char *wrong = out.destination == OUTBOX_ADDRESS
+		? emit_wrong(task->service->hub, name, out.body)
+		: NULL;
+	char shown[QUOTED + 1];
 
 	if (!wrong && outbox_add(task->service->hub->outbox, tx, &out) != 0)
 		return true;
 	if (wrong) {
-		snprintf(why, GRANTS_WHY_MAX, "\"%.*s\": %s",
-			(int)(name.n < QUOTED ? name.n : QUOTED), (const char *)name.p, wrong);
+		snprintf(why, GRANTS_WHY_MAX, "\"%s\": %s", uri_show(name, shown, sizeof(shown)),
+			wrong);
 		return false;
 	}
 	snprintf(why, GRANTS_WHY_MAX, "it may send to \"%.*s\", but this hub has no way there%s%s",

@@ -275,6 +275,8 @@ static int take_all(const struct building *b, const struct raw_config *raw, stru
 	if (rc == 0)
 		rc = config_upstream(b, raw, config);
 	if (rc == 0)
+		rc = config_emit(b, raw, config);
+	if (rc == 0)
 		rc = take_coap(b, raw, config);
 	if (rc < 0)
 		return rc;
@@ -388,6 +390,7 @@ void config_close(struct config *config)
 	config_network_free(config);
 	config_mqtt_free(&config->mqtt);
 	config_upstream_free(&config->upstream);
+	config_emit_free(&config->emit);
 	config_trust_free(&config->trust);
 	free(config->services);
 	free(config->http);

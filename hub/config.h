@@ -94,6 +94,14 @@ struct config_upstream {
 	char *topic;           /* what topics begin with; NULL: not said */
 };
 
+/* Messages to addresses, `emit`. */
+struct config_emit {
+	char place[CONFIG_PLACE];
+	char *authorities;      /* a file; NULL: the system's */
+	char *keys;             /* a file (hub/emit_keys.h); NULL: none */
+	uint64_t bytes, age_ns; /* of what waits */
+};
+
 /* One entry of a service's `mqtt`. */
 struct config_topic {
 	char place[CONFIG_PLACE];
@@ -175,6 +183,7 @@ struct config {
 	struct http_limits limits; /* of http */
 	struct config_mqtt mqtt;
 	struct config_upstream upstream;
+	struct config_emit emit;
 	struct config_trust trust;
 	struct config_listener *http, *coap;
 	unsigned http_count, coap_count;

@@ -70,6 +70,10 @@ struct raw_upstream {
 	char *topic;
 };
 
+struct raw_emit {
+	char *authorities, *keys, *bytes, *age;
+};
+
 struct raw_dtls {
 	char *psk;
 };
@@ -107,6 +111,7 @@ struct raw_config {
 	struct raw_network network;
 	struct raw_mqtt mqtt;
 	struct raw_upstream upstream;
+	struct raw_emit emit;
 	struct raw_config_limits limits;
 	struct raw_trust trust;
 	struct raw_listener *http;
@@ -163,6 +168,10 @@ void config_upstream_free(struct config_upstream *upstream);
 int config_topics(const struct building *b, unsigned i, const struct raw_service *raw,
 	struct config_service *service);
 void config_topics_free(struct config_service *service);
+
+/* config_emit.c: `emit`. Freed with the other one, failed or not. */
+int config_emit(const struct building *b, const struct raw_config *raw, struct config *config);
+void config_emit_free(struct config_emit *emit);
 
 /* The i-th of `services`. What it took is freed with config_service_free, failed or not. */
 int config_service(const struct building *b, unsigned i, const struct raw_service *raw,

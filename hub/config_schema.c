@@ -198,6 +198,14 @@ static const cyaml_schema_field_t upstream[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t emit[] = {
+	MAY("authorities", struct raw_emit, authorities),
+	MAY("keys", struct raw_emit, keys),
+	MAY("bytes", struct raw_emit, bytes),
+	MAY("age", struct raw_emit, age),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t fields[] = {
 	TEXT("mayfly", struct raw_config, mayfly, 0),
 	MAY("backend", struct raw_config, backend),
@@ -216,6 +224,7 @@ static const cyaml_schema_field_t fields[] = {
 	CYAML_FIELD_MAPPING("trust", CYAML_FLAG_OPTIONAL, struct raw_config, trust, trust),
 	CYAML_FIELD_MAPPING("mqtt", CYAML_FLAG_OPTIONAL, struct raw_config, mqtt, mqtt),
 	CYAML_FIELD_MAPPING("upstream", CYAML_FLAG_OPTIONAL, struct raw_config, upstream, upstream),
+	CYAML_FIELD_MAPPING("emit", CYAML_FLAG_OPTIONAL, struct raw_config, emit, emit),
 	CYAML_FIELD_SEQUENCE(
 		"http", OPTIONAL, struct raw_config, http, &listener, 0, CONFIG_LIST_MAX),
 	CYAML_FIELD_SEQUENCE("coap", OPTIONAL, struct raw_config, coap, &coap, 0, CONFIG_LIST_MAX),

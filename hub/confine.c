@@ -165,8 +165,7 @@ static void add_all(struct places *p, const struct hub *hub, const struct config
 	char directory[RUNDIR_PATH];
 
 	add_system(p);
-	if (config->mqtt.given || config->upstream.way != CONFIG_UPSTREAM_NONE)
-		add_names(p);
+	add_names(p);
 	if (hub->options.config)
 		add_directory(p, hub->options.config, LANDLOCK_READ);
 	for (unsigned i = 0; i < config->paths_count; i++)

@@ -98,6 +98,8 @@ static const struct sandbox_rule rules[] = {
 	ANY(bind, "the same"),
 	ANY(listen, "the same"),
 	ANY(connect, "is there a hub at an admin socket?"),
+	ONLY(socketpair, 0, WORD, AF_UNIX,
+		"libcurl: a thread that looked up a name wakes the loop"),
 	/* the database: its files, its thread; and threads that wait for what the loop can't wait for */
 	ONLY(clone, 0, CLONE_THREAD, CLONE_THREAD, "a thread, never a process"),
 	FAILS(clone3, ENOSYS, "whose arguments can't be looked at: the C library takes clone then"),

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub/coap/way.h"
 #include "hub/config.h"
+#include "hub/emit.h"
 #include "hub/ids.h"
 #include "hub/mqtt/mqtt.h"
 #include "hub/outbox.h"
@@ -201,7 +201,7 @@ static int open_all(struct hub *hub, char error[static HUB_ERROR_MAX])
 	if (rc == 0)
 		rc = outbox_open(&hub->outbox, &outbox);
 	if (rc == 0)
-		rc = way_open(hub);
+		rc = emit_open(hub);
 	if (rc == 0)
 		rc = loop_add(hub->loop, store_fd(hub->store), EPOLLIN, &hub->database->source);
 	hub->database->listens = rc == 0;
@@ -271,7 +271,7 @@ void database_close(struct hub *hub)
 	loop_timer_clear(hub->loop, &db->probe);
 	if (db->listens)
 		loop_remove(hub->loop, store_fd(hub->store), &db->source);
-	way_close(hub);
+	emit_close(hub);
 	if (hub->outbox)
 		outbox_close(hub->outbox);
 	hub->outbox = NULL;

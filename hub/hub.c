@@ -16,6 +16,7 @@
 #include "hub/dying.h"
 #include "hub/in_timer.h"
 #include "hub/database.h"
+#include "hub/emit.h"
 #include "hub/mqtt/mqtt.h"
 #include "hub/plan.h"
 #include "hub/failed.h"
@@ -236,6 +237,8 @@ void hub_close(struct hub *hub)
 	fd_close(&hub->kvm_fd);
 	fd_close(&hub->null_fd);
 	database_close(hub);
+	emit_settings_close(hub->emit_settings);
+	hub->emit_settings = NULL;
 	counters_close(&hub->counters);
 	fd_close(&hub->state_fd);
 	free(hub->state);

@@ -45,7 +45,8 @@ struct states;
 struct store;
 struct store_later;
 struct watches;
-struct way;
+struct emit;
+struct emit_settings;
 
 struct hub_options {
 	const char *worker_program; /* mayfly-worker */
@@ -117,7 +118,9 @@ struct hub {
 	struct store *store;
 	struct states *states;
 	struct ids *ids;
-	struct way *coap_way; /* the outbox's, to devices */
+	struct emit *emit; /* the outbox's way to addresses */
+	struct emit_settings
+		*emit_settings; /* of the configuration; never NULL once there is one */
 	struct outbox *outbox;
 	struct schedule *schedule;
 	struct failed *retries; /* NULL: there is no database */

@@ -9,11 +9,13 @@
 #include "base/version.h"
 #include "hub/coap/watch.h"
 #include "hub/coap/way.h"
+#include "hub/emit.h"
 #include "hub/hub.h"
 #include "hub/in_coap.h"
 #include "hub/journal.h"
 #include "hub/lend.h"
 #include "hub/life.h"
+#include "hub/web/poster.h"
 #include "sys/clock.h"
 #include "sys/usage.h"
 
@@ -503,11 +505,12 @@ static void write_coap(struct page *p)
 
 static void write_way(struct page *p)
 {
+	struct poster_counts http;
 	struct way_counts counts;
 
-	if (!p->hub->coap_way)
+	if (!p->hub->emit)
 		return;
-	way_look(p->hub, &counts);
+	emit_look(p->hub, &counts, &http);
 	plain(p, "mayfly_coap_sent_total", "counter",
 		"Messages to devices and observers that arrived.", counts.arrived);
 	plain(p, "mayfly_coap_sent_refused_total", "counter",
@@ -516,6 +519,16 @@ static void write_way(struct page *p)
 		"Messages to devices that were put off.", counts.again);
 	plain(p, "mayfly_coap_given_up_total", "counter", "Messages to devices that were given up.",
 		counts.given_up);
+	plain(p, "mayfly_http_sent_total", "counter",
+		"Messages to http:// and https:// that arrived.", http.arrived);
+	plain(p, "mayfly_http_sent_again_total", "counter", "Of those messages, that were put off.",
+		http.again);
+	plain(p, "mayfly_http_given_up_total", "counter",
+		"Of those messages, that were given up: answered with what would be the same "
+	        "again.",
+		http.given_up);
+	plain(p, "mayfly_http_requests", "gauge", "Requests with such messages that are under way.",
+		http.running);
 }
 
 /* Who asked and may not, where anybody is asked who he is. */

@@ -65,6 +65,9 @@ static void pump(struct loop_later *later)
 			unsigned n = 0;
 
 			lane->failed = false;
+			if (lane->rescan)
+				near_forget(lane);
+			lane->rescan = false;
 			while (n < ROUND && send_next(lane))
 				n++;
 			if (n == ROUND)
@@ -97,12 +100,55 @@ void outbox_arrived(struct outbox *outbox, enum outbox_destination to, uint64_t 
 	pump_soon(lane);
 }
 
+void outbox_park(struct outbox *outbox, enum outbox_destination to, uint64_t number)
+{
+	sent_park(&outbox->lanes[to], number);
+	pump_soon(&outbox->lanes[to]);
+}
+
+void outbox_leave(struct outbox *outbox, enum outbox_destination to, uint64_t number)
+{
+	sent_leave(&outbox->lanes[to], number);
+	pump_soon(&outbox->lanes[to]);
+}
+
+void outbox_rescan(struct outbox *outbox, enum outbox_destination to)
+{
+	outbox->lanes[to].rescan = true;
+	loop_later(outbox->options.loop, &outbox->pump);
+}
+
+int outbox_again(struct outbox *outbox, enum outbox_destination to, uint64_t number)
+{
+	struct lane *lane = &outbox->lanes[to];
+	const struct sent *parked = sent_parked(lane, number);
+	struct near_message *m;
+	struct store_out out;
+	int error = 0;
+
+	m = parked ? near_read(lane, place_of(&parked->out), &error) : NULL;
+	if (!m) {
+		if (error == 0)
+			sent_leave(lane, number);
+		return error == 0 ? -ENOENT : -EAGAIN;
+	}
+	out = m->out;
+	set_times(outbox, &out);
+	sent_unpark(lane, number);
+	if (!lane->way->send(lane->way, &out)) {
+		sent_park(lane, number);
+		error = -EAGAIN;
+	}
+	free(m);
+	return error;
+}
+
 void outbox_lost(struct outbox *outbox, enum outbox_destination to)
 {
 	struct lane *lane = &outbox->lanes[to];
 
 	lane->ready = false;
-	if (lane->under_way.count == 0)
+	if (lane->under_way.count + lane->parked.count == 0)
 		return;
 	lane->counts.again += lane->under_way.count;
 	sent_lost(lane);

@@ -15,6 +15,10 @@
  *
  * One waits at most for each destination, and goes before all others: what was dropped since
  * the last that went. One thread.
+ *
+ * A way that serves many, one of which may be gone for long, lets messages wait beside its window:
+ * parked, each is a few dozen bytes here and comes back when the way asks for it; left, it costs nothing,
+ * and comes back when the way wants to be shown all that lies in the store.
  */
 #ifndef HUB_OUTBOX_H
 #define HUB_OUTBOX_H
@@ -53,7 +57,7 @@ enum outbox_destination {
 
 struct outbox_way {
 	/* Takes a copy of what it needs. False: not now; it calls outbox_ready when it can again. May call
-	 * outbox_arrived. */
+	 * outbox_arrived, outbox_park and outbox_leave of this message. */
 	bool (*send)(struct outbox_way *way, const struct store_out *out);
 	unsigned window; /* messages handed over and not acknowledged */
 };
@@ -96,6 +100,15 @@ uint64_t outbox_add(struct outbox *outbox, struct store_tx *tx, struct store_out
 void outbox_committed(struct outbox *outbox, const struct store_tx *tx);
 void outbox_ready(struct outbox *outbox, enum outbox_destination to);
 void outbox_arrived(struct outbox *outbox, enum outbox_destination to, uint64_t number);
+/* It waits beside the window, until outbox_again; meanwhile the bounds may drop it. */
+void outbox_park(struct outbox *outbox, enum outbox_destination to, uint64_t number);
+/* One that was parked is handed over once more, now. 0; -ENOENT: it is gone; -EAGAIN: the way didn't take it, or
+ * the store can't be read: it is parked as before. Not to be called while something is handed over. */
+int outbox_again(struct outbox *outbox, enum outbox_destination to, uint64_t number);
+/* It is not handed over before outbox_rescan. */
+void outbox_leave(struct outbox *outbox, enum outbox_destination to, uint64_t number);
+/* From the next round on all that the way hasn't got is handed over, from the first on. */
+void outbox_rescan(struct outbox *outbox, enum outbox_destination to);
 /* Everything that was handed over and hasn't arrived is to be sent again, in order. */
 void outbox_lost(struct outbox *outbox, enum outbox_destination to);
 void outbox_look(

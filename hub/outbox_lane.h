@@ -3,8 +3,8 @@
  *
  *	store:  [ sent ] [ near ] [ far ............................ ]   in the order in which they go
  *
- * `sent` were handed over; when they arrived they are `gone` and then being deleted: until that is committed
- * they are rows of the store, and passed over where it is read. `near` is the first part of those that wait,
+ * `sent` were handed over, some of them are `parked`; when they arrived they are `gone` and then being deleted:
+ * until that is committed they are rows of the store, and passed over where it is read. `near` is the first part of those that wait,
  * in memory; `far` says that there may be more behind it. A message that comes with a higher
  * priority than some of near goes into it; what then is too much at its end is forgotten, for the store has it.
  */
@@ -57,6 +57,7 @@ struct lane {
 	struct outbox *outbox;
 	enum outbox_destination to;
 	bool configured, ready, far, failed; /* failed: the store could not be read */
+	bool rescan;
 	struct outbox_way *way;
 	struct outbox_bounds bounds;
 	struct outbox_counts counts;
@@ -64,7 +65,7 @@ struct lane {
 	size_t near_bytes;
 	unsigned near_count;
 	struct place read_to; /* far begins behind it */
-	struct sent_list under_way, gone, deleting;
+	struct sent_list under_way, parked, gone, deleting;
 	struct place farthest; /* of all in those lists: what lies behind is in none */
 	struct dropped_report report;
 	uint64_t age_look_ns; /* when those that are too old are looked for */
@@ -95,6 +96,10 @@ void near_add(struct lane *lane, const struct store_out *out);
 struct near_message *near_first(struct lane *lane);
 /* Frees the first. */
 void near_take(struct lane *lane);
+/* Frees this one, if it is there. */
+void near_remove(struct lane *lane, uint64_t number);
+/* The row at this place, for the caller to free; NULL: there is none (0 in *error), or it can't be read. */
+struct near_message *near_read(struct lane *lane, struct place at, int *error);
 /* They are in the store. */
 void near_forget(struct lane *lane);
 
@@ -107,14 +112,22 @@ bool sent_add(struct lane *lane, const struct store_out *out);
 bool sent_drop(struct lane *lane, const struct store_out *out);
 /* The deletion is committed; or it failed: what arrived is gone as before, what was to be dropped is still there. */
 void sent_deleted(struct lane *lane, bool done);
-/* What was handed over is to be sent again. */
+/* What was handed over is to be sent again, what is parked too. */
 void sent_lost(struct lane *lane);
 /* The last of those under way was not taken. */
 void sent_take_back(struct lane *lane);
 /* Is it in one of the lists, or not reported yet? */
 bool sent_has(const struct lane *lane, const struct store_out *out);
-/* From under way to gone; false: it isn't there. */
+/* The same, but for those that are parked. */
+bool sent_is_kept(const struct lane *lane, const struct store_out *out);
+/* From under way, or parked, to gone; false: it isn't there. */
 bool sent_arrived(struct lane *lane, uint64_t number);
+/* From under way to parked, and back. */
+void sent_park(struct lane *lane, uint64_t number);
+void sent_unpark(struct lane *lane, uint64_t number);
+const struct sent *sent_parked(const struct lane *lane, uint64_t number);
+/* It is under way, and parked, no more. */
+void sent_leave(struct lane *lane, uint64_t number);
 
 /* --- outbox_tidy.c: deletions, bounds, reports of what was dropped */
 void tidy_soon(struct outbox *outbox, uint64_t in_ns);

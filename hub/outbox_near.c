@@ -1,4 +1,5 @@
 /* hub/outbox_near.c - the messages that go next, in memory; the rest is read when they are gone. See outbox_lane.h. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,16 +24,26 @@ static void free_one(struct lane *lane, struct near_message *m)
 	free(m);
 }
 
+static void unlink_one(struct lane *lane, struct near_message *m)
+{
+	*(m->prev ? &m->prev->next : &lane->first) = m->next;
+	*(m->next ? &m->next->prev : &lane->last) = m->prev;
+	free_one(lane, m);
+}
+
 void near_take(struct lane *lane)
+{
+	unlink_one(lane, lane->first);
+}
+
+void near_remove(struct lane *lane, uint64_t number)
 {
 	struct near_message *m = lane->first;
 
-	lane->first = m->next;
-	if (m->next)
-		m->next->prev = NULL;
-	else
-		lane->last = NULL;
-	free_one(lane, m);
+	while (m && m->out.number != number)
+		m = m->next;
+	if (m)
+		unlink_one(lane, m);
 }
 
 void near_forget(struct lane *lane)
@@ -156,6 +167,27 @@ static void read_page(struct lane *lane)
 		lane->failed = true;
 	else if (n < (int)PAGE && !is_full(lane))
 		lane->far = false;
+}
+
+static bool each_one(const struct store_out *out, void *context)
+{
+	struct near_message **m = context;
+
+	*m = copy(out);
+	return false;
+}
+
+struct near_message *near_read(struct lane *lane, struct place at, int *error)
+{
+	struct store_out behind = {.priority = at.priority, .number = at.number - 1};
+	struct near_message *m = NULL;
+	int n = store_out_read(lane->outbox->options.store, lane->to, &behind, 1, each_one, &m);
+
+	*error = n < 0 ? n : n > 0 && !m ? -ENOMEM : 0;
+	if (!m || m->out.number == at.number)
+		return m;
+	free(m);
+	return NULL;
 }
 
 struct near_message *near_first(struct lane *lane)

@@ -46,6 +46,7 @@ static void empty(struct sent_list *list)
 void sent_free(struct lane *lane)
 {
 	empty(&lane->under_way);
+	empty(&lane->parked);
 	empty(&lane->gone);
 	empty(&lane->deleting);
 }
@@ -53,6 +54,7 @@ void sent_free(struct lane *lane)
 void sent_lost(struct lane *lane)
 {
 	empty(&lane->under_way);
+	empty(&lane->parked);
 }
 
 void sent_deleted(struct lane *lane, bool done)
@@ -72,7 +74,8 @@ void sent_deleted(struct lane *lane, bool done)
 
 static void note_farthest(struct lane *lane)
 {
-	if (lane->under_way.count + lane->gone.count + lane->deleting.count == 0)
+	if (lane->under_way.count + lane->parked.count + lane->gone.count + lane->deleting.count ==
+		0)
 		lane->farthest = (struct place){.priority = UINT32_MAX};
 }
 
@@ -115,15 +118,27 @@ void sent_take_back(struct lane *lane)
 	free(s);
 }
 
-static bool list_has(const struct sent_list *list, uint64_t number)
+/* NULL: it isn't there; *before is the one before it. */
+static struct sent *find(const struct sent_list *list, uint64_t number, struct sent **before)
 {
-	for (const struct sent *s = list->first; s; s = s->next)
-		if (s->out.number == number)
-			return true;
-	return false;
+	struct sent *s = list->first;
+
+	*before = NULL;
+	while (s && s->out.number != number) {
+		*before = s;
+		s = s->next;
+	}
+	return s;
 }
 
-bool sent_has(const struct lane *lane, const struct store_out *out)
+static bool list_has(const struct sent_list *list, uint64_t number)
+{
+	struct sent *before;
+
+	return find(list, number, &before) != NULL;
+}
+
+bool sent_is_kept(const struct lane *lane, const struct store_out *out)
 {
 	if (out->number > lane->outbox->committed)
 		return true;
@@ -133,17 +148,55 @@ bool sent_has(const struct lane *lane, const struct store_out *out)
 		list_has(&lane->deleting, out->number);
 }
 
-bool sent_arrived(struct lane *lane, uint64_t number)
+bool sent_has(const struct lane *lane, const struct store_out *out)
 {
-	struct sent *before = NULL, *s = lane->under_way.first;
+	return sent_is_kept(lane, out) ||
+		(!place_before(lane->farthest, place_of(out)) &&
+			list_has(&lane->parked, out->number));
+}
 
-	while (s && s->out.number != number) {
-		before = s;
-		s = s->next;
-	}
+/* False: it isn't there. */
+static bool move(struct sent_list *from, struct sent_list *to, uint64_t number)
+{
+	struct sent *before, *s = find(from, number, &before);
+
 	if (!s)
 		return false;
-	cut(&lane->under_way, before, s);
-	append(&lane->gone, s);
+	cut(from, before, s);
+	append(to, s);
 	return true;
+}
+
+bool sent_arrived(struct lane *lane, uint64_t number)
+{
+	return move(&lane->under_way, &lane->gone, number) ||
+		move(&lane->parked, &lane->gone, number);
+}
+
+void sent_park(struct lane *lane, uint64_t number)
+{
+	(void)move(&lane->under_way, &lane->parked, number);
+}
+
+void sent_unpark(struct lane *lane, uint64_t number)
+{
+	(void)move(&lane->parked, &lane->under_way, number);
+}
+
+const struct sent *sent_parked(const struct lane *lane, uint64_t number)
+{
+	struct sent *before;
+
+	return find(&lane->parked, number, &before);
+}
+
+void sent_leave(struct lane *lane, uint64_t number)
+{
+	struct sent_list *list = list_has(&lane->parked, number) ? &lane->parked : &lane->under_way;
+	struct sent *before, *s = find(list, number, &before);
+
+	if (!s)
+		return;
+	cut(list, before, s);
+	free(s);
 }

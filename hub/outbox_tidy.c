@@ -67,11 +67,13 @@ static bool each_old(const struct store_out *out, void *context)
 	uint64_t bytes = bytes_of(out);
 
 	d->priority = out->priority;
-	if (sent_has(lane, out) || is_report(out))
+	if (sent_is_kept(lane, out) || is_report(out))
 		return true;
 	if (d->room == 0 || (!full && out->at_ns >= d->before_ns) || !sent_drop(lane, out))
 		return false;
 	store_out_done(d->tx, out);
+	sent_leave(lane, out->number); /* if it was parked */
+	near_remove(lane, out->number);
 	d->room--;
 	d->over -= bytes < d->over ? bytes : d->over;
 	*(full ? &d->full : &d->old) += 1;
@@ -142,7 +144,6 @@ static unsigned drop(struct lane *lane, struct store_tx *tx, struct tidying *t, 
 	lane->age_look_ns = d.room > 0 ? now + AGAIN_NS : now;
 	t->lane[lane->to].report = lane->report;
 	if (d.full + d.old > 0) {
-		near_forget(lane);
 		t->lane[lane->to].dropped = true;
 		t->lane[lane->to].full = d.full;
 		t->lane[lane->to].old = d.old;
@@ -158,8 +159,12 @@ static unsigned drop(struct lane *lane, struct store_tx *tx, struct tidying *t, 
 static void deleted(struct lane *lane, const struct tidying *t, bool done)
 {
 	sent_deleted(lane, done);
-	if (!done || !t->lane[lane->to].dropped)
+	if (!t->lane[lane->to].dropped)
 		return;
+	if (!done) {
+		near_forget(lane); /* they are there, and wait again */
+		return;
+	}
 	lane->counts.dropped_full += t->lane[lane->to].full;
 	lane->counts.dropped_old += t->lane[lane->to].old;
 	lane->report = t->lane[lane->to].report;

@@ -10,6 +10,7 @@
 #include "hub/failed.h"
 #include "hub/schedule.h"
 #include "hub/database.h"
+#include "hub/emit.h"
 #include "hub/mqtt/mqtt.h"
 #include "hub/setup.h"
 
@@ -158,6 +159,8 @@ int plan_make(struct plan *plan, struct hub *hub, const struct config *config,
 	if (status == 0)
 		status = upstream_plan_make(plan, error);
 	if (status == 0)
+		status = emit_plan_make(plan, error);
+	if (status == 0)
 		status = trust_prepare(plan, error);
 	if (status == 0)
 		status = database_wanted(plan, error);
@@ -233,6 +236,7 @@ void plan_commit(struct plan *plan)
 	wants_commit(plan);
 	mqtt_plan_commit(plan);
 	upstream_plan_commit(plan);
+	emit_plan_commit(plan);
 	take_services(plan);
 	watch_reload(hub);
 	take_scratch(plan);
@@ -256,6 +260,7 @@ void plan_drop(struct plan *plan)
 {
 	upstream_plan_drop(plan);
 	mqtt_plan_drop(plan);
+	emit_plan_drop(plan);
 	wants_drop(plan);
 	timers_drop(plan);
 	counters_drop(&plan->hub->counters);

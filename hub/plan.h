@@ -18,6 +18,7 @@
 #include "hub/rights.h"
 #include "hub/trust.h"
 
+struct emit_settings;
 struct mqtt_plan;
 struct psk;
 struct router;
@@ -61,6 +62,7 @@ struct plan {
 	struct timer *timers;   /* list */
 	struct mqtt_plan *mqtt; /* NULL: there is no broker */
 	struct upstream upstream;
+	struct emit_settings *emit;
 	struct rights rights; /* while routes are made */
 	uint8_t *scratch;     /* for the hub, if it needs a larger one */
 	size_t scratch_size;

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "image/uri.h"
+
 /* A name, as an operator may copy it into mayfly.yaml: no longer than this. */
 #define QUOTED_MOST 80
 
@@ -108,14 +110,16 @@ bool grants_store(const struct mfi_image *note, const struct manifest *manifest)
 /* As it stands in YAML between '"'; a long one is cut, for the line that it is for has an end. */
 static const char *quoted(struct mf_str name, char to[2 * QUOTED_MOST + 4])
 {
-	size_t n = name.n < QUOTED_MOST ? name.n : QUOTED_MOST, at = 0;
+	char text[QUOTED_MOST + 2];
+	size_t n = strlen(uri_show(name, text, sizeof(text))), at = 0;
+	bool cut = n > QUOTED_MOST;
 
-	for (size_t i = 0; i < n; i++) {
-		if (name.p[i] == '"' || name.p[i] == '\\')
+	for (size_t i = 0; i < n - cut; i++) {
+		if (text[i] == '"' || text[i] == '\\')
 			to[at++] = '\\';
-		to[at++] = (char)name.p[i];
+		to[at++] = text[i];
 	}
-	snprintf(to + at, 4, "%s", name.n > n ? "..." : "");
+	snprintf(to + at, 4, "%s", cut ? "..." : "");
 	return to;
 }
 

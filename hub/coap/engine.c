@@ -409,6 +409,20 @@ struct engine_peer *engine_peer(struct engine *engine, const struct net_address 
 		engine->coap, NULL, &to, COAP_PROTO_UDP);
 }
 
+struct engine_peer *engine_peer_dtls(struct engine *engine, const struct net_address *address,
+	struct mf_str identity, struct mf_str key)
+{
+	coap_dtls_cpsk_t setup = {
+		.version = COAP_DTLS_CPSK_SETUP_VERSION,
+		.psk_info = {.identity = {identity.n, identity.p}, .key = {key.n, key.p}},
+	};
+	coap_address_t to;
+
+	to_library(address, &to);
+	return (struct engine_peer *)engine->lib->coap_new_client_session_psk2(
+		engine->coap, NULL, &to, COAP_PROTO_DTLS, &setup);
+}
+
 void engine_hold(struct engine *engine, struct engine_peer *peer)
 {
 	engine->lib->coap_session_reference((coap_session_t *)peer);

@@ -55,6 +55,9 @@ size_t engine_room(const struct engine *engine, const struct engine_peer *peer);
 
 /* A peer to ask, held; NULL: no memory, no descriptor. */
 struct engine_peer *engine_peer(struct engine *engine, const struct net_address *address);
+/* The same over DTLS, with a key that both know. */
+struct engine_peer *engine_peer_dtls(struct engine *engine, const struct net_address *address,
+	struct mf_str identity, struct mf_str key);
 void engine_hold(struct engine *engine, struct engine_peer *peer);
 void engine_drop(struct engine *engine, struct engine_peer *peer);
 void engine_address(

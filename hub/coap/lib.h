@@ -33,6 +33,7 @@
 	X(coap_get_uri_path)                                                                       \
 	X(coap_io_do_epoll)                                                                        \
 	X(coap_new_client_session)                                                                 \
+	X(coap_new_client_session_psk2)                                                            \
 	X(coap_new_context)                                                                        \
 	X(coap_new_endpoint)                                                                       \
 	X(coap_new_message_id)                                                                     \

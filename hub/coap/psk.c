@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/lines.h"
 #include "sys/secret.h"
 
 #define FILE_MOST (PSK_MOST * 256u)
@@ -24,65 +25,52 @@ struct psk {
 	unsigned count;
 };
 
-static bool is_space(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-/* The next word of a line; *line is what follows it. */
-static struct mf_str word(struct mf_str *line)
-{
-	struct mf_str found;
-	size_t i = 0, end;
-
-	while (i < line->n && is_space(line->p[i]))
-		i++;
-	end = i;
-	while (end < line->n && !is_space(line->p[end]))
-		end++;
-	found = mf_str_of(line->p + i, end - i);
-	*line = mf_str_of(line->p + end, line->n - end);
-	return found;
-}
-
-static const char *take_key(struct entry *e, struct mf_str text)
+const char *psk_take_key(struct mf_str text, uint8_t to[static PSK_KEY_MAX], uint8_t *key_n)
 {
 	const size_t n = sizeof(HEX) - 1;
 	size_t bytes = 0;
 	const char *end;
 
 	if (text.n >= n && memcmp(text.p, HEX, n) == 0) {
-		if (sodium_hex2bin(e->key, sizeof(e->key), (const char *)text.p + n, text.n - n,
-			    NULL, &bytes, &end) != 0 ||
+		if (sodium_hex2bin(to, PSK_KEY_MAX, (const char *)text.p + n, text.n - n, NULL,
+			    &bytes, &end) != 0 ||
 			end != (const char *)text.p + text.n)
 			return "what stands behind 'hex:' is no key: pairs of hexadecimal digits, "
 			       "of at most 64 bytes";
-	} else if (text.n <= sizeof(e->key)) {
-		memcpy(e->key, text.p, text.n);
+	} else if (text.n <= PSK_KEY_MAX) {
+		memcpy(to, text.p, text.n);
 		bytes = text.n;
 	} else {
 		return "the key has more than 64 bytes";
 	}
-	e->key_n = (uint8_t)bytes;
+	*key_n = (uint8_t)bytes;
 	return bytes < PSK_KEY_MIN ? "the key has less than 8 bytes" : NULL;
 }
 
-static const char *take(struct entry *e, struct mf_str line)
+const char *psk_wrong_identity(struct mf_str identity)
 {
-	struct mf_str identity = word(&line), key = word(&line);
-
-	if (identity.n > sizeof(e->identity))
+	if (identity.n > PSK_IDENTITY_MAX)
 		return "the identity has more than 64 bytes";
 	for (size_t i = 0; i < identity.n; i++)
 		if (identity.p[i] < 0x21 || identity.p[i] > 0x7e)
 			return "the identity has a byte that is no visible ASCII";
+	return NULL;
+}
+
+static const char *take(struct entry *e, struct mf_str line)
+{
+	struct mf_str identity = lines_word(&line), key = lines_word(&line);
+	const char *wrong = psk_wrong_identity(identity);
+
+	if (wrong)
+		return wrong;
 	if (key.n == 0)
 		return "a key is missing: write it as IDENTITY KEY";
-	if (word(&line).n > 0)
+	if (lines_word(&line).n > 0)
 		return "more than IDENTITY KEY stands there";
 	memcpy(e->identity, identity.p, identity.n);
 	e->identity_n = (uint8_t)identity.n;
-	return take_key(e, key);
+	return psk_take_key(key, e->key, &e->key_n);
 }
 
 static const char *add(void *context, struct mf_str line)

@@ -25,6 +25,10 @@ int psk_parse(
 	struct psk **psk, const char *path, struct mf_str text, char error[static PSK_ERROR_MAX]);
 void psk_close(struct psk *psk); /* NULL is fine */
 
+/* A line's words: NULL, or what is wrong with it. */
+const char *psk_wrong_identity(struct mf_str identity);
+const char *psk_take_key(struct mf_str text, uint8_t to[static PSK_KEY_MAX], uint8_t *key_n);
+
 /* False: there is no such identity. */
 bool psk_find(const struct psk *psk, struct mf_str identity, struct mf_str *key);
 

@@ -9,13 +9,16 @@
 #include "hub/coap/engine.h"
 #include "hub/coap/speech.h"
 #include "hub/coap/watch.h"
+#include "hub/emit.h"
+#include "hub/emit_keys.h"
 #include "hub/hub.h"
 #include "hub/outbox.h"
 #include "sys/clock.h"
 
-#define WINDOW     256u
 #define PER_DEVICE 16u
+#define ALL        4096u /* that wait, for all devices */
 #define PORT       ":5683"
+#define PORT_DTLS  ":5684"
 
 #define FIRST_NS (2 * CLOCK_S)
 #define LAST_NS  (300 * CLOCK_S)
@@ -34,6 +37,7 @@ struct sending {
 struct device {
 	struct device *next;
 	struct net_address address;
+	bool dtls;
 	struct engine_peer *peer; /* held; NULL: none */
 	struct sending *first;
 	unsigned count, failures;
@@ -42,10 +46,10 @@ struct device {
 };
 
 struct way {
-	struct outbox_way way; /* first: the outbox knows it */
 	struct hub *hub;
-	struct engine *engine; /* NULL: nothing was sent yet */
+	struct engine *engine[2]; /* without, with DTLS; NULL: nothing was sent yet */
 	struct device *devices;
+	unsigned waiting; /* with those under way */
 	struct loop_timer timer;
 	struct log_rate lines;
 	struct way_counts counts;
@@ -56,30 +60,38 @@ struct way {
 struct target {
 	uint8_t method;
 	struct net_address address;
+	bool dtls;
 	bool here; /* no host: observers */
 	struct mf_str path, query;
 };
 
-static bool take_scheme(struct mf_str *uri, uint8_t *method)
+static bool take_scheme(struct mf_str *uri, struct target *t)
 {
 	static const struct {
 		const char *text;
 		uint8_t method;
-	} schemes[] = {{"coap://", METHOD_PUT}, {"coap-post://", METHOD_POST}};
+		bool dtls;
+	} schemes[] = {
+		{"coap://", METHOD_PUT, false},
+		{"coap-post://", METHOD_POST, false},
+		{"coaps://", METHOD_PUT, true},
+		{"coaps-post://", METHOD_POST, true},
+	};
 
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		size_t n = strlen(schemes[i].text);
 
 		if (uri->n < n || memcmp(uri->p, schemes[i].text, n) != 0)
 			continue;
-		*method = schemes[i].method;
+		t->method = schemes[i].method;
+		t->dtls = schemes[i].dtls;
 		*uri = mf_str_of(uri->p + n, uri->n - n);
 		return true;
 	}
 	return false;
 }
 
-static bool take_host(struct mf_str host, struct net_address *address)
+static bool take_host(struct mf_str host, bool dtls, struct net_address *address)
 {
 	char text[NET_TEXT + sizeof(PORT)];
 
@@ -89,7 +101,7 @@ static bool take_host(struct mf_str host, struct net_address *address)
 	text[host.n] = '\0';
 	if (net_parse(address, text) == 0)
 		return !net_is_wildcard(address);
-	strcpy(text + host.n, PORT);
+	strcpy(text + host.n, dtls ? PORT_DTLS : PORT);
 	return net_parse(address, text) == 0 && !net_is_wildcard(address);
 }
 
@@ -106,11 +118,13 @@ static const char *parse(struct mf_str uri, struct target *t)
 	size_t host, mark;
 
 	*t = (struct target){0};
-	if (!take_scheme(&uri, &t->method))
-		return "only coap:// and coap-post:// are known here";
+	if (!take_scheme(&uri, t))
+		return "only coap://, coaps://, coap-post:// and coaps-post:// are known here";
 	host = until(uri, '/');
 	t->here = host == 0;
-	if (!t->here && !take_host(mf_str_of(uri.p, host), &t->address))
+	if (t->here && t->dtls)
+		return "observers are told by coap:///PATH, whatever they listen by";
+	if (!t->here && !take_host(mf_str_of(uri.p, host), t->dtls, &t->address))
 		return "the host is no number, as in coap://192.0.2.7/lamp or "
 		       "coap://[2001:db8::7]/lamp";
 	uri = mf_str_of(uri.p + host, uri.n - host);
@@ -121,13 +135,21 @@ static const char *parse(struct mf_str uri, struct target *t)
 	return NULL;
 }
 
-const char *way_wrong(struct mf_str uri, struct mf_str body)
+const char *way_wrong(const struct hub *hub, struct mf_str uri, struct mf_str body)
 {
+	struct mf_str identity, key;
 	struct target t;
 	const char *wrong = parse(uri, &t);
 
 	if (!wrong && !t.here && body.n > BLOCK_SIZE(BLOCK_SZX_MOST))
 		wrong = "a message to a device has at most 1024 bytes";
+	if (!wrong && t.dtls && !emit_settings(hub)->keys)
+		wrong = "the hub has no key for it: this line in hub.yaml would give it some: "
+			"emit: {keys: FILE}";
+	if (!wrong && t.dtls &&
+		!emit_keys_psk(emit_settings(hub)->keys, &t.address, &identity, &key))
+		wrong = "the hub has no key for it: 'keys' under hub.yaml's 'emit' names a file, "
+			"which needs a line coaps://HOST IDENTITY KEY";
 	return wrong;
 }
 
@@ -154,6 +176,7 @@ static void end_first(struct way *w, struct device *d)
 
 	d->first = s->next;
 	d->count--;
+	w->waiting--;
 	d->under_way = false;
 	arrived(w, s->number);
 	free(s);
@@ -185,7 +208,7 @@ static bool is_for(const struct device *d, const struct coap_message *m)
 static void drop_peer(struct way *w, struct device *d)
 {
 	if (d->peer)
-		engine_drop(w->engine, d->peer);
+		engine_drop(w->engine[d->dtls], d->peer);
 	d->peer = NULL;
 }
 
@@ -198,8 +221,21 @@ static void put_off(struct way *w, struct device *d)
 	d->under_way = false;
 	d->next_ns = loop_now(w->hub->loop) + (wait < LAST_NS ? wait : LAST_NS);
 	w->counts.again++;
+	outbox_park(w->hub->outbox, OUTBOX_ADDRESS, d->first->number);
 	while (d->count > PER_DEVICE) /* it took none of them, and others need the room */
 		give_up(w, d, "too many wait for this device");
+}
+
+/* With the key of now. */
+static struct engine_peer *make_peer(struct way *w, const struct device *d)
+{
+	struct mf_str identity, key;
+
+	if (!d->dtls)
+		return engine_peer(w->engine[false], &d->address);
+	if (!emit_keys_psk(emit_settings(w->hub)->keys, &d->address, &identity, &key))
+		return NULL;
+	return engine_peer_dtls(w->engine[true], &d->address, identity, key);
 }
 
 static bool ask(struct way *w, struct device *d)
@@ -218,8 +254,8 @@ static bool ask(struct way *w, struct device *d)
 		m.format = (uint32_t)format;
 	}
 	if (!d->peer)
-		d->peer = engine_peer(w->engine, &d->address);
-	return d->peer && engine_send(w->engine, d->peer, &m);
+		d->peer = make_peer(w, d);
+	return d->peer && engine_send(w->engine[d->dtls], d->peer, &m);
 }
 
 /* The first that isn't too old is on its way, or put off. */
@@ -336,8 +372,13 @@ static void on_failed(void *context, struct engine_peer *peer, const struct coap
 	set_timer(w);
 }
 
+static void on_connected(void *context)
+{
+	(void)context;
+}
+
 static const struct engine_ops engine_ops = {
-	.asked = on_asked, .answered = on_answered, .failed = on_failed};
+	.asked = on_asked, .answered = on_answered, .failed = on_failed, .connected = on_connected};
 
 /* ------------------------------------------------------------------------ the way */
 
@@ -370,29 +411,31 @@ static struct sending *copy(
 	return s;
 }
 
-static struct device *device_of(struct way *w, const struct net_address *address)
+static struct device *device_of(struct way *w, const struct target *t)
 {
 	struct device *d = w->devices;
 
-	while (d && !net_same(&d->address, address))
+	while (d && (d->dtls != t->dtls || !net_same(&d->address, &t->address)))
 		d = d->next;
 	if (d)
 		return d;
 	d = calloc(1, sizeof(*d));
 	if (!d)
 		return NULL;
-	d->address = *address;
+	d->address = t->address;
+	d->dtls = t->dtls;
 	d->next = w->devices;
 	w->devices = d;
 	return d;
 }
 
-static bool start(struct way *w, char why[static ENGINE_ERROR_MAX])
+static bool start(struct way *w, bool dtls, char why[static ENGINE_ERROR_MAX])
 {
-	return w->engine || engine_open(&w->engine, w->hub->loop, &engine_ops, w, false, why) == 0;
+	return w->engine[dtls] ||
+		engine_open(&w->engine[dtls], w->hub->loop, &engine_ops, w, dtls, why) == 0;
 }
 
-/* Behind those that wait; of too many the oldest goes, unless it is under way. */
+/* Behind those that wait, and beside the outbox's window; of too many the oldest goes, unless it is under way. */
 static void append(struct way *w, struct device *d, struct sending *s)
 {
 	struct sending **end = &d->first;
@@ -401,19 +444,22 @@ static void append(struct way *w, struct device *d, struct sending *s)
 		give_up(w, d, "too many wait for this device");
 	while (*end)
 		end = &(*end)->next;
+	if (d->first)
+		outbox_park(w->hub->outbox, OUTBOX_ADDRESS, s->number);
 	*end = s;
 	d->count++;
+	w->waiting++;
 }
 
 static void take(struct way *w, const struct store_out *out, const struct target *t)
 {
 	struct sending *s = copy(w, out, t);
-	struct device *d = s ? device_of(w, &t->address) : NULL;
+	struct device *d = s && w->waiting < ALL ? device_of(w, t) : NULL;
 
 	if (!d) {
-		free(s);
 		w->counts.given_up++;
-		say(w, out->name, "no memory");
+		say(w, out->name, s ? "too many wait for devices" : "no memory");
+		free(s);
 		arrived(w, out->number);
 		return;
 	}
@@ -422,15 +468,14 @@ static void take(struct way *w, const struct store_out *out, const struct target
 	set_timer(w);
 }
 
-static bool on_send(struct outbox_way *way, const struct store_out *out)
+bool way_send(struct way *w, const struct store_out *out)
 {
-	struct way *w = (struct way *)way;
 	char error[ENGINE_ERROR_MAX];
 	struct target t;
-	const char *wrong = way_wrong(out->name, out->body);
+	const char *wrong = way_wrong(w->hub, out->name, out->body);
 
 	(void)parse(out->name, &t);
-	if (!wrong && !t.here && !start(w, error))
+	if (!wrong && !t.here && !start(w, t.dtls, error))
 		wrong = error;
 	if (wrong) {
 		w->counts.given_up++;
@@ -446,29 +491,24 @@ static bool on_send(struct outbox_way *way, const struct store_out *out)
 	return true;
 }
 
-int way_open(struct hub *hub)
+int way_open(struct way **way, struct hub *hub)
 {
 	struct way *w = calloc(1, sizeof(*w));
 
 	if (!w)
 		return -ENOMEM;
-	w->way = (struct outbox_way){.send = on_send, .window = WINDOW};
 	w->hub = hub;
 	w->timer.fire = on_timer;
 	w->lines.burst = 3;
-	hub->coap_way = w;
-	outbox_way(hub->outbox, OUTBOX_ADDRESS, &w->way);
+	*way = w;
 	return 0;
 }
 
-void way_close(struct hub *hub)
+void way_close(struct way *w)
 {
-	struct way *w = hub->coap_way;
-
 	if (!w)
 		return;
-	outbox_way(hub->outbox, OUTBOX_ADDRESS, NULL);
-	loop_timer_clear(hub->loop, &w->timer);
+	loop_timer_clear(w->hub->loop, &w->timer);
 	for (struct device *d = w->devices; d; d = d->next)
 		while (d->first) {
 			struct sending *s = d->first;
@@ -477,13 +517,13 @@ void way_close(struct hub *hub)
 			free(s);
 		}
 	free_idle(w);
-	if (w->engine)
-		engine_close(w->engine);
+	for (unsigned i = 0; i < 2; i++)
+		if (w->engine[i])
+			engine_close(w->engine[i]);
 	free(w);
-	hub->coap_way = NULL;
 }
 
-void way_look(const struct hub *hub, struct way_counts *counts)
+void way_look(const struct way *w, struct way_counts *counts)
 {
-	*counts = hub->coap_way ? hub->coap_way->counts : (struct way_counts){0};
+	*counts = w ? w->counts : (struct way_counts){0};
 }

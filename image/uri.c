@@ -1,0 +1,38 @@
+/* image/uri.c - see uri.h */
+#include "image/uri.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Where the authority begins, behind "://" (RFC 3986, 3.2); 0: there is none. */
+static size_t authority(struct mf_str name)
+{
+	for (size_t i = 0; i + 2 < name.n; i++)
+		if (memcmp(name.p + i, "://", 3) == 0)
+			return i + 3;
+	return 0;
+}
+
+/* The bytes up to the last '@' in it, and that one. */
+static size_t userinfo(struct mf_str name, size_t at)
+{
+	size_t n = 0;
+
+	for (size_t i = at; i < name.n && name.p[i] && !strchr("/?#", name.p[i]); i++)
+		if (name.p[i] == '@')
+			n = i - at + 1;
+	return n;
+}
+
+const char *uri_show(struct mf_str name, char *to, size_t size)
+{
+	size_t at = authority(name), n = at > 0 ? userinfo(name, at) : 0;
+	const char *text = (const char *)name.p;
+
+	if (n > 0)
+		snprintf(to, size, "%.*s...@%.*s", (int)at, text, (int)(name.n - at - n),
+			text + at + n);
+	else
+		snprintf(to, size, "%.*s", (int)name.n, name.n > 0 ? text : "");
+	return to;
+}
