@@ -147,8 +147,10 @@ void emit_plan_commit(struct plan *plan)
 	emit_settings_close(hub->emit_settings);
 	hub->emit_settings = plan->emit;
 	plan->emit = NULL;
-	if (hub->outbox)
-		set_bounds(hub);
+	if (!hub->emit)
+		return;
+	set_bounds(hub);
+	way_rekey(hub->emit->coap);
 }
 
 void emit_plan_drop(struct plan *plan)

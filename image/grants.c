@@ -21,14 +21,26 @@ static size_t one_part(const char *pattern)
 												: 0;
 }
 
-/* Does `pattern` allow `name`? Both are parts between slashes; '+' stands for one
- * part, a last '#' for all that follow. A wildcard in front means no name that begins with
- * '$', which are the broker's own (MQTT 5, 4.7.2). */
-static bool allows(const char *pattern, struct mf_str name)
+/* "SCHEME://...": whoever is meant by a wildcard in front means topics of the broker at hand, and not anybody on the
+ * network. */
+static bool is_address(struct mf_str name)
 {
 	size_t i = 0;
 
-	if ((*pattern == '#' || one_part(pattern)) && name.n > 0 && name.p[0] == '$')
+	while (i < name.n && name.p[i] != ':' && name.p[i] != '/')
+		i++;
+	return i > 0 && i + 2 < name.n && memcmp(name.p + i, "://", 3) == 0;
+}
+
+/* Does `pattern` allow `name`? Both are parts between slashes; '+' stands for one
+ * part, a last '#' for all that follow. A wildcard in front means no name that begins with
+ * '$', which are the broker's own (MQTT 5, 4.7.2), and of what is emitted no address. */
+static bool allows(const char *pattern, struct mf_str name, bool emitted)
+{
+	size_t i = 0;
+
+	if ((*pattern == '#' || one_part(pattern)) &&
+		((name.n > 0 && name.p[0] == '$') || (emitted && is_address(name))))
 		return false;
 	while (*pattern != '\0') {
 		if (pattern[0] == '#' && pattern[1] == '\0')
@@ -47,10 +59,10 @@ static bool allows(const char *pattern, struct mf_str name)
 	return i == name.n;
 }
 
-static bool any_allows(char *const *list, unsigned count, struct mf_str name)
+static bool any_allows(char *const *list, unsigned count, struct mf_str name, bool emitted)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (allows(list[i], name))
+		if (allows(list[i], name, emitted))
 			return true;
 	return false;
 }
@@ -60,9 +72,17 @@ static bool is_rest(const char *part, size_t n)
 	return n == 1 && part[0] == '#';
 }
 
+/* The same of an entry: "http:/#" allows addresses. */
+static bool allows_addresses(const char *entry)
+{
+	size_t n = strcspn(entry, "/");
+
+	return n > 1 && entry[n - 1] == ':' && entry[n] == '/';
+}
+
 bool grants_covers(const char *wide, const char *narrow)
 {
-	if ((*wide == '#' || one_part(wide)) && *narrow == '$')
+	if ((*wide == '#' || one_part(wide)) && (*narrow == '$' || allows_addresses(narrow)))
 		return false;
 	for (;;) {
 		size_t w = strcspn(wide, "/"), n = strcspn(narrow, "/");
@@ -139,7 +159,7 @@ bool grants_allow(const struct mfi_image *note, const struct manifest *manifest,
 	const char *key = grants_list(manifest, kind, &list, &count);
 	bool by_note = (note->grants & MFI_GRANT(kind)) != 0 || kind == MF_EFFECT_LOG ||
 		kind == MF_EFFECT_REPLY;
-	bool by_list = key == NULL || (any_allows(list, count, name) && !has_wildcard(name));
+	bool by_list = key == NULL || (any_allows(list, count, name, kind == MF_EFFECT_EMIT) && !has_wildcard(name));
 	char text[2 * QUOTED_MOST + 4];
 
 	if (by_note && by_list)

@@ -28,7 +28,8 @@ bool grants_store(const struct mfi_image *note, const struct manifest *manifest)
 const char *grants_list(const struct manifest *manifest, enum mf_effect_kind kind,
 	char *const **list, unsigned *count);
 
-/* Is all that `narrow` allows allowed by `wide` too? Both are entries of such a list. */
+/* Is all that `narrow` allows allowed by `wide` too? Both are entries of such a list, whichever it is: of state,
+ * where addresses are names like others, some that are aren't seen. */
 bool grants_covers(const char *wide, const char *narrow);
 
 #endif

@@ -96,12 +96,34 @@ struct words {
 	const char *what, *one, *below, *any;
 };
 
+/* Of what is emitted, by how the entry begins. */
+static const struct {
+	const char *scheme;
+	struct words words;
+} addresses[] = {
+	{"http:/", {"emit", "post to ", "post to addresses below ", ""}},
+	{"https:/", {"emit", "post to ", "post to addresses below ", ""}},
+	{"coap", {"emit", "ask the device ", "ask devices below ", ""}},
+};
+
+static const struct words *words_of(const struct words *w, const char *entry)
+{
+	bool is_address = strstr(entry, ":/") != NULL;
+
+	for (size_t i = 0; is_address && i < sizeof(addresses) / sizeof(addresses[0]); i++)
+		if (strcmp(w->what, "emit") == 0 &&
+			strncmp(entry, addresses[i].scheme, strlen(addresses[i].scheme)) == 0)
+			return &addresses[i].words;
+	return w;
+}
+
 static bool add_entries(struct audit *a, const struct words *w, char *const *list, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		struct fact *f = audit_add(a, AUDIT_MAY, w->what, MORE_IF_ADDED);
 		const char *entry = list[i];
 		size_t n = strlen(entry);
+		const struct words *say = words_of(w, entry);
 		bool below = n > 2 && strcmp(entry + n - 2, "/#") == 0;
 		bool any = strcmp(entry, "#") == 0;
 
@@ -109,9 +131,9 @@ static bool add_entries(struct audit *a, const struct words *w, char *const *lis
 			return false;
 		snprintf(f->entry, sizeof(f->entry), "%s", entry);
 		snprintf(f->text, sizeof(f->text), "%s%.*s%s",
-			any             ? w->any
-				: below ? w->below
-					: w->one,
+			any             ? say->any
+				: below ? say->below
+					: say->one,
 			(int)(any               ? 0
 					: below ? n - 1
 						: n),

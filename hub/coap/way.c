@@ -205,11 +205,14 @@ static bool is_for(const struct device *d, const struct coap_message *m)
 		memcmp(m->token, &d->first->number, MESSAGE_TOKEN) == 0;
 }
 
+/* What was sent to it may be told as failed meanwhile: of a peer that nobody has. */
 static void drop_peer(struct way *w, struct device *d)
 {
-	if (d->peer)
-		engine_drop(w->engine[d->dtls], d->peer);
+	struct engine_peer *peer = d->peer;
+
 	d->peer = NULL;
+	if (peer)
+		engine_drop(w->engine[d->dtls], peer);
 }
 
 /* Not now; longer each time. */
@@ -521,6 +524,19 @@ void way_close(struct way *w)
 		if (w->engine[i])
 			engine_close(w->engine[i]);
 	free(w);
+}
+
+void way_rekey(struct way *w)
+{
+	for (struct device *d = w->devices; d; d = d->next) {
+		if (!d->dtls)
+			continue;
+		drop_peer(w, d);
+		d->under_way = false;
+		d->failures = 0;
+		d->next_ns = 0;
+	}
+	(void)loop_timer_set(w->hub->loop, &w->timer, loop_now(w->hub->loop));
 }
 
 void way_look(const struct way *w, struct way_counts *counts)

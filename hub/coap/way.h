@@ -32,6 +32,8 @@ int way_open(struct way **way, struct hub *hub);
 void way_close(struct way *way); /* NULL is fine */
 /* As outbox_way's send. */
 bool way_send(struct way *way, const struct store_out *out);
+/* Other keys count: sessions begin anew, and what waits for a device is tried at once. */
+void way_rekey(struct way *way);
 void way_look(const struct way *way, struct way_counts *counts); /* of NULL nothing */
 
 #endif

@@ -1,13 +1,15 @@
 """CoAP: what comes as bytes, and what real clients make of it."""
 
+import contextlib
 import socket
+import subprocess
 import time
 
 import pytest
 
 import coap_client as coap
 from coap_client import ACK, CON, DELETE, GET, IPATCH, NON, POST, PUT, RST, Client
-from conftest import run
+from conftest import PATIENCE, free_port, run
 from hubs import Hub, hub_yaml, service
 
 LISTEN = "coap: [{listen: 127.0.0.1:0}]\n"
@@ -283,7 +285,6 @@ def test_an_answer_block_by_block(hub, client):
 def test_a_real_observer(port):
     base = f"coap://127.0.0.1:{port}/now/lamp"
     with Client(port) as other, open("/dev/null", "rb") as nothing:
-        import subprocess
         watch = subprocess.Popen(["coap-client-notls", "-w", "-s", "20", base], stdin=nothing,
                                  stdout=subprocess.PIPE, text=True)
         try:
@@ -735,3 +736,44 @@ def test_what_is_emitted_to_observers(relay):
     told = next(m for m in got if m.token == b"o")
     assert (told.said, told.payload) == ("2.05", b"bright")
     relay.acknowledge(told)
+
+
+# ---------------------------------------------------------- devices over DTLS
+
+
+@contextlib.contextmanager
+def real_device(key):
+    """libcoap's server, which keeps what is put; the port of its DTLS."""
+    port = free_port()
+    with subprocess.Popen(["coap-server-openssl", "-A", "127.0.0.1", "-p", str(port), "-k", key, "-d", "9"],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as server:
+        try:
+            yield port
+        finally:
+            server.kill()
+
+
+def kept_there(port, want):
+    end = time.monotonic() + 20 * PATIENCE
+    while (got := run("coap-client-notls", "-B", "2", f"coap://127.0.0.1:{port}/lamp").stdout.strip()) != want:
+        assert time.monotonic() < end, got
+        time.sleep(0.05)
+
+
+def test_a_device_with_a_key(tmp_path, build):
+    """Over DTLS; one that has another key gets nothing, and its message waits."""
+    keys = tmp_path / "emit-keys"
+    with real_device("secret-of-lamp") as lamp, real_device("secret-of-other") as other:
+        keys.write_text(f"coaps://+ hub secret-of-lamp\ncoaps://127.0.0.1:{other + 1} hub no-secret\n")
+        keys.chmod(0o600)
+        text = hub_yaml(service(build / "guest/relay.mfy"),
+                        head=f"state: {tmp_path}/state\nemit: {{keys: {keys}}}\n{LISTEN}")
+        with Hub(tmp_path / "hub", text).stopping() as hub, Client(hub.http("coap")) as client:
+            for port in (other, lamp):
+                relay_to(client, f"coaps://127.0.0.1:{port + 1}/lamp", b"bright")
+            kept_there(lamp, "bright")
+            kept_there(other, "")
+            keys.write_text("coaps://+ hub secret-of-other\n")
+            assert hub.reload()["event"] == "reloaded"
+            kept_there(other, "bright")

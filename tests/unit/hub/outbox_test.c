@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+
 #include "hub/time.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
@@ -25,6 +27,7 @@ struct broker {
 	struct outbox *outbox;
 	enum outbox_destination to;
 	bool acknowledges, late;
+	enum { TAKE, PARK, LEAVE } how;
 	unsigned takes; /* so many more */
 	unsigned got;
 	uint64_t number[MOST];
@@ -62,7 +65,11 @@ static bool take(struct outbox_way *way, const struct store_out *out)
 	b->flags = out->flags;
 	b->wall_ns = out->wall_ns;
 	b->got++;
-	if (b->acknowledges)
+	if (b->how == PARK)
+		outbox_park(b->outbox, b->to, out->number);
+	else if (b->how == LEAVE)
+		outbox_leave(b->outbox, b->to, out->number);
+	else if (b->acknowledges)
 		outbox_arrived(b->outbox, b->to, out->number);
 	return true;
 }
@@ -542,9 +549,127 @@ static void test_shut(void **state)
 	stop(b);
 }
 
+/* What is parked waits beside the window, and comes back, whole, when it is asked for. */
+static void test_parked(void **state)
+{
+	struct bench *b = start();
+	uint64_t number[30];
+
+	(void)state;
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	b->broker.how = PARK;
+	add(b, OUTBOX_BROKER, 0, 0, 30); /* more than the window */
+	until_got(b, 30);
+	memcpy(number, b->broker.number, sizeof(number));
+	assert_int_equal(look(b, OUTBOX_BROKER).waiting, 30);
+	b->broker.how = TAKE;
+	add(b, OUTBOX_BROKER, 5, 0, 2);
+	until_got(b, 32);
+	outbox_rescan(b->outbox, OUTBOX_BROKER); /* it has them all */
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(outbox_again(b->outbox, OUTBOX_BROKER, number[i]), 0);
+		turn(b);
+	}
+	assert_int_equal(b->broker.got, 35);
+	assert_bodies(&b->broker, 32, 3, 0, 0);
+	assert_int_equal(outbox_again(b->outbox, OUTBOX_BROKER, number[0]), -ENOENT);
+	assert_int_equal(outbox_again(b->outbox, OUTBOX_BROKER, 4711), -ENOENT);
+	b->broker.takes = 0; /* it stays parked */
+	assert_int_equal(outbox_again(b->outbox, OUTBOX_BROKER, number[3]), -EAGAIN);
+	b->broker.takes = UINT32_MAX;
+	outbox_arrived(b->outbox, OUTBOX_BROKER, number[29]); /* from there, too */
+	for (int i = 3; i < 29; i++)
+		assert_int_equal(outbox_again(b->outbox, OUTBOX_BROKER, number[i]), 0);
+	until_rows(b, OUTBOX_BROKER, 0);
+	assert_int_equal(b->broker.got, 61);
+	assert_bodies(&b->broker, 35, 26, 0, 3);
+	stop(b);
+}
+
+/* With the way gone, and after a restart, it is handed over like any other. */
+static void test_parked_and_lost(void **state)
+{
+	struct bench *b = start();
+
+	(void)state;
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	b->broker.how = PARK;
+	add(b, OUTBOX_BROKER, 0, 0, 20);
+	until_got(b, 20);
+	outbox_way(b->outbox, OUTBOX_BROKER, NULL);
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	until_got(b, 40);
+	restart(b);
+	b->broker.how = TAKE;
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	until_rows(b, OUTBOX_BROKER, 0);
+	assert_int_equal(b->broker.got, 60);
+	assert_bodies(&b->broker, 40, 20, 0, 0);
+	stop(b);
+}
+
+/* What is left isn't seen again before a rescan; then it goes, in order, and nothing else goes twice. */
+static void test_left(void **state)
+{
+	struct bench *b = start();
+
+	(void)state;
+	b->broker.acknowledges = false;
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	add(b, OUTBOX_BROKER, 0, 0, 4);
+	until_got(b, 4); /* under way */
+	b->broker.how = PARK;
+	add(b, OUTBOX_BROKER, 0, 4, 1);
+	b->broker.how = LEAVE;
+	add(b, OUTBOX_BROKER, 0, 5, 1500); /* more than memory holds */
+	until_got(b, 1505);
+	assert_int_equal(look(b, OUTBOX_BROKER).waiting, 1505);
+	turn(b);
+	b->broker.how = TAKE;
+	b->broker.acknowledges = true;
+	add(b, OUTBOX_BROKER, 0, 1505, 1);
+	until_got(b, 1506);
+	outbox_rescan(b->outbox, OUTBOX_BROKER);
+	until_got(b, 3006);
+	assert_bodies(&b->broker, 1506, 1500, 0, 5);
+	assert_int_equal(outbox_again(b->outbox, OUTBOX_BROKER, b->broker.number[4]), 0);
+	for (int i = 0; i < 4; i++)
+		outbox_arrived(b->outbox, OUTBOX_BROKER, b->broker.number[i]);
+	until_rows(b, OUTBOX_BROKER, 0);
+	assert_int_equal(b->broker.got, 3007);
+	stop(b);
+}
+
+/* The bounds spare what is under way, not what is parked: whoever asks for that hears that it is gone. */
+static void test_parked_and_old(void **state)
+{
+	struct bench *b = start();
+
+	(void)state;
+	b->broker.acknowledges = false;
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	outbox_bound(b->outbox, OUTBOX_BROKER, (struct outbox_bounds){.age_ns = 100 * CLOCK_S});
+	add(b, OUTBOX_BROKER, 0, 0, 1);
+	b->broker.how = PARK;
+	add(b, OUTBOX_BROKER, 0, 1, 5);
+	until_got(b, 6);
+	b->elapsed = (int64_t)(101 * CLOCK_S);
+	while (look(b, OUTBOX_BROKER).dropped_old < 5)
+		turn(b);
+	assert_int_equal(outbox_again(b->outbox, OUTBOX_BROKER, b->broker.number[3]), -ENOENT);
+	outbox_arrived(b->outbox, OUTBOX_BROKER, b->broker.number[0]);
+	until_rows(b, OUTBOX_BROKER, 0);
+	assert_int_equal(b->broker.got, 6);
+	stop(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parked),
+		cmocka_unit_test(test_parked_and_lost),
+		cmocka_unit_test(test_left),
+		cmocka_unit_test(test_parked_and_old),
 		cmocka_unit_test(test_straight_through),
 		cmocka_unit_test(test_backlog),
 		cmocka_unit_test(test_priorities),

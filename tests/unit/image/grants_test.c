@@ -58,6 +58,17 @@ static void patterns(void **state)
 		{"home/+/set", "home/hall/sets", false},
 		{"home/+", "home/hall", true},
 		{"home/+", "home/hall/x", false},
+		{"http:/#", "http://a.example/b", true},
+		{"https://a.example/#", "https://a.example/b?c", true},
+		{"https://a.example/#", "https://a.example.org/b", false},
+		{"https://a.example/#", "https://a.example:8443/b", false},
+		{"https://a.example/#", "https://a.example@b.example/b", false},
+		{"https://+/b", "https://a.example/b", true},
+		{"#", "https://a.example/b", false},
+		{"+//+/b", "https://a.example/b", false},
+		{"+/#", "coap://192.0.2.7/b", false},
+		{"#", "a:b/c", true},
+		{"#", "://b", true},
 		{"+", "hall", true},
 		{"+", "home/hall", false},
 		{"#", "anything/at/all", true},
@@ -173,6 +184,10 @@ static void covering(void **state)
 		{"#", "$SYS/x", false},
 		{"+/x", "$SYS/x", false},
 		{"$SYS/#", "$SYS/x", true},
+		{"#", "http:/#", false},
+		{"+/#", "https://a.example/b", false},
+		{"https://+/#", "https://a.example/b", true},
+		{"#", "a:b/c", true},
 	};
 
 	(void)state;
