@@ -92,6 +92,7 @@ struct config_upstream {
 	struct config_mqtt at; /* either way: where it is, who we are there, bounds of what waits */
 	char *to;              /* as written: "https://center.example.org/events" */
 	char *topic;           /* what topics begin with; NULL: not said */
+	char *token;           /* of a page: a file with a bearer token; NULL: none */
 };
 
 /* Messages to addresses, `emit`. */

@@ -336,6 +336,21 @@ static int take_to(const struct whom *w, struct config_upstream *u)
 	return rc;
 }
 
+/* By what a page knows the hub. */
+static int take_token(const struct building *b, const char *text, struct config_upstream *u)
+{
+	if (!text)
+		return 0;
+	if (u->way != CONFIG_UPSTREAM_WEB || !u->at.tls)
+		return reading_bad(b->r, "upstream.token",
+			"upstream: 'token' is shown to https:// only: leave it out, or write 'to: "
+			"https://...'");
+	if (u->at.username)
+		return reading_bad(b->r, "upstream.token",
+			"upstream: it is either 'token' or 'username' and 'password'");
+	return config_path(b, text, &u->token);
+}
+
 /* What topics begin with: a name as it is, or empty. */
 static int take_prefix(const struct building *b, const char *text, struct config_upstream *u)
 {
@@ -374,6 +389,8 @@ int config_upstream(const struct building *b, const struct raw_config *raw, stru
 			b->r, "upstream.", upstream_ages, 1, &raw->upstream.at, &u->at);
 	if (rc == 0)
 		rc = take_client(&whom, &raw->upstream.at, &u->at);
+	if (rc == 0)
+		rc = take_token(b, raw->upstream.token, u);
 	u->at.given = rc == 0;
 	return rc == 0 ? take_prefix(b, raw->upstream.topic, u) : rc;
 }
@@ -383,6 +400,7 @@ void config_upstream_free(struct config_upstream *u)
 	config_mqtt_free(&u->at);
 	free(u->to);
 	free(u->topic);
+	free(u->token);
 	memset(u, 0, sizeof(*u));
 }
 

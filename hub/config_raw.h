@@ -67,7 +67,7 @@ struct raw_mqtt {
 
 struct raw_upstream {
 	struct raw_mqtt at; /* broker: `to` */
-	char *topic;
+	char *topic, *token;
 };
 
 struct raw_emit {

@@ -190,6 +190,7 @@ static const cyaml_schema_field_t upstream[] = {
 	MAY("username", struct raw_upstream, at.username),
 	MAY("password", struct raw_upstream, at.password),
 	CYAML_FIELD_MAPPING("tls", CYAML_FLAG_OPTIONAL, struct raw_upstream, at.tls, mqtt_tls),
+	MAY("token", struct raw_upstream, token),
 	MAY("keepalive", struct raw_upstream, at.keepalive),
 	MAY("version", struct raw_upstream, at.version),
 	CYAML_FIELD_STRING_PTR("topic", OPTIONAL, struct raw_upstream, topic, 0, TEXT_MOST),

@@ -150,7 +150,8 @@ int emit_keys_parse(struct emit_keys **out, const char *path, struct mf_str text
 		return -ENOMEM;
 	}
 	err = secret_lines("keys", path, text, add, keys,
-		"there is no line in it: https://HOST/PATH TOKEN, or coaps://HOST IDENTITY KEY", error);
+		"there is no line in it: https://HOST/PATH TOKEN, or coaps://HOST IDENTITY KEY",
+		error);
 	if (err < 0)
 		emit_keys_close(keys);
 	else

@@ -525,7 +525,7 @@ static void write_way(struct page *p)
 		http.again);
 	plain(p, "mayfly_http_given_up_total", "counter",
 		"Of those messages, that were given up: answered with what would be the same "
-	        "again.",
+		"again.",
 		http.given_up);
 	plain(p, "mayfly_http_requests", "gauge", "Requests with such messages that are under way.",
 		http.running);

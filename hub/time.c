@@ -104,6 +104,20 @@ struct time_reading time_now(bool ask)
 	return now;
 }
 
+bool time_rfc3339(int64_t wall_ns, char to[static TIME_TEXT])
+{
+	int64_t ms = wall_ns / (int64_t)CLOCK_MS;
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm tm;
+	size_t n;
+
+	if (wall_ns < 0 || !gmtime_r(&seconds, &tm))
+		return false;
+	n = strftime(to, TIME_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(to + n, TIME_TEXT - n, ".%03uZ", (unsigned)(ms % 1000));
+	return n > 0;
+}
+
 const char *time_text(int64_t wall_ns, char to[static TIME_TEXT])
 {
 	time_t seconds = (time_t)(wall_ns / (int64_t)CLOCK_S);

@@ -62,5 +62,7 @@ struct time_reading time_now(bool ask);
 /* "1970-01-01 00:00:07 UTC" */
 #define TIME_TEXT 40
 const char *time_text(int64_t wall_ns, char to[static TIME_TEXT]);
+/* "1970-01-01T00:00:07.000Z" (RFC 3339); false: there is no such day. */
+bool time_rfc3339(int64_t wall_ns, char to[static TIME_TEXT]);
 
 #endif

@@ -9,6 +9,7 @@
 #include "hub/outbox.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
+#include "hub/web/upstream.h"
 
 /* Of what was left by an upstream that is no more, should it come back. */
 #define LEFT_BYTES  (64u << 20)
@@ -16,7 +17,11 @@
 
 static const struct upstream_kind *kind_of(enum config_upstream_way way)
 {
-	return way == CONFIG_UPSTREAM_MQTT ? &mqtt_upstream : NULL;
+	switch (way) {
+	case CONFIG_UPSTREAM_MQTT: return &mqtt_upstream;
+	case CONFIG_UPSTREAM_WEB: return &web_upstream;
+	default: return NULL;
+	}
 }
 
 /* Once a configuration; commit.c counts the messages. */
@@ -63,10 +68,6 @@ int upstream_plan_make(struct plan *plan, char *error)
 	u->bytes = config->at.bytes;
 	u->age_ns = config->at.age_ns;
 	u->kind = kind_of(config->way);
-	if (!u->kind)
-		return setup_bad(config->at.place, error, SETUP_USAGE,
-			"upstream: to: '%.200s': only mqtt:// and mqtts:// are known here",
-			config->to);
 	status = find_name(plan, name, error);
 	if (status == 0)
 		status = u->kind->open(&u->input, plan->hub, config, name, error);

@@ -159,7 +159,8 @@ bool grants_allow(const struct mfi_image *note, const struct manifest *manifest,
 	const char *key = grants_list(manifest, kind, &list, &count);
 	bool by_note = (note->grants & MFI_GRANT(kind)) != 0 || kind == MF_EFFECT_LOG ||
 		kind == MF_EFFECT_REPLY;
-	bool by_list = key == NULL || (any_allows(list, count, name, kind == MF_EFFECT_EMIT) && !has_wildcard(name));
+	bool by_list = key == NULL ||
+		(any_allows(list, count, name, kind == MF_EFFECT_EMIT) && !has_wildcard(name));
 	char text[2 * QUOTED_MOST + 4];
 
 	if (by_note && by_list)

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "hub/database.h"
 #include "hub/hub.h"
 #include "hub/mqtt/client.h"
 #include "hub/mqtt/letter.h"
 #include "hub/mqtt/mqtt.h"
+#include "hub/time.h"
 #include "image/topic.h"
 #include "sys/clock.h"
 
@@ -217,20 +217,11 @@ static int add_id(mosquitto_property **list, const struct store_out *out)
 	return add_user(list, "id", text);
 }
 
-/* "2026-11-22T12:00:00.123Z" */
 static int add_time(mosquitto_property **list, const struct store_out *out)
 {
-	int64_t ms = out->wall_ns / (int64_t)CLOCK_MS;
-	time_t seconds = (time_t)(ms / 1000);
-	char text[64];
-	struct tm tm;
-	size_t n;
+	char text[TIME_TEXT];
 
-	if (!gmtime_r(&seconds, &tm))
-		return MOSQ_ERR_SUCCESS;
-	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + n, sizeof(text) - n, ".%03dZ", (int)(ms % 1000));
-	return add_user(list, "time", text);
+	return time_rfc3339(out->wall_ns, text) ? add_user(list, "time", text) : MOSQ_ERR_SUCCESS;
 }
 
 static int add_story(

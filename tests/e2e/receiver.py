@@ -13,6 +13,7 @@ class Post:
     path: str
     headers: dict
     body: bytes
+    status: int = 0  # that it was answered with
 
     @property
     def key(self):
@@ -45,9 +46,10 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Receiver:
-    """answers: {body or path: [(status, header, ...), ...]}, each taken once; then 204."""
+    """answers: {body or path: [(status, header, ...), ...]}, each taken once; then what refuse(body) says,
+    then 204."""
 
-    def __init__(self, port=0, tls=None, answers=None):
+    def __init__(self, port=0, tls=None, answers=None, refuse=None):
         self.server = Server(("127.0.0.1", port), Handler)
         self.server.owner = self
         self.tls = tls is not None
@@ -55,7 +57,7 @@ class Receiver:
             self.server.socket = tls.wrap_socket(self.server.socket, server_side=True,
                                                  do_handshake_on_connect=False)
         self.port = self.server.server_address[1]
-        self.answers = answers or {}
+        self.answers, self.refuse = answers or {}, refuse
         self.posts, self.change = [], threading.Condition()
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self.thread.start()
@@ -73,13 +75,17 @@ class Receiver:
 
     def came(self, post):
         with self.change:
+            status, *headers = self.answer(post)
+            post.status = status
             self.posts.append(post)
             self.change.notify_all()
-            for which in (post.body.decode("latin-1"), post.path):
-                if self.answers.get(which):
-                    status, *headers = self.answers[which].pop(0)
-                    return status, headers
-        return 204, []
+        return status, headers
+
+    def answer(self, post):
+        for which in (post.body.decode("latin-1"), post.path):
+            if self.answers.get(which):
+                return self.answers[which].pop(0)
+        return ((self.refuse and self.refuse(post.body)) or 204,)
 
     def take(self, count, seconds=20):
         """All posts, when so many have come."""

@@ -59,8 +59,8 @@ static void test_below(void **state)
 	emit_keys_close(keys);
 }
 
-static void assert_psk(const struct emit_keys *keys, const char *device, const char *identity,
-	const char *key)
+static void assert_psk(
+	const struct emit_keys *keys, const char *device, const char *identity, const char *key)
 {
 	struct mf_str got, got_key;
 	struct net_address address;
@@ -111,7 +111,8 @@ static void test_wrong(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		assert_int_equal(emit_keys_parse(&keys, "file", text(wrong[i].lines), error), -EINVAL);
+		assert_int_equal(
+			emit_keys_parse(&keys, "file", text(wrong[i].lines), error), -EINVAL);
 		if (!strstr(error, wrong[i].want) || !strstr(error, "keys \"file\": "))
 			fail_msg("%s", error);
 	}
