@@ -24,16 +24,16 @@ static void free_one(struct lane *lane, struct near_message *m)
 	free(m);
 }
 
-static void unlink_one(struct lane *lane, struct near_message *m)
-{
-	*(m->prev ? &m->prev->next : &lane->first) = m->next;
-	*(m->next ? &m->next->prev : &lane->last) = m->prev;
-	free_one(lane, m);
-}
-
 void near_take(struct lane *lane)
 {
-	unlink_one(lane, lane->first);
+	struct near_message *m = lane->first;
+
+	lane->first = m->next;
+	if (m->next)
+		m->next->prev = NULL;
+	else
+		lane->last = NULL;
+	free_one(lane, m);
 }
 
 void near_remove(struct lane *lane, uint64_t number)
@@ -42,8 +42,18 @@ void near_remove(struct lane *lane, uint64_t number)
 
 	while (m && m->out.number != number)
 		m = m->next;
-	if (m)
-		unlink_one(lane, m);
+	if (!m)
+		return;
+	if (!m->prev) {
+		near_take(lane);
+		return;
+	}
+	m->prev->next = m->next;
+	if (m->next)
+		m->next->prev = m->prev;
+	else
+		lane->last = m->prev;
+	free_one(lane, m);
 }
 
 void near_forget(struct lane *lane)

@@ -341,8 +341,10 @@ void web_close(struct web *web)
 {
 	if (!web)
 		return;
-	while (web->calls)
-		free_call(web->calls);
+	for (struct web_call *call = web->calls, *next; call; call = next) {
+		next = call->next;
+		free_call(call);
+	}
 	(void)LIB.curl_multi_cleanup(web->multi);
 	loop_timer_clear(web->loop, &web->timer);
 	free(web);

@@ -390,12 +390,13 @@ static int copy(char **to, const char *text)
 static int take_texts(struct sender *s, const struct config_upstream *config, const char *name)
 {
 	struct url parts;
-	int rc = copy(&s->url, config->to);
+	int rc = copy(&s->name, name);
 
 	(void)url_parse(mf_str_of(config->to, strlen(config->to)), &parts);
+	s->url = strdup(config->to);
 	s->shown = strndup((const char *)parts.shown.p, parts.shown.n);
-	if (rc == 0)
-		rc = s->shown ? copy(&s->name, name) : -ENOMEM;
+	if (!s->url || !s->shown)
+		rc = -ENOMEM;
 	if (rc == 0)
 		rc = copy(&s->username, config->at.username);
 	if (rc == 0)
