@@ -162,3 +162,11 @@ def test_the_page_names_every_key(mayfly, build, root):
     _, two = told(mayfly("audit", build(), build(counter=2, emits="[home/hall/light]"), "-o", "json"))
     for key in {*one, *one["facts"][0], *two, *two["changes"][0]} | {f["part"] for f in one["facts"]}:
         assert key in page, key
+
+
+def test_addresses_are_no_topics():
+    """And "#" doesn't stand for them."""
+    got = run(BUILD / "mayfly", "audit", BUILD / "guest/relay.mfy")
+    assert got.returncode == 0, got.stderr
+    for line in ("ask devices below coaps:/", "post to addresses below http:/", "post to addresses below https:/"):
+        assert f"\n  {line}\n" in got.stdout
