@@ -65,9 +65,6 @@ static void pump(struct loop_later *later)
 			unsigned n = 0;
 
 			lane->failed = false;
-			if (lane->rescan)
-				near_forget(lane);
-			lane->rescan = false;
 			while (n < ROUND && send_next(lane))
 				n++;
 			if (n == ROUND)
@@ -112,10 +109,46 @@ void outbox_leave(struct outbox *outbox, enum outbox_destination to, uint64_t nu
 	pump_soon(&outbox->lanes[to]);
 }
 
-void outbox_rescan(struct outbox *outbox, enum outbox_destination to)
+struct scan {
+	struct lane *lane;
+	uint64_t *number;
+	outbox_wants *wants;
+	void *context;
+	bool stopped, ended; /* ended: at what isn't reported yet */
+};
+
+static bool each_scanned(const struct store_out *out, void *context)
 {
-	outbox->lanes[to].rescan = true;
-	loop_later(outbox->options.loop, &outbox->pump);
+	struct scan *scan = context;
+	struct lane *lane = scan->lane;
+	enum outbox_want want = OUTBOX_SKIP;
+
+	scan->ended = out->number > lane->outbox->committed;
+	if (scan->ended)
+		return false;
+	if (!sent_has(lane, out)) {
+		want = sent_add(lane, out) ? scan->wants(scan->context, out) : OUTBOX_STOP;
+		if (want == OUTBOX_TAKE) {
+			sent_park(lane, out->number);
+			near_remove(lane, out->number);
+		} else {
+			sent_leave(lane, out->number);
+		}
+	}
+	scan->stopped = want == OUTBOX_STOP;
+	if (!scan->stopped)
+		*scan->number = out->number;
+	return !scan->stopped;
+}
+
+int outbox_scan(struct outbox *outbox, enum outbox_destination to, uint64_t *number, unsigned most,
+	outbox_wants *wants, void *context)
+{
+	struct scan scan = {&outbox->lanes[to], number, wants, context, false, false};
+	struct store_out behind = {.number = *number};
+	int n = store_out_read(outbox->options.store, to, &behind, most, each_scanned, &scan);
+
+	return n < 0 ? n : scan.stopped || (n == (int)most && !scan.ended);
 }
 
 int outbox_again(struct outbox *outbox, enum outbox_destination to, uint64_t number)

@@ -17,8 +17,8 @@
  * the last that went. One thread.
  *
  * A way that serves many, one of which may be gone for long, lets messages wait beside its window:
- * parked, each is a few dozen bytes here and comes back when the way asks for it; left, it costs nothing,
- * and comes back when the way wants to be shown all that lies in the store.
+ * parked, each is a few dozen bytes here and comes back when the way asks for it; left, it costs nothing, and
+ * the way finds it where it lies.
  */
 #ifndef HUB_OUTBOX_H
 #define HUB_OUTBOX_H
@@ -105,10 +105,15 @@ void outbox_park(struct outbox *outbox, enum outbox_destination to, uint64_t num
 /* One that was parked is handed over once more, now. 0; -ENOENT: it is gone; -EAGAIN: the way didn't take it, or
  * the store can't be read: it is parked as before. Not to be called while something is handed over. */
 int outbox_again(struct outbox *outbox, enum outbox_destination to, uint64_t number);
-/* It is not handed over before outbox_rescan. */
+/* It stays in the store, and is handed over no more before the way, or the hub, begins anew. */
 void outbox_leave(struct outbox *outbox, enum outbox_destination to, uint64_t number);
-/* From the next round on all that the way hasn't got is handed over, from the first on. */
-void outbox_rescan(struct outbox *outbox, enum outbox_destination to);
+/* Of a destination whose messages all have priority 0: those behind *number, in order, at most `most`, that the way
+ * hasn't got. Those that it wants are parked. *number becomes the last that it was shown and didn't put off.
+ * 1: there may be more; 0: there are none, what is committed from now on comes as ever; -errno: as before. */
+enum outbox_want { OUTBOX_SKIP, OUTBOX_TAKE, OUTBOX_STOP };
+typedef enum outbox_want outbox_wants(void *context, const struct store_out *out);
+int outbox_scan(struct outbox *outbox, enum outbox_destination to, uint64_t *number, unsigned most,
+	outbox_wants *wants, void *context);
 /* Everything that was handed over and hasn't arrived is to be sent again, in order. */
 void outbox_lost(struct outbox *outbox, enum outbox_destination to);
 void outbox_look(

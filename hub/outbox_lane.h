@@ -57,7 +57,6 @@ struct lane {
 	struct outbox *outbox;
 	enum outbox_destination to;
 	bool configured, ready, far, failed; /* failed: the store could not be read */
-	bool rescan;
 	struct outbox_way *way;
 	struct outbox_bounds bounds;
 	struct outbox_counts counts;

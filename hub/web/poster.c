@@ -21,6 +21,9 @@
 #define TIME_NS  (30 * CLOCK_S) /* for one request */
 #define SHORT_NS CLOCK_S        /* of memory: then it is tried again */
 
+#define FETCH_ROWS 256u     /* looked at in one round of the loop, */
+#define FETCH_NS   CLOCK_MS /* and how long after another one */
+
 struct waiting {
 	struct waiting *next;
 	uint64_t number; /* of the outbox */
@@ -34,7 +37,8 @@ struct target {
 	char *url, *shown;     /* of that one */
 	struct waiting *first, *last;
 	unsigned count, failures;
-	bool left;        /* there is more for it in the outbox */
+	bool left;        /* there is more for it in the outbox, */
+	uint64_t left_at; /* behind this number */
 	bool told;        /* that it can't be reached */
 	uint64_t next_ns; /* then the first is tried again; 0: at once */
 	size_t origin_n;
@@ -101,6 +105,11 @@ static void drop_first(struct target *t)
 	t->count--;
 	t->poster->counts.waiting--;
 	free(w);
+}
+
+static bool has_place(const struct target *t)
+{
+	return t->count < POSTER_WAITING && t->poster->counts.waiting < POSTER_ALL;
 }
 
 /* The request is over, in one way or another. */
@@ -248,6 +257,26 @@ static bool begin(struct poster *p, struct target *t, const struct store_out *ou
 
 /* ------------------------------------------------------------------------ next */
 
+/* What was left, as far as there are places for it. */
+static enum outbox_want on_left(void *context, const struct store_out *out)
+{
+	struct target *t = context;
+
+	if (out->name.n < t->origin_n || memcmp(out->name.p, t->origin, t->origin_n) != 0 ||
+		(out->name.n > t->origin_n && out->name.p[t->origin_n] != '/'))
+		return OUTBOX_SKIP;
+	if (!has_place(t) || !enqueue(t, out->number))
+		return OUTBOX_STOP;
+	return OUTBOX_TAKE;
+}
+
+static void fetch(struct poster *p, struct target *t)
+{
+	if (t->left && t->count < POSTER_WAITING / 2 && has_place(t))
+		t->left = outbox_scan(p->hub->outbox, OUTBOX_ADDRESS, &t->left_at, FETCH_ROWS,
+				  on_left, t) != 0;
+}
+
 /* The first that waits is on its way, unless it has to wait longer. */
 static void go_on(struct poster *p, struct target *t, uint64_t now)
 {
@@ -279,16 +308,24 @@ static void turn_round(struct poster *p)
 	t->next = NULL;
 }
 
+/* When there is something to do for it; 0: when one of those under way ends. */
+static uint64_t next_of(const struct target *t, uint64_t now)
+{
+	uint64_t fetch = 0, again = t->first && !t->call && t->next_ns > now ? t->next_ns : 0;
+
+	if (t->left && t->count < POSTER_WAITING / 2)
+		fetch = now + (has_place(t) ? FETCH_NS : SHORT_NS);
+	return again == 0 || (fetch > 0 && fetch < again) ? fetch : again;
+}
+
 static void set_timer(struct poster *p, uint64_t now)
 {
 	uint64_t next = p->short_of_memory ? now + SHORT_NS : 0;
 
 	for (const struct target *t = p->targets; t; t = t->next) {
-		uint64_t at = t->first ? t->next_ns : now + SHORT_NS;
+		uint64_t at = next_of(t, now);
 
-		if (t->call || (t->first && t->next_ns <= now)) /* it goes on when one ends */
-			continue;
-		if (next == 0 || at < next)
+		if (at > 0 && (next == 0 || at < next))
 			next = at;
 	}
 	if (next > 0)
@@ -299,18 +336,12 @@ static void set_timer(struct poster *p, uint64_t now)
 static void settle(struct poster *p)
 {
 	uint64_t now = loop_now(p->hub->loop);
-	bool rescan = false;
 
 	turn_round(p);
 	for (struct target *t = p->targets; t; t = t->next) {
+		fetch(p, t);
 		go_on(p, t, now);
-		if (t->first || !t->left)
-			continue;
-		t->left = false; /* it comes with what the outbox shows once more */
-		rescan = true;
 	}
-	if (rescan)
-		outbox_rescan(p->hub->outbox, OUTBOX_ADDRESS);
 	free_idle(p);
 	set_timer(p, now);
 }
@@ -397,10 +428,11 @@ static bool start(struct poster *p, char error[static WEB_ERROR_MAX])
 /* Behind others, or beside the outbox's window. */
 static bool wait(struct poster *p, struct target *t, uint64_t number)
 {
-	if (!t->left && t->count < POSTER_WAITING && p->counts.waiting < POSTER_ALL &&
-		enqueue(t, number)) {
+	if (!t->left && has_place(t) && enqueue(t, number)) {
 		outbox_park(p->hub->outbox, OUTBOX_ADDRESS, number);
 	} else {
+		if (!t->left)
+			t->left_at = number - 1;
 		t->left = true;
 		outbox_leave(p->hub->outbox, OUTBOX_ADDRESS, number);
 		set_timer(p, loop_now(p->hub->loop));

@@ -565,7 +565,6 @@ static void test_parked(void **state)
 	b->broker.how = TAKE;
 	add(b, OUTBOX_BROKER, 5, 0, 2);
 	until_got(b, 32);
-	outbox_rescan(b->outbox, OUTBOX_BROKER); /* it has them all */
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(outbox_again(b->outbox, OUTBOX_BROKER, number[i]), 0);
 		turn(b);
@@ -608,16 +607,37 @@ static void test_parked_and_lost(void **state)
 	stop(b);
 }
 
-/* What is left isn't seen again before a rescan; then it goes, in order, and nothing else goes twice. */
+/* Every third, until there is no room. */
+struct wants {
+	unsigned room, shown, taken;
+};
+
+static enum outbox_want every_third(void *context, const struct store_out *out)
+{
+	struct wants *w = context;
+
+	(void)out;
+	if (w->shown % 3 == 0 && w->taken == w->room)
+		return OUTBOX_STOP;
+	if (w->shown++ % 3)
+		return OUTBOX_SKIP;
+	w->taken++;
+	return OUTBOX_TAKE;
+}
+
+/* What is left is handed over no more, but it is found; what the way has isn't found again. */
 static void test_left(void **state)
 {
 	struct bench *b = start();
+	struct wants w = {.room = 200};
+	uint64_t first, at;
 
 	(void)state;
 	b->broker.acknowledges = false;
 	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
 	add(b, OUTBOX_BROKER, 0, 0, 4);
 	until_got(b, 4); /* under way */
+	first = at = b->broker.number[0];
 	b->broker.how = PARK;
 	add(b, OUTBOX_BROKER, 0, 4, 1);
 	b->broker.how = LEAVE;
@@ -625,18 +645,56 @@ static void test_left(void **state)
 	until_got(b, 1505);
 	assert_int_equal(look(b, OUTBOX_BROKER).waiting, 1505);
 	turn(b);
+	assert_int_equal(b->broker.got, 1505);
+
+	/* the first 96 of 100 rows are new; of them 32 are taken */
+	assert_int_equal(outbox_scan(b->outbox, OUTBOX_BROKER, &at, 100, every_third, &w), 1);
+	assert_int_equal(at, first + 100);
+	assert_int_equal(w.shown, 96);
+	assert_int_equal(w.taken, 32);
+	while (outbox_scan(b->outbox, OUTBOX_BROKER, &at, 100, every_third, &w) == 1 &&
+		w.taken < w.room)
+		;
+	assert_int_equal(at, first + 4 + 600);
+	w.room = UINT32_MAX;
+	while (outbox_scan(b->outbox, OUTBOX_BROKER, &at, 100, every_third, &w) == 1)
+		;
+	assert_int_equal(w.taken, 500);
+	assert_int_equal(at, first + 1504);
+	w = (struct wants){
+		.room = UINT32_MAX}; /* from the start: those that are parked aren't shown */
+	at = 0;
+	while (outbox_scan(b->outbox, OUTBOX_BROKER, &at, 100, every_third, &w) == 1)
+		;
+	assert_int_equal(w.shown, 1000);
+
 	b->broker.how = TAKE;
-	b->broker.acknowledges = true;
-	add(b, OUTBOX_BROKER, 0, 1505, 1);
-	until_got(b, 1506);
-	outbox_rescan(b->outbox, OUTBOX_BROKER);
-	until_got(b, 3006);
-	assert_bodies(&b->broker, 1506, 1500, 0, 5);
-	assert_int_equal(outbox_again(b->outbox, OUTBOX_BROKER, b->broker.number[4]), 0);
-	for (int i = 0; i < 4; i++)
-		outbox_arrived(b->outbox, OUTBOX_BROKER, b->broker.number[i]);
-	until_rows(b, OUTBOX_BROKER, 0);
-	assert_int_equal(b->broker.got, 3007);
+	assert_int_equal(outbox_again(b->outbox, OUTBOX_BROKER, first + 5), 0);
+	assert_string_equal(b->broker.body[1505], "0:5");
+	assert_int_equal(outbox_again(b->outbox, OUTBOX_BROKER, first + 7), -ENOENT);
+	stop(b);
+}
+
+/* What lies in memory, to go next, is taken from there. */
+static void test_left_and_near(void **state)
+{
+	struct wants w = {.room = 3};
+	struct bench *b = start();
+	uint64_t at = 0;
+
+	(void)state;
+	outbox_way(b->outbox, OUTBOX_BROKER, &b->broker.way);
+	b->broker.takes = 0;
+	add(b, OUTBOX_BROKER, 0, 0, 9);
+	assert_int_equal(outbox_scan(b->outbox, OUTBOX_BROKER, &at, 100, every_third, &w), 0);
+	assert_int_equal(w.taken, 3);
+	b->broker.takes = UINT32_MAX;
+	outbox_ready(b->outbox, OUTBOX_BROKER);
+	until_got(b, 6);
+	turn(b);
+	assert_int_equal(b->broker.got, 6);
+	assert_string_equal(b->broker.body[0], "0:1");
+	assert_string_equal(b->broker.body[5], "0:8");
 	stop(b);
 }
 
@@ -669,6 +727,7 @@ int main(void)
 		cmocka_unit_test(test_parked),
 		cmocka_unit_test(test_parked_and_lost),
 		cmocka_unit_test(test_left),
+		cmocka_unit_test(test_left_and_near),
 		cmocka_unit_test(test_parked_and_old),
 		cmocka_unit_test(test_straight_through),
 		cmocka_unit_test(test_backlog),
