@@ -24,8 +24,8 @@
 #define FETCH_ROWS 256u     /* looked at in one round of the loop, */
 #define FETCH_NS   CLOCK_MS /* and how long after another one */
 
-struct waiting {
-	struct waiting *next;
+struct queued {
+	struct queued *next;
 	uint64_t number; /* of the outbox */
 };
 
@@ -35,7 +35,7 @@ struct target {
 	struct poster *poster;
 	struct web_call *call; /* of the first; NULL: none is under way */
 	char *url, *shown;     /* of that one */
-	struct waiting *first, *last;
+	struct queued *first, *last;
 	unsigned count, failures;
 	bool left;        /* there is more for it in the outbox, */
 	uint64_t left_at; /* behind this number */
@@ -80,11 +80,11 @@ static struct target *target_of(struct poster *p, struct mf_str origin)
 
 static bool enqueue(struct target *t, uint64_t number)
 {
-	struct waiting *w = malloc(sizeof(*w));
+	struct queued *w = malloc(sizeof(*w));
 
 	if (!w)
 		return false;
-	*w = (struct waiting){.number = number};
+	*w = (struct queued){.number = number};
 	if (t->last)
 		t->last->next = w;
 	else
@@ -97,7 +97,7 @@ static bool enqueue(struct target *t, uint64_t number)
 
 static void drop_first(struct target *t)
 {
-	struct waiting *w = t->first;
+	struct queued *w = t->first;
 
 	t->first = w->next;
 	if (!t->first)
