@@ -1,0 +1,12 @@
+/*
+ * hub/metrics_parts.h - the parts of the page of metrics, one a file; metrics.c puts them together.
+ */
+#ifndef HUB_METRICS_PARTS_H
+#define HUB_METRICS_PARTS_H
+
+#include "hub/metrics_text.h"
+
+void metrics_services(struct metrics_text *text); /* metrics_services.c */
+void metrics_inputs(struct metrics_text *text);   /* metrics_inputs.c: listeners, CoAP */
+
+#endif
