@@ -39,8 +39,13 @@ int again_run(struct again *again, const struct life_options *options, struct li
 	struct run_record *r = &again->record;
 	int status = take_event(options, setup, capsule, name);
 
+	/* one of `mayfly run` ended at its first call, for nobody was there to answer */
 	if (status == 0)
-		status = errand_run(&(struct errand){options, setup, NULL, NULL}, r);
+		status = errand_run(
+			&(struct errand){.options = options,
+				.setup = setup,
+				.then = capsule->result == MFW_ERR_CALL ? NULL : capsule},
+			r);
 	if (status != 0)
 		return status;
 	now = (struct compare_side){r->outcome.name, mf_str_of(r->effects, r->life.bytes)};

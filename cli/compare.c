@@ -13,7 +13,7 @@ static int gather(struct compare_list *list, struct mf_str effects)
 	struct effects_reader r;
 	uint32_t record;
 
-	if (effects.n == 0 || effects_open(&r, effects.p, effects.n, ~0u, &record) != NULL)
+	if (effects.n == 0 || effects_open_either(&r, effects.p, effects.n, &record) != NULL)
 		return 0;
 	list->at = calloc(r.left + 1, sizeof(*list->at));
 	if (list->at == NULL)

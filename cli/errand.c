@@ -12,6 +12,9 @@
 #include "cli/fault.h"
 #include "cli/out.h"
 #include "cli/outcome.h"
+#include "image/grants.h"
+#include "wire/effects.h"
+#include "wire/event.h"
 
 /* What the thread gets. */
 struct going {
@@ -60,6 +63,46 @@ static void live_held(
 	debug_close(debug);
 }
 
+/* The next answer of then, behind the event; false: it isn't what was asked then, or it may not ask. */
+static bool answer_again(const struct errand *e, const struct life *life, size_t *at)
+{
+	const struct life_setup *s = e->setup;
+	struct event_writer w = {s->event, (uint8_t *)s->event, s->image.note.event_bytes};
+	struct effects_reader reader;
+	struct capsule_call then;
+	struct effect call;
+	char why[GRANTS_WHY_MAX];
+	uint8_t asked[32];
+	uint32_t record;
+
+	if (effects_open_call(&reader, life->effects, life->bytes, &record, &call) != NULL ||
+		!grants_allow(&s->image.note, &s->manifest, call.kind, call.field[MF_FIELD_NAME],
+			effect_names[call.kind], why) ||
+		!capsule_next_call(e->then, at, &then))
+		return false;
+	capsule_asked(&call, asked);
+	if (memcmp(asked, then.asked, sizeof(asked)) != 0)
+		return false;
+	s->event->answer_status = then.status;
+	if (event_span(&w, &s->event->answer, then.body))
+		return true;
+	s->event->answer_status = 507; /* as in hub/call.c */
+	s->event->answer = (struct mf_span){0, 0};
+	return true;
+}
+
+static void live_again(struct shell *shell, const struct errand *e, struct life *life)
+{
+	const struct life_setup *s = e->setup;
+	size_t at = 0;
+
+	shell_begin(shell, s->event, s->event_size, life);
+	while (life->suspended && answer_again(e, life, &at))
+		shell_answer(shell, s->event, s->event->bytes, life);
+	if (life->suspended)
+		shell_drop(shell);
+}
+
 /* While its memory is as the life left it. */
 static void look_at_remains(const struct errand *e, const struct shell *shell, struct run_record *r)
 {
@@ -94,7 +137,9 @@ static void live(const struct errand *e, struct monitor *m, struct run_record *r
 	r->unborn = (enum mfw_result)shell_open(&shell, m, r->error);
 	if (r->unborn != MFW_OK)
 		return;
-	if (e->gdb == NULL)
+	if (e->then != NULL)
+		live_again(shell, e, &r->life);
+	else if (e->gdb == NULL)
 		shell_live(shell, s->event, s->event_size, &r->life);
 	else
 		live_held(shell, s, e->gdb, r);

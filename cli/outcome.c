@@ -6,6 +6,7 @@
 #include "cli/outcome.h"
 #include "image/fault.h"
 #include "image/grants.h"
+#include "sys/log.h"
 
 /* What each result is called, and what it comes to here and in HTTP. */
 struct verdict {
@@ -95,12 +96,39 @@ static void judge_effects(struct outcome *o, const struct image *image, const st
 	}
 }
 
+/* It stands still for a call that nobody answers. */
+static void judge_call(struct outcome *o, const struct image *image, const struct manifest *m,
+	const struct life *life)
+{
+	struct effects_reader r;
+	struct effect call;
+	uint32_t record;
+	char name[64], path[128];
+
+	if (effects_open_call(&r, life->effects, life->bytes, &record, &call) != NULL) {
+		set_result(o, MFW_ERR_EFFECTS, NULL);
+		return;
+	}
+	o->readable = true;
+	if (!granted(o, image, m, &call))
+		return;
+	set_result(o, MFW_ERR_CALL, NULL);
+	snprintf(o->message, sizeof(o->message), "it asks %s%s%s, as it didn't then",
+		log_clean(name, sizeof(name), call.field[MF_FIELD_NAME].p,
+			call.field[MF_FIELD_NAME].n),
+		call.field[MF_FIELD_META].n > 0 ? " " : "",
+		log_clean(path, sizeof(path), call.field[MF_FIELD_META].p,
+			call.field[MF_FIELD_META].n));
+}
+
 void outcome_judge(struct outcome *outcome, const struct image *image,
 	const struct manifest *manifest, const struct life *life)
 {
 	*outcome = (struct outcome){0};
 	set_result(outcome, life->result,
 		life->result == MFW_ERR_CRASHED ? fault_long(life->vector) : NULL);
-	if (life->bytes > 0)
+	if (life->suspended)
+		judge_call(outcome, image, manifest, life);
+	else if (life->bytes > 0)
 		judge_effects(outcome, image, manifest, life);
 }

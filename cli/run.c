@@ -279,7 +279,9 @@ int cmd_run(int argc, char **argv)
 	if (status == 0)
 		status = wait_for_gdb(&o, &s, &own, &gdb);
 	if (status == 0)
-		status = errand_run(&(struct errand){&o, &s, gdb, own.core}, &r);
+		status = errand_run(
+			&(struct errand){.options = &o, .setup = &s, .gdb = gdb, .core = own.core},
+			&r);
 	if (status == 0)
 		status = tell_all(&o, &own, &s, &r);
 	if (gdb != NULL)

@@ -55,8 +55,7 @@ static json_t *hex(const uint8_t bytes[static 32])
 	return json_string(out_hex(bytes, 32, text));
 }
 
-/* As text where it is UTF-8, else as KEY_base64. */
-static void set_text(json_t *to, const char *key, struct mf_str s)
+void run_set_text(json_t *to, const char *key, struct mf_str s)
 {
 	json_t *j = json_stringn((const char *)s.p, s.n);
 	char other[64];
@@ -110,13 +109,13 @@ json_t *run_effect_json(const struct effect *e)
 
 	json_object_set_new(j, "kind", json_string(effect_names[e->kind]));
 	if (shape->name != NULL)
-		set_text(j, shape->name, e->field[MF_FIELD_NAME]);
+		run_set_text(j, shape->name, e->field[MF_FIELD_NAME]);
 	if (e->field[MF_FIELD_TYPE].n > 0)
-		set_text(j, "content_type", e->field[MF_FIELD_TYPE]);
+		run_set_text(j, "content_type", e->field[MF_FIELD_TYPE]);
 	if (e->field[MF_FIELD_META].n > 0)
-		set_text(j, "path", e->field[MF_FIELD_META]);
+		run_set_text(j, "path", e->field[MF_FIELD_META]);
 	if (e->kind != MF_EFFECT_DELETE && e->kind != MF_EFFECT_METER)
-		set_text(j, "body", e->field[MF_FIELD_BODY]);
+		run_set_text(j, "body", e->field[MF_FIELD_BODY]);
 	if (shape->status != NULL)
 		json_object_set_new(j, shape->status, json_integer(e->status));
 	if (shape->value != NULL &&
@@ -140,7 +139,7 @@ static void add_effects(json_t *logs, json_t *others, const uint8_t *bytes, uint
 			json_t *j = json_object();
 
 			json_object_set_new(j, "level", json_string(level_name(e.status)));
-			set_text(j, "text", e.field[MF_FIELD_BODY]);
+			run_set_text(j, "text", e.field[MF_FIELD_BODY]);
 			json_array_append_new(logs, j);
 		} else if (e.kind != MF_EFFECT_REPLY) {
 			json_array_append_new(others, run_effect_json(&e));

@@ -36,6 +36,8 @@ struct run_record {
 /* One JSON object on stdout. Returns the exit status of the command. */
 int run_print_json(const struct life_setup *setup, const struct run_record *record);
 
+/* As text where it is UTF-8, else as KEY_base64. */
+void run_set_text(json_t *to, const char *key, struct mf_str text);
 /* One effect, as an object and as a line: "put on = 1 (version 3)". */
 json_t *run_effect_json(const struct effect *effect);
 void run_print_effect(FILE *to, const struct effect *effect);

@@ -1,7 +1,6 @@
 /* hub/call.c - see call.h */
 #include "hub/call.h"
 
-#include <sodium/crypto_generichash.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +16,14 @@ struct call {
 	struct task *task;   /* the event; NULL: it has ended */
 	struct loop_timer late;
 	uint8_t asked[ASKED]; /* a hash of service, path and body */
+	uint64_t since_ns, took_ns;
+	uint32_t service_n, path_n; /* of `text` */
 	bool other;           /* than what an earlier life of this event asked here */
 	bool answered;
 	uint32_t status;
 	uint8_t *body; /* owned */
 	size_t body_n;
+	uint8_t text[]; /* what it asked: the service's name, the path */
 };
 
 /* A task's, from its first call on. */
@@ -89,6 +91,7 @@ static void answer(struct call *c, uint32_t status, struct mf_str body)
 
 	loop_timer_clear(c->hub->loop, &c->late);
 	c->answered = true;
+	c->took_ns = clock_mono_ns() - c->since_ns;
 	c->status = status;
 	if (body.n > caller->writer.size) {
 		c->status = 507;
@@ -262,24 +265,6 @@ static void ask(struct call *c, const struct effect *e)
 	}
 }
 
-static void add_piece(crypto_generichash_state *h, struct mf_str piece)
-{
-	uint64_t n = piece.n;
-
-	(void)crypto_generichash_update(h, (const uint8_t *)&n, sizeof(n));
-	(void)crypto_generichash_update(h, piece.p, piece.n);
-}
-
-static void hash(const struct effect *e, uint8_t to[static ASKED])
-{
-	crypto_generichash_state h;
-
-	(void)crypto_generichash_init(&h, NULL, 0, ASKED);
-	for (unsigned f = 0; f < MF_FIELDS; f++)
-		add_piece(&h, e->field[f]);
-	(void)crypto_generichash_final(&h, to, ASKED);
-}
-
 /* ------------------------------------------------------------- of one caller */
 
 static void let_go(struct call *c)
@@ -317,13 +302,21 @@ static struct call *nth(const struct calls *calls, unsigned n)
 	return c;
 }
 
-static struct call *add(struct task *task, const uint8_t asked[static ASKED], bool other)
+static struct call *add(struct task *task, const struct effect *e,
+	const uint8_t asked[static ASKED], bool other)
 {
+	struct mf_str service = e->field[MF_FIELD_NAME], path = e->field[MF_FIELD_META];
 	struct calls *calls = task->calls;
-	struct call *c = calloc(1, sizeof(*c));
+	struct call *c = calloc(1, sizeof(*c) + service.n + path.n);
 
 	if (!c)
 		return NULL;
+	memcpy(c->text, service.p, service.n);
+	if (path.n > 0)
+		memcpy(c->text + service.n, path.p, path.n);
+	c->service_n = (uint32_t)service.n;
+	c->path_n = (uint32_t)path.n;
+	c->since_ns = clock_mono_ns();
 	c->hub = task->service->hub;
 	c->caller = task;
 	c->late.fire = on_late;
@@ -361,7 +354,7 @@ void call_make(struct task *task, const struct effect *effect)
 		call_drop(s, slot);
 		return;
 	}
-	hash(effect, asked);
+	capsule_asked(effect, asked);
 	c = nth(task->calls, task->calls->made - 1);
 	if (c && memcmp(c->asked, asked, ASKED) != 0) {
 		forget_from(task->calls, c);
@@ -374,7 +367,7 @@ void call_make(struct task *task, const struct effect *effect)
 			give(task, c);
 		return;
 	}
-	c = add(task, asked, other);
+	c = add(task, effect, asked, other);
 	if (!c) {
 		give(task, &no_memory);
 		return;
@@ -394,11 +387,9 @@ void call_again(struct task *task)
 
 	if (!calls || calls->made == 0)
 		return;
+	task->head = call_event(task);
 	calls->made = 0;
 	calls->waits = NULL;
-	task->head.bytes = calls->bytes;
-	task->head.answer = (struct mf_span){0, 0};
-	task->head.answer_status = 0;
 }
 
 void call_drop(struct service *service, int slot)
@@ -429,13 +420,31 @@ void call_end(struct task *task)
 	free(calls);
 }
 
-bool call_answer(const struct task *task, unsigned i, uint32_t *status, struct mf_str *body)
+bool call_answer(const struct task *task, unsigned i, struct capsule_call *call)
 {
 	const struct call *c = task->calls ? nth(task->calls, i) : NULL;
 
-	if (!c || !c->answered)
+	if (!c || !c->answered || i >= task->calls->made)
 		return false;
-	*status = c->status;
-	*body = mf_str_of(c->body, c->body_n);
+	*call = (struct capsule_call){
+		.service = mf_str_of(c->text, c->service_n),
+		.path = mf_str_of(c->text + c->service_n, c->path_n),
+		.body = mf_str_of(c->body, c->body_n),
+		.status = c->status,
+		.took_ns = c->took_ns,
+	};
+	memcpy(call->asked, c->asked, ASKED);
 	return true;
+}
+
+struct mf_event call_event(const struct task *task)
+{
+	struct mf_event head = task->head;
+
+	if (!task->calls || task->calls->made == 0)
+		return head;
+	head.bytes = task->calls->bytes;
+	head.answer = (struct mf_span){0, 0};
+	head.answer_status = 0;
+	return head;
 }

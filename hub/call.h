@@ -18,7 +18,9 @@
 
 #include <stdbool.h>
 
+#include "abi/guest.h"
 #include "base/str.h"
+#include "image/capsule.h"
 #include "wire/effects.h"
 
 #define CALL_HOPS    8u  /* calls above an event */
@@ -42,7 +44,9 @@ void call_end(struct task *task);
 struct service;
 void call_drop(struct service *service, int slot);
 
-/* The i-th answer, from 0, that the task's lives were given; false: there is none. */
-bool call_answer(const struct task *task, unsigned i, uint32_t *status, struct mf_str *body);
+/* The i-th call, from 0, of the life at hand, which was answered; false: there is none. It points into the task's. */
+bool call_answer(const struct task *task, unsigned i, struct capsule_call *call);
+/* The header of the task's event as its life began with it: without answers. */
+struct mf_event call_event(const struct task *task);
 
 #endif

@@ -1,8 +1,10 @@
 /* hub/history.c - see history.h */
 #include "hub/history.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "hub/call.h"
 #include "hub/database.h"
 #include "image/capsule.h"
 #include "sys/clock.h"
@@ -12,11 +14,23 @@ static struct mf_str text(const char *s)
 	return mf_str_of(s, s ? strlen(s) : 0);
 }
 
+/* How long it stood still. */
+static uint64_t called_ns(const struct task *task)
+{
+	struct capsule_call call;
+	uint64_t ns = 0;
+
+	for (unsigned i = 0; call_answer(task, i, &call); i++)
+		ns += call.took_ns;
+	return ns;
+}
+
 static struct capsule capsule_of(const struct task *task, const struct mfw_message *m,
-	struct mf_str effects, const struct history_end *end)
+	struct mf_str calls, struct mf_str effects, const struct history_end *end)
 {
 	const struct service *s = task->service;
-	uint64_t ran = m->birth_ns + m->run_ns, all = clock_mono_ns() - task->accepted_ns;
+	uint64_t ran = m->birth_ns + m->run_ns + called_ns(task);
+	uint64_t all = clock_mono_ns() - task->accepted_ns;
 	struct capsule c = {
 		.result = end->result,
 		.denied = end->denied,
@@ -24,7 +38,8 @@ static struct capsule capsule_of(const struct task *task, const struct mfw_messa
 		.service = text(s->name),
 		.release = text(s->manifest.version),
 		.why = text(end->why),
-		.event = mf_str_of(task->writer.base, task->head.bytes),
+		.event = mf_str_of(task->writer.base, call_event(task).bytes),
+		.answers = calls,
 		.effects = effects,
 	};
 
@@ -33,11 +48,28 @@ static struct capsule capsule_of(const struct task *task, const struct mfw_messa
 	return c;
 }
 
-struct mf_str history_capsule(struct task *task, struct store_tx *tx,
-	const struct mfw_message *message, struct mf_str effects, const struct history_end *end)
+/* Its calls and what they were answered, `*n` bytes; the caller's. NULL: none, or with *n > 0 no memory. */
+static uint8_t *gather_calls(const struct task *task, size_t *n)
 {
-	struct capsule c = capsule_of(task, message, effects, end);
-	size_t n = capsule_size(&c);
+	struct capsule_call call;
+	uint8_t *to;
+	size_t at = 0;
+
+	*n = 0;
+	for (unsigned i = 0; call_answer(task, i, &call); i++)
+		*n += capsule_call_size(&call);
+	to = *n > 0 ? malloc(*n) : NULL;
+	for (unsigned i = 0; to && call_answer(task, i, &call); i++) {
+		capsule_call_write(&call, to + at);
+		at += capsule_call_size(&call);
+	}
+	return to;
+}
+
+static struct mf_str write_capsule(struct task *task, struct store_tx *tx, const struct capsule *c)
+{
+	struct mf_event head = call_event(task);
+	size_t n = capsule_size(c), event = capsule_event_at(c);
 	uint8_t *to;
 
 	if (n > HISTORY_LARGE)
@@ -45,12 +77,27 @@ struct mf_str history_capsule(struct task *task, struct store_tx *tx,
 	to = store_room(tx, n);
 	if (!to)
 		return mf_str_of(NULL, 0);
-	capsule_write(&c, to);
+	capsule_write(c, to);
 	/* the header is ours: the slot's can be written by the worker */
-	memcpy(to + capsule_event_at(&c), &task->head, sizeof(task->head));
-	task->subject = mf_str_of(
-		to + capsule_event_at(&c) + task->head.subject.off, task->head.subject.len);
+	memcpy(to + event, &head, sizeof(head));
+	task->subject = mf_str_of(to + event + head.subject.off, head.subject.len);
 	return mf_str_of(to, n);
+}
+
+struct mf_str history_capsule(struct task *task, struct store_tx *tx,
+	const struct mfw_message *message, struct mf_str effects, const struct history_end *end)
+{
+	struct mf_str bytes = mf_str_of(NULL, 0);
+	struct capsule c;
+	size_t n;
+	uint8_t *calls = gather_calls(task, &n);
+
+	if (calls || n == 0) {
+		c = capsule_of(task, message, mf_str_of(calls, n), effects, end);
+		bytes = write_capsule(task, tx, &c);
+	}
+	free(calls);
+	return bytes;
 }
 
 void history_keep(struct task *task, struct store_tx *tx, struct mf_str capsule)

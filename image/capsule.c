@@ -2,9 +2,11 @@
  * from a multiple of 8 on, behind zeros. */
 #include "image/capsule.h"
 
+#include <sodium/crypto_generichash.h>
 #include <string.h>
 
 #include "base/num.h"
+#include "wire/effects.h"
 
 #define ALIGN 8u
 /* bits of head.flags */
@@ -24,6 +26,7 @@ struct head {
 };
 _Static_assert(sizeof(struct head) == 176, "capsule head");
 _Static_assert(sizeof(struct head) % ALIGN == 0, "parts are aligned");
+_Static_assert(sizeof(struct capsule_answer) == 64, "capsule answer");
 
 static void parts_of(const struct capsule *c, const struct mf_str *part[PARTS])
 {
@@ -152,13 +155,14 @@ static const char *check_event(struct mf_str event)
 static const char *check_answers(struct mf_str answers)
 {
 	struct capsule_answer a;
+	uint64_t filled;
 
 	while (answers.n > 0) {
 		if (answers.n < sizeof(a))
 			return "an answer in it is cut off";
 		memcpy(&a, answers.p, sizeof(a));
-		if (a.size % ALIGN != 0 || a.size > answers.n || a.size < sizeof(a) ||
-			a.body_bytes > a.size - sizeof(a))
+		filled = sizeof(a) + (uint64_t)a.service_bytes + a.path_bytes + a.body_bytes;
+		if (num_align(filled, ALIGN) != a.size || a.size > answers.n || a.reserved != 0)
 			return "an answer in it is malformed";
 		answers = mf_str_of(answers.p + a.size, answers.n - a.size);
 	}
@@ -205,16 +209,78 @@ struct mf_str capsule_text(const struct capsule *capsule, struct mf_span span)
 	return mf_str_of(capsule->event.p + span.off, span.len);
 }
 
-bool capsule_answer(
-	const struct capsule *capsule, size_t *at, uint32_t *status, struct mf_str *body)
+/* ------------------------------------------------------------------- calls */
+
+bool capsule_next_call(const struct capsule *capsule, size_t *at, struct capsule_call *call)
 {
 	struct capsule_answer a;
+	const uint8_t *p;
 
 	if (*at >= capsule->answers.n)
 		return false;
-	memcpy(&a, capsule->answers.p + *at, sizeof(a));
-	*status = a.status;
-	*body = mf_str_of(capsule->answers.p + *at + sizeof(a), a.body_bytes);
+	p = capsule->answers.p + *at;
+	memcpy(&a, p, sizeof(a));
+	p += sizeof(a);
+	*call = (struct capsule_call){
+		.service = mf_str_of(p, a.service_bytes),
+		.path = mf_str_of(p + a.service_bytes, a.path_bytes),
+		.body = mf_str_of(p + a.service_bytes + a.path_bytes, a.body_bytes),
+		.status = a.status,
+		.took_ns = a.took_ns,
+	};
+	memcpy(call->asked, a.asked, sizeof(call->asked));
 	*at += a.size;
 	return true;
+}
+
+size_t capsule_call_size(const struct capsule_call *call)
+{
+	return num_align(sizeof(struct capsule_answer) + call->service.n + call->path.n + call->body.n,
+		ALIGN);
+}
+
+static uint8_t *append(uint8_t *to, struct mf_str s)
+{
+	if (s.n > 0)
+		memcpy(to, s.p, s.n);
+	return to + s.n;
+}
+
+void capsule_call_write(const struct capsule_call *call, uint8_t *to)
+{
+	size_t size = capsule_call_size(call);
+	struct capsule_answer a = {
+		.size = (uint32_t)size,
+		.status = call->status,
+		.took_ns = call->took_ns,
+		.service_bytes = (uint32_t)call->service.n,
+		.path_bytes = (uint32_t)call->path.n,
+		.body_bytes = (uint32_t)call->body.n,
+	};
+	uint8_t *end = to + sizeof(a);
+
+	memcpy(a.asked, call->asked, sizeof(a.asked));
+	memcpy(to, &a, sizeof(a));
+	end = append(end, call->service);
+	end = append(end, call->path);
+	end = append(end, call->body);
+	memset(end, 0, size - (size_t)(end - to));
+}
+
+static void add_piece(crypto_generichash_state *h, struct mf_str piece)
+{
+	uint64_t n = piece.n;
+
+	(void)crypto_generichash_update(h, (const uint8_t *)&n, sizeof(n));
+	(void)crypto_generichash_update(h, piece.p, piece.n);
+}
+
+void capsule_asked(const struct effect *call, uint8_t to[static 32])
+{
+	crypto_generichash_state h;
+
+	(void)crypto_generichash_init(&h, NULL, 0, 32);
+	for (unsigned f = 0; f < MF_FIELDS; f++)
+		add_piece(&h, call->field[f]);
+	(void)crypto_generichash_final(&h, to, 32);
 }

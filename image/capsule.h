@@ -44,13 +44,23 @@ struct capsule {
 	struct mf_str effects;          /* struct mf_effects and its records; empty: it left none */
 };
 
-/* An answer to a call of the life, in the order of its calls; the body follows, then zeros up to a
- * multiple of 8. */
+/* A call of the life, in the order of its calls; the service's name, the path and the body of the answer follow, then
+ * zeros up to a multiple of 8. */
 struct capsule_answer {
 	uint32_t size; /* of all of it, a multiple of 8 */
 	uint32_t status;
-	uint32_t body_bytes;
+	uint64_t took_ns;
+	uint32_t service_bytes, path_bytes, body_bytes;
 	uint32_t reserved;
+	uint8_t asked[32]; /* capsule_asked */
+};
+
+/* The same as it is used. */
+struct capsule_call {
+	struct mf_str service, path, body; /* body: of the answer */
+	uint32_t status;
+	uint64_t took_ns;    /* from the call to its answer */
+	uint8_t asked[32];   /* what was asked: capsule_asked */
 };
 
 /* How many bytes capsule_write writes. */
@@ -66,8 +76,14 @@ const char *capsule_read(struct capsule *capsule, const void *bytes, size_t size
 /* The event's header, which may lie anywhere, and what one of its spans names. */
 struct mf_event capsule_event(const struct capsule *capsule);
 struct mf_str capsule_text(const struct capsule *capsule, struct mf_span span);
-/* The next answer behind *at, which starts at 0. False: there are no more. */
-bool capsule_answer(
-	const struct capsule *capsule, size_t *at, uint32_t *status, struct mf_str *body);
+/* The next call behind *at, which starts at 0. False: there are no more. */
+bool capsule_next_call(const struct capsule *capsule, size_t *at, struct capsule_call *call);
+
+/* How many bytes it takes among `answers`; and it written there. */
+size_t capsule_call_size(const struct capsule_call *call);
+void capsule_call_write(const struct capsule_call *call, uint8_t *to);
+/* A hash of all that a call asks (BLAKE2b of its fields, each with its length): the same question has the same. */
+struct effect;
+void capsule_asked(const struct effect *call, uint8_t to[static 32]);
 
 #endif

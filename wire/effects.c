@@ -264,7 +264,7 @@ static const char *check_records(struct effects_reader *r, uint32_t grants, uint
 	return at == r->size ? NULL : "effects whose head lies about their number";
 }
 
-static const char *open_either(struct effects_reader *r, const void *bytes, size_t size,
+static const char *open_whether(struct effects_reader *r, const void *bytes, size_t size,
 	uint32_t grants, bool ended, uint32_t *record)
 {
 	const char *wrong = check_head(r, bytes, size);
@@ -281,13 +281,13 @@ static const char *open_either(struct effects_reader *r, const void *bytes, size
 const char *effects_open(
 	struct effects_reader *r, const void *bytes, size_t size, uint32_t grants, uint32_t *record)
 {
-	return open_either(r, bytes, size, grants, true, record);
+	return open_whether(r, bytes, size, grants, true, record);
 }
 
 const char *effects_open_call(struct effects_reader *r, const void *bytes, size_t size,
 	uint32_t *record, struct effect *call)
 {
-	const char *wrong = open_either(r, bytes, size, ~0u, false, record);
+	const char *wrong = open_whether(r, bytes, size, ~0u, false, record);
 	struct effects_reader all;
 
 	call->kind = 0;
@@ -297,6 +297,17 @@ const char *effects_open_call(struct effects_reader *r, const void *bytes, size_
 	while (effects_next(&all, call))
 		;
 	return call->kind == MF_EFFECT_CALL ? NULL : "a life that stands still without a call";
+}
+
+const char *effects_open_either(
+	struct effects_reader *r, const void *bytes, size_t size, uint32_t *record)
+{
+	const char *wrong = open_whether(r, bytes, size, ~0u, false, record);
+	struct effect call;
+
+	if (wrong != NULL || r->outcome != MF_OUTCOME_NONE)
+		return wrong;
+	return effects_open_call(r, bytes, size, record, &call);
 }
 
 int effects_next(struct effects_reader *r, struct effect *effect)

@@ -39,6 +39,9 @@ const char *effects_open(struct effects_reader *r, const void *bytes, size_t siz
 /* The same of a life that stands still for a call, which is its last effect: *call. */
 const char *effects_open_call(struct effects_reader *r, const void *bytes, size_t size,
 	uint32_t *record, struct effect *call);
+/* Of either: what a life left of which nobody knows where it stood. */
+const char *effects_open_either(
+	struct effects_reader *r, const void *bytes, size_t size, uint32_t *record);
 /* The next effect; 0 when there are no more. Only after effects_open returned NULL. */
 int effects_next(struct effects_reader *r, struct effect *effect);
 
