@@ -180,6 +180,17 @@ bool in_mqtt_has_id(const struct input *input, const struct mqtt_client *client)
 	return false;
 }
 
+const char *in_mqtt_filter(const struct input *input, struct mf_str topic)
+{
+	const struct in_mqtt *m = of_const(input);
+
+	for (unsigned i = 0; i < m->count; i++)
+		for (unsigned j = 0; j < m->feed[i].count; j++)
+			if (topic_matches(mqtt_topic_of(m->feed[i].at[j].filter), topic))
+				return m->feed[i].at[j].filter;
+	return NULL;
+}
+
 static bool has(const struct in_mqtt *m, const struct mqtt_subscription *one)
 {
 	for (unsigned i = 0; i < m->count; i++) {

@@ -23,6 +23,8 @@ bool in_mqtt_is(const struct input *input);
 /* Has it this broker, and exactly these filters? */
 bool in_mqtt_same(const struct input *input, const struct mqtt_broker *broker,
 	const struct mqtt_subscription *at, unsigned count);
+/* The filter that stands for this topic; NULL: none does. */
+const char *in_mqtt_filter(const struct input *input, struct mf_str topic);
 /* Does one of its connections have this client's name, and is at work? */
 bool in_mqtt_has_id(const struct input *input, const struct mqtt_client *client);
 

@@ -154,6 +154,7 @@ void metrics_write(const struct hub *hub, FILE *to)
 	write_process(&text);
 	metrics_services(&text);
 	metrics_inputs(&text);
+	metrics_store(&text);
 	metrics_flush(&text);
 }
 

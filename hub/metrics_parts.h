@@ -8,5 +8,6 @@
 
 void metrics_services(struct metrics_text *text); /* metrics_services.c */
 void metrics_inputs(struct metrics_text *text);   /* metrics_inputs.c: listeners, CoAP */
+void metrics_store(struct metrics_text *text);    /* metrics_store.c: store, outbox, broker */
 
 #endif

@@ -9,6 +9,12 @@
 /* Handed over in one round of the loop, which has other things to do. */
 #define ROUND 256u
 
+const char *const outbox_names[OUTBOX_DESTINATIONS] = {
+	[OUTBOX_BROKER] = "broker",
+	[OUTBOX_UPSTREAM] = "upstream",
+	[OUTBOX_ADDRESS] = "address",
+};
+
 /* --- out */
 
 /* What it is to be told of its own time. Where the clock was wrong then and is right now, how long ago it was says when:

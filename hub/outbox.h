@@ -41,6 +41,7 @@ enum outbox_destination {
 	OUTBOX_ADDRESS = 3,
 	OUTBOX_DESTINATIONS
 };
+extern const char *const outbox_names[OUTBOX_DESTINATIONS]; /* "broker" ... */
 
 /* store_out.flags */
 #define OUTBOX_QOS    3u /* 0, 1 */

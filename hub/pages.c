@@ -21,6 +21,7 @@
 #include "hub/pages_events.h"
 #include "hub/pages_json.h"
 #include "hub/pages_state.h"
+#include "hub/pages_store.h"
 #include "hub/reload.h"
 #include "sys/clock.h"
 #include "sys/usage.h"
@@ -325,6 +326,8 @@ static json_t *hub_figures(const struct hub *hub)
 	pages_set(o, "kept_answers_conflicts", pages_count(hub->answers.conflicts));
 	pages_set(o, "reloads", pages_count(hub->reloads.done));
 	pages_set(o, "reloads_failed", pages_count(hub->reloads.failed));
+	pages_set(o, "store", pages_store(hub));
+	pages_set(o, "outbox", pages_outbox(hub));
 	return o;
 }
 

@@ -8,6 +8,8 @@
 #include "hub/database.h"
 #include "hub/hub.h"
 #include "hub/pages_json.h"
+#include "hub/pages_trigger.h"
+#include "image/capsule.h"
 #include "store/store.h"
 
 /* Rows that one request looks at: reading them takes the loop's time. */
@@ -37,19 +39,22 @@ static json_t *event_object(const struct recent_event *e)
 
 	pages_set(o, "number", pages_count(e->number));
 	pages_set(o, "id", e->id[0] ? json_string(e->id) : json_null());
-	pages_set(o, "service", json_string(e->service));
+	pages_set(o, "service", e->service[0] ? json_string(e->service) : json_null());
 	pages_set(o, "source", pages_text_or_null(e->source));
 	pages_set(o, "subject", text(e->subject));
 	pages_set(o, "result", json_string(e->result));
+	pages_set(o, "why", e->why[0] ? text(e->why) : json_null());
 	pages_set(o, "refused", json_boolean(e->refused));
 	pages_set(o, "time_ns", json_integer(e->wall_ns));
 	pages_set(o, "birth_us", pages_us(e->birth_ns));
 	pages_set(o, "run_us", pages_us(e->run_ns));
+	pages_set(o, "commit_us", pages_us(e->commit_ns));
 	pages_set(o, "total_us", pages_us(e->total_ns));
 	pages_set(o, "times", pages_count(e->times));
 	pages_set(o, "attempt", pages_count(e->attempt));
 	pages_set(o, "races", pages_count(e->races));
 	pages_set(o, "cold", json_boolean(e->cold));
+	pages_set(o, "again", json_boolean(e->again));
 	pages_set(o, "life", e->life ? pages_count(e->life) : json_null());
 	pages_set(o, "image", hex(e->image));
 	return o;
@@ -120,20 +125,37 @@ static json_t *life_object(struct hub *hub, const struct store_life *life)
  * more. */
 static bool find_life(struct hub *hub, struct mf_str id, uint64_t *before, struct store_life *life)
 {
-	for (unsigned rows = ROWS_MOST; hub->store && *before > 0 && rows > 0; rows--) {
-		uint64_t seen;
+	const struct store_which which = {.id = id};
+	uint64_t seen = 0;
+	int rc = 0;
 
-		if (store_life_before(hub->store, *before, 0, 1, &seen, life) != 1) {
-			*before = 0;
-			return false;
-		}
-		*before = seen;
-		if (mf_str_eq(life->id, id))
-			return true;
-	}
-	if (!hub->store)
-		*before = 0;
-	return false;
+	if (hub->store && *before > 0 && id.n > 0)
+		rc = store_life_before(hub->store, *before, &which, ROWS_MOST, &seen, life);
+	*before = rc < 0 ? 0 : seen;
+	return rc == 1;
+}
+
+static json_t *trigger_of_life(struct hub *hub, const struct store_life *life)
+{
+	const struct service *s = service_named(hub, store_service_name(hub->store, life->service));
+	struct capsule c;
+	struct mf_event e;
+
+	if (!s || capsule_read(&c, life->capsule.p, life->capsule.n) != NULL ||
+		memcmp(c.image, s->digest, sizeof(c.image)) != 0)
+		return json_null();
+	e = capsule_event(&c);
+	return pages_trigger(hub, s, (enum mf_source)e.source, capsule_text(&c, e.subject));
+}
+
+static json_t *trigger_of_event(const struct hub *hub, const struct recent_event *e)
+{
+	const struct service *s =
+		e ? service_named(hub, mf_str_of(e->service, strlen(e->service))) : NULL;
+
+	if (!s || memcmp(e->image, s->digest, sizeof(e->image)) != 0)
+		return json_null();
+	return pages_trigger(hub, s, e->kind, mf_str_of(e->subject, strlen(e->subject)));
 }
 
 /* /v1/events/ID; an id may hold slashes. */
@@ -141,7 +163,8 @@ void pages_event(struct hub *hub, const struct page_request *request, struct pag
 {
 	static const struct mf_str front = MF_STR("/v1/events/");
 	struct mf_str id = mf_str_of(request->path.p + front.n, request->path.n - front.n);
-	const struct recent_event *e = recent_find(&hub->recent, id);
+	unsigned again;
+	const struct recent_event *e = recent_find(&hub->recent, id, &again);
 	struct store_life life;
 	uint64_t before;
 	bool found;
@@ -149,13 +172,16 @@ void pages_event(struct hub *hub, const struct page_request *request, struct pag
 
 	if (!number(request, reply, "before", e && e->life ? e->life + 1 : UINT64_MAX, &before))
 		return;
-	found = (!e || e->life) && find_life(hub, id, &before, &life);
+	found = (!e || e->life || e->again) && find_life(hub, id, &before, &life);
 	o = json_object();
 	pages_set(o, "pid", json_integer(getpid()));
 	pages_set(o, "event", e ? event_object(e) : json_null());
+	pages_set(o, "again", pages_count(again));
 	pages_set(o, "life", found ? life_object(hub, &life) : json_null());
+	pages_set(o, "trigger", found ? trigger_of_life(hub, &life) : trigger_of_event(hub, e));
 	/* where to look on for it */
-	pages_set(o, "before", found || e || before == 0 ? json_null() : pages_count(before));
+	pages_set(o, "before",
+		found || (e && !e->again) || before == 0 ? json_null() : pages_count(before));
 	reply->content_type = pages_as_json;
 	pages_put(reply->body, o);
 }
@@ -165,12 +191,13 @@ void pages_event(struct hub *hub, const struct page_request *request, struct pag
 static void put_lives(struct hub *hub, struct page_reply *reply, uint32_t service, uint64_t *before,
 	uint64_t most)
 {
+	const struct store_which which = {.service = service};
 	uint64_t seen, rows = ROWS_MOST, bytes = 0;
 	struct store_life life;
 	const char *comma = "";
 
 	for (; most > 0 && rows > 0 && *before > 0 && bytes < BYTES_MOST; rows--) {
-		int rc = store_life_before(hub->store, *before, service, 1, &seen, &life);
+		int rc = store_life_before(hub->store, *before, &which, 1, &seen, &life);
 
 		*before = seen;
 		if (rc < 0 || seen == 0) {

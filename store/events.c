@@ -85,8 +85,14 @@ static int keep_life(struct store *store, sqlite3_stmt *s, struct store_life *li
 	return read_keep(store, (struct mf_str *const[]){&life->id, &life->capsule}, 2);
 }
 
-int store_life_before(struct store *store, uint64_t before, uint32_t service, unsigned most,
-	uint64_t *seen, struct store_life *life)
+static bool is_one(sqlite3_stmt *s, const struct store_which *which)
+{
+	return (which->service == 0 || sqlite3_column_int64(s, 1) == which->service) &&
+		(which->id.n == 0 || mf_str_eq(read_blob(s, 3), which->id));
+}
+
+int store_life_before(struct store *store, uint64_t before, const struct store_which *which,
+	unsigned most, uint64_t *seen, struct store_life *life)
 {
 	int e;
 	sqlite3_stmt *s = read_begin(store, READ_LIFE_BEFORE, &e);
@@ -102,7 +108,7 @@ int store_life_before(struct store *store, uint64_t before, uint32_t service, un
 			break;
 		}
 		*seen = (uint64_t)sqlite3_column_int64(s, 0);
-		if (service == 0 || sqlite3_column_int64(s, 1) == service) {
+		if (is_one(s, which)) {
 			int kept = keep_life(store, s, life);
 
 			e = kept < 0 ? kept : 1;

@@ -92,7 +92,7 @@ struct now {
 };
 /* What the writer counts for trimming. */
 struct kept {
-	uint64_t history_bytes, ids;
+	uint64_t history_bytes, ids, later;
 };
 
 /* Rows of the outbox are named so that they lie in the order in which they go: destination, priority
@@ -128,6 +128,7 @@ enum read_kind {
 	READ_DEAD,
 	READ_RETRY,
 	READ_DEAD_ONE,
+	READ_PAGES,
 	READ_KINDS
 };
 
@@ -160,7 +161,9 @@ struct shared {
 	uint64_t syncing_ns; /* and the oldest one that is */
 	bool repair; /* a flush failed: nothing is committed before all of the log is written back */
 	struct service_name *services, *services_last, *services_written;
-	int sync_error; /* of the last attempt to put the log on the disk */
+	int sync_error;             /* of the last attempt to put the log on the disk */
+	struct store_counts counts; /* of what is counted as it happens */
+	struct kept kept;           /* as of the last commit */
 	bool stop;
 	atomic_bool damaged;    /* for ever */
 	atomic_bool divert;     /* the log is full, or will begin anew: commits are the thread's */

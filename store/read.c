@@ -31,6 +31,7 @@ static const char *const sql[READ_KINDS] = {
 	[READ_DEAD] = FAILED "dead WHERE number>?1 ORDER BY number LIMIT ?2",
 	[READ_RETRY] = FAILED "retry WHERE number=?1",
 	[READ_DEAD_ONE] = FAILED "dead WHERE number=?1",
+	[READ_PAGES] = "PRAGMA page_count",
 };
 
 /* What a read that failed says about the file. */

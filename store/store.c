@@ -141,6 +141,7 @@ int store_open(
 		return e;
 	}
 	store->shared.now = store->shared.committed = store->now;
+	store->shared.kept = store->kept;
 	*out = store;
 	return 0;
 }

@@ -28,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/histogram.h"
 #include "base/str.h"
 
 #define STORE_ERROR_MAX 512
@@ -142,10 +143,15 @@ struct store_life {
 	struct mf_str capsule; /* image/capsule.h */
 };
 void store_life(struct store_tx *tx, const struct store_life *life);
-/* The newest with a number below `before` (of `service`, 0: any); looks at no more than `most` rows, and *seen
- * is the number of the last one that it looked at (0: there are no more). 1, 0, -errno. */
-int store_life_before(struct store *store, uint64_t before, uint32_t service, unsigned most,
-	uint64_t *seen, struct store_life *life);
+/* Which ones: all members that are given. */
+struct store_which {
+	uint32_t service; /* 0: any */
+	struct mf_str id; /* empty: any */
+};
+/* The newest with a number below `before`; looks at no more than `most` rows, of which only the one that it finds is read
+ * whole, and *seen is the number of the last one that it looked at (0: there are no more). 1, 0, -errno. */
+int store_life_before(struct store *store, uint64_t before, const struct store_which *which,
+	unsigned most, uint64_t *seen, struct store_life *life);
 
 /* --- outbox: what must reach somebody else. A destination's rows are read in order of priority (highest
  * first), then number. */
@@ -228,6 +234,20 @@ int store_failed_read(struct store *store, enum store_table table, uint64_t numb
 	struct store_failed *failed); /* 1, 0, -errno */
 /* How many, as of what was submitted. */
 uint64_t store_failed_count(const struct store *store, enum store_table table);
+
+/* --- figures: since it was opened, and what there is now */
+struct store_counts {
+	uint64_t transactions,
+		lives; /* that were committed; lives: those of them that were kept as capsules */
+	uint64_t commits, failed;         /* commits, and those that failed */
+	uint64_t flushes, flushes_failed; /* of the log, beside commits that flush it themselves */
+	struct histogram commit, flush;   /* how long they took */
+	uint64_t history_bytes, ids, retries, dead,
+		later; /* what is kept: bytes of capsules, rows */
+	uint64_t file_bytes, log_bytes;
+	uint64_t waiting_bytes; /* of transactions that were submitted and not reported */
+};
+void store_look(struct store *store, struct store_counts *counts);
 
 /* --- time: what the last commit knew. Every commit writes the clocks that store_clock gave it. */
 void store_clock(struct store *store, int64_t elapsed_ns, int64_t wall_ns);

@@ -34,14 +34,26 @@ static const struct service_name *unwritten(const struct shared *sh)
 	return sh->services_written ? sh->services_written->next : sh->services;
 }
 
-/* What has changed after a commit, which began at `since`; result as write_commit's. */
-static void note_commit(struct store *store, int result, const struct now *now, uint64_t since,
-	struct service_name *last_service, uint64_t generation)
+static void count_commit(struct store *store, uint64_t since, const struct store_tx *first)
+{
+	struct shared *sh = &store->shared;
+
+	sh->counts.commits++;
+	sh->counts.lives += store->lives_added;
+	for (const struct store_tx *tx = first; tx; tx = tx->next)
+		sh->counts.transactions += tx->error == 0;
+	histogram_add(&sh->counts.commit, clock_mono_ns() - since);
+	sh->kept = store->kept;
+}
+
+/* What has changed after a commit of `first` and those behind it, which began at `since`; result as write_commit's. */
+static void note_commit(struct store *store, int result, const struct store_tx *first,
+	const struct now *now, uint64_t since, struct service_name *last_service)
 {
 	struct shared *sh = &store->shared;
 
 	if (result < 0) {
-		sh->failed = generation;
+		sh->counts.failed++;
 		if (result == -EUCLEAN)
 			atomic_store(&sh->damaged, true);
 		if (result == -EIO) {
@@ -50,6 +62,7 @@ static void note_commit(struct store *store, int result, const struct now *now, 
 		}
 		return;
 	}
+	count_commit(store, since, first);
 	sh->committed = *now;
 	sh->services_written = last_service;
 	if (result > 0)
@@ -113,9 +126,11 @@ static void commit_queue(struct store *store)
 		}
 		if (e >= 0)
 			atomic_store(&sh->divert, log_is_full(store));
-		note_commit(store, e, &now, since, last_service, generation);
-		if (e < 0)
+		note_commit(store, e, first, &now, since, last_service);
+		if (e < 0) {
+			sh->failed = generation;
 			sh->failure = e;
+		}
 		for (struct store_tx *tx = first; tx; tx = tx->next)
 			if (tx->error == 0 && e < 0)
 				tx->error = e;
@@ -126,7 +141,7 @@ static void commit_queue(struct store *store)
 static void sync_log(struct store *store)
 {
 	struct shared *sh = &store->shared;
-	uint64_t since = sh->unsynced_ns;
+	uint64_t since = sh->unsynced_ns, began = clock_mono_ns();
 	int e;
 
 	sh->unsynced_ns = 0; /* commits from now on are not part of it */
@@ -135,7 +150,10 @@ static void sync_log(struct store *store)
 	e = log_sync(store);
 	(void)pthread_mutex_lock(&sh->lock);
 	sh->syncing_ns = 0;
+	sh->counts.flushes++;
+	histogram_add(&sh->counts.flush, clock_mono_ns() - began);
 	if (e < 0) {
+		sh->counts.flushes_failed++;
 		sh->repair = true;
 		atomic_store(&sh->divert, true);
 	}
@@ -364,8 +382,11 @@ void store_submit_now(struct store_tx *tx)
 	(void)pthread_mutex_lock(&sh->lock);
 	if (!sh->unsynced_ns && e == 0)
 		(void)pthread_cond_signal(&sh->wake);
-	note_commit(store, e, &store->now, since, last_service, tx->generation);
-	sh->failure = e < 0 ? e : sh->failure;
+	note_commit(store, e, tx, &store->now, since, last_service);
+	if (e < 0) {
+		sh->failed = tx->generation;
+		sh->failure = e;
+	}
 	(void)pthread_mutex_unlock(&sh->lock);
 	report(tx);
 }

@@ -95,6 +95,27 @@ static int run_fixed(struct store *store, enum fixed_kind kind)
 
 /* --- one transaction */
 
+static int run_op(struct store *store, const struct op *op);
+
+/* What a later event of this name takes the place of, so that they can be counted. */
+static int make_way(struct store *store, const struct op *later)
+{
+	const struct op done = {
+		.kind = OP_LATER_DONE, .n = {later->n[0]}, .s = {later->s[0], mf_str_of("", 0)}};
+	int e = run_op(store, &done);
+
+	if (e == 0)
+		store->kept.later++;
+	return e;
+}
+
+static void count_deleted(struct store *store)
+{
+	uint64_t n = (uint64_t)sqlite3_changes(store->write);
+
+	store->kept.later -= n < store->kept.later ? n : store->kept.later;
+}
+
 static int run_op(struct store *store, const struct op *op)
 {
 	unsigned ints = ops[op->kind].ints;
@@ -114,7 +135,12 @@ static int run_op(struct store *store, const struct op *op)
 		store->kept.history_bytes += STORE_ROW + op->s[0].n + op->s[1].n;
 		store->lives_added++;
 	}
-	return run(store, s);
+	e = op->kind == OP_LATER ? make_way(store, op) : 0;
+	if (e == 0)
+		e = run(store, s);
+	if (e == 0 && op->kind == OP_LATER_DONE)
+		count_deleted(store);
+	return e;
 }
 
 /* Those that were not there at the last commit; behind `last` the caller's thread may add more. */
@@ -273,6 +299,23 @@ static void read_now(struct store *store, sqlite3_stmt *s)
 				(uint64_t)column[NOW_OUT + 2 * (i - 1) + 1]};
 }
 
+/* The only rows whose number isn't kept with the rest. */
+static int count_later(struct store *store)
+{
+	sqlite3_stmt *s = NULL;
+	int rc, e = store_prepare(store->read, "SELECT count(*) FROM later", &s);
+
+	if (e < 0)
+		return e;
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW)
+		store->kept.later = (uint64_t)sqlite3_column_int64(s, 0);
+	else
+		e = store_errno(store->read, rc);
+	(void)sqlite3_finalize(s);
+	return e;
+}
+
 int write_load(struct store *store)
 {
 	sqlite3_stmt *s = NULL;
@@ -285,7 +328,9 @@ int write_load(struct store *store)
 		read_now(store, s);
 	e = rc == SQLITE_ROW ? 0 : store_errno(store->read, rc);
 	(void)sqlite3_finalize(s);
-	return rc == SQLITE_DONE ? -EUCLEAN : e;
+	if (rc == SQLITE_DONE)
+		return -EUCLEAN;
+	return e == 0 ? count_later(store) : e;
 }
 
 /* --- a commit */

@@ -49,6 +49,71 @@ static void show_hub(const json_t *hub)
 		(long long)client_integer(hub, "reloads_failed"));
 }
 
+/* ----------------------------------------------------------- store and outbox */
+
+static void show_store(const json_t *s)
+{
+	char a[TABLE_CELL], b[TABLE_CELL], c[TABLE_CELL];
+
+	if (!json_is_object(s))
+		return;
+	printf("  database     %s, log %s, history %s; %lld ids, %lld scheduled, %lld to be tried "
+	       "again, %lld dead letters%s\n",
+		table_bytes(a, client_integer(s, "file_bytes")),
+		table_bytes(b, client_integer(s, "log_bytes")),
+		table_bytes(c, client_integer(s, "history_bytes")),
+		(long long)client_integer(s, "ids"), (long long)client_integer(s, "scheduled"),
+		(long long)client_integer(s, "retries"),
+		(long long)client_integer(s, "dead_letters"),
+		json_is_true(json_object_get(s, "up")) ? "" : "; it can't be written");
+	printf("  commits      %lld of %lld transactions, failed %lld; p50 %s, p99 %s\n",
+		(long long)client_integer(s, "commits"),
+		(long long)client_integer(s, "transactions"),
+		(long long)client_integer(s, "failed_commits"),
+		table_us(a, json_object_get(s, "commit_p50_us")),
+		table_us(b, json_object_get(s, "commit_p99_us")));
+}
+
+static bool has_outbox(const json_t *o)
+{
+	return client_integer(o, "messages") > 0 || client_integer(o, "waiting") > 0;
+}
+
+/* Destinations for which there is, or was, something. */
+static void show_outbox(json_t *outbox)
+{
+	static const char *const heads[] = {"OUTBOX", ">MESSAGES", ">ARRIVED", ">AGAIN", ">DROPPED",
+		">WAITING", ">BYTES", ">OLDEST"};
+	struct table table;
+	const char *name;
+	bool any = false;
+	json_t *o;
+
+	json_object_foreach(outbox, name, o) any |= has_outbox(o);
+	if (!any)
+		return;
+	table_open(&table, heads, sizeof(heads) / sizeof(heads[0]));
+	json_object_foreach(outbox, name, o)
+	{
+		char cell[7][TABLE_CELL];
+		const char *const cells[] = {name,
+			table_count(cell[0], client_integer(o, "messages")),
+			table_count(cell[1], client_integer(o, "arrived")),
+			table_count(cell[2], client_integer(o, "again")),
+			table_count(cell[3],
+				client_integer(o, "dropped_full") +
+					client_integer(o, "dropped_old")),
+			table_count(cell[4], client_integer(o, "waiting")),
+			table_bytes(cell[5], client_integer(o, "waiting_bytes")),
+			table_seconds(cell[6], json_number_value(json_object_get(o, "oldest_s")))};
+
+		if (has_outbox(o))
+			table_row(&table, cells);
+	}
+	putchar('\n');
+	table_close(&table, stdout);
+}
+
 /* ----------------------------------------------------------------- listeners */
 
 static void show_listeners(const json_t *list)
@@ -154,11 +219,14 @@ static void show_service(const json_t *s)
 
 static int show(json_t *answer, bool all)
 {
-	json_t *service;
+	json_t *service, *hub = json_object_get(answer, "hub");
 	size_t i;
 
-	if (all)
-		show_hub(json_object_get(answer, "hub"));
+	if (all) {
+		show_hub(hub);
+		show_store(json_object_get(hub, "store"));
+		show_outbox(json_object_get(hub, "outbox"));
+	}
 	if (all || json_array_size(json_object_get(answer, "listeners")) > 0)
 		show_listeners(json_object_get(answer, "listeners"));
 	json_array_foreach(json_object_get(answer, "services"), i, service) show_service(service);

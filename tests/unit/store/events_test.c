@@ -120,18 +120,99 @@ static void test_history(void **state)
 	add_life(&r, 1, "a", 10);
 	add_life(&r, 2, "b", 5000);
 	add_life(&r, 1, "c", 0);
-	assert_int_equal(store_life_before(r.store, UINT64_MAX, 0, 10, &seen, &life), 1);
+	assert_int_equal(
+		store_life_before(r.store, UINT64_MAX, &(struct store_which){0}, 10, &seen, &life),
+		1);
 	rig_same(life.id, "c");
 	assert_int_equal(life.wall_ns, 5);
-	assert_int_equal(store_life_before(r.store, life.number, 0, 10, &seen, &life), 1);
+	assert_int_equal(
+		store_life_before(r.store, life.number, &(struct store_which){0}, 10, &seen, &life),
+		1);
 	rig_same(life.id, "b");
 	assert_int_equal(life.capsule.n, 5000);
-	assert_int_equal(store_life_before(r.store, 3, 1, 1, &seen, &life), 0);
+	assert_int_equal(
+		store_life_before(r.store, 3, &(struct store_which){.service = 1}, 1, &seen, &life),
+		0);
 	assert_int_equal(seen, 2); /* looked at one row only, another service's */
-	assert_int_equal(store_life_before(r.store, seen, 1, 1, &seen, &life), 1);
+	assert_int_equal(store_life_before(r.store, seen, &(struct store_which){.service = 1}, 1,
+				 &seen, &life),
+		1);
 	rig_same(life.id, "a");
-	assert_int_equal(store_life_before(r.store, 1, 0, 10, &seen, &life), 0);
+	assert_int_equal(
+		store_life_before(r.store, 1, &(struct store_which){0}, 10, &seen, &life), 0);
 	assert_int_equal(seen, 0);
+	assert_int_equal(store_life_before(r.store, UINT64_MAX,
+				 &(struct store_which){.id = str("a")}, 10, &seen, &life),
+		1);
+	assert_int_equal(life.number, 1);
+	assert_int_equal(
+		store_life_before(r.store, UINT64_MAX,
+			&(struct store_which){.id = str("a"), .service = 2}, 10, &seen, &life),
+		0);
+	rig_close(&r);
+}
+
+static void put_later(struct rig *r, const char *name, int64_t due)
+{
+	struct store_tx *tx = rig_begin(r, STORE_BATCH);
+
+	store_later(tx,
+		&(struct store_later){
+			.service = 1, .name = str(name), .id = str("i"), .due_ns = due});
+	rig_commit(r, tx);
+}
+
+static uint64_t later_count(struct rig *r)
+{
+	struct store_counts c;
+
+	store_look(r->store, &c);
+	return c.later;
+}
+
+/* Also where one takes the place of another, and after a start. */
+static void test_scheduled_are_counted(void **state)
+{
+	struct store_tx *tx;
+	struct rig r;
+
+	(void)state;
+	rig_open(&r);
+	put_later(&r, "a", 5);
+	put_later(&r, "b", 6);
+	put_later(&r, "a", 7);
+	assert_int_equal(later_count(&r), 2);
+	rig_again(&r);
+	assert_int_equal(later_count(&r), 2);
+	tx = rig_begin(&r, STORE_BATCH);
+	store_later_done(tx, 1, str("a"), str("other"));
+	store_later_done(tx, 1, str("b"), str("i"));
+	store_later_done(tx, 1, str("none"), str(""));
+	rig_commit(&r, tx);
+	assert_int_equal(later_count(&r), 1);
+	rig_close(&r);
+}
+
+static void test_figures(void **state)
+{
+	struct store_counts c;
+	struct rig r;
+
+	(void)state;
+	rig_open(&r);
+	store_look(r.store, &c);
+	assert_int_equal(c.commits + c.transactions + c.lives + c.history_bytes, 0);
+	assert_true(c.file_bytes > 0);
+	add_life(&r, 1, "a", 1000);
+	add_life(&r, 1, "b", 1000);
+	store_look(r.store, &c);
+	assert_int_equal(c.commits, 2);
+	assert_int_equal(c.transactions, 2);
+	assert_int_equal(c.lives, 2);
+	assert_int_equal(c.failed, 0);
+	assert_int_equal(histogram_count(&c.commit), 2);
+	assert_true(c.history_bytes >= 2000 && c.log_bytes > 0);
+	assert_int_equal(c.waiting_bytes, 0);
 	rig_close(&r);
 }
 
@@ -148,7 +229,8 @@ static void test_history_trimmed(void **state)
 	rig_start(&r);
 	for (int i = 0; i < 600; i++)
 		add_life(&r, 1, "life", 600);
-	while (store_life_before(r.store, before, 0, 10, &seen, &life) == 1) {
+	while (store_life_before(r.store, before, &(struct store_which){0}, 10, &seen, &life) ==
+		1) {
 		assert_int_equal(life.number, 600 - n);
 		before = life.number;
 		n++;
@@ -164,6 +246,8 @@ int main(void)
 		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_ids_trimmed),
 		cmocka_unit_test(test_history),
+		cmocka_unit_test(test_scheduled_are_counted),
+		cmocka_unit_test(test_figures),
 		cmocka_unit_test(test_history_trimmed),
 	};
 

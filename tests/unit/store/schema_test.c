@@ -268,7 +268,8 @@ static void test_large(void **state)
 	memset(bytes + n / PAGE / 2 * PAGE, 0, PAGE);
 	write_file(path, bytes, n);
 	rig_start(&rig);
-	while ((e = store_life_before(rig.store, before, 0, 1, &seen, &life)) == 1)
+	while ((e = store_life_before(
+			rig.store, before, &(struct store_which){0}, 1, &seen, &life)) == 1)
 		before = life.number;
 	assert_int_equal(e, -EUCLEAN);
 	assert_true(before > 200 && before < 6000);

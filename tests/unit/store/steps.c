@@ -100,7 +100,9 @@ unsigned steps_check(struct store *store)
 	assert_int_equal(store_ids_each(store, each_id, &ids), 0);
 	assert_int_equal(ids.count, n);
 	for (unsigned i = n; i > 0; i--, before = life.number) {
-		assert_int_equal(store_life_before(store, before, 0, 1, &seen, &life), 1);
+		assert_int_equal(
+			store_life_before(store, before, &(struct store_which){0}, 1, &seen, &life),
+			1);
 		assert_int_equal(life.number, i);
 		assert_int_equal(life.capsule.n, capsule_size(i));
 	}
