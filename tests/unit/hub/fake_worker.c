@@ -135,6 +135,27 @@ static void go_on(const char *how, const struct mfw_message *answer)
 	send_message(&death);
 }
 
+/* "k" to what the event holds. */
+static uint32_t put_payload(const char *how, uint8_t *effects, const uint8_t *event)
+{
+	const struct mf_event *ev = (const void *)event;
+	struct mf_effect *r = (void *)(effects + sizeof(struct mf_effects));
+
+	if (strcmp(how, "later") == 0 && ev->source != MF_SOURCE_SCHEDULE) {
+		put_effect(effects, MF_EFFECT_SCHEDULE, 0, "x", event + ev->payload.off,
+			ev->payload.len);
+		r->value = 1000000;
+	} else {
+		put_effect(
+			effects, MF_EFFECT_PUT, 0, "k", event + ev->payload.off, ev->payload.len);
+	}
+	if (strcmp(how, "put-if") == 0) {
+		r->flags = MF_EFFECT_IF_VERSION;
+		r->value = 7;
+	}
+	return put_effect(effects, MF_EFFECT_REPLY, 200, "", "done", 4);
+}
+
 static void live(const char *how, const struct mfw_message *birth)
 {
 	uint8_t *event = shared + MFW_AT_SLOTS +
@@ -153,6 +174,7 @@ static void live(const char *how, const struct mfw_message *birth)
 	if (strcmp(how, "silent") == 0)
 		return;
 	if (strcmp(how, "crash") == 0 ||
+		(strcmp(how, "crash-once") == 0 && !(ev->flags & MF_EVENT_RETRY)) ||
 		(strcmp(how, "crash-q") == 0 && event[ev->payload.off] == 'q')) {
 		death.result = MFW_ERR_CRASHED;
 		death.vector = 14;
@@ -163,6 +185,8 @@ static void live(const char *how, const struct mfw_message *birth)
 		e->outcome = MF_OUTCOME_FAILED;
 	} else if (strcmp(how, "emit") == 0) {
 		death.bytes = put_effect(effects, MF_EFFECT_EMIT, 0, "topic", "x", 1);
+	} else if (strncmp(how, "put", 3) == 0 || strcmp(how, "later") == 0) {
+		death.bytes = put_payload(how, effects, event);
 	} else if (strcmp(how, "no-reply") != 0) {
 		death.bytes = put_effect(effects, MF_EFFECT_REPLY, 200, "", event + ev->payload.off,
 			ev->payload.len);

@@ -29,9 +29,13 @@ struct nursery *fake_nursery(void);
  *	silent      is ready and answers nothing
  *	never-ready does nothing at all
  *	crash       every life crashes, a page fault
+ *	crash-once  the same, unless the event is a retry
  *	crash-q     crashes at an event that begins with a q, else as echo
  *	log-fail    every life logs, then gives up
  *	emit        every life asks for an emit
+ *	put         every life puts "k" to its payload and replies "done"
+ *	put-if      the same if "k" has version 7
+ *	later       every life schedules "x" in 1 ms, unless it is that: then as put
  *	stranger    answers for a slot that it doesn't have
  *	twice       answers twice for the same slot
  *	far-tail    says that there are more messages than fit

@@ -4,9 +4,11 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -42,6 +44,62 @@ static void on_refuse(struct task *task, enum refusal why)
 
 static const struct origin_ops origin = {.source = "test", .reply = on_reply, .refuse = on_refuse};
 
+static const struct origin_ops alone = {
+	.source = "alone", .reply = on_reply, .refuse = on_refuse, .alone = true};
+
+static char *anything[] = {(char[]){"#"}};
+
+/* The service is there; its number in the database is asked for anew. */
+static void open_database(void)
+{
+	char error[HUB_ERROR_MAX];
+	struct hub *hub = &stage.hub;
+	struct service *s = stage.service;
+
+	s->note.grants |= MFI_GRANT(MF_EFFECT_PUT) | MFI_GRANT(MF_EFFECT_EMIT) |
+		MFI_GRANT(MF_EFFECT_SCHEDULE);
+	s->manifest.writes = s->manifest.emits = anything;
+	s->manifest.writes_count = s->manifest.emits_count = 1;
+	s->may_write = true;
+	s->durability = DURABILITY_BATCH;
+	hub->state = strdup(stage.directory);
+	clocks_look(hub);
+	if (hub_open_database(hub, error) != 0)
+		fail_msg("%s", error);
+}
+
+void stage_open_kept(const char *how)
+{
+	stage_open(how);
+	strcpy(stage.directory, "/tmp/mayfly-stage-XXXXXX");
+	assert_non_null(mkdtemp(stage.directory));
+	open_database();
+}
+
+static void close_hub(void)
+{
+	struct manifest *m = &stage.service->manifest;
+
+	m->writes = m->emits = NULL; /* they are none of its own */
+	m->writes_count = m->emits_count = 0;
+	hub_close(&stage.hub);
+}
+
+void stage_again(void)
+{
+	struct stage before = stage;
+	const struct manifest m = stage.service->manifest;
+	char *how = strdup(stage.service->name);
+
+	close_hub();
+	stage_open(how);
+	free(how);
+	memcpy(stage.directory, before.directory, sizeof(stage.directory));
+	stage.service->manifest.retry.times = m.retry.times;
+	stage.service->manifest.retry.wait_ns = m.retry.wait_ns;
+	open_database();
+}
+
 void stage_open(const char *how)
 {
 	struct hub *hub = &stage.hub;
@@ -73,15 +131,31 @@ void stage_open(const char *how)
 	s->idle_ns = 200 * CLOCK_MS;
 }
 
+static void remove_directory(void)
+{
+	static const char *const names[] = {"mayfly.db", "mayfly.db-wal", "mayfly.db-shm"};
+	char path[128];
+
+	if (!stage.directory[0])
+		return;
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", stage.directory, names[i]);
+		(void)unlink(path);
+	}
+	assert_int_equal(rmdir(stage.directory), 0);
+}
+
 void stage_close(void)
 {
-	hub_close(&stage.hub);
+	close_hub();
+	remove_directory();
 	nursery_close(fake_nursery());
 	/* nothing that was started is left */
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
-bool stage_ask_about(const char *subject, const char *payload, enum refusal *why)
+static bool begin(
+	const char *subject, const char *payload, const struct origin_ops *ops, enum refusal *why)
 {
 	struct task *task = service_begin(stage.service, MF_SOURCE_HTTP, MF_STR("http.request"),
 		mf_str_of(subject, strlen(subject)), why);
@@ -90,9 +164,19 @@ bool stage_ask_about(const char *subject, const char *payload, enum refusal *why
 		return false;
 	assert_true(event_span(
 		&task->writer, &task->head.payload, mf_str_of(payload, strlen(payload))));
-	task->origin = &origin;
+	task->origin = ops;
 	service_submit(task);
 	return true;
+}
+
+bool stage_ask_about(const char *subject, const char *payload, enum refusal *why)
+{
+	return begin(subject, payload, &origin, why);
+}
+
+bool stage_leave(const char *payload, enum refusal *why)
+{
+	return begin("left", payload, &alone, why);
 }
 
 bool stage_ask(const char *payload, enum refusal *why)
@@ -115,6 +199,15 @@ unsigned stage_ends(void)
 	for (unsigned i = 0; i < REFUSALS; i++)
 		n += stage.refused[i];
 	return n;
+}
+
+void stage_until(bool (*holds)(void))
+{
+	uint64_t end = clock_mono_ns() + 20 * CLOCK_S;
+
+	while (!holds() && clock_mono_ns() < end)
+		loop_once(stage.hub.loop, 20);
+	assert_true(holds());
 }
 
 void stage_run(unsigned n, unsigned ms)
