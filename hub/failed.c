@@ -39,7 +39,7 @@ struct failed {
 
 /* What is being kept of a life, in its transaction's room. */
 struct failing {
-	struct ending ending;
+	struct ending ending; /* its detail is a copy */
 	struct store_failed row;
 	uint64_t id; /* of its row among the ids; 0: none */
 	bool dead;
@@ -389,6 +389,17 @@ static void refuse_now(struct task *task, const struct ending *ending)
 	service_end(task, &now);
 }
 
+/* Into the transaction's room; NULL: no memory, so nothing is said of it. */
+static const char *copy_text(struct store_tx *tx, const char *text)
+{
+	size_t n = text ? strlen(text) + 1 : 0;
+	char *to = n > 0 ? store_room(tx, n) : NULL;
+
+	if (to)
+		memcpy(to, text, n);
+	return to;
+}
+
 bool failed_keep(struct task *task, const struct mfw_message *message, struct mf_str effects,
 	const struct history_end *how, const struct ending *ending)
 {
@@ -406,9 +417,12 @@ bool failed_keep(struct task *task, const struct mfw_message *message, struct mf
 		return true;
 	}
 	task->failing = store_room(tx, sizeof(*task->failing));
+	if (task->failing) {
+		task->failing->ending = *ending;
+		task->failing->ending.detail = copy_text(tx, ending->detail);
+	}
 	if (task->failing && fill(task, tx, message, effects, how) &&
 		service_commits(task, ending)) {
-		task->failing->ending = *ending;
 		store_submit(tx);
 		return true;
 	}

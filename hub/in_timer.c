@@ -71,12 +71,26 @@ static void wait_until(struct timer *t, int64_t tick, int64_t now)
 
 /* -------------------------------------------------------------------- ticks */
 
+/* So many will not come. */
+static void miss(struct timer *t, unsigned ticks)
+{
+	if (ticks == 0)
+		return;
+	t->service->counts.ticks_missed += ticks;
+	recent_note(&t->hub->recent,
+		&(struct recent_note){.service = t->service,
+			.source = "timer",
+			.subject = text_of(t->name),
+			.result = "missed",
+			.times = ticks});
+}
+
 /* Ticks up to this one, but for itself, will not come. */
 static unsigned pass(struct timer *t, int64_t tick)
 {
 	unsigned missed = tick_count(&t->rule, t->last, tick - 1, 1000, local_zone);
 
-	t->service->counts.ticks_missed += missed;
+	miss(t, missed);
 	return missed;
 }
 
@@ -111,8 +125,7 @@ static void done(struct timer *t)
 	t->last = t->tick;
 	keep(t);
 	if (t->missed == MISSED_SKIP && now > t->last) {
-		t->service->counts.ticks_missed +=
-			tick_count(&t->rule, t->last, now, 1000, local_zone);
+		miss(t, tick_count(&t->rule, t->last, now, 1000, local_zone));
 		t->last = now;
 	}
 	look_soon(t, 0);
@@ -134,7 +147,7 @@ static void refused(struct timer *t, enum refusal why, bool again)
 		look_soon(t, service_retry_ns(t->service, why));
 		return;
 	}
-	t->service->counts.ticks_missed += again;
+	miss(t, again);
 	t->last = t->tick;
 	keep(t);
 	look_soon(t, 0);
@@ -240,7 +253,7 @@ static void look(struct timer *t)
 	}
 	tick = choose(t, now, &missed);
 	if (t->missed == MISSED_SKIP && now - tick > LATE_NS) {
-		t->service->counts.ticks_missed++;
+		miss(t, 1);
 		t->last = tick;
 		wait_until(t, tick_next(&t->rule, tick, local_zone), now);
 		return;

@@ -181,6 +181,7 @@ static void end(struct doing *d, const struct mfw_message *m, enum mfw_result re
 		.why = result != MFW_OK ? refusal_of(result) : 0,
 		.reply = d->replied ? &d->reply : NULL,
 		.result = v->name,
+		.detail = result != MFW_OK ? v->words : NULL,
 		.birth_ns = bounded(m->birth_ns),
 		.run_ns = bounded(m->run_ns),
 	};
@@ -202,6 +203,7 @@ static void end_refused(
 		.refused = true,
 		.why = why,
 		.result = "denied",
+		.detail = what,
 		.birth_ns = bounded(m->birth_ns),
 		.run_ns = bounded(m->run_ns),
 	};
@@ -370,6 +372,8 @@ static void stands_still(struct service *s, struct task *task, const struct mfw_
 	wrong = effects_open_call(&r, s->hub->scratch, m->bytes, &record, &call);
 	if (!wrong && calls_of(r) != call_count(task) + 1)
 		wrong = "calls that it didn't make";
+	if (!wrong)
+		d.effects = mf_str_of(s->hub->scratch, m->bytes);
 	if (wrong) {
 		report_effects(&s->hub->report, s, task, wrong, record, r.line);
 		d.told = true;

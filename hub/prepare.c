@@ -28,6 +28,7 @@ bool prepare_is_duplicate(struct service *service, struct task *task)
 		bool replies = ids_answer_read(done.answer, &kept) && !kept.empty;
 
 		s->counts.duplicates++;
+		recent_again(&s->hub->recent, task);
 		(task->origin->duplicate ? task->origin->duplicate : task->origin->reply)(
 			task, replies ? &kept.reply : NULL);
 	}

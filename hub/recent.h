@@ -2,8 +2,9 @@
  * hub/recent.h - the newest events and what became of each: what `mayfly events` lists, and where `mayfly
  * trace` begins. In memory, a bounded number of them; nothing is allocated until there is one. One thread.
  *
- * An event that was refused before it became a task is here too, without an id: the same refusal again and again, of
- * one service, is one entry with a count, so that a flood pushes nothing out.
+ * What never became a life is here too: refused before it was accepted, for no service, a tick that was missed, an event
+ * that was dealt with before. The same again and again, of one service, is one entry with a count, so that a flood
+ * pushes nothing out.
  */
 #ifndef HUB_RECENT_H
 #define HUB_RECENT_H
@@ -17,21 +18,34 @@
 
 #define RECENT_MOST    512u
 #define RECENT_SUBJECT 80u
+#define RECENT_WHY     159u
 
 struct recent_event {
-	uint64_t number;           /* from 1 */
-	char id[STORE_ID_MAX + 1]; /* "": it never became one */
-	char service[MFI_NAME_MAX + 1];
+	uint64_t number;                  /* from 1 */
+	char id[STORE_ID_MAX + 1];        /* "": it never became one */
+	char service[MFI_NAME_MAX + 1];   /* "": it was for none */
 	char subject[RECENT_SUBJECT + 1]; /* cut short */
 	const char *source;               /* NULL: refused at the door */
 	const char *result;               /* "ok", "crashed", "busy" ... */
+	char why[RECENT_WHY + 1];         /* more than that; cut short; "": nothing */
+	enum mf_source kind;              /* what the event was; of a retry too */
 	int64_t wall_ns;                  /* of its acceptance; of the last one refused */
-	uint64_t birth_ns, run_ns, total_ns;
+	uint64_t birth_ns, run_ns, commit_ns, total_ns;
 	uint64_t life;  /* its number in the history; 0: it isn't there */
-	unsigned times; /* refused so often */
+	unsigned times; /* the same so often */
 	unsigned attempt, races;
 	uint8_t image[32]; /* digest */
 	bool refused, cold;
+	bool again; /* it was dealt with before: nothing ran */
+};
+
+/* Something that became no event. */
+struct recent_note {
+	const struct service *service; /* NULL: there is none for it */
+	const char *source, *result;   /* source NULL: nobody knows */
+	struct mf_str subject;
+	bool refused;
+	unsigned times;
 };
 
 struct recent {
@@ -41,11 +55,14 @@ struct recent {
 
 void recent_close(struct recent *recent);
 void recent_end(struct recent *recent, const struct task *task, const struct ending *ending);
-void recent_turned_away(struct recent *recent, const struct service *service, enum refusal why);
+void recent_note(struct recent *recent, const struct recent_note *note);
+/* The task's event was here before; it won't run. */
+void recent_again(struct recent *recent, const struct task *task);
 
 /* The oldest behind number `after`; NULL: there is none. */
 const struct recent_event *recent_next(const struct recent *recent, uint64_t after);
-/* The newest with this id. */
-const struct recent_event *recent_find(const struct recent *recent, struct mf_str id);
+/* The newest with this id; one that ran before those that came again. *again: how often it did. */
+const struct recent_event *recent_find(
+	const struct recent *recent, struct mf_str id, unsigned *again);
 
 #endif

@@ -147,7 +147,8 @@ static void back_to_queue(struct service *s, struct task *task)
 static void take_back(struct service *s, struct task *task)
 {
 	if (task->attempt > 0 || !service_move_from_slot(task)) {
-		service_refuse(task, REFUSED_FAILED);
+		service_refuse_for(task, REFUSED_FAILED,
+			task->attempt > 0 ? "two workers died or were ended with it" : NULL);
 		return;
 	}
 	back_to_queue(s, task);
@@ -228,6 +229,7 @@ bool service_commits(struct task *task, const struct ending *ending)
 	news = judge(s, task, ending);
 	leave(s, task);
 	task->phase = TASK_COMMITTING;
+	task->committing_ns = clock_mono_ns();
 	task_append(&s->committing, task);
 	if (news == CIRCUIT_OPENED)
 		service_refuse_all(s, REFUSED_OPEN);
@@ -244,7 +246,7 @@ void service_again(struct task *task, const char *why)
 			log_about(LOG_WARN, s->name, task->id,
 				"it ran %u times in vain, and is refused: %s", task->races + 1,
 				why);
-		service_refuse(task, REFUSED_BUSY);
+		service_refuse_for(task, REFUSED_BUSY, why);
 		return;
 	}
 	back_to_queue(s, task);
@@ -288,12 +290,22 @@ void service_end(struct task *task, const struct ending *ending)
 		service_refuse_all(s, REFUSED_OPEN);
 }
 
-void service_refuse(struct task *task, enum refusal why)
+void service_refuse_for(struct task *task, enum refusal why, const char *detail)
 {
-	const struct ending ending = {.refused = true, .why = why, .result = refusal_names[why]};
+	const struct ending ending = {
+		.refused = true, .why = why, .result = refusal_names[why], .detail = detail};
 
 	if (!failed_give_up(task, &ending))
 		service_end(task, &ending);
+}
+
+void service_refuse(struct task *task, enum refusal why)
+{
+	const char *late = task->phase == TASK_POSTED
+		? "its life took longer than limits.deadline allows"
+		: "its turn didn't come within limits.deadline";
+
+	service_refuse_for(task, why, why == REFUSED_LATE ? late : NULL);
 }
 
 void service_refuse_all(struct service *service, enum refusal why)

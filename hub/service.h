@@ -162,10 +162,13 @@ struct ending {
 	bool kept;                 /* the same: it is tried again, or a dead letter (failed.h) */
 	const struct reply *reply; /* else; NULL: it gave none */
 	const char *result;        /* for the trace: "ok", "crashed", "late" ... */
+	const char *detail; /* more than that, for people; NULL: nothing. Until service_end */
 	uint64_t birth_ns, run_ns;
 };
 void service_end(struct task *task, const struct ending *ending);
 void service_refuse(struct task *task, enum refusal why);
+/* The same, with more to say of it. */
+void service_refuse_for(struct task *task, enum refusal why, const char *detail);
 /* The life is over, as `ending` says, and what is to be written of it is the store's: the next of its key may run, the
  * slot is no longer its own. False: no memory, nothing changed. */
 bool service_commits(struct task *task, const struct ending *ending);

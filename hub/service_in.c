@@ -94,7 +94,11 @@ void service_refused(struct service *service, enum refusal why)
 {
 	service->counts.refused[why]++;
 	service->counts.turned_away++;
-	recent_turned_away(&service->hub->recent, service, why);
+	recent_note(&service->hub->recent,
+		&(struct recent_note){.service = service,
+			.result = refusal_names[why],
+			.refused = true,
+			.times = 1});
 }
 
 /* What all events have and what comes before the payload. `id` NULL: a random one. */

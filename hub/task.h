@@ -97,6 +97,7 @@ struct task {
 	size_t holds;     /* bytes, as the account has it (waiting.h) */
 	uint64_t most_ns; /* it may take no longer, whatever its service says; 0: that decides */
 	uint64_t accepted_ns, deadline_ns;
+	uint64_t committing_ns; /* TASK_COMMITTING: since when */
 };
 
 struct task_list {

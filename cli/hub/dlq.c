@@ -137,6 +137,7 @@ static int show(struct dlq *d)
 	if (status == STATUS_OK)
 		status = keep(d, bytes, &c);
 	if (status == STATUS_OK && d->json) {
+		tell_json(answer, &c);
 		status = out_json("dlq", STATUS_OK, json_incref(answer));
 	} else if (status == STATUS_OK) {
 		tell_capsule(&c);

@@ -18,6 +18,9 @@ static const char help[] =
 	"The newest events of a hub, the oldest first: when, id, from where, which service, what "
 	"for, what\n"
 	"became of it, how long it took from its acceptance to its end. The hub remembers 512.\n"
+	"What never became a life stands there too: refused at the door, for no service, ticks "
+        "that\n"
+	"were missed, events that came again.\n"
 	"  -f, --follow     go on with what comes, until Ctrl-C or the hub's end\n"
 	"  --service NAME   only its events\n" CLIENT_HELP
 	"                 json: an object a line\n"
@@ -73,21 +76,21 @@ static void clock_text(char to[static 16], json_int_t ns)
 static void print_event(const json_t *e)
 {
 	const char *id = client_text(e, "id"), *subject = client_text(e, "subject");
-	const char *source = client_text(e, "source");
+	const char *source = client_text(e, "source"), *service = client_text(e, "service");
 	json_int_t times = client_integer(e, "times");
 	char when[16], total[TABLE_CELL], what[400];
 
 	clock_text(when, client_integer(e, "time_ns"));
 	log_clean(what, sizeof(what), subject ? subject : "", subject ? strlen(subject) : 0);
-	if (!id) {
-		printf("%s  %-32s  -      %-16s refused: %s, %lld times\n", when, "-",
-			client_text(e, "service"), client_text(e, "result"), (long long)times);
-		return;
-	}
-	printf("%s  %-32s  %-6s %-16s %s: %s%s, %s\n", when, id, source ? source : "-",
-		client_text(e, "service"), what,
+	printf("%s  %-32s  %-6s %-16s %s%s%s%s", when, id ? id : "-", source ? source : "-",
+		service ? service : "-", what, what[0] ? ": " : "",
 		json_is_true(json_object_get(e, "refused")) ? "refused: " : "",
-		client_text(e, "result"), table_us(total, json_object_get(e, "total_us")));
+		client_text(e, "result"));
+	if (times != 1)
+		printf(", %lld times", (long long)times);
+	if (id && !json_is_true(json_object_get(e, "again")))
+		printf(", %s", table_us(total, json_object_get(e, "total_us")));
+	putchar('\n');
 }
 
 static int print_events(struct events *e, const json_t *answer)

@@ -73,7 +73,8 @@ static int take(struct fetched *f, const char *command, const char *id)
 		life = NULL;
 	if (!life && !f->event)
 		return out_say(command, STATUS_NOT_FOUND,
-			"\"%s\": the hub knows of no such event: mayfly events lists the newest",
+			"\"%s\": the hub knows of no such event: it was refused before it was "
+			"accepted, or is forgotten: mayfly events lists the newest",
 			id);
 	if (!life)
 		return STATUS_OK;

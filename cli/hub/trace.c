@@ -30,22 +30,43 @@ static const struct option options[] = {
 	CLIENT_LONG_OPTIONS, {"capsule", required_argument, NULL, OPT_CAPSULE}, {NULL, 0, NULL, 0}};
 static const struct client_usage usage = {"trace", help, "o:h", options};
 
+/* "queue 12us": nothing where it took no time. */
+static void print_part(const char *before, const char *name, double us)
+{
+	json_t *number = json_real(us);
+	char text[TABLE_CELL];
+
+	if (us > 0)
+		printf("%s%s %s", before, name, table_us(text, number));
+	json_decref(number);
+}
+
+static double us_of(const json_t *e, const char *key)
+{
+	return e ? json_number_value(json_object_get(e, key)) : 0;
+}
+
+/* By the capsule, or where there is none by what is listed; how long it waited is what remains. */
 static void print_times(const json_t *e, const struct capsule *c)
 {
-	char part[4][TABLE_CELL];
-	double total = json_number_value(json_object_get(e, "total_us"));
-	double queue = (double)c->times.queue_ns / 1e3, birth = (double)c->times.birth_ns / 1e3;
-	double run = (double)c->times.run_ns / 1e3;
-	json_t *us[4] = {json_real(queue), json_real(birth), json_real(run),
-		json_real(total > queue + birth + run ? total - queue - birth - run : 0)};
+	double birth = us_of(e, "birth_us"), run = us_of(e, "run_us"), calls = 0, queue;
+	double commit = us_of(e, "commit_us"), total = us_of(e, "total_us");
+	struct capsule_call call;
+	size_t at = 0;
 
-	for (unsigned i = 0; i < 4; i++) {
-		table_us(part[i], us[i]);
-		json_decref(us[i]);
+	if (c) {
+		birth = (double)c->times.birth_ns / 1e3;
+		run = (double)c->times.run_ns / 1e3;
+		while (capsule_next_call(c, &at, &call))
+			calls += (double)call.took_ns / 1e3;
 	}
-	printf("%-9squeue %s, birth %s, run %s", "took", part[0], part[1], part[2]);
-	if (e)
-		printf(", commit and answer %s", part[3]);
+	queue = c ? (double)c->times.queue_ns / 1e3 : total - birth - run - commit;
+	print_part("took     ", "queue", queue > 0 ? queue : 0.1);
+	print_part(", ", "birth", birth);
+	print_part(", ", "run", run);
+	print_part(", ", "calls", calls);
+	print_part(", ", "commit", commit);
+	print_part(", ", "in all", total);
 	if (e && json_is_true(json_object_get(e, "cold")))
 		fputs("; a worker had to start", stdout);
 	putchar('\n');
@@ -55,7 +76,7 @@ static void print_times(const json_t *e, const struct capsule *c)
 static void print_listed(const json_t *e)
 {
 	const char *subject = client_text(e, "subject"), *source = client_text(e, "source");
-	char took[TABLE_CELL], when[32];
+	char when[32];
 
 	printf("%-9s%s\n", "id", client_text(e, "id"));
 	printf("%-9s%s UTC\n", "when", tell_when(when, client_integer(e, "time_ns")));
@@ -63,27 +84,44 @@ static void print_listed(const json_t *e)
 	tell_text(mf_str_of(subject, subject ? strlen(subject) : 0));
 	printf("\n%-9s%s, image %.16s\n", "service", client_text(e, "service"),
 		client_text(e, "image"));
-	printf("%-9s%s\n", "took", table_us(took, json_object_get(e, "total_us")));
+}
+
+/* Why it ended so; nothing, if it went well and all of it is shown. */
+static void print_why(const struct fetched *f, const char *result)
+{
+	const char *why = f->event ? client_text(f->event, "why") : NULL;
+
+	if (f->bytes && f->capsule.why.n > 0) {
+		tell_line("why", f->capsule.why);
+		return;
+	}
+	if (!why)
+		why = tell_why(result);
+	if (!why && !f->bytes)
+		why = "its life was only to reply: nothing more is kept";
+	if (why)
+		tell_line("why", mf_str_of(why, strlen(why)));
 }
 
 static void print_result(const struct fetched *f)
 {
-	const char *listed = f->event ? client_text(f->event, "result") : NULL;
+	bool listed = f->event && !(f->bytes && json_is_true(json_object_get(f->event, "again")));
+	const char *result = listed ? client_text(f->event, "result") : again_result(&f->capsule);
+	json_int_t again = client_integer(f->answer, "again");
 
 	printf("%-9s%s%s", "result",
-		f->event && json_is_true(json_object_get(f->event, "refused")) ? "refused: " : "",
-		listed ? listed : again_result(&f->capsule));
-	if (f->event && client_integer(f->event, "races") > 0)
+		listed && json_is_true(json_object_get(f->event, "refused")) ? "refused: " : "",
+		result);
+	if (listed && client_integer(f->event, "races") > 0)
 		printf(", after %lld lives that saw state which changed meanwhile",
 			(long long)client_integer(f->event, "races"));
-	if (f->event && client_integer(f->event, "attempt") > 0)
+	if (listed && client_integer(f->event, "attempt") > 0)
 		fputs(", after a worker that ended with it", stdout);
 	putchar('\n');
-	if (f->bytes)
-		tell_line("why", f->capsule.why);
-	else
-		printf("%-9sits life was only to reply, or there was none: nothing more is kept\n",
-			"");
+	print_why(f, result);
+	if (again > 0)
+		printf("%-9s%lld times it came once more, and nothing ran\n", "again",
+			(long long)again);
 }
 
 static int keep(const struct fetched *f, const char *file, const char *id)
@@ -101,14 +139,20 @@ static int keep(const struct fetched *f, const char *file, const char *id)
 
 static int show(const struct fetched *f, bool json)
 {
-	if (json)
+	const char *trigger = client_text(f->answer, "trigger");
+
+	if (json) {
+		if (f->bytes)
+			tell_json(json_object_get(f->answer, "life"), &f->capsule);
 		return out_json("trace", STATUS_OK, json_incref(f->answer));
-	if (f->bytes) {
-		tell_capsule(&f->capsule);
-		print_times(f->event, &f->capsule);
-	} else {
-		print_listed(f->event);
 	}
+	if (f->bytes)
+		tell_capsule(&f->capsule);
+	else
+		print_listed(f->event);
+	if (trigger)
+		tell_line("trigger", mf_str_of(trigger, strlen(trigger)));
+	print_times(f->event, f->bytes ? &f->capsule : NULL);
 	print_result(f);
 	return out_end("trace", STATUS_OK);
 }

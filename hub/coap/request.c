@@ -559,9 +559,17 @@ void coap_asked(void *context, struct engine_peer *peer, const struct coap_messa
 	}
 	found = router_find(in->router, request->host, text_of(speech_method(request->code)),
 		request->path, &route, allow);
-	if (found == ROUTER_FOUND)
+	if (found == ROUTER_FOUND) {
 		ask_service(in, peer, route, request);
-	else if (found == ROUTER_NO_PATH)
+		return;
+	}
+	recent_note(&in->input.hub->recent,
+		&(struct recent_note){.source = in->input.ops->name,
+			.subject = request->path,
+			.result = found == ROUTER_NO_PATH ? "no service" : "no method",
+			.refused = true,
+			.times = 1});
+	if (found == ROUTER_NO_PATH)
 		turn_away(in, peer, request, MESSAGE_CODE(4, 4), "nothing is here");
 	else
 		turn_away(in, peer, request, MESSAGE_CODE(4, 5), "this path has other methods");

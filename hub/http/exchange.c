@@ -89,6 +89,20 @@ static bool answer_options(struct conn *c, const char *allow)
 
 /* -------------------------------------------------------------------- routes */
 
+/* Pages are the hub's own business, not events. */
+static void note_nobody(struct conn *c, const struct request *request, enum router_result found)
+{
+	const struct input *in = &c->http->input;
+
+	if (!in->own)
+		recent_note(&in->hub->recent,
+			&(struct recent_note){.source = in->ops->name,
+				.subject = request->path,
+				.result = found == ROUTER_NO_PATH ? "no service" : "no method",
+				.refused = true,
+				.times = 1});
+}
+
 /* NULL: the request was answered. */
 static const struct route *find(struct conn *c, const struct request *request)
 {
@@ -104,10 +118,13 @@ static const struct route *find(struct conn *c, const struct request *request)
 		c->http->router, request->host, request->method, request->path, &route, allow);
 	if (found == ROUTER_FOUND)
 		return route;
+	if (found == ROUTER_NO_METHOD && mf_str_is(request->method, "OPTIONS")) {
+		answer_options(c, allow);
+		return NULL;
+	}
+	note_nobody(c, request, found);
 	if (found == ROUTER_NO_PATH)
 		turn_away(c, 404, "nothing is here", NULL, NULL);
-	else if (mf_str_is(request->method, "OPTIONS"))
-		answer_options(c, allow);
 	else
 		turn_away(c, 405, "this path has other methods", allow, NULL);
 	return NULL;

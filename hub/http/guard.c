@@ -55,6 +55,14 @@ static bool refuse(struct conn *c, const struct route *route, enum access_result
 	struct response r = {0};
 
 	say(c, route->path, why, NULL);
+	if (!c->http->input.own)
+		recent_note(&c->http->input.hub->recent,
+			&(struct recent_note){.service = route->service,
+				.source = c->http->input.ops->name,
+				.subject = mf_str_of(route->path, strlen(route->path)),
+				.result = access_result_names[why],
+				.refused = true,
+				.times = 1});
 	if (why != ACCESS_NOT_NAMED || access_has_tokens(route->access))
 		r.authenticate = refusals[why].authenticate;
 	if (why == ACCESS_OLD_CERTIFICATE)

@@ -73,7 +73,8 @@ def test_what_a_life_saw_and_did(hub, ask):
     for words in ("event    http POST /add/a", "service  till 1.0, image ", "state    n/a = 1 (version ",
                   "did      put n/a = 2", "reply 200 = 2", "result   ok"):
         assert words in text
-    assert re.search(r"took     queue .*, birth .*, run .*, commit and answer ", text)
+    assert re.search(r"took     queue .*, birth .*, run .*, commit .*, in all ", text)
+    assert re.search(r"trigger  http 127.0.0.1:\d+ /#", text)
     assert ask("trace", post(hub, "/button/hall")).returncode == 0
 
 
