@@ -235,7 +235,8 @@ bool capsule_next_call(const struct capsule *capsule, size_t *at, struct capsule
 
 size_t capsule_call_size(const struct capsule_call *call)
 {
-	return num_align(sizeof(struct capsule_answer) + call->service.n + call->path.n + call->body.n,
+	return num_align(
+		sizeof(struct capsule_answer) + call->service.n + call->path.n + call->body.n,
 		ALIGN);
 }
 

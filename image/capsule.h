@@ -59,8 +59,8 @@ struct capsule_answer {
 struct capsule_call {
 	struct mf_str service, path, body; /* body: of the answer */
 	uint32_t status;
-	uint64_t took_ns;    /* from the call to its answer */
-	uint8_t asked[32];   /* what was asked: capsule_asked */
+	uint64_t took_ns;  /* from the call to its answer */
+	uint8_t asked[32]; /* what was asked: capsule_asked */
 };
 
 /* How many bytes capsule_write writes. */

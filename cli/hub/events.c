@@ -19,7 +19,7 @@ static const char help[] =
 	"for, what\n"
 	"became of it, how long it took from its acceptance to its end. The hub remembers 512.\n"
 	"What never became a life stands there too: refused at the door, for no service, ticks "
-        "that\n"
+	"that\n"
 	"were missed, events that came again.\n"
 	"  -f, --follow     go on with what comes, until Ctrl-C or the hub's end\n"
 	"  --service NAME   only its events\n" CLIENT_HELP

@@ -88,13 +88,13 @@ static const struct {
 	{"late", "it waited, or ran, longer than limits.deadline allows"},
 	{"open",
 		"its lives failed again and again: for a while none is tried (the circuit is "
-                "open)"},
+		"open)"},
 	{"store",
 		"the database can't be written, and this service may write: mayfly logs says why"},
 	{"duplicate", "this event was dealt with before: nothing ran"},
 	{"missed",
 		"ticks that came due while the one before ran, or the hub or the machine stood "
-                "still"},
+		"still"},
 	{"no service", "no service has a route there: mayfly ps lists what there is"},
 	{"no method", "a service has that path, with other methods"},
 };
