@@ -18,7 +18,7 @@ struct call {
 	uint8_t asked[ASKED]; /* a hash of service, path and body */
 	uint64_t since_ns, took_ns;
 	uint32_t service_n, path_n; /* of `text` */
-	bool other;           /* than what an earlier life of this event asked here */
+	bool other;                 /* than what an earlier life of this event asked here */
 	bool answered;
 	uint32_t status;
 	uint8_t *body; /* owned */
@@ -302,8 +302,8 @@ static struct call *nth(const struct calls *calls, unsigned n)
 	return c;
 }
 
-static struct call *add(struct task *task, const struct effect *e,
-	const uint8_t asked[static ASKED], bool other)
+static struct call *add(
+	struct task *task, const struct effect *e, const uint8_t asked[static ASKED], bool other)
 {
 	struct mf_str service = e->field[MF_FIELD_NAME], path = e->field[MF_FIELD_META];
 	struct calls *calls = task->calls;
