@@ -142,12 +142,12 @@ static void test_history(void **state)
 		store_life_before(r.store, 1, &(struct store_which){0}, 10, &seen, &life), 0);
 	assert_int_equal(seen, 0);
 	assert_int_equal(store_life_before(r.store, UINT64_MAX,
-				 &(struct store_which){.id = str("a")}, 10, &seen, &life),
+				 &(struct store_which){.id = rig_str("a")}, 10, &seen, &life),
 		1);
 	assert_int_equal(life.number, 1);
 	assert_int_equal(
 		store_life_before(r.store, UINT64_MAX,
-			&(struct store_which){.id = str("a"), .service = 2}, 10, &seen, &life),
+			&(struct store_which){.id = rig_str("a"), .service = 2}, 10, &seen, &life),
 		0);
 	rig_close(&r);
 }
@@ -158,7 +158,7 @@ static void put_later(struct rig *r, const char *name, int64_t due)
 
 	store_later(tx,
 		&(struct store_later){
-			.service = 1, .name = str(name), .id = str("i"), .due_ns = due});
+			.service = 1, .name = rig_str(name), .id = rig_str("i"), .due_ns = due});
 	rig_commit(r, tx);
 }
 
@@ -185,9 +185,9 @@ static void test_scheduled_are_counted(void **state)
 	rig_again(&r);
 	assert_int_equal(later_count(&r), 2);
 	tx = rig_begin(&r, STORE_BATCH);
-	store_later_done(tx, 1, str("a"), str("other"));
-	store_later_done(tx, 1, str("b"), str("i"));
-	store_later_done(tx, 1, str("none"), str(""));
+	store_later_done(tx, 1, rig_str("a"), rig_str("other"));
+	store_later_done(tx, 1, rig_str("b"), rig_str("i"));
+	store_later_done(tx, 1, rig_str("none"), rig_str(""));
 	rig_commit(&r, tx);
 	assert_int_equal(later_count(&r), 1);
 	rig_close(&r);
