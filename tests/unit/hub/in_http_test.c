@@ -75,6 +75,7 @@ static int close_all(void **state)
 	input->ops->close(input);
 	assert_int_equal(hub.connections, 0);
 	assert_int_equal(hub.held.held, 0);
+	recent_close(&hub.recent);
 	loop_close(hub.loop);
 	return 0;
 }
