@@ -7,8 +7,9 @@
 #	begin_behind COMMAND...  takes only the processor time that nobody else wants; one at a time
 #	end_behind               waits for it
 
-slots=$(nproc)
-[ "$slots" -le 4 ] || slots=4
+processors=$(nproc)
+[ "$processors" -le 4 ] || processors=4
+slots=$processors   # right for what computes
 begun=0             # gives each a number
 behind=             # the process behind
 declare -A number=() # process -> number, of those beside each other and the one behind

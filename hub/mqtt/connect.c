@@ -25,6 +25,9 @@ struct mqtt_connect {
 	int fd; /* readable: the thread has done its work */
 	/* Set by the loop when it leaves, and by the thread when it ends: who comes second frees. */
 	atomic_flag one_left;
+	/* What the thread wrote is seen by who sees this: a descriptor that is readable tells so much to
+	 * the kernel only. */
+	atomic_bool finished;
 	/* the thread's: */
 	struct mosquitto *mosq;
 	mosquitto_property *properties;
@@ -79,6 +82,7 @@ static void *run(void *context)
 	if (rc != MOSQ_ERR_SUCCESS)
 		explain(c, rc, errno);
 	mqtt_library.mosquitto_log_callback_set(c->mosq, NULL);
+	atomic_store_explicit(&c->finished, true, memory_order_release);
 	(void)!write(c->fd, &(uint64_t){1}, sizeof(uint64_t));
 	if (atomic_flag_test_and_set(&c->one_left))
 		destroy(c);
@@ -105,12 +109,15 @@ static int start_thread(struct mqtt_connect *c)
 static void on_done(struct loop_source *source, uint32_t events)
 {
 	struct mqtt_connect *c = LOOP_OWNER(source, struct mqtt_connect, source);
-	struct mosquitto *mosq = c->mosq;
+	struct mosquitto *mosq;
 	mqtt_connect_done *done = c->done;
 	void *context = c->context;
 	char why[MQTT_WHY_MAX];
 
 	(void)events;
+	if (!atomic_load_explicit(&c->finished, memory_order_acquire))
+		return;
+	mosq = c->mosq;
 	memcpy(why, c->why, sizeof(why));
 	c->mosq = NULL; /* the thread has done with it, if not with its last lines */
 	loop_remove(c->loop, c->fd, &c->source);

@@ -98,7 +98,7 @@ def serve(up, image):
     def start(*zones):
         port = free_port()
         data = [word for zone in zones for word in ("--data", zone)]
-        up(image, "--udp", f"127.0.0.1:{port}", "--tcp", f"127.0.0.1:{port}", *data)
+        up(image, "--udp", f"127.0.0.1:{port}", "--tcp", f"127.0.0.1:{port}", "--deadline", "20s", *data)
         for _ in range(400):
             try:
                 udp_ask(port, query("health.check", A), 0.5)

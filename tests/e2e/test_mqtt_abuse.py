@@ -116,10 +116,11 @@ LAST = publish(b"in/x", b"last", mid=99)
     publish(b"in/x", bytes(20000), mid=7),
 ], ids=["topic", "payload", "event"])
 def test_too_large(against, message):
+    began = time.monotonic()
     hub, broker = against(*[message] * 20, LAST)
     ends_with_life(hub, broker)
     assert broker.acknowledged.count(7) == 20
-    assert hub.said().count("is dropped") <= 3
+    assert 1 <= hub.said().count("is dropped") <= time.monotonic() - began + 2  # a line a second
     assert len(hub.events("life")) == 1
 
 
