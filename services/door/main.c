@@ -2,8 +2,8 @@
  * main.c - an alarm when a door was left open. When it opens the life schedules a later event to the
  * service itself, which finds out if it still is.
  *
- * State: open/NAME, "SINCE" or "SINCE alarm" once it was raised; seconds of the hub's own clock, which never goes
- * back and knows no summer time.
+ * State: open/NAME, "SINCE" or "SINCE alarm" once it was raised; milliseconds of the hub's own clock, which never
+ * goes back and knows no summer time.
  */
 #include <mayfly.h>
 
@@ -13,6 +13,7 @@
 #pragma GCC optimize("Os") /* all of it runs once a life */
 
 #define SECOND    1000000000ull
+#define MS        1000000ull
 #define KEY_MAX   (NAMES_MAX + 8)
 #define STATE_MAX 32u
 
@@ -54,7 +55,7 @@ static struct door look(struct mf_str name)
 		n++;
 	d.open = state.p != NULL;
 	d.alarm = n < state.n;
-	d.since = mf_elapsed_ns() / SECOND;
+	d.since = mf_elapsed_ns() / MS;
 	num_parse(mf_str_of(state.p, n), &d.since);
 	return d;
 }
@@ -71,7 +72,7 @@ static void keep(const struct door *d, bool alarm)
 /* ON or OFF, here and upstream. */
 static void tell(const struct door *d, const char *word)
 {
-	uint64_t now = mf_elapsed_ns() / SECOND, open_s = now > d->since ? now - d->since : 0;
+	uint64_t now = mf_elapsed_ns() / MS, open_s = now > d->since ? (now - d->since) / 1000 : 0;
 	int n = (int)d->name.n;
 	const char *name = (const char *)d->name.p;
 	char topic[NAMES_MAX + 16], text[96];

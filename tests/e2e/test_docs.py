@@ -129,6 +129,13 @@ def terminals(tmp_path):
         each.close()
 
 
+def heard(text, words):
+    end = time.monotonic() + 30 * PATIENCE
+    while words not in text():
+        assert time.monotonic() < end, text()
+        time.sleep(0.02)
+
+
 def test_the_tour_of_a_home(terminals, tmp_path):
     """docs/home.md, typed as it stands there but for ports that may be taken here, and whose user root is."""
     home = Broker(tmp_path / "home")
@@ -158,6 +165,9 @@ def test_the_tour_of_a_home(terminals, tmp_path):
             terminal.type("export MAYFLY_HUB=$(echo $RUNTIME_DIRECTORY/*.sock)")
         if line.startswith("$ "):
             terminal.type(local(line[2:]))
+            if line.startswith("$ mosquitto_sub"):  # nothing may come before it hears
+                heard(home.said if name == "lamp" else terminals("center").text,
+                      "Sending SUBACK" if name == "lamp" else "as archive")
         elif line == "^C":
             terminal.interrupt()
         else:

@@ -84,7 +84,8 @@ def home(name, *lines, **options):
 
 
 light = home("light", "config: {availability: mayfly/status}", head=listener())
-thermostat = home("thermostat", "config: {target: 20, hysteresis: 0.5, lost: 2, availability: mayfly/status}")
+thermostat = home("thermostat", "config: {target: 20, hysteresis: 0.5, availability: mayfly/status}")
+impatient = home("thermostat", "config: {lost: 1}")
 door = home("door", "config: {after: 1, again: 1}")
 meter = home("meter", "config: {every: 1}", upstream=True)
 bridge = home("bridge", head="coap: [{listen: 127.0.0.1:0}]\n")
@@ -186,11 +187,10 @@ def test_what_isnt_meant_does_nothing_and_is_said(light):
 
 def test_home_assistant_finds_a_lamp(light):
     config = light.hear("homeassistant/#")
-    before = len(config.all)
-    light.publish("button/bath", "press")
-    light.publish("button/bath", "press")  # it is told once
-    light.hub.until(lambda: light.state("lamp/bath") == "OFF")
-    (topic, message), = [d for d in discovered(config.until(before + 1)) if "/bath/" in d[0]]
+    light.broker.publish_lines("button/bath", ["press", "press"])  # it is told once
+    light.hub.until(lambda: light.kept("light/bath/state") == "OFF")
+    light.hub.until(lambda: any("/bath/" in line for line in config.all))
+    (topic, message), = [d for d in discovered(config.all) if "/bath/" in d[0]]
     assert message["command_topic"] == "light/bath/set" and message["state_topic"] == "light/bath/state"
     assert light.kept(message["availability_topic"]) == "online"
     state = light.hear(message["state_topic"])
@@ -280,15 +280,15 @@ def test_a_thermostat_says_what_it_doesnt_take(thermostat):
     assert "hall" not in thermostat.ask("state", "ls", "thermostat")
 
 
-def test_a_sensor_falls_silent(thermostat):
-    valve, there = thermostat.hear("room/cellar/heating/set"), thermostat.hear("room/cellar/available")
-    thermostat.publish("room/cellar/temperature", "5")
-    assert valve.until(1) == ["room/cellar/heating/set ON"]
-    assert valve.until(2)[-1] == "room/cellar/heating/set OFF"
-    assert there.until(2) == ["room/cellar/available online", "room/cellar/available offline"]
-    thermostat.says("no reading from cellar for a while: it isn't heated")
-    thermostat.publish("room/cellar/temperature", "5")
-    assert valve.until(3)[-1] == "room/cellar/heating/set ON" and len(there.until(3)) >= 3
+def test_a_sensor_falls_silent(impatient):
+    valve, there = impatient.hear("room/cellar/heating/set"), impatient.hear("room/cellar/available")
+    impatient.publish("room/cellar/temperature", "5")
+    assert valve.until(2)[:2] == ["room/cellar/heating/set ON", "room/cellar/heating/set OFF"]
+    assert there.until(2)[:2] == ["room/cellar/available online", "room/cellar/available offline"]
+    impatient.says("no reading from cellar for a while: it isn't heated")
+    impatient.publish("room/cellar/temperature", "5")
+    assert valve.until(3)[2] == "room/cellar/heating/set ON"
+    assert there.until(3)[2] == "room/cellar/available online"
 
 
 def test_home_assistant_finds_a_room(thermostat):
@@ -316,7 +316,7 @@ def test_home_assistant_finds_a_room(thermostat):
 def test_a_door_left_open(door):
     alarm = door.hear("door/front/alarm")
     door.publish("door/front/contact", "open")
-    assert alarm.until(2) == ["door/front/alarm ON"] * 2  # and again
+    assert alarm.until(2)[:2] == ["door/front/alarm ON"] * 2  # and again
     door.publish("door/front/contact", "closed")
     door.hub.until(lambda: alarm.all[-1] == "door/front/alarm OFF")
     assert door.kept("door/front/alarm") == "OFF"
@@ -326,12 +326,17 @@ def test_a_door_left_open(door):
 
 
 def test_a_door_closed_in_time(door):
-    alarm = door.hear("door/back/alarm")
-    door.broker.publish_lines("door/back/contact", ["OPEN", "Closed"])
-    door.hub.until(lambda: len(door.events("door/back/contact")) == 2)
-    assert "open/back" not in door.ask("state", "ls", "door")
+    for i in range(9):  # on a machine that is held up it isn't in time
+        name = f"back-{i}"
+        alarm = door.hear(f"door/{name}/alarm")
+        door.broker.publish_lines(f"door/{name}/contact", ["OPEN", "Closed"])
+        door.hub.until(lambda: len(door.events(f"door/{name}/contact")) == 2)
+        opened, closed = door.events(f"door/{name}/contact")
+        if closed["time_ns"] + closed["total_us"] * 1000 - opened["time_ns"] < 0.9e9:
+            break
+    assert f"open/{name}" not in door.ask("state", "ls", "door")
     time.sleep(1.2)
-    assert not alarm.all and not door.events("open/back")
+    assert not alarm.all and not door.events(f"open/{name}")
 
 
 def test_a_door_that_is_ajar(door):
@@ -368,10 +373,9 @@ def test_summaries_wait_for_the_upstream(meter):
     archive = ["-t", "mayfly/home/meter/pump/#", "-q", "1", "-c", "-i", "archive"]
     assert meter.center.client("mosquitto_sub", *archive, "-E").returncode == 0  # the center keeps it for them
     meter.center.stop()
-    for _ in range(2):
+    for n in (1, 2):
         meter.publish("meter/pump/reading", "1")
-        meter.hub.until(lambda: meter.state("minute/pump"))
-        meter.hub.until(lambda: not meter.state("minute/pump"))  # what it said is in the outbox
+        meter.hub.until(lambda: len(meter.events("minute/pump")) == n)  # what it said is in the outbox
     meter.center.start()
     said = meter.center.client("mosquitto_sub", *archive, "-C", "2", "-W", 60 * PATIENCE).stdout.splitlines()
     assert [json.loads(line)["count"] for line in said] == [1, 1]

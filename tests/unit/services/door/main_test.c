@@ -45,8 +45,8 @@ static void closed_in_time_nobody_hears_of_it(void **state)
 	(void)state;
 	assert_int_equal(load("60", "60"), MF_OUTCOME_OK);
 	assert_string_equal(says("open", "open/front", 1000),
-		"put open/front = 1000\nschedule open/front 60s\n");
-	assert_string_equal(says("closed", "open/front=1000", 1059),
+		"put open/front = 1000000\nschedule open/front 60s\n");
+	assert_string_equal(says("closed", "open/front=1000000", 1059),
 		"delete open/front\nschedule open/front 0s\n");
 	assert_string_equal(later("open/front", 1060), "");
 }
@@ -55,12 +55,12 @@ static void left_open_it_is_told_again_and_again(void **state)
 {
 	(void)state;
 	assert_int_equal(load("60", "90"), MF_OUTCOME_OK);
-	assert_string_equal(later("open/front=1000", 1060),
-		ALARM("ON", "60") "put open/front = 1000 alarm\nschedule open/front 90s\n");
-	assert_string_equal(later("open/front=1000 alarm", 1150),
+	assert_string_equal(later("open/front=1000000", 1060),
+		ALARM("ON", "60") "put open/front = 1000000 alarm\nschedule open/front 90s\n");
+	assert_string_equal(later("open/front=1000000 alarm", 1150),
 		ALARM("ON", "150") "schedule open/front 90s\n");
 	assert_non_null(strstr(logged(), "front: alarm ON, open for 150 s"));
-	assert_string_equal(says("closed", "open/front=1000 alarm", 1160),
+	assert_string_equal(says("closed", "open/front=1000000 alarm", 1160),
 		"delete open/front\nschedule open/front 0s\n" ALARM("OFF", "160"));
 }
 
@@ -68,8 +68,8 @@ static void once_may_be_enough(void **state)
 {
 	(void)state;
 	assert_int_equal(load("60", "0"), MF_OUTCOME_OK);
-	assert_string_equal(
-		later("open/front=1000", 1060), ALARM("ON", "60") "put open/front = 1000 alarm\n");
+	assert_string_equal(later("open/front=1000000", 1060),
+		ALARM("ON", "60") "put open/front = 1000000 alarm\n");
 }
 
 /* What is over may not stay on for ever, whatever clocks say. */
@@ -77,14 +77,14 @@ static void an_alarm_that_was_raised_is_taken_back(void **state)
 {
 	(void)state;
 	assert_int_equal(load("60", "60"), MF_OUTCOME_OK);
-	assert_non_null(strstr(says("closed", "open/front=1000 alarm", 10), ALARM("OFF", "0")));
+	assert_non_null(strstr(says("closed", "open/front=1000000 alarm", 10), ALARM("OFF", "0")));
 }
 
 static void what_is_said_twice_counts_once(void **state)
 {
 	(void)state;
 	assert_int_equal(load("60", "60"), MF_OUTCOME_OK);
-	assert_string_equal(says("open", "open/front=1000", 1030), "");
+	assert_string_equal(says("open", "open/front=1000000", 1030), "");
 	assert_string_equal(says("closed", "open/front", 1030), "");
 }
 
@@ -96,8 +96,8 @@ static void words(void **state)
 	assert_int_equal(load("60", "60"), MF_OUTCOME_OK);
 	assert_string_not_equal(says("ON", "open/front", 1000), "");
 	assert_string_not_equal(says("OPEN", "open/front", 1000), "");
-	assert_string_not_equal(says("off", "open/front=1000", 1000), "");
-	assert_string_not_equal(says("Closed", "open/front=1000", 1000), "");
+	assert_string_not_equal(says("off", "open/front=1000000", 1000), "");
+	assert_string_not_equal(says("Closed", "open/front=1000000", 1000), "");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_string_equal(says(bad[i], "open/front", 1030), "");
 		assert_non_null(strstr(logged(), "\": expected open or closed"));
