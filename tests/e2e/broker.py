@@ -157,19 +157,30 @@ class OldBroker:
 
 
 class Cable:
-    """What lies between a hub and a broker, and can be pulled: then nobody is there, and what was there is gone."""
+    """What lies between a hub and a broker, and can be pulled: then nobody is there, and what was there is gone. Its port is
+    its own all the time, so nobody else is there either."""
 
     def __init__(self, broker, plugged=True):
-        self.broker, self.port, self.listener, self.ends = broker, free_port(), None, []
+        self.broker, self.ends = broker, []
+        self.listener = self.bound(0)
+        self.port = self.listener.getsockname()[1]
         if plugged:
             self.plug()
+
+    @staticmethod
+    def bound(port):
+        """Where nobody listens."""
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", port))
+        return s
 
     @property
     def uri(self):
         return f"mqtt://127.0.0.1:{self.port}"
 
     def plug(self):
-        self.listener = socket.create_server(("127.0.0.1", self.port))
+        self.listener.listen()
         threading.Thread(target=self.serve, args=(self.listener,), daemon=True).start()
 
     def serve(self, listener):
@@ -184,15 +195,12 @@ class Cable:
                 threading.Thread(target=copy, args=(a, b), daemon=True).start()
 
     def pull(self):
-        listener, self.listener = self.listener, None
-        if listener:
-            listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
-        for end in self.ends:
+        for end in [self.listener, *self.ends]:
             try:
                 end.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+        self.listener.close()
         self.ends = []
 
 
