@@ -135,6 +135,8 @@ class Kills:
                  for what, names in (("lost", line.lost), ("doubled", line.doubled)) if names]
         if kept.state.get("all", 0) != sum(seen.values()):
             wrong.append(f"all: {kept.state.get('all', 0)}, and each of its own {sum(seen.values())}")
+        if wrong and self.others[-1].refused:
+            wrong.append(f"over CoAP: refused: {self.others[-1].refused}")
         for what in ("dead", "retries", "later"):
             if getattr(kept, what):
                 wrong.append(f"{what}: {getattr(kept, what)}")

@@ -130,6 +130,7 @@ class OverCoap(Sender):
     def __init__(self, port, rate):
         super().__init__("c", rate)
         self.client = coap_client.Client(port, seconds=0.5)
+        self.asked, self.refused = 0, []
         self.thread.start()
 
     def take(self, token):
@@ -141,13 +142,16 @@ class OverCoap(Sender):
                 if answer.type == coap_client.CON:
                     self.client.acknowledge(answer)
                 if answer.token == token and answer.code:
+                    if answer.code >> 5 != 2:
+                        self.refused.append(answer.said)
                     return answer.code >> 5
         except OSError:  # nothing came; or nobody is there
             time.sleep(0.05)
         return 0
 
     def ask(self, name):
-        token = name.encode()[-8:]
+        self.asked += 1  # an answer to what was asked before is none to this
+        token = self.asked.to_bytes(4, "big")
         request = self.client.request(coap_client.POST, f"/in/{name}", self.sent[name].encode(), token=token)
         request.id &= 0xffff
         while True:
