@@ -191,7 +191,11 @@ class Destination:
         self.times[name] = self.times.get(name, 0) + 1
 
     def count(self):
-        return sum(self.times.values())
+        return sum(list(self.times.values()))
+
+    def different(self):
+        """Those that came again don't count."""
+        return sum(len(ids) for ids in list(self.ids.values()))
 
     def stop(self):
         self.client.disconnect()
