@@ -44,6 +44,7 @@ PACKAGES_TEST=(
 	"python3-paho-mqtt:devices that send all the time while a hub is killed"
 	"strace:what the hub writes first, a file or an acknowledgement"
 	"libcoap3-bin:coap-client, which asks over CoAP"
+	"ca-certificates:whom a command line trusts by itself, and which says so of those that it doesn't"
 )
 # The module posix: musl and what is built on it come as sources; ./test and ./run go on without.
 PACKAGES_SOURCE=(

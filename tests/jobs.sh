@@ -78,7 +78,7 @@ alone() {
 }
 
 at_leisure() {
-	{ renice -n 19 $BASHPID; chrt --idle --pid 0 $BASHPID; } >/dev/null 2>&1
+	chrt --idle --pid 0 $BASHPID 2>/dev/null || renice -n 19 $BASHPID >/dev/null
 	"$@"
 }
 
@@ -87,8 +87,15 @@ begin_behind() {
 	behind=$!
 }
 
+hurry() { # hurry PROCESS: it and all below it are like others from now on
+	local child
+	chrt --other --pid 0 "$1" 2>/dev/null
+	for child in $(pgrep -P "$1"); do hurry "$child"; done
+}
+
 end_behind() {
 	[ -n "$behind" ] || return 0
+	hurry "$behind"
 	wait "$behind"
 	show "$behind"
 	behind=
