@@ -8,7 +8,7 @@ import ssl
 import pytest
 
 from authority import Authority
-from conftest import free_port
+from conftest import PATIENCE, free_port
 from http_client import Client
 from hubs import UNSIGNED, Hub, service
 from receiver import Receiver
@@ -40,7 +40,7 @@ def send(hub, count, words, priority=0):
 def taken(page, count):
     """The events of all posts that were answered with 2xx, when there are so many."""
     with page.change:
-        assert page.change.wait_for(lambda: len(events(page)) >= count, 20), events(page)
+        assert page.change.wait_for(lambda: len(events(page)) >= count, 20 * PATIENCE), events(page)
     return events(page)
 
 
