@@ -170,7 +170,7 @@ def test_an_upstream_that_is_killed_gets_what_it_had_not_acknowledged(make_hub, 
 # ---------------------------------------------------------------------- bounds
 
 def test_where_there_is_no_room_the_oldest_of_the_lowest_priority_goes(make_hub, text, center, cable, listen):
-    hub = make_hub(text(cable.uri, ", bytes: 64KiB"))
+    hub = make_hub(text(cable.uri, ", bytes: 64KiB", METRICS))
     send(hub, 10, "alarm/door urgent", priority=9)
     for n in range(30):
         send(hub, 50, f"meter/boiler {n:02}")
@@ -180,6 +180,7 @@ def test_where_there_is_no_room_the_oldest_of_the_lowest_priority_goes(make_hub,
     first = json.loads(parts(got.until(1))[0][1])
     assert first["for"] == "upstream" and first["full"] > 500 and first["old"] == 0
     left = 1500 - first["full"]
+    assert metric(hub, "mayfly_outbox_dropped_total") == first["full"]
     lines = parts(got.until(11 + left))
     assert [line[0] for line in lines[:11]] == ["mayfly/dropped"] + ["alarm/door"] * 10
     assert [line[1] for line in lines[11:]] == [
