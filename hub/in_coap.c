@@ -127,6 +127,7 @@ int in_coap_open(struct input **input, struct hub *hub, const struct net_address
 		return err;
 	}
 	in->router = router;
+	engine_share(in->engine, router_services(router));
 	in->input.text_n = net_text(&in->input.address, in->input.text);
 	*input = &in->input;
 	return 0;
@@ -140,6 +141,7 @@ void in_coap_change(struct input *input, struct psk *psk, struct router *router)
 	psk_close(in->psk);
 	in->router = router;
 	in->psk = psk;
+	engine_share(in->engine, router_services(router));
 }
 
 const struct router *in_coap_router(const struct input *input)

@@ -133,6 +133,7 @@ int in_http_adopt(struct input **input, struct hub *hub, int fd, const struct ht
 		return err;
 	}
 	http->router = router;
+	turn_share(&http->input.turn, router_services(router));
 	*input = &http->input;
 	return 0;
 }
@@ -161,6 +162,7 @@ void in_http_change(struct input *input, struct tls_context *tls, struct router 
 	router_close(http->router);
 	http->tls = tls;
 	http->router = router;
+	turn_share(&input->turn, router_services(router));
 	input->ops = tls ? &tls_ops : &plain_ops;
 	/* connections may have less time than before */
 	(void)loop_timer_set(input->hub->loop, &http->timer, loop_now(input->hub->loop));

@@ -11,7 +11,7 @@
 #include "sys/fd.h"
 
 #define BATCH    32u             /* datagrams a round: others have a turn then */
-#define DENSE_NS (50 * CLOCK_US) /* between rounds: then there may be more than one */
+#define DENSE_NS (50 * CLOCK_US) /* between two that came: then there may be more */
 
 /* Room behind the payload for event.peer, and its padding. */
 #define TAIL (NET_TEXT + 16u)
@@ -222,7 +222,9 @@ static void on_readable(struct loop_source *source, uint32_t events)
 {
 	struct in_udp *u = LOOP_OWNER(source, struct in_udp, readable);
 	uint64_t now = loop_now(u->input.hub->loop);
-	unsigned most = now - u->last_ns < DENSE_NS ? BATCH : 1;
+	bool dense =
+		now - u->last_ns < DENSE_NS || turn_follows(&u->input.turn, u->input.hub->loop);
+	unsigned most = dense ? BATCH : 1;
 
 	(void)events;
 	if (lend_give(u->input.service, &u->input))

@@ -295,6 +295,7 @@ void link_post(struct link *link, int slot, enum mfw_kind kind, size_t bytes)
 
 	link->at_worker[slot] = true;
 	touch(link, m.slot, EVENT, m.bytes);
+	touch(link, m.slot, EFFECTS, 1); /* each life leaves some */
 	put(link, &m);
 }
 

@@ -470,6 +470,11 @@ uint32_t engine_session(const struct engine *engine, const struct engine_peer *p
 		(const coap_session_t *)peer);
 }
 
+void engine_share(struct engine *engine, unsigned services)
+{
+	turn_share(&engine->turn, services);
+}
+
 /* ------------------------------------------------------------- open and close */
 
 static const coap_bin_const_t *on_identity(

@@ -45,6 +45,8 @@ int engine_open(struct engine **engine, struct loop *loop, const struct engine_o
 void engine_close(struct engine *engine);
 /* Port 0 becomes the one that was found. -errno. */
 int engine_listen(struct engine *engine, struct net_address *address);
+/* So many services have turns through it (turn.h). */
+void engine_share(struct engine *engine, unsigned services);
 
 /* Sends a message: an acknowledgement or response has the id that it is set to, of other types one is
  * made. False: no memory, or the network doesn't take it. */

@@ -404,3 +404,15 @@ const struct route *router_at(const struct router *router, size_t i)
 {
 	return i < router->entries ? &router->entry[i]->route : NULL;
 }
+
+unsigned router_services(const struct router *router)
+{
+	const struct service *last = NULL;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < router->entries; i++) {
+		n += router->entry[i]->route.service != last;
+		last = router->entry[i]->route.service;
+	}
+	return n;
+}

@@ -53,5 +53,7 @@ enum router_result router_find(const struct router *router, struct mf_str host,
 	char allow[static ROUTER_ALLOW_MAX]);
 /* The i-th route, in the order in which they were added; NULL: there are no more. */
 const struct route *router_at(const struct router *router, size_t i);
+/* How many services there are, if each one's routes were added one after another. */
+unsigned router_services(const struct router *router);
 
 #endif

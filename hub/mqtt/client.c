@@ -17,7 +17,7 @@
 #define STEADY_NS   (10 * CLOCK_S) /* a connection that held for so long was a good one */
 #define GREETING_NS (10 * CLOCK_S)
 #define BATCH       64u
-#define DENSE_NS    (50 * CLOCK_US) /* between rounds: then there may be more than one */
+#define DENSE_NS    (50 * CLOCK_US) /* between two that came: then there may be more */
 
 #define LIB mqtt_library
 
@@ -214,7 +214,8 @@ static bool read_one(struct mqtt_client *c)
 static bool read_some(struct mqtt_client *c)
 {
 	uint64_t now = now_of(c), before;
-	unsigned most = now - c->last_ns < DENSE_NS ? BATCH : 1;
+	bool dense = now - c->last_ns < DENSE_NS || turn_follows(c->turn, c->hub->loop);
+	unsigned most = dense ? BATCH : 1;
 	bool there = true;
 
 	if (!turn_begin(c->turn, c->hub->loop))
