@@ -68,7 +68,7 @@ struct hub_reloads {
 /* Limits where hub.yaml says nothing. */
 #define HUB_CONNECTIONS    1024u
 #define HUB_MEMORY         (32u << 20)
-#define HUB_WAITING        (16u << 20)
+#define HUB_WAITING        (8u << 20)
 #define HUB_HTTP_HEADER    (16u << 10)
 #define HUB_HTTP_REQUEST   (30 * CLOCK_S)
 #define HUB_HTTP_KEEPALIVE (60 * CLOCK_S)

@@ -84,7 +84,8 @@ static bool have_room(struct ids *ids)
 {
 	if (4 * (ids->used + 1) <= 3 * ids->size)
 		return true;
-	return move(ids, 3 * still_there(ids) / 2 + 1);
+	/* half as many more as must stay: IDS_MOST fill half of a table, not a quarter of the next larger one */
+	return move(ids, 3 * still_there(ids) / 2);
 }
 
 /* Without memory for it, it is as if it were too old. */
