@@ -1,7 +1,8 @@
 /*
  * fuzz/worker.c - the hub's end of the ring, and a worker in an attacker's hands: it writes what it
  * likes into the shared memory, says what it likes, dies when it likes, while events come and time
- * goes on. Each event ends exactly once, the counts add up, and nothing is left at the end.
+ * goes on. Each event ends exactly once, the counts add up, and nothing is left at the end. Lives call too, their own
+ * service and others, soundly and not: each that stands still is answered or dropped, and then goes on.
  */
 /* with: fuzz/lib/hub.c fuzz/lib/worker.c fuzz/lib/clock.c */
 /* link: -Wl,--wrap=clock_gettime */
@@ -18,9 +19,11 @@
 #include "fuzz/lib/hub.h"
 #include "fuzz/lib/worker.h"
 #include "hub/worker.h"
+#include "sys/clock.h"
 
 #define EVENTS_MOST 64u
 #define STEPS_MOST  200u
+#define CALLS_MOST  8u
 
 /* -------------------------------------------------------------------- events */
 
@@ -94,12 +97,43 @@ static void ask(struct feed *feed)
 
 /* ---------------------------------------------------------------- the worker */
 
-static struct mfw_message taken[MFW_SLOTS]; /* births that it hasn't answered */
+/* A life that it hasn't ended: its birth, what it called until now. */
+struct life {
+	struct mfw_message birth;
+	unsigned calls;
+	uint8_t questions[CALLS_MOST];
+	bool still; /* it waits for an answer */
+};
+static struct life taken[MFW_SLOTS];
 static unsigned taken_count;
 
-static void leave_effects(struct feed *feed, uint32_t slot, struct mfw_message *death)
+static const char *const callees[] = {"fuzzed", "nobody", "fuzzed", "denied"};
+
+static struct effect call_of(uint8_t question)
 {
-	uint8_t *to = worker_effects(slot);
+	struct effect e = {.kind = MF_EFFECT_CALL, .value = question & 4 ? 50 * CLOCK_MS : 0};
+	const char *name = callees[question & 3];
+
+	e.field[MF_FIELD_NAME] = mf_str_of(name, strlen(name));
+	e.field[MF_FIELD_META] = question & 8 ? MF_STR("/b/c") : MF_STR("/a");
+	e.field[MF_FIELD_BODY] = question & 16 ? MF_STR("what") : MF_STR("");
+	return e;
+}
+
+/* What it called, in order; a worker that lies forgets some of it. */
+static void add_calls(struct effects_build *build, const struct life *life)
+{
+	struct effect e;
+
+	for (unsigned i = 0; i < life->calls; i++) {
+		e = call_of(life->questions[i]);
+		effects_add(build, &e);
+	}
+}
+
+static void leave_effects(struct feed *feed, const struct life *life, struct mfw_message *death)
+{
+	uint8_t *to = worker_effects(life->birth.slot);
 	struct effects_build build;
 	struct mf_str raw;
 	struct effect e;
@@ -113,7 +147,10 @@ static void leave_effects(struct feed *feed, uint32_t slot, struct mfw_message *
 		death->bytes = (uint32_t)raw.n;
 		return;
 	}
-	effects_begin(&build, to, FUZZ_EFFECTS, feed_below(feed, 6));
+	effects_begin(&build, to, FUZZ_EFFECTS,
+		life->calls > 0 && feed_below(feed, 4) > 0 ? MF_OUTCOME_OK : feed_below(feed, 6));
+	if (feed_below(feed, 16) != 15)
+		add_calls(&build, life);
 	for (unsigned n = feed_below(feed, 4); n > 0; n--) {
 		e = (struct effect){.kind = (enum mf_effect_kind)feed_below(feed, MF_EFFECT_KINDS)};
 		e.status = e.kind == MF_EFFECT_REPLY ? 200u + feed_below(feed, 256) * 2
@@ -127,19 +164,88 @@ static void leave_effects(struct feed *feed, uint32_t slot, struct mfw_message *
 	death->bytes = (uint32_t)build.used;
 }
 
+static struct life *some_life(struct feed *feed, bool still)
+{
+	unsigned i = taken_count > 0 ? feed_below(feed, taken_count) : 0;
+
+	for (unsigned n = taken_count; n > 0; n--, i = (i + 1) % taken_count)
+		if (taken[i].still == still)
+			return &taken[i];
+	return NULL;
+}
+
 /* An answer to something that it was given, right or nearly so. */
 static void answer(struct feed *feed)
 {
-	unsigned i = taken_count > 0 ? feed_below(feed, taken_count) : 0;
+	struct life *life = some_life(feed, false);
 	struct mfw_message death = {.kind = MFW_DEATH};
 
-	if (taken_count == 0)
+	if (!life)
 		return;
-	death.slot = taken[i].slot;
-	taken[i] = taken[--taken_count];
+	death.slot = life->birth.slot;
 	death.result = (uint16_t)(feed_below(feed, 2) ? feed_below(feed, MFW_RESULTS) : MFW_OK);
 	death.run_ns = feed_below(feed, 2) ? 1000 : feed_64(feed);
-	leave_effects(feed, death.slot, &death);
+	leave_effects(feed, life, &death);
+	*life = taken[--taken_count];
+	worker_put(&death);
+}
+
+/* A life calls, and stands still. */
+static void call(struct feed *feed)
+{
+	struct life *life = some_life(feed, false);
+	struct mfw_message m = {.kind = MFW_SUSPENDED};
+	struct effects_build build;
+	struct effect reply = {.kind = MF_EFFECT_REPLY, .status = 200};
+	uint8_t *to = life ? worker_effects(life->birth.slot) : NULL;
+
+	if (!to || life->calls == CALLS_MOST ||
+		!(fuzz_service->note.grants & MFI_GRANT(MF_EFFECT_CALL)))
+		return;
+	life->questions[life->calls++] = feed_8(feed);
+	life->still = true;
+	effects_begin(&build, to, FUZZ_EFFECTS, MF_OUTCOME_NONE);
+	if (feed_below(feed, 8) == 7) /* which may stand there */
+		effects_add(&build, &reply);
+	add_calls(&build, life);
+	m.slot = life->birth.slot;
+	m.bytes = (uint32_t)build.used;
+	worker_put(&m);
+}
+
+/* The answer lies behind the event, which is as it was. */
+static void check_answer(const struct mfw_message *m)
+{
+	const struct mf_event *event = (const void *)worker_event(m->slot);
+
+	MUST(event != NULL);
+	if (worker_end.scribbled)
+		return;
+	MUST(event->bytes == m->bytes && m->bytes <= FUZZ_EVENT);
+	MUST(event->answer.len == 0 ||
+		(event->answer.off >= sizeof(*event) &&
+			(uint64_t)event->answer.off + event->answer.len <= event->bytes));
+	MUST(event->answer_status >= 200 && event->answer_status <= 599);
+}
+
+/* One that stands still is told to go on, or that it is over. */
+static void go_on(const struct mfw_message *m)
+{
+	const struct mfw_message death = {
+		.kind = MFW_DEATH, .slot = m->slot, .result = MFW_ERR_CALL};
+	unsigned i = 0;
+
+	while (i < taken_count && (!taken[i].still || taken[i].birth.slot != m->slot))
+		i++;
+	MUST(i < taken_count || worker_end.scribbled);
+	if (i == taken_count)
+		return;
+	taken[i].still = false;
+	if (m->kind == MFW_ANSWER) {
+		check_answer(m);
+		return;
+	}
+	taken[i] = taken[--taken_count];
 	worker_put(&death);
 }
 
@@ -204,7 +310,9 @@ static void take_all(void)
 
 	while (taken_count < MFW_SLOTS && worker_take(&m))
 		if (m.kind == MFW_BIRTH)
-			taken[taken_count++] = m;
+			taken[taken_count++] = (struct life){.birth = m};
+		else if (m.kind == MFW_ANSWER || m.kind == MFW_DROP)
+			go_on(&m);
 }
 
 static void die(struct feed *feed)
@@ -261,7 +369,7 @@ static void step(struct feed *feed)
 {
 	unsigned started = worker_end.started;
 
-	switch (feed_below(feed, 14)) {
+	switch (feed_below(feed, 17)) {
 	case 0:
 	case 1: ask(feed); break;
 	case 2: take_all(); break;
@@ -275,12 +383,18 @@ static void step(struct feed *feed)
 	case 10: pass_time(feed); break;
 	case 11: fuzz_hub_serve(); break;
 	case 12: send_datagram(feed); break;
+	case 13: call(feed); break;
+	case 14: take_all(); break;
+	case 15: answer(feed); break;
 	default: worker_wake_hub(); break;
 	}
 	fuzz_hub_rounds(1);
 	if (worker_end.started != started || !worker_end.lives)
 		taken_count = 0;
 }
+
+static char *granted[] = {(char[]){"fuzzed"}, (char[]){"nobody"}};
+static struct manifest_trigger born = {.type = TRIGGER_CALL};
 
 static void configure(struct feed *feed)
 {
@@ -296,6 +410,19 @@ static void configure(struct feed *feed)
 	fuzz_service->note.window_bytes = 65536;
 	if (how & 16)
 		open_socket();
+	if (how & 32)
+		fuzz_service->note.grants |= MFI_GRANT(MF_EFFECT_CALL);
+	fuzz_service->manifest.calls = granted;
+	fuzz_service->manifest.calls_count = 2;
+	fuzz_service->manifest.triggers = &born;
+	fuzz_service->manifest.triggers_count = 1;
+}
+
+static void deconfigure(void)
+{
+	fuzz_service->manifest.calls = NULL; /* they are none of its own */
+	fuzz_service->manifest.triggers = NULL;
+	fuzz_service->manifest.calls_count = fuzz_service->manifest.triggers_count = 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n)
@@ -310,6 +437,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n)
 		step(&feed);
 	if (client >= 0)
 		close(client);
+	deconfigure();
 	fuzz_hub_close();
 	for (unsigned i = 0; i < asked_count; i++)
 		MUST(asked[i].ends == 1);

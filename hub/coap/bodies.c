@@ -107,6 +107,8 @@ static struct mf_str give(struct bodies *b, struct body **at)
 	b->whole = body->bytes;
 	body->bytes = (struct bytes){0};
 	drop(b, &b->coming, at);
+	if (!b->whole.p) /* blocks of nothing */
+		return mf_str_of(NULL, 0);
 	return mf_str_of(b->whole.p + b->whole.at, bytes_left(&b->whole));
 }
 

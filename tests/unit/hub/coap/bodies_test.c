@@ -66,6 +66,17 @@ static void test_whole(void **state)
 		}
 }
 
+/* A body of nothing is one, too. */
+static void test_empty(void **state)
+{
+	struct coap_message none = block_of(0, 0, 0);
+	struct mf_str body = {bytes, 1};
+
+	(void)state;
+	assert_int_equal(take(1, &none, &body), BODIES_WHOLE);
+	assert_int_equal(body.n, 0);
+}
+
 static void test_two_at_once(void **state)
 {
 	struct coap_message first = block_of(0, 0, 20), second = block_of(1, 0, 20);
@@ -194,6 +205,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_whole, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_blocks_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
