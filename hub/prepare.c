@@ -28,7 +28,12 @@ bool prepare_is_duplicate(struct service *service, struct task *task)
 		bool replies = ids_answer_read(done.answer, &kept) && !kept.empty;
 
 		s->counts.duplicates++;
-		recent_again(&s->hub->recent, task);
+		recent_again(&s->hub->recent,
+			&(struct recent_repeat){.service = s,
+				.source = task->origin->source,
+				.id = task->id,
+				.kind = task->head.source,
+				.subject = recent_subject(task)});
 		(task->origin->duplicate ? task->origin->duplicate : task->origin->reply)(
 			task, replies ? &kept.reply : NULL);
 	}

@@ -46,19 +46,11 @@ static void set_subject(struct recent_event *e, struct mf_str s)
 		memcpy(e->subject, s.p, s.n < RECENT_SUBJECT ? s.n : RECENT_SUBJECT);
 }
 
-static struct mf_str subject_of(const struct task *task)
+struct mf_str recent_subject(const struct task *task)
 {
 	if (task->subject.p || (task->slot < 0 && !task->bytes))
 		return task->subject;
 	return mf_str_of(task->writer.base + task->head.subject.off, task->head.subject.len);
-}
-
-static void describe(struct recent_event *e, const struct task *task)
-{
-	memcpy(e->id, task->id, sizeof(e->id));
-	set_subject(e, subject_of(task));
-	e->source = task->origin->source;
-	e->kind = task->head.source;
 }
 
 void recent_end(struct recent *recent, const struct task *task, const struct ending *ending)
@@ -68,7 +60,10 @@ void recent_end(struct recent *recent, const struct task *task, const struct end
 
 	if (!e)
 		return;
-	describe(e, task);
+	memcpy(e->id, task->id, sizeof(e->id));
+	set_subject(e, recent_subject(task));
+	e->source = task->origin->source;
+	e->kind = task->head.source;
 	e->result = ending->result;
 	e->refused = ending->refused;
 	if (ending->detail)
@@ -116,19 +111,22 @@ void recent_note(struct recent *recent, const struct recent_note *note)
 	e->wall_ns = clock_wall_ns();
 }
 
-void recent_again(struct recent *recent, const struct task *task)
+void recent_again(struct recent *recent, const struct recent_repeat *repeat)
 {
 	struct recent_event *e = newest(recent);
 
-	if (e && e->again && strcmp(e->id, task->id) == 0) {
+	if (e && e->again && strcmp(e->id, repeat->id) == 0) {
 		e->times++;
 		e->wall_ns = clock_wall_ns();
 		return;
 	}
-	e = add(recent, task->service);
+	e = add(recent, repeat->service);
 	if (!e)
 		return;
-	describe(e, task);
+	snprintf(e->id, sizeof(e->id), "%s", repeat->id);
+	set_subject(e, repeat->subject);
+	e->source = repeat->source;
+	e->kind = repeat->kind;
 	e->result = "duplicate";
 	e->again = true;
 	e->wall_ns = clock_wall_ns();

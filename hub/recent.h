@@ -54,10 +54,18 @@ struct recent {
 };
 
 void recent_close(struct recent *recent);
+/* The task's topic or path, wherever its event lies. */
+struct mf_str recent_subject(const struct task *task);
 void recent_end(struct recent *recent, const struct task *task, const struct ending *ending);
 void recent_note(struct recent *recent, const struct recent_note *note);
-/* The task's event was here before; it won't run. */
-void recent_again(struct recent *recent, const struct task *task);
+/* An event that was here before, and won't run. */
+struct recent_repeat {
+	const struct service *service;
+	const char *source, *id;
+	enum mf_source kind;
+	struct mf_str subject;
+};
+void recent_again(struct recent *recent, const struct recent_repeat *repeat);
 
 /* The oldest behind number `after`; NULL: there is none. */
 const struct recent_event *recent_next(const struct recent *recent, uint64_t after);

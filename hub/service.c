@@ -302,7 +302,7 @@ void service_refuse_for(struct task *task, enum refusal why, const char *detail)
 void service_refuse(struct task *task, enum refusal why)
 {
 	const char *late = task->phase == TASK_POSTED
-		? "its life took longer than limits.deadline allows"
+		? "its worker didn't end it within limits.deadline"
 		: "its turn didn't come within limits.deadline";
 
 	service_refuse_for(task, why, why == REFUSED_LATE ? late : NULL);

@@ -25,11 +25,18 @@ static bool is_safe(struct mf_str method)
 		mf_str_is(method, "OPTIONS") || mf_str_is(method, "TRACE");
 }
 
-static void replay(struct conn *c, const struct answer *answer)
+static void replay(
+	struct conn *c, const struct route *route, struct mf_str path, const struct answer *answer)
 {
 	struct response r = {.status = 204, .event = answer->id};
 	const struct reply *reply = &answer->reply;
 
+	recent_again(&c->http->input.hub->recent,
+		&(struct recent_repeat){.service = route->service,
+			.source = c->http->input.ops->name,
+			.id = answer->id,
+			.kind = MF_SOURCE_HTTP,
+			.subject = path});
 	r.replayed = true;
 	if (answer->empty) {
 		send_answer(c, &r, (struct mf_str){NULL, 0}, (struct mf_str){NULL, 0});
@@ -138,7 +145,8 @@ static unsigned name_pieces(const struct keyed *k, struct mf_str to[static WHO_M
 }
 
 /* What its life put is in the database, and so is what it answered. */
-static void replay_kept(struct conn *c, const struct keyed *k, const struct store_id *row)
+static void replay_kept(struct conn *c, const struct route *route, const struct keyed *k,
+	const struct store_id *row)
 {
 	struct ids_answer kept;
 	struct answer answer = {0};
@@ -155,7 +163,7 @@ static void replay_kept(struct conn *c, const struct keyed *k, const struct stor
 		memcpy(answer.id, row->id.p, row->id.n < TASK_ID ? row->id.n : TASK_ID);
 		answer.empty = kept.empty;
 		answer.reply = kept.reply;
-		replay(c, &answer);
+		replay(c, route, k->what.path, &answer);
 	}
 }
 
@@ -172,7 +180,7 @@ static bool is_new(struct conn *c, const struct route *route, const struct keyed
 	task_identity_id(id, MF_SOURCE_HTTP, route->service->name, pieces, name_pieces(k, pieces));
 	switch (ids_find(hub->ids, mf_str_of(id, TASK_ID), &row)) {
 	case IDS_RUNNING: exchange_problem(c, &running); return false;
-	case IDS_DONE: replay_kept(c, k, &row); return false;
+	case IDS_DONE: replay_kept(c, route, k, &row); return false;
 	default: return true;
 	}
 }
@@ -214,7 +222,7 @@ bool again_begin(struct conn *c, const struct route *route, const struct request
 		return false;
 	case ANSWERS_RUNNING: exchange_problem(c, &running); return false;
 	case ANSWERS_OTHER: exchange_problem(c, &other); return false;
-	case ANSWERS_KEPT: replay(c, &answer); return false;
+	case ANSWERS_KEPT: replay(c, route, k.what.path, &answer); return false;
 	default: exchange_problem(c, &full); return false;
 	}
 }

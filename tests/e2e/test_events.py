@@ -78,6 +78,28 @@ def test_what_a_life_saw_and_did(hub, ask):
     assert ask("trace", post(hub, "/button/hall")).returncode == 0
 
 
+def test_for_no_service(start, ask, build, tmp_path):
+    hub = start(service(build / "services/button.mfy"), head=f"admin: {tmp_path}/admin\n{listener()}")
+    with Client(hub.http()) as client:
+        assert [client.ask("GET", path).status for path in ("/a", "/b")] == [404, 404]
+        assert client.ask("PATCH", "/button/hall").status == 405
+    assert [(e["id"], e["service"], e["subject"], e["result"], e["times"]) for e in events(ask)] == [
+        (None, None, "/b", "no service", 2), (None, None, "/button/hall", "no method", 1)]
+    assert "refused: no service, 2 times" in ask("events").stdout
+
+
+def test_what_came_again(hub, ask):
+    with Client(hub.http()) as client:
+        key = {"Idempotency-Key": "one"}
+        ids = {client.ask("POST", "/add/a", headers=key).headers["mayfly-event"] for _ in range(3)}
+    event, = ids
+    assert "again    2 times it came once more" in ask("trace", event).stdout
+    assert [(e["result"], e["times"]) for e in events(ask) if e["id"] == event] == [("ok", 1), ("duplicate", 2)]
+    told = json.loads(ask("trace", event, "-o", "json").stdout)
+    assert (told["event"]["result"], told["again"]) == ("ok", 2)
+    assert told["trigger"].startswith("http 127.0.0.1:") and told["life"]["effects"][0]["kind"] == "put"
+
+
 def test_why_nothing_was_done(hub, trace):
     text = trace(post(hub, "/shout/a"), "why ")
     assert "result   refused: denied" in text

@@ -106,14 +106,14 @@ static void a_flood_of_refusals_is_one_entry(void **state)
 /* What ran is told of, however often it came again; each flood of the same is one entry. */
 static void what_came_again_is_counted(void **state)
 {
-	struct task task = {.service = &light, .origin = &origin, .slot = -1, .id = "1"};
+	const struct recent_repeat repeat = {.service = &light, .source = "mqtt", .id = "1"};
 
 	(void)state;
-	recent_again(&recent, &task);
+	recent_again(&recent, &repeat);
 	assert_string_equal(find("1")->result, "duplicate");
 	end("1", "button/hall");
 	for (unsigned i = 0; i < 1000; i++)
-		recent_again(&recent, &task);
+		recent_again(&recent, &repeat);
 	assert_int_equal(recent.number, 3);
 	assert_string_equal(find("1")->result, "ok");
 	assert_int_equal(came_again, 1001);
