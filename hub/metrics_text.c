@@ -12,21 +12,21 @@ void metrics_flush(struct metrics_text *t)
 	t->used = 0;
 }
 
-void metrics_put_n(struct metrics_text *t, const char *text, size_t n)
+void metrics_put_n(struct metrics_text *t, const char *bytes, size_t n)
 {
 	if (n > sizeof(t->buffer) - t->used)
 		metrics_flush(t);
 	if (n > sizeof(t->buffer)) {
-		fwrite(text, 1, n, t->to);
+		fwrite(bytes, 1, n, t->to);
 		return;
 	}
-	memcpy(t->buffer + t->used, text, n);
+	memcpy(t->buffer + t->used, bytes, n);
 	t->used += n;
 }
 
-void metrics_put(struct metrics_text *t, const char *text)
+void metrics_put(struct metrics_text *t, const char *words)
 {
-	metrics_put_n(t, text, strlen(text));
+	metrics_put_n(t, words, strlen(words));
 }
 
 void metrics_put_number(struct metrics_text *t, uint64_t value)

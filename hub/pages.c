@@ -98,12 +98,6 @@ static json_t *circuit_object(const struct service *s)
 	return o;
 }
 
-static json_t *quantile(const struct histogram *h, unsigned permille)
-{
-	return h && histogram_count(h) > 0 ? pages_us(histogram_quantile(h, permille))
-					   : json_null();
-}
-
 static bool has(const json_t *list, const json_t *text)
 {
 	const json_t *one;
@@ -186,8 +180,8 @@ static json_t *service_object(const struct hub *hub, const struct service *s)
 	pages_set(o, "scheduled", pages_count(s->counts.scheduled));
 	pages_set(o, "ticks", pages_count(s->counts.ticks));
 	pages_set(o, "ticks_missed", pages_count(s->counts.ticks_missed));
-	pages_set(o, "run_p50_us", quantile(run, 500));
-	pages_set(o, "run_p99_us", quantile(run, 990));
+	pages_set(o, "run_p50_us", pages_quantile(run, 500));
+	pages_set(o, "run_p99_us", pages_quantile(run, 990));
 	pages_set(o, "listeners", listeners_of(hub, s));
 	return o;
 }
@@ -214,9 +208,9 @@ static json_t *times_object(const struct service_times *times)
 
 		pages_set(one, "count", pages_count(n));
 		pages_set(one, "mean_us", n > 0 ? pages_us(h->sum_ns / n) : json_null());
-		pages_set(one, "p50_us", quantile(h, 500));
-		pages_set(one, "p90_us", quantile(h, 900));
-		pages_set(one, "p99_us", quantile(h, 990));
+		pages_set(one, "p50_us", pages_quantile(h, 500));
+		pages_set(one, "p90_us", pages_quantile(h, 900));
+		pages_set(one, "p99_us", pages_quantile(h, 990));
 		pages_set(o, of[i].name, one);
 	}
 	return o;

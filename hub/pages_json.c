@@ -30,6 +30,12 @@ json_t *pages_us(uint64_t ns)
 	return json_real((double)ns / (double)CLOCK_US);
 }
 
+json_t *pages_quantile(const struct histogram *h, unsigned permille)
+{
+	return h && histogram_count(h) > 0 ? pages_us(histogram_quantile(h, permille))
+					   : json_null();
+}
+
 json_t *pages_text_or_null(const char *text)
 {
 	return text ? json_string(text) : json_null();

@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "base/histogram.h"
 #include "hub/http/page.h"
 
 extern const char pages_as_json[];
@@ -16,6 +17,8 @@ void pages_put(FILE *to, json_t *object);
 void pages_set(json_t *object, const char *key, json_t *value);
 json_t *pages_count(uint64_t n);
 json_t *pages_us(uint64_t ns);
+/* As pages_us; null: nothing was counted, or `h` is NULL. */
+json_t *pages_quantile(const struct histogram *h, unsigned permille);
 json_t *pages_text_or_null(const char *text);
 /* Any bytes, as base64. */
 json_t *pages_base64(const void *bytes, size_t n);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "hub/commit.h"
 #include "hub/database.h"
 #include "hub/hub.h"
@@ -45,17 +46,6 @@ static bool decode(struct mf_str text, uint8_t to[static STATES_KEY_MAX], struct
 	}
 	*key = mf_str_of(to, n);
 	return true;
-}
-
-static bool parse_version(struct mf_str text, uint64_t *n)
-{
-	*n = 0;
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9' || *n > UINT64_MAX / 10 - 1)
-			return false;
-		*n = *n * 10 + (text.p[i] - (uint64_t)'0');
-	}
-	return text.n > 0;
 }
 
 /* The service that is asked about. NULL: it was refused. */
@@ -197,7 +187,7 @@ static void change(struct hub *hub, const struct page_request *request, struct p
 
 	if (!s || !key_of(request, "key", reply, room, &put.key))
 		return;
-	if (put.key.n == 0 || (put.conditional && !parse_version(condition, &put.if_version))) {
+	if (put.key.n == 0 || (put.conditional && !num_parse(condition, &put.if_version))) {
 		pages_refuse(reply, 400, "Bad Request",
 			json_string(put.key.n == 0 ? "key: it is empty"
 						   : "if_version: it is no version"));

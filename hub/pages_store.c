@@ -6,11 +6,6 @@
 #include "hub/pages_json.h"
 #include "store/store.h"
 
-static json_t *quantile(const struct histogram *h, unsigned permille)
-{
-	return histogram_count(h) > 0 ? pages_us(histogram_quantile(h, permille)) : json_null();
-}
-
 json_t *pages_store(const struct hub *hub)
 {
 	struct store_counts c;
@@ -26,10 +21,10 @@ json_t *pages_store(const struct hub *hub)
 	pages_set(o, "commits", pages_count(c.commits));
 	pages_set(o, "failed_commits", pages_count(c.failed));
 	pages_set(o, "failed_flushes", pages_count(c.flushes_failed));
-	pages_set(o, "commit_p50_us", quantile(&c.commit, 500));
-	pages_set(o, "commit_p99_us", quantile(&c.commit, 990));
-	pages_set(o, "flush_p50_us", quantile(&c.flush, 500));
-	pages_set(o, "flush_p99_us", quantile(&c.flush, 990));
+	pages_set(o, "commit_p50_us", pages_quantile(&c.commit, 500));
+	pages_set(o, "commit_p99_us", pages_quantile(&c.commit, 990));
+	pages_set(o, "flush_p50_us", pages_quantile(&c.flush, 500));
+	pages_set(o, "flush_p99_us", pages_quantile(&c.flush, 990));
 	pages_set(o, "waiting_bytes", pages_count(c.waiting_bytes));
 	pages_set(o, "file_bytes", pages_count(c.file_bytes));
 	pages_set(o, "log_bytes", pages_count(c.log_bytes));
