@@ -384,7 +384,7 @@ static void step(struct feed *feed)
 		(void)watch_emitted(
 			&fuzz_hub, some_path(feed), MF_STR("text/plain"), feed_some(feed, 300));
 		break;
-	case 11: (void)way_wrong(feed_some(feed, 200), feed_some(feed, 20)); break;
+	case 11: (void)way_wrong(&fuzz_hub, feed_some(feed, 200), feed_some(feed, 20)); break;
 	default: worker_die((int)feed_below(feed, 12) - 3); break;
 	}
 	fuzz_hub_rounds(1);
