@@ -175,6 +175,20 @@ struct engine_peer *engine_peer(struct engine *engine, const struct net_address 
 	return NULL;
 }
 
+struct engine_peer *engine_peer_dtls(struct engine *engine, const struct net_address *address,
+	struct mf_str identity, struct mf_str key)
+{
+	(void)identity;
+	(void)key;
+	return engine_peer(engine, address);
+}
+
+void engine_share(struct engine *engine, unsigned services)
+{
+	(void)engine;
+	(void)services;
+}
+
 void engine_hold(struct engine *engine, struct engine_peer *peer)
 {
 	(void)engine;
