@@ -108,7 +108,7 @@ def test_a_worker_ends_when_nothing_comes(start, echo):
     hub = start(service(echo, UDP, "limits: {idle: 200ms}"))
     for round_ in range(1, 4):
         assert udp_ask(hub.port("echo"), b"x") == b"x"
-        assert len(hub.workers()) == 1
+        assert hub.count(round_, "worker_started") == round_
         hub.until(lambda: not hub.workers())
         assert hub.count(round_, "worker_ended") == round_
     assert "started in" in hub.said() and "ended, no event came for a while" in hub.said()

@@ -96,7 +96,7 @@ def test_another_request_with_the_key(web):
         assert refused.headers["content-type"] == "application/problem+json"
         assert "used for another request" in refused.body
     assert press(web, key).replayed
-    assert lives(web) == 1
+    assert web.count(1, "life") == 1
 
 
 def test_keys_that_are_none(web):
@@ -104,7 +104,7 @@ def test_keys_that_are_none(web):
         refused = press(web, key)
         assert refused.status == 400 and "Idempotency-Key" in refused.body, key
     assert press(web, "k" * 255).status == 200
-    assert lives(web) == 1
+    assert web.count(1, "life") == 1
 
 
 def test_methods_that_may_be_repeated(web):
