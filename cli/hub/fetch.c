@@ -62,6 +62,32 @@ static int ask(struct fetched *f, struct client *client, const char *id)
 	return STATUS_OK;
 }
 
+/* What was logged about an event whose life isn't kept: the hub remembers its newest lines. They become "lines" of the
+ * answer; that there are none is no error. */
+static void ask_lines(struct fetched *f, struct client *client, const char *id)
+{
+	const char *service = client_text(json_object_get(f->answer, "event"), "service");
+	char page[256] = "/v1/logs";
+	json_t *answer, *line, *lines;
+	size_t i;
+
+	if (!service || json_is_object(json_object_get(f->answer, "life")))
+		return;
+	client_parameter(page, sizeof(page), "service", service);
+	if (client_ask(client, "GET", page, &answer, NULL) != STATUS_OK)
+		return;
+	lines = json_array();
+	json_array_foreach(json_object_get(answer, "lines"), i, line)
+	{
+		const char *event = client_text(line, "event");
+
+		if (event && strcmp(event, id) == 0)
+			json_array_append(lines, line);
+	}
+	json_object_set_new(f->answer, "lines", lines);
+	json_decref(answer);
+}
+
 static int take(struct fetched *f, const char *command, const char *id)
 {
 	const json_t *life = json_object_get(f->answer, "life");
@@ -97,6 +123,8 @@ int fetch_event(struct fetched *fetched, const char *command, const struct clien
 	status = client_open(&client, command, options);
 	if (status == STATUS_OK)
 		status = ask(fetched, &client, id);
+	if (status == STATUS_OK)
+		ask_lines(fetched, &client, id);
 	client_close(&client);
 	return status == STATUS_OK ? take(fetched, command, id) : status;
 }

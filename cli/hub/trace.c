@@ -103,6 +103,23 @@ static void print_why(const struct fetched *f, const char *result)
 		tell_line("why", mf_str_of(why, strlen(why)));
 }
 
+/* Where no capsule has them. */
+static void print_lines(const struct fetched *f)
+{
+	const char *head = "said", *text;
+	json_t *line;
+	size_t i;
+
+	json_array_foreach(json_object_get(f->answer, "lines"), i, line)
+	{
+		text = client_text(line, "text");
+		printf("%-9s%s: ", head, client_text(line, "level"));
+		tell_text(mf_str_of(text, text ? strlen(text) : 0));
+		putchar('\n');
+		head = "";
+	}
+}
+
 static void print_result(const struct fetched *f)
 {
 	bool listed = f->event && !(f->bytes && json_is_true(json_object_get(f->event, "again")));
@@ -152,6 +169,7 @@ static int show(const struct fetched *f, bool json)
 		print_listed(f->event);
 	if (trigger)
 		tell_line("trigger", mf_str_of(trigger, strlen(trigger)));
+	print_lines(f);
 	print_times(f->event, f->bytes ? &f->capsule : NULL);
 	print_result(f);
 	return out_end("trace", STATUS_OK);

@@ -183,6 +183,7 @@ def test_what_isnt_meant_does_nothing_and_is_said(light):
     light.publish("button/a b", "press")
     light.says("button/a b: \"press\": expected a lamp's name of 1 to 32 letters, digits, '-' and '_'")
     assert "porch" not in light.ask("state", "ls", "light")
+    assert 'said     warning: light/porch/set: "on fire": expected ON, OFF or TOGGLE' in light.trace("light/porch/set")
 
 
 def test_home_assistant_finds_a_lamp(light):
