@@ -165,6 +165,8 @@ static bool is_about_content(unsigned status)
 	return status == 400 || status == 413 || status == 422;
 }
 
+/* One of the messages may be at fault, or all of the page: a proxy answers so to whoever has no certificate any more. So
+ * a second one that is refused alone, with none taken in between, has to wait: a page at fault costs few. */
 static void on_refused(struct sender *s, const struct web_answer *answer)
 {
 	if (s->sent.count > 1) {
@@ -173,6 +175,10 @@ static void on_refused(struct sender *s, const struct web_answer *answer)
 	} else {
 		tell_refused(s, answer->status);
 		arrived(s);
+		if (s->failures > 0)
+			pause_for(s, backoff(s));
+		else
+			s->failures = 1;
 	}
 	ready(s);
 }

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import ssl
+import time
 
 import pytest
 
@@ -113,6 +114,25 @@ def test_a_message_that_is_not_wanted(make):
         assert sorted(texts(taken(page, 10))) == sorted(
             ["first 1", *[f"poison {i}" for i in (1, 2, 4, 5, 6, 7, 8)], "last 1", "last 2"])
         hub.until(lambda: "a message is dropped" in hub.said() and "answers 400 to it" in hub.said())
+
+
+def test_a_page_that_refuses_all_for_a_while(make):
+    """It may be the page that is at fault: what waits isn't thrown after the first two."""
+    alone = []
+
+    def refuse(body):
+        if b"first" in body or (len(alone) >= 2 and time.monotonic() > alone[1] + 0.5):
+            return None
+        if len(json.loads(body)) == 1:
+            alone.append(time.monotonic())
+        return 400
+
+    with Receiver(refuse=refuse) as page:
+        hub = make(page.url())
+        send(hub, 1, "meter/boiler first")
+        taken(page, 1)
+        send(hub, 20, "meter/boiler more")
+        assert texts(taken(page, 19)) == ["first 1", *[f"more {i}" for i in range(3, 21)]]
 
 
 def test_a_page_that_never_took_one(make):
