@@ -24,15 +24,25 @@ static size_t userinfo(struct mf_str name, size_t at)
 	return n;
 }
 
+/* Where the query begins, behind its '?'; the name's end: there is none, or nothing in it. */
+static size_t query(struct mf_str name, size_t at)
+{
+	while (at < name.n && name.p[at] != '?')
+		at++;
+	return at < name.n ? at + 1 : at;
+}
+
 const char *uri_show(struct mf_str name, char *to, size_t size)
 {
 	size_t at = authority(name), n = at > 0 ? userinfo(name, at) : 0;
-	const char *text = (const char *)name.p;
+	size_t end = at > 0 ? query(name, at + n) : name.n;
+	const char *text = name.n > 0 ? (const char *)name.p : "";
+	const char *cut = end < name.n ? "..." : "";
 
 	if (n > 0)
-		snprintf(to, size, "%.*s...@%.*s", (int)at, text, (int)(name.n - at - n),
-			text + at + n);
+		snprintf(to, size, "%.*s...@%.*s%s", (int)at, text, (int)(end - at - n),
+			text + at + n, cut);
 	else
-		snprintf(to, size, "%.*s", (int)name.n, name.n > 0 ? text : "");
+		snprintf(to, size, "%.*s%s", (int)end, text, cut);
 	return to;
 }

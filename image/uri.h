@@ -9,7 +9,7 @@
 #include "base/str.h"
 
 /* The name, cut to the size; of an address what stands before a '@' in its authority, which may be a password,
- * is left out. Returns `to`. */
+ * is left out, and so is its query, in which keys often stand. Returns `to`. */
 const char *uri_show(struct mf_str name, char *to, size_t size);
 
 #endif

@@ -23,7 +23,11 @@ static void test_shown(void **state)
 	(void)state;
 	assert_shown("home/hall@x/light", "home/hall@x/light");
 	assert_shown("https://a.example/b@c", "https://a.example/b@c");
-	assert_shown("https://a.example?b@c", "https://a.example?b@c");
+	assert_shown("https://a.example?b@c", "https://a.example?...");
+	assert_shown("https://a.example/b?key=secret", "https://a.example/b?...");
+	assert_shown("https://a.example/b?", "https://a.example/b?");
+	assert_shown("https://me?x:secret@a/?y", "https://me?...");
+	assert_shown("home/hall?x", "home/hall?x");
 	assert_shown("https://me:secret@a.example/b", "https://...@a.example/b");
 	assert_shown("https://me:sec@ret@a.example", "https://...@a.example");
 	assert_shown("coap://x@", "coap://...@");
