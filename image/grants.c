@@ -34,21 +34,23 @@ static bool is_address(struct mf_str name)
 
 /* Does `pattern` allow `name`? Both are parts between slashes; '+' stands for one
  * part, a last '#' for all that follow. A wildcard in front means no name that begins with
- * '$', which are the broker's own (MQTT 5, 4.7.2), and of what is emitted no address. */
+ * '$', which are the broker's own (MQTT 5, 4.7.2), and of what is emitted no address. An address's query
+ * is no part of a path: only a wildcard at the end stands for one. */
 static bool allows(const char *pattern, struct mf_str name, bool emitted)
 {
+	bool address = emitted && is_address(name);
 	size_t i = 0;
 
-	if ((*pattern == '#' || one_part(pattern)) &&
-		((name.n > 0 && name.p[0] == '$') || (emitted && is_address(name))))
+	if ((*pattern == '#' || one_part(pattern)) && ((name.n > 0 && name.p[0] == '$') || address))
 		return false;
 	while (*pattern != '\0') {
 		if (pattern[0] == '#' && pattern[1] == '\0')
 			return true;
 		if (one_part(pattern)) {
-			while (i < name.n && name.p[i] != '/')
-				i++;
 			pattern += one_part(pattern);
+			for (; i < name.n && name.p[i] != '/'; i++)
+				if (address && name.p[i] == '?' && *pattern)
+					return false;
 		} else if (i < name.n && (uint8_t)*pattern == name.p[i]) {
 			pattern++;
 			i++;
