@@ -70,32 +70,53 @@ static bool is_authority(struct mf_str text)
 	return n == text.n || (text.p[n] == ':' && is_port(from(text, n + 1)));
 }
 
-/* "." and "..", in any spelling: they would be gone before the request is sent (RFC 3986, 5.2.4). */
-static bool is_dots(struct mf_str part)
+static int digit(uint8_t c)
 {
-	unsigned dots = 0;
-
-	for (size_t i = 0; i < part.n; i++, dots++) {
-		if (part.p[i] == '.')
-			continue;
-		if (part.n - i < 3 || part.p[i] != '%' || part.p[i + 1] != '2' ||
-			(part.p[i + 2] | 0x20) != 'e')
-			return false;
-		i += 2;
-	}
-	return dots == 1 || dots == 2;
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* The byte at *i, which may be written as %XX; *i is behind it then. */
+static uint8_t take_byte(struct mf_str text, size_t *i)
+{
+	uint8_t c = text.p[(*i)++];
+	int high, low;
+
+	if (c != '%' || text.n - *i < 2)
+		return c;
+	high = digit(text.p[*i]);
+	low = digit(text.p[*i + 1]);
+	if (high < 0 || low < 0)
+		return c;
+	*i += 2;
+	return (uint8_t)(high * 16 + low);
+}
+
+/* "." and ".." as a part, in any spelling: they would be gone before the request is sent (RFC 3986, 5.2.4), or where it
+ * is read, for many servers decode "%2f" and '\\' first, and some leave out what stands behind a ';'. */
 static bool has_dots(struct mf_str path)
 {
-	while (path.n > 0) {
-		size_t n = until(path, "/");
+	bool other = false, ended = false;
+	unsigned dots = 0;
 
-		if (is_dots(mf_str_of(path.p, n)))
-			return true;
-		path = from(path, n < path.n ? n + 1 : n);
+	for (size_t i = 0; i < path.n;) {
+		uint8_t c = take_byte(path, &i);
+
+		if (c == '/' || c == '\\') {
+			if (!other && (dots == 1 || dots == 2))
+				return true;
+			other = ended = false;
+			dots = 0;
+		} else if (c == ';') {
+			ended = true;
+		} else if (!ended) {
+			dots += c == '.';
+			other |= c != '.';
+		}
 	}
-	return false;
+	return !other && (dots == 1 || dots == 2);
 }
 
 const char *url_parse(struct mf_str text, struct url *url)

@@ -27,6 +27,7 @@ static void test_parts(void **state)
 	assert_false(url.tls);
 	assert_true(mf_str_is(url.origin, "http://[2001:db8::7]"));
 	assert_true(mf_str_is(url.shown, "http://[2001:db8::7]"));
+	assert_null(url_parse(text("http://a/b%2fc/;d/..e;f/%/%2/%zz%2"), &url));
 	assert_null(url_parse(text("http://192.0.2.1:65535/.../a..b/.c/%2e%2ex?/../"), &url));
 }
 
@@ -56,6 +57,12 @@ static void test_no_address(void **state)
 		"http://a/./b",
 		"http://a/x/%2e./b",
 		"http://a/%2E",
+		"http://a/x/%2e%2e%2fb",
+		"http://a/x%2F..%2fb",
+		"http://a/x/..%5cb",
+		"http://a/x/..;c=d/b",
+		"http://a/x/%2e%3B/b",
+		"http://a/x%2f..",
 		"http://a/\\b",
 		"http://a/\x7f",
 		"http://a/\xc3\xa4",
