@@ -139,9 +139,9 @@ static void on_subscribe(struct mosquitto *mosq, void *context, int mid, int cou
 {
 	struct mqtt_client *c = context;
 
-	(void)mosq, (void)mid, (void)properties;
+	(void)mosq, (void)properties;
 	if (c->ops->subscribed)
-		c->ops->subscribed(c, count, granted);
+		c->ops->subscribed(c, mid, count, granted);
 }
 
 /* Connection Return codes of MQTT 3.1.1 (3.2.2.3), reason codes of MQTT 5 (3.2.2.2). */

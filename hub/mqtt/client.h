@@ -42,7 +42,8 @@ struct mqtt_client_ops {
 		bool again, const mosquitto_property *properties);
 	/* The broker has it, or doesn't take it: then `reason` is 0x80 or more. */
 	void (*published)(struct mqtt_client *client, int mid, int reason);
-	void (*subscribed)(struct mqtt_client *client, int count, const int *granted);
+	/* The answer to the SUBSCRIBE `mid`, for each of its filters. */
+	void (*subscribed)(struct mqtt_client *client, int mid, int count, const int *granted);
 	bool (*may_write)(const struct mqtt_client *client);
 	bool (*may_read)(const struct mqtt_client *client);
 	/* What mqtt_client_flush asked for was done. */

@@ -62,13 +62,33 @@ static void subscribe(struct mqtt_feed *f, const struct mqtt_session *session)
 {
 	char *list[EACH_MOST];
 	unsigned n;
+	int mid;
 
 	for (unsigned qos = 0; qos <= 1; qos++) {
 		list_of(f->at, f->count, f->client.is_5 ? NULL : session, qos, list, &n);
-		if (n > 0)
-			(void)LIB.mosquitto_subscribe_multiple(f->client.mosq, NULL, (int)n, list,
-				(int)qos, MQTT_SUB_OPT_SEND_RETAIN_NEW, NULL);
+		if (n == 0 ||
+			LIB.mosquitto_subscribe_multiple(f->client.mosq, &mid, (int)n, list,
+				(int)qos, MQTT_SUB_OPT_SEND_RETAIN_NEW, NULL) != MOSQ_ERR_SUCCESS)
+			continue;
+		f->asked++;
+		for (unsigned i = 0, k = 0; i < f->count && k < n; i++)
+			if (f->at[i].filter == list[k])
+				f->at[i].mid = mid, k++;
 	}
+}
+
+/* The k-th filter of the SUBSCRIBE `mid`. */
+static struct mqtt_subscription *asked_for(struct mqtt_feed *f, int mid, int k)
+{
+	for (unsigned i = 0; i < f->count; i++)
+		if (f->at[i].mid == mid && k-- == 0)
+			return &f->at[i];
+	return NULL;
+}
+
+static bool is_subscribed(const struct mqtt_feed *f)
+{
+	return f->client.phase == MQTT_UP && f->asked == 0;
 }
 
 static void on_up(struct mqtt_client *client, bool session)
@@ -78,7 +98,7 @@ static void on_up(struct mqtt_client *client, bool session)
 	const struct mqtt_session *known = session ? mqtt_sessions_of(all, client->id) : NULL;
 
 	f->connection++;
-	f->open = f->taken = 0;
+	f->open = f->taken = f->asked = 0;
 	f->flushing = false;
 	f->input->counts.connections++;
 	f->input->counts.open++;
@@ -87,18 +107,24 @@ static void on_up(struct mqtt_client *client, bool session)
 	mqtt_sessions_set(all, client->id, f->at, f->count);
 }
 
-static void on_subscribed(struct mqtt_client *client, int count, const int *granted)
+static void on_subscribed(struct mqtt_client *client, int mid, int count, const int *granted)
 {
 	struct mqtt_feed *f = of(client);
 
-	for (int i = 0; i < count && !f->stopping; i++) /* its service may be gone then */
-		if (granted[i] >= 0x80)
+	f->asked -= f->asked > 0;
+	for (int i = 0; i < count; i++) {
+		struct mqtt_subscription *one = asked_for(f, mid, i);
+
+		if (one)
+			one->refused = granted[i] >= 0x80;
+		if (granted[i] >= 0x80 && !f->stopping) /* its service may be gone then */
 			log_about(LOG_WARN, f->input->service->name, NULL,
 				"mqtt: the broker doesn't let %s subscribe to all of its topics: "
 				"%s",
 				client->id,
 				client->is_5 ? LIB.mosquitto_reason_string(granted[i])
 					     : "no reason given");
+	}
 }
 
 /* ------------------------------------------------------------------- letters */
@@ -236,7 +262,7 @@ static bool comes_twice(const struct mqtt_feed *f, const char *topic)
 
 	for (f = f->before; f; f = f->before)
 		for (unsigned i = 0; i < f->count; i++)
-			if (!mqtt_is_shared(f->at[i].filter) &&
+			if (!mqtt_is_shared(f->at[i].filter) && !f->at[i].refused &&
 				topic_matches(f->at[i].filter, name))
 				return true;
 	return false;
@@ -378,9 +404,12 @@ static void on_closed(struct mqtt_client *client)
 static uint64_t wait_ns(const struct mqtt_client *client)
 {
 	const struct mqtt *mqtt = client->hub->mqtt;
+	const struct mqtt_feed *before = of_const(client)->before;
 
 	if (!mqtt || !mqtt->publisher || !publisher_is_up(mqtt->publisher))
 		return MQTT_WOKEN;
+	if (before && !is_subscribed(before))
+		return MQTT_WAIT_NS;
 	return mqtt_id_in_use(client->hub, client) ? MQTT_WAIT_NS : 0;
 }
 

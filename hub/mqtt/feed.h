@@ -1,7 +1,8 @@
 /*
  * hub/mqtt/feed.h - a connection by which a service's messages come. Filters of one service that
  * have topics in common are on connections of their own, so that of a message which comes by two of them
- * one is taken (by the first whose filter fits): an event happens once.
+ * one is taken (by the first whose filter fits): an event happens once. A feed goes to the broker when
+ * the one before it is subscribed there, so that whatever is left to that one comes by it.
  *
  * No PUBACK leaves before all messages that were read have come to their end: libmosquitto has queued one
  * for each, and writes all or none. So a batch is read, and when its last one has ended the
@@ -30,6 +31,7 @@ struct mqtt_feed {
 		*at; /* owned; its filters have no topics in common; sorted: shared last */
 	unsigned count;
 	uint64_t connection; /* the how-manieth it is */
+	unsigned asked;      /* its SUBSCRIBEs without an answer */
 	unsigned open;       /* messages of it whose end isn't known */
 	unsigned taken;      /* read since the last PUBACKs left */
 	bool flushing;       /* these are to leave */

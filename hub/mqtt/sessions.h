@@ -21,6 +21,8 @@
 struct mqtt_subscription {
 	char *filter; /* as it is sent: "$share/GROUP/TOPIC" for a shared one */
 	unsigned qos;
+	int mid;      /* of the last SUBSCRIBE with it */
+	bool refused; /* by the broker, then */
 };
 
 struct mqtt_session {

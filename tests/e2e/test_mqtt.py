@@ -1,5 +1,6 @@
 """Messages from a real broker become events; what is acknowledged, when, and what comes again."""
 
+import re
 import signal
 import time
 
@@ -162,6 +163,12 @@ def test_filters_that_overlap_make_one_event(start, broker, letter, version):
         broker.publish(topic, topic)  # the same again is another event
     assert settled(hub, 8) == 8
     assert sorted(payloads(hub)) == sorted(2 * ["a/b", "a/c", "d/b", "d/e"])
+    # what is left to an earlier connection comes by it: none is made before that one is subscribed
+    said = broker.said()
+    subscribed = re.findall(r"Sending SUBACK to (\S+-letter(?:-\d)?)\b", said)
+    assert subscribed == sorted(set(subscribed)) and len(subscribed) == 4
+    for earlier, later in zip(subscribed, subscribed[1:]):
+        assert said.index(f"Sending SUBACK to {earlier}\n") < said.index(f" as {later} ")
 
 
 def test_a_shared_subscription_shares(start, broker, letter):
