@@ -137,14 +137,14 @@ static void on_published(struct mqtt_client *client, int mid, int reason)
 	struct publisher *p = of(client);
 	unsigned i = 0;
 
-	if (p->upstream && reason == MQTT_RC_QUOTA_EXCEEDED) {
+	while (i < p->sent_count && p->sent[i].mid != mid)
+		i++;
+	if (i < p->sent_count && reason == MQTT_RC_QUOTA_EXCEEDED) {
 		pause_soon(p, "it takes no more messages for now (quota exceeded)");
 		return;
 	}
 	if (reason >= 0x80)
 		tell_refused(p, LIB.mosquitto_reason_string(reason));
-	while (i < p->sent_count && p->sent[i].mid != mid)
-		i++;
 	if (i < p->sent_count)
 		arrived(p, i);
 	else

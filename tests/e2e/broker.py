@@ -191,8 +191,12 @@ class Cable:
                 return
             other = socket.create_connection(("127.0.0.1", self.broker.port))
             self.ends += [one, other]
-            for a, b in ((one, other), (other, one)):
-                threading.Thread(target=copy, args=(a, b), daemon=True).start()
+            threading.Thread(target=copy, args=(one, other), daemon=True).start()
+            threading.Thread(target=copy, args=(other, one, self.said), daemon=True).start()
+
+    def said(self, data):
+        """What the broker says, as it comes out at the other end."""
+        return data
 
     def pull(self):
         for end in [self.listener, *self.ends]:
@@ -204,10 +208,21 @@ class Cable:
         self.ends = []
 
 
-def copy(a, b):
+class FullBroker(Cable):
+    """A broker that takes the first message, and says that it doesn't: no more of them now."""
+    full = True
+
+    def said(self, data):
+        if self.full and data[0] == 0x40:  # PUBACK (MQTT 5, 3.4)
+            self.full = False
+            return b"\x40\x03" + data[2:4] + b"\x97" + data[2 + data[1]:]
+        return data
+
+
+def copy(a, b, change=lambda data: data):
     try:
         while data := a.recv(65536):
-            b.sendall(data)
+            b.sendall(change(data))
     except OSError:
         pass
     for each in (a, b):

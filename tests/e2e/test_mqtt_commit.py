@@ -8,7 +8,7 @@ import time
 
 import http_client
 import pytest
-from broker import Broker, Listener, program
+from broker import Broker, FullBroker, Listener, program
 from hubs import UNSIGNED, service
 from test_mqtt_abuse import Hostile, packet, read_packet
 
@@ -154,6 +154,18 @@ def test_a_message_that_the_broker_refuses_holds_up_no_other(tmp_path, start, li
     assert listener.until(1) == ["2"]
     hub.until(lambda: "Not authorized" in hub.said())
     broker.stop()
+
+
+def test_a_message_that_the_broker_has_no_room_for_now_goes_again(make_hub, tmp_path, build, broker, listen):
+    listener, full = listen(broker, "out/#"), FullBroker(broker)
+    hub = make_hub(f"mayfly: 1\nstate: {tmp_path}/state\nmqtt: {{broker: \"{full.uri}\"}}\n"
+                   "http: [{listen: 127.0.0.1:0}]\nservices:\n" +
+                   service(build / "guest/post.mfy") + UNSIGNED)
+    hub.until(lambda: broker.said().count("Sending SUBACK") >= 2)
+    broker.publish("in/x", "x")
+    assert listener.until(2) == ["1", "1"]
+    assert "quota exceeded" in hub.said() and "is dropped" not in hub.said()
+    full.pull()
 
 
 # --------------------------------------------------------------------- once
