@@ -44,7 +44,8 @@ static struct mqtt_sessions opened(void)
 static void test_kept(void **state)
 {
 	char a[] = "home/+/set", b[] = "$share/g/a b", c[] = "#";
-	const struct mqtt_subscription two[] = {{a, 1}, {b, 0}}, one[] = {{c, 1}};
+	const struct mqtt_subscription two[] = {{.filter = a, .qos = 1}, {.filter = b}},
+				       one[] = {{.filter = c, .qos = 1}};
 	struct mqtt_sessions s = opened();
 	char prefix[sizeof(s.prefix)];
 
