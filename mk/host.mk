@@ -63,8 +63,9 @@ CLI_CALLS := $(if $(VALGRIND),$(B)/host/tests/valgrind/processor.o)
 wrap = $(addprefix -Wl$(comma)--wrap=,$(1))
 $(B)/mayfly: $(B)/host/cli/main.o $(CLI_CALLS) $(CLI_LIBS)
 	$(call link,$^,$(LIBS_CLI) -lseccomp,$(if $(VALGRIND),$(call wrap,getauxval)))
+# for libmosquitto: hub/mqtt/read.h
 $(B)/mayflyd: $(B)/host/hub/main.o $(HUB_CALLS) $(HUB_LIBS)
-	$(call link,$^,$(LIBS_HUB),$(if $(VALGRIND),$(call wrap,pidfd_open pidfd_send_signal setrlimit syscall)))
+	$(call link,$^,$(LIBS_HUB),-Wl$(comma)--export-dynamic-symbol=__assert_fail $(if $(VALGRIND),$(call wrap,pidfd_open pidfd_send_signal setrlimit syscall)))
 
 # The worker is linked with musl where there is one: glibc asks the processor some sixty times about
 # its caches before main, and in a virtual machine each CPUID is a way out: a millisecond of every

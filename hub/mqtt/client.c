@@ -1,5 +1,6 @@
 /* hub/mqtt/client.c - see client.h */
 #include "hub/mqtt/client.h"
+#include "hub/mqtt/read.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -201,7 +202,7 @@ static bool read_one(struct mqtt_client *c)
 	int rc;
 
 	errno = 0;
-	rc = LIB.mosquitto_loop_read(c->mosq, 1);
+	rc = mqtt_read(c->mosq);
 	if (!still_there(c, rc))
 		return false;
 	if (c->phase == MQTT_GREETING && c->refused == 0)
