@@ -17,6 +17,7 @@
 
 #define LIB          mqtt_library
 #define WINDOW       100u          /* messages of the outbox under way */
+#define AT_ONCE      2u            /* messages refused in a row that cost no pause */
 #define REPLIES_MOST 1024u         /* replies under way; more are dropped */
 #define LAST_NS      (2 * CLOCK_S) /* when the hub ends: for what the broker hasn't acknowledged */
 
@@ -42,7 +43,8 @@ struct publisher {
 	uint64_t until_ns; /* the last acknowledgements are waited for; 0: not yet */
 	struct loop_timer last;
 	struct loop_later settle, pause;
-	const char *pause_why;
+	const char *pause_why; /* NULL: none is about to be */
+	unsigned refused;      /* messages of the outbox in a row, none taken between them */
 	struct log_rate refusals;
 };
 
@@ -93,6 +95,7 @@ static void on_down(struct mqtt_client *client)
 	p->input.counts.unsent += p->replies;
 	p->replies = 0;
 	p->sent_count = 0;
+	p->pause_why = NULL;
 	p->input.counts.open = 0;
 	if (p->outbox)
 		outbox_lost(p->outbox, p->to);
@@ -132,6 +135,15 @@ static void pause_soon(struct publisher *p, const char *why)
 	loop_later(p->input.hub->loop, &p->pause);
 }
 
+/* A message of the outbox is dropped. One that can't be published must not hold up the others; but a broker that refuses
+ * all of them (a wrong list of rights) is not to cost a backlog: then it is one each time that it is connected to. */
+static void refuse(struct publisher *p, const char *why)
+{
+	tell_refused(p, why);
+	if (++p->refused > AT_ONCE)
+		pause_soon(p, "it refuses one message after another");
+}
+
 static void on_published(struct mqtt_client *client, int mid, int reason)
 {
 	struct publisher *p = of(client);
@@ -139,12 +151,16 @@ static void on_published(struct mqtt_client *client, int mid, int reason)
 
 	while (i < p->sent_count && p->sent[i].mid != mid)
 		i++;
-	if (i < p->sent_count && reason == MQTT_RC_QUOTA_EXCEEDED) {
+	if (i < p->sent_count && reason == MQTT_RC_QUOTA_EXCEEDED)
 		pause_soon(p, "it takes no more messages for now (quota exceeded)");
-		return;
-	}
-	if (reason >= 0x80)
+	if (i < p->sent_count && reason >= 0x80 && p->pause_why)
+		return; /* it goes again */
+	if (i < p->sent_count && reason >= 0x80)
+		refuse(p, LIB.mosquitto_reason_string(reason));
+	else if (reason >= 0x80)
 		tell_refused(p, LIB.mosquitto_reason_string(reason));
+	else if (i < p->sent_count)
+		p->refused = 0;
 	if (i < p->sent_count)
 		arrived(p, i);
 	else
@@ -304,8 +320,7 @@ bool publisher_reply(struct input *input, const struct letter *letter, const str
 static bool never(int rc)
 {
 	return rc == MOSQ_ERR_INVAL || rc == MOSQ_ERR_MALFORMED_UTF8 ||
-		rc == MOSQ_ERR_OVERSIZE_PACKET || rc == MOSQ_ERR_PAYLOAD_SIZE ||
-		rc == MOSQ_ERR_QOS_NOT_SUPPORTED;
+		rc == MOSQ_ERR_OVERSIZE_PACKET || rc == MOSQ_ERR_PAYLOAD_SIZE;
 }
 
 /* 0, or libmosquitto's error. */
@@ -339,16 +354,16 @@ static bool send_out(struct outbox_way *way, const struct store_out *out)
 	struct publisher *p = LOOP_OWNER(way, struct publisher, way);
 	int rc;
 
-	if (p->client.phase != MQTT_UP || p->stopping || p->sent_count == WINDOW)
+	if (p->client.phase != MQTT_UP || p->stopping || p->pause_why || p->sent_count == WINDOW)
 		return false;
 	rc = topic_is_name(out->name) ? publish_out(p, out) : MOSQ_ERR_INVAL;
 	if (rc == 0)
 		return true;
-	if (!never(rc)) { /* no memory, or a connection that is lost */
+	if (!never(rc)) { /* no memory, a connection that is lost, a broker without QoS 1 */
 		pause_soon(p, LIB.mosquitto_strerror(rc));
 		return false;
 	}
-	tell_refused(p, LIB.mosquitto_strerror(rc));
+	refuse(p, LIB.mosquitto_strerror(rc));
 	outbox_arrived(p->outbox, p->to, out->number);
 	return true;
 }

@@ -167,6 +167,26 @@ def test_an_upstream_that_is_killed_gets_what_it_had_not_acknowledged(make_hub, 
     assert sorted(once.values()) == sorted(f"{n} {i}" for n in range(10) for i in range(1, 21))
 
 
+def test_an_upstream_whose_rights_are_wrong_costs_few(make_hub, make_broker, text, listen, tmp_path):
+    """Two messages and one each time that it is connected to; not all that wait."""
+    rights = tmp_path / "rights"
+    rights.write_text("topic readwrite other/#\n")
+    rights.chmod(0o700)
+    center = make_broker("strict", "allow_anonymous true", f"acl_file {rights}")
+    hub = make_hub(text(center.uri, head=METRICS))
+    for n in range(10):
+        send(hub, 50, f"meter/boiler {n}")
+    hub.until(lambda: "one message after another" in hub.said())
+    rights.write_text("topic readwrite #\n")
+    center.stop()
+    center.start()
+    got = listen(center)
+    lines = [tuple(int(word) for word in payload.split()) for _, payload, _ in parts(got.until(480, seconds=60))]
+    assert lines == sorted(lines)
+    hub.until(lambda: outbox(hub)[0] == 0)
+    assert metric(hub, "mayfly_listener_unsent_total") <= 20
+
+
 # ---------------------------------------------------------------------- bounds
 
 def test_where_there_is_no_room_the_oldest_of_the_lowest_priority_goes(make_hub, text, center, cable, listen):
