@@ -92,13 +92,14 @@ static char *text_of(struct mf_str s)
 static void try_pattern(struct feed *feed)
 {
 	char *pattern = text_of(feed_some(feed, 80)), *name = text_of(feed_some(feed, 300));
-	const char *star = strchr(pattern, '*');
+	const char *star = strchr(pattern, '*'), *colon = strchr(name, ':');
 
 	if (access_pattern_wrong(pattern) == NULL) {
 		bool fits = access_pattern_fits(pattern, name);
 
 		if (!star && strchr(pattern, ':') && fits)
-			MUST(strcmp(pattern, name) == 0);
+			MUST(strcmp(pattern, name) == 0 ||
+				(colon && strcmp(pattern, colon + 1) == 0));
 	}
 	free(pattern);
 	free(name);
