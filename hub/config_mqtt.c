@@ -7,6 +7,7 @@
 
 #include "hub/config_raw.h"
 #include "image/topic.h"
+#include "image/uri.h"
 #include "sys/clock.h"
 
 #define PLAIN_PORT 1883u /* IANA: mqtt, secure-mqtt */
@@ -59,10 +60,11 @@ static const char *path_of(const struct whom *w, const char *key, char to[static
 
 static int bad_address(const struct whom *w)
 {
-	char path[PATH];
+	char path[PATH], shown[81];
 
-	return reading_bad(w->b->r, path_of(w, w->key, path), "%s: %s: '%.80s' is not %s", w->at,
-		w->key, w->address, w->want);
+	return reading_bad(w->b->r, path_of(w, w->key, path), "%s: %s: '%s' is not %s", w->at,
+		w->key, uri_show(mf_str_of(w->address, strlen(w->address)), shown, sizeof(shown)),
+		w->want);
 }
 
 static bool take_port(const char *text, uint16_t *port)

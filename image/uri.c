@@ -46,3 +46,50 @@ const char *uri_show(struct mf_str name, char *to, size_t size)
 		snprintf(to, size, "%.*s%s", (int)end, text, cut);
 	return to;
 }
+
+static int digit(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The byte at *i, which may be written as %XX; *i is behind it then. */
+static uint8_t take_byte(struct mf_str text, size_t *i)
+{
+	uint8_t c = text.p[(*i)++];
+	int high, low;
+
+	if (c != '%' || text.n - *i < 2)
+		return c;
+	high = digit(text.p[*i]);
+	low = digit(text.p[*i + 1]);
+	if (high < 0 || low < 0)
+		return c;
+	*i += 2;
+	return (uint8_t)(high * 16 + low);
+}
+
+bool uri_has_dots(struct mf_str path)
+{
+	bool other = false, ended = false;
+	unsigned dots = 0;
+
+	for (size_t i = 0; i < path.n;) {
+		uint8_t c = take_byte(path, &i);
+
+		if (c == '/' || c == '\\') {
+			if (!other && (dots == 1 || dots == 2))
+				return true;
+			other = ended = false;
+			dots = 0;
+		} else if (c == ';') {
+			ended = true;
+		} else if (!ended) {
+			dots += c == '.';
+			other |= c != '.';
+		}
+	}
+	return !other && (dots == 1 || dots == 2);
+}

@@ -13,6 +13,7 @@
 #include "hub/emit_keys.h"
 #include "hub/hub.h"
 #include "hub/outbox.h"
+#include "image/uri.h"
 #include "sys/clock.h"
 
 #define PER_DEVICE 16u
@@ -132,6 +133,8 @@ static const char *parse(struct mf_str uri, struct target *t)
 	t->path = mf_str_of(uri.p, mark);
 	if (mark < uri.n)
 		t->query = mf_str_of(uri.p + mark + 1, uri.n - mark - 1);
+	if (uri_has_dots(t->path))
+		return "its path has '.' or '..' as a part";
 	return NULL;
 }
 

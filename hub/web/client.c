@@ -13,8 +13,10 @@
 #include "sys/clock.h"
 #include "sys/loop.h"
 
-#define LIB                 web_library
-#define CONNECT_MS          10000L
+#define LIB        web_library
+#define CONNECT_MS 10000L
+#define RETRY_MOST                                                                                 \
+	3600L /* seconds: what an answer may ask us to wait; longer is as good as for ever */
 #define ANSWER_MOST         65536u /* bytes of an answer's body that are read */
 #define KEPT_MOST           16L    /* connections without a request */
 #define BUFFER              16384L
@@ -76,7 +78,7 @@ static void end(struct web_call *call, CURLcode code)
 	if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && status >= 200))
 		answer.status = (unsigned)status;
 	if (seconds > 0)
-		answer.retry_ns = (uint64_t)(seconds < 86400 ? seconds : 86400) * CLOCK_S;
+		answer.retry_ns = (uint64_t)(seconds < RETRY_MOST ? seconds : RETRY_MOST) * CLOCK_S;
 	snprintf(error, sizeof(error), "%s",
 		call->error[0] ? call->error : LIB.curl_easy_strerror(code));
 	answer.error = answer.status ? NULL : error;

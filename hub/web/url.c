@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "image/uri.h"
+
 static bool begins(struct mf_str text, const char *with)
 {
 	size_t n = strlen(with);
@@ -70,55 +72,6 @@ static bool is_authority(struct mf_str text)
 	return n == text.n || (text.p[n] == ':' && is_port(from(text, n + 1)));
 }
 
-static int digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The byte at *i, which may be written as %XX; *i is behind it then. */
-static uint8_t take_byte(struct mf_str text, size_t *i)
-{
-	uint8_t c = text.p[(*i)++];
-	int high, low;
-
-	if (c != '%' || text.n - *i < 2)
-		return c;
-	high = digit(text.p[*i]);
-	low = digit(text.p[*i + 1]);
-	if (high < 0 || low < 0)
-		return c;
-	*i += 2;
-	return (uint8_t)(high * 16 + low);
-}
-
-/* "." and ".." as a part, in any spelling: they would be gone before the request is sent (RFC 3986, 5.2.4), or where it
- * is read, for many servers decode "%2f" and '\\' first, and some leave out what stands behind a ';'. */
-static bool has_dots(struct mf_str path)
-{
-	bool other = false, ended = false;
-	unsigned dots = 0;
-
-	for (size_t i = 0; i < path.n;) {
-		uint8_t c = take_byte(path, &i);
-
-		if (c == '/' || c == '\\') {
-			if (!other && (dots == 1 || dots == 2))
-				return true;
-			other = ended = false;
-			dots = 0;
-		} else if (c == ';') {
-			ended = true;
-		} else if (!ended) {
-			dots += c == '.';
-			other |= c != '.';
-		}
-	}
-	return !other && (dots == 1 || dots == 2);
-}
-
 const char *url_parse(struct mf_str text, struct url *url)
 {
 	struct mf_str rest, path;
@@ -146,7 +99,7 @@ const char *url_parse(struct mf_str text, struct url *url)
 		return "its path is missing: write a '/' before the '?'";
 	if (memchr(path.p, '#', path.n))
 		return "it has a '#', which is never sent";
-	if (has_dots(mf_str_of(path.p, until(path, "?"))))
+	if (uri_has_dots(mf_str_of(path.p, until(path, "?"))))
 		return "its path has '.' or '..' as a part";
 	return NULL;
 }

@@ -157,6 +157,7 @@ def test_certificates_and_tokens(relay, tmp_path):
 @pytest.mark.parametrize("url, word", [
     ("http://user:secret@127.0.0.1/", "password"),
     ("http://127.0.0.1/a/../b?key=secret", "'..'"),
+    ("coap://127.0.0.1/a/../b", "'..'"),
     ("http://127.0.0.1/a%2f..%2fb", "'..'"),
     ("http://127.0.0.1/%2E%2e/b", "'..'"),
     ("http://127.0.0.1:99999/", "no host"),

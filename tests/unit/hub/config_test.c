@@ -320,6 +320,8 @@ static const struct {
 	{TOP(STATE "upstream: {to: center}\n"),
 		":3:16:", "upstream: to: 'center' is not an address, as in mqtts://center"},
 	{TOP(STATE "upstream: {to: \"ftp://b\"}\n"), ":3:16:", "is not an address"},
+	{TOP(STATE "upstream: {to: \"ftp://u:SECRET@b?key=SECRET\"}\n"),
+		":3:16:", "'ftp://...@b?...' is not an address"},
 	{TOP(STATE "upstream: {to: \"mqtt://b/x\"}\n"), ":3:16:", "is not an address"},
 	{TOP(STATE "upstream: {to: \"https://\"}\n"), ":3:16:", "is not an address"},
 	{TOP(STATE "upstream: {to: \"https:///x\"}\n"), ":3:16:", "is not an address"},

@@ -37,9 +37,26 @@ static void test_shown(void **state)
 	assert_string_equal(uri_show(mf_str_of("123456789", 9), to, sizeof(to)), "12345");
 }
 
+static void assert_dots(const char *path, bool want)
+{
+	assert_int_equal(uri_has_dots(mf_str_of(path, strlen(path))), want);
+}
+
+static void test_dots(void **state)
+{
+	(void)state;
+	assert_dots("/a/../b", true);
+	assert_dots("/a/%2e%2E/b", true);
+	assert_dots("/a/..", true);
+	assert_dots("/.", true);
+	assert_dots("/a..b/.c/...", false);
+	assert_dots("", false);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_shown)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_shown), cmocka_unit_test(test_dots)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
