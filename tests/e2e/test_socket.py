@@ -109,8 +109,9 @@ def test_dnsperf(start, dns, backend, tmp_path):
          "-c", "8", "-q", "64", "-l", "2", "-t", "10"], capture_output=True, text=True, check=True)
     sent, done = (int(re.search(rf"Queries {what}: +(\d+)", run.stdout)[1])
                   for what in ("sent", "completed"))
-    assert sent == done > 100, run.stdout
     assert counted(hub, "mayfly_events_replied_total") == sent
+    # dnsperf (2.10) takes a query for late at once whose sender loses its core before it has noted the time
+    assert sent - 2 <= done <= sent and done > 100, run.stdout
     assert counted(hub, "mayfly_listener_events_total") == sent
 
 
