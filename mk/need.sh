@@ -42,6 +42,7 @@ PACKAGES_TEST=(
 	"minisign:checks signed images, and signs some"
 	"libevent-2.1-7:for nsd, which is only unpacked, see below"
 	"python3-paho-mqtt:devices that send all the time while a hub is killed"
+	"dnsperf:asks a service many questions at once"
 	"strace:what the hub writes first, a file or an acknowledgement"
 	"libcoap3-bin:coap-client, which asks over CoAP"
 	"ca-certificates:whom a command line trusts by itself, and which says so of those that it doesn't"
