@@ -1,5 +1,5 @@
 /*
- * base/num.h - arithmetic that can't wrap, and decimal numbers in text.
+ * base/num.h - arithmetic that can't wrap, and numbers in text.
  * Freestanding; used by guest and host alike.
  */
 #ifndef BASE_NUM_H
@@ -40,6 +40,23 @@ static inline bool num_parse(struct mf_str text, uint64_t *value)
 		return false;
 	*value = sum;
 	return true;
+}
+
+/* A hexadecimal digit's value; -1: it is none. */
+static inline int num_hex(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The byte that two of them are, at p with `left` bytes; -1: they aren't there. */
+static inline int num_hex_byte(const uint8_t *p, size_t left)
+{
+	int high = left >= 2 ? num_hex(p[0]) : -1, low = high < 0 ? -1 : num_hex(p[1]);
+
+	return low < 0 ? -1 : high << 4 | low;
 }
 
 #endif

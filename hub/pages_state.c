@@ -15,14 +15,6 @@
 
 /* ---------------------------------------------------------------- parameters */
 
-static int digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = mf_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* %XX become bytes (RFC 3986, 2.1). False: it is no such text, or a longer key than there can be. */
 static bool decode(struct mf_str text, uint8_t to[static STATES_KEY_MAX], struct mf_str *key)
 {
@@ -34,12 +26,11 @@ static bool decode(struct mf_str text, uint8_t to[static STATES_KEY_MAX], struct
 		if (n == STATES_KEY_MAX)
 			return false;
 		if (c == '%') {
-			int high = i + 2 < text.n ? digit(text.p[i + 1]) : -1;
-			int low = i + 2 < text.n ? digit(text.p[i + 2]) : -1;
+			int byte = num_hex_byte(text.p + i + 1, text.n - i - 1);
 
-			if (high < 0 || low < 0)
+			if (byte < 0)
 				return false;
-			c = (uint8_t)(high << 4 | low);
+			c = (uint8_t)byte;
 			i += 2;
 		}
 		to[n++] = c;

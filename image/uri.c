@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/num.h"
+
 /* Where the authority begins, behind "://" (RFC 3986, 3.2); 0: there is none. */
 static size_t authority(struct mf_str name)
 {
@@ -47,28 +49,16 @@ const char *uri_show(struct mf_str name, char *to, size_t size)
 	return to;
 }
 
-static int digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The byte at *i, which may be written as %XX; *i is behind it then. */
 static uint8_t take_byte(struct mf_str text, size_t *i)
 {
 	uint8_t c = text.p[(*i)++];
-	int high, low;
+	int byte = c == '%' ? num_hex_byte(text.p + *i, text.n - *i) : -1;
 
-	if (c != '%' || text.n - *i < 2)
-		return c;
-	high = digit(text.p[*i]);
-	low = digit(text.p[*i + 1]);
-	if (high < 0 || low < 0)
+	if (byte < 0)
 		return c;
 	*i += 2;
-	return (uint8_t)(high * 16 + low);
+	return (uint8_t)byte;
 }
 
 bool uri_has_dots(struct mf_str path)

@@ -8,29 +8,12 @@
 
 /* ------------------------------------------------------ paths and queries */
 
-static int hex_digit(uint8_t c)
-{
-	uint8_t lower = mf_lower(c);
-
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-/* Two digits, or -1. */
-static int hex_byte(const uint8_t *p)
-{
-	int high = hex_digit(p[0]), low = hex_digit(p[1]);
-
-	return high < 0 || low < 0 ? -1 : high << 4 | low;
-}
-
 bool http_hex(struct mf_str text, uint8_t *to, size_t n)
 {
 	if (text.n != 2 * n)
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		int byte = hex_byte(text.p + 2 * i);
+		int byte = num_hex_byte(text.p + 2 * i, 2);
 
 		if (byte < 0)
 			return false;
@@ -46,7 +29,7 @@ bool http_decode(struct mf_str text, bool form, uint8_t *to, size_t *n)
 		int byte = text.p[i];
 
 		if (byte == '%') {
-			byte = text.n - i > 2 ? hex_byte(text.p + i + 1) : -1;
+			byte = num_hex_byte(text.p + i + 1, text.n - i - 1);
 			if (byte < 0)
 				return false;
 			i += 2;

@@ -3,13 +3,7 @@
 
 #include <string.h>
 
-static int digit(int c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+#include "base/num.h"
 
 /* '}' and the byte behind it, xor 0x20, are one byte. False: nothing is behind it. */
 static bool unescape(struct gdb_packet *p, const uint8_t *from, size_t n)
@@ -35,7 +29,6 @@ static enum gdb_item parse_packet(
 	const uint8_t *end = memchr(bytes, '#', most);
 	uint8_t sum = 0;
 	size_t size;
-	int high, low;
 
 	if (end == NULL)
 		return most == n ? GDB_MORE : GDB_HUGE;
@@ -45,9 +38,7 @@ static enum gdb_item parse_packet(
 	*used = size + 4;
 	for (size_t i = 0; i < size; i++)
 		sum = (uint8_t)(sum + bytes[1 + i]);
-	high = digit(end[1]);
-	low = digit(end[2]);
-	if (high < 0 || low < 0 || sum != high * 16 + low)
+	if (num_hex_byte(end + 1, 2) != sum)
 		return GDB_DAMAGED;
 	return unescape(packet, bytes + 1, size) ? GDB_PACKET : GDB_DAMAGED;
 }
@@ -102,10 +93,10 @@ bool gdb_number(const char **text, uint64_t *number)
 	const char *at = *text;
 	uint64_t n = 0;
 
-	for (; digit((unsigned char)*at) >= 0; at++) {
+	for (; num_hex((unsigned char)*at) >= 0; at++) {
 		if (n >> 60 != 0)
 			return false;
-		n = n << 4 | (uint64_t)digit((unsigned char)*at);
+		n = n << 4 | (uint64_t)num_hex((unsigned char)*at);
 	}
 	if (at == *text)
 		return false;
@@ -117,12 +108,11 @@ bool gdb_number(const char **text, uint64_t *number)
 bool gdb_unhex(const char *digits, uint8_t *to, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		int high = digit((unsigned char)digits[2 * i]);
-		int low = high < 0 ? -1 : digit((unsigned char)digits[2 * i + 1]);
+		int byte = num_hex_byte((const uint8_t *)digits + 2 * i, 2);
 
-		if (low < 0)
+		if (byte < 0)
 			return false;
-		to[i] = (uint8_t)(high * 16 + low);
+		to[i] = (uint8_t)byte;
 	}
 	return true;
 }

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/num.h"
 #include "cli/commands.h"
 #include "cli/hub/client.h"
 #include "cli/hub/table.h"
@@ -64,11 +65,6 @@ static void address(const struct state *s, const char *what, char page[static CL
 		add_parameter(page, "key", s->key);
 }
 
-static int hex(char c)
-{
-	return c <= '9' ? c - '0' : c - 'a' + 10;
-}
-
 /* The bytes of a member, which is text or, as NAME_hex, digits. False: there is none. */
 static bool bytes_of(const json_t *o, const char *name, char **bytes, size_t *n)
 {
@@ -90,7 +86,7 @@ static bool bytes_of(const json_t *o, const char *name, char **bytes, size_t *n)
 	*n = strlen(digits) / 2;
 	*bytes = malloc(*n + 1);
 	for (size_t i = 0; *bytes && i < *n; i++)
-		(*bytes)[i] = (char)(hex(digits[2 * i]) << 4 | hex(digits[2 * i + 1]));
+		(*bytes)[i] = (char)num_hex_byte((const uint8_t *)digits + 2 * i, 2);
 	return *bytes != NULL;
 }
 

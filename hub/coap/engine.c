@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/num.h"
 #include "hub/turn.h"
 
 /* Endpoints that spoke and have nothing under way. Over UDP nothing is lost when one is forgotten; over
@@ -283,27 +284,16 @@ static void put_block(
 	put_number(w, given, number, block->num << 4 | (block->more ? 8u : 0u) | (block->szx & 7u));
 }
 
-static int digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The byte at text[*i], which is then its last; %XX is one. */
 static uint8_t take_byte(struct mf_str text, size_t *i)
 {
-	int high, low;
+	uint8_t c = text.p[*i];
+	int byte = c == '%' ? num_hex_byte(text.p + *i + 1, text.n - *i - 1) : -1;
 
-	if (text.p[*i] != '%' || *i + 2 >= text.n)
-		return text.p[*i];
-	high = digit(text.p[*i + 1]);
-	low = digit(text.p[*i + 2]);
-	if (high < 0 || low < 0)
-		return text.p[*i];
+	if (byte < 0)
+		return c;
 	*i += 2;
-	return (uint8_t)(high * 16 + low);
+	return (uint8_t)byte;
 }
 
 /* One part of a path or query. */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/num.h"
+
 #define HOST_MOST 255u /* RFC 1035, 2.3.4, and an address in brackets is shorter */
 
 /* RFC 3986, 2.3 and 2.2 */
@@ -24,20 +26,10 @@ static bool is_alnum(uint8_t c)
 	return is_digit(c) || (mf_lower(c) >= 'a' && mf_lower(c) <= 'z');
 }
 
-static int hex(uint8_t c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c = mf_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The byte that "%41" at p stands for; -1: it isn't one. */
 static int encoded(const uint8_t *p, size_t left)
 {
-	int high = left >= 3 ? hex(p[1]) : -1, low = left >= 3 ? hex(p[2]) : -1;
-
-	return high < 0 || low < 0 ? -1 : high * 16 + low;
+	return left > 0 ? num_hex_byte(p + 1, left - 1) : -1;
 }
 
 static bool is_name_byte(uint8_t c)
@@ -73,7 +65,7 @@ static size_t bracketed(struct mf_str s)
 	size_t n = end ? (size_t)(end - s.p) + 1 : 0;
 
 	for (size_t i = 1; i + 1 < n; i++)
-		if (hex(s.p[i]) < 0 && !is_one_of(s.p[i], ":."))
+		if (num_hex(s.p[i]) < 0 && !is_one_of(s.p[i], ":."))
 			return 0;
 	return n > 2 ? n : 0;
 }

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -80,6 +81,25 @@ static void numbers(void **state)
 	refuses(MF_STR("0x1"));
 }
 
+static void hexadecimal(void **state)
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		const char *at = c ? strchr(digits, c) : NULL;
+		int want = !at ? -1 : (int)(at - digits) - (at - digits > 15 ? 6 : 0);
+
+		assert_int_equal(num_hex((uint8_t)c), want);
+	}
+	assert_int_equal(num_hex_byte((const uint8_t *)"fE", 2), 0xfe);
+	assert_int_equal(num_hex_byte((const uint8_t *)"0a7", 3), 0x0a);
+	assert_int_equal(num_hex_byte((const uint8_t *)"fE", 1), -1);
+	assert_int_equal(num_hex_byte((const uint8_t *)"g0", 2), -1);
+	assert_int_equal(num_hex_byte((const uint8_t *)"0g", 2), -1);
+	assert_int_equal(num_hex_byte((const uint8_t *)"", 2), -1); /* the second isn't read */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -87,6 +107,7 @@ int main(void)
 		cmocka_unit_test(lower),
 		cmocka_unit_test(fits),
 		cmocka_unit_test(numbers),
+		cmocka_unit_test(hexadecimal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
