@@ -99,7 +99,7 @@ void outbox_arrived(struct outbox *outbox, enum outbox_destination to, uint64_t 
 	if (!sent_arrived(lane, number))
 		return;
 	lane->counts.arrived++;
-	tidy_soon(outbox, lane->gone.count >= DELETE_MOST ? 0 : DELETE_NS);
+	tidy_gone(lane);
 	pump_soon(lane);
 }
 

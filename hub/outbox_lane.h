@@ -130,6 +130,8 @@ void sent_leave(struct lane *lane, uint64_t number);
 
 /* --- outbox_tidy.c: deletions, bounds, reports of what was dropped */
 void tidy_soon(struct outbox *outbox, uint64_t in_ns);
+/* Some are gone: at once where they fill a transaction, else when more may have come. */
+void tidy_gone(struct lane *lane);
 void tidy_fire(struct loop_timer *timer);
 /* What remains to be deleted; nothing is reported to this outbox any more. */
 void tidy_close(struct outbox *outbox);

@@ -170,13 +170,20 @@ static void deleted(struct lane *lane, const struct tidying *t, bool done)
 	lane->report = t->lane[lane->to].report;
 }
 
+void tidy_gone(struct lane *lane)
+{
+	tidy_soon(lane->outbox, lane->gone.count >= DELETE_MOST ? 0 : DELETE_NS);
+}
+
 static void look_again(struct outbox *outbox, bool failed)
 {
 	for
 		EACH_LANE(outbox, lane)
 		{
-			if (lane->gone.count > 0 || tidy_is_over(lane))
-				tidy_soon(outbox, failed ? AGAIN_NS : DELETE_NS);
+			if (failed && (lane->gone.count > 0 || tidy_is_over(lane)))
+				tidy_soon(outbox, AGAIN_NS);
+			else if (lane->gone.count > 0 || tidy_is_over(lane))
+				tidy_gone(lane);
 			else if (lane->bounds.age_ns)
 				tidy_soon(outbox, AGAIN_NS);
 		}
