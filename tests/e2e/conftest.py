@@ -205,6 +205,12 @@ def read_exactly(s, n):
 
 
 @pytest.fixture
+def ask(build, tmp_path):
+    """ask("dlq", "ls") -> CompletedProcess, of the hub whose `admin:` is tmp_path/admin"""
+    return lambda *args, **options: run(build / "mayfly", *args, "--hub", tmp_path / "admin", **options)
+
+
+@pytest.fixture
 def refused(build, tmp_path):
     """refused(TEXT, status, words...) : mayflyd -c says so, in one line, and ends."""
 

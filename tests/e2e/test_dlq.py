@@ -23,12 +23,6 @@ def hub(open_hub):
 
 
 @pytest.fixture
-def ask(build, tmp_path):
-    """ask("dlq", "ls") -> CompletedProcess"""
-    return lambda *args, **options: run(build / "mayfly", *args, "--hub", tmp_path / "admin", **options)
-
-
-@pytest.fixture
 def letters(ask):
     return lambda: [json.loads(line) for line in ask("dlq", "ls", "-o", "json").stdout.splitlines()]
 

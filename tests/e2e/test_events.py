@@ -23,12 +23,6 @@ def hub(open_hub):
 
 
 @pytest.fixture
-def ask(build, tmp_path):
-    """ask("trace", ID) -> CompletedProcess"""
-    return lambda *args, **options: run(build / "mayfly", *args, "--hub", tmp_path / "admin", **options)
-
-
-@pytest.fixture
 def trace(ask, hub):
     """trace(ID, WORDS): what is said of it. Of a life that failed the capsule is there a moment later."""
     def look(event, words):

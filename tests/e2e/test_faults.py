@@ -333,7 +333,7 @@ def test_a_service_that_crashes_at_each_message(make_hub, text, build, broker, d
     crashed = len(hub.events("life", service="work", result="crashed"))
     assert crashed >= 3
     assert hub.reload(text(service(build / "guest/ledger.mfy", "name: work", "mqtt: [{topic: work/+}]",
-                                   "http: [{path: /work/+}]"), other)
+                                   "http: [{path: /crash/+}]"), other)
                       )["event"] == "reloaded"
     hub.until(lambda: len(destination.ids) + rows(tmp_path, "dead") == 32, seconds=60)
     assert hub.stop() == 0

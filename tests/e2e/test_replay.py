@@ -110,11 +110,6 @@ def hub(start, tmp_path, build, backend):
                  head=f"state: {tmp_path}/state\nadmin: {tmp_path}/admin\n{listener()}")
 
 
-@pytest.fixture
-def ask(build, tmp_path):
-    return lambda *args: run(build / "mayfly", *args, "--hub", tmp_path / "admin")
-
-
 def tell(hub, what, path="/ask"):
     """The id of its event."""
     with Client(hub.http()) as client:
