@@ -180,11 +180,11 @@ static void look_again(struct outbox *outbox, bool failed)
 	for
 		EACH_LANE(outbox, lane)
 		{
-			if (failed && (lane->gone.count > 0 || tidy_is_over(lane)))
-				tidy_soon(outbox, AGAIN_NS);
-			else if (lane->gone.count > 0 || tidy_is_over(lane))
+			bool work = lane->gone.count > 0 || tidy_is_over(lane);
+
+			if (work && !failed)
 				tidy_gone(lane);
-			else if (lane->bounds.age_ns)
+			else if (work || lane->bounds.age_ns)
 				tidy_soon(outbox, AGAIN_NS);
 		}
 }
