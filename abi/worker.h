@@ -55,7 +55,7 @@
 
 #include "abi/guest.h"
 
-#define MFW_VERSION 5u
+#define MFW_VERSION 6u
 #define MFW_MAGIC   0x314b524f574d664dull
 
 /* Descriptors of a worker besides 0 (null), 1 (null) and 2 (its last words). */
@@ -187,8 +187,8 @@ struct mfw_crash {
 #define MFW_VECTOR_EXIT 256u
 
 /* Room for what all slots may bring, and for what comes without one. */
-#define MFW_SLOTS 256u
-#define MFW_RING  512u
+#define MFW_SLOTS 128u
+#define MFW_RING  256u
 struct mfw_ring {
 	uint32_t head; /* consumer: how many it has taken */
 	uint32_t pad0[15];

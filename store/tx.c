@@ -5,11 +5,13 @@
 #include "base/num.h"
 #include "store/inner.h"
 
-#define CHUNK (4096 - 32) /* with malloc's own */
+/* The first chunk, enough for what most lives do: thousands of transactions may wait. */
+#define CHUNK_FIRST (1024 - 32) /* with malloc's own */
+#define CHUNK       (4096 - 32)
 
-static struct chunk *chunk_new(size_t n)
+static struct chunk *chunk_new(size_t n, size_t least)
 {
-	size_t size = n > CHUNK - sizeof(struct chunk) ? n : CHUNK - sizeof(struct chunk);
+	size_t size = n > least - sizeof(struct chunk) ? n : least - sizeof(struct chunk);
 	struct chunk *chunk = size < SIZE_MAX / 2 ? malloc(sizeof(*chunk) + size) : NULL;
 
 	if (chunk)
@@ -34,7 +36,7 @@ static void *take(struct store_tx *tx, size_t n)
 
 	if (p)
 		return p;
-	chunk = chunk_new(n);
+	chunk = chunk_new(n, CHUNK);
 	if (!chunk) {
 		tx->unsound = true;
 		return NULL;
@@ -54,7 +56,7 @@ struct store_tx *store_begin(
 	struct store *store, enum store_durability durability, store_done *done, void *context)
 {
 	struct chunk *chunk = store->waiting < store->options.most_bytes
-		? chunk_new(sizeof(struct store_tx))
+		? chunk_new(sizeof(struct store_tx), CHUNK_FIRST)
 		: NULL;
 	struct store_tx *tx;
 
