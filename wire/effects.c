@@ -324,3 +324,10 @@ int effects_next(struct effects_reader *r, struct effect *effect)
 	r->left--;
 	return 1;
 }
+
+const char *effects_headers(struct mf_str lines)
+{
+	struct mf_str line;
+
+	return check_headers(lines, &line);
+}

@@ -47,4 +47,7 @@ int effects_next(struct effects_reader *r, struct effect *effect);
 
 extern const char *const effect_names[MF_EFFECT_KINDS]; /* "reply", "emit" ... */
 
+/* What is wrong with lines "Name: value\r\n" as a reply's headers; NULL: nothing. */
+const char *effects_headers(struct mf_str lines);
+
 #endif
