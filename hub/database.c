@@ -19,9 +19,10 @@
 #include "image/grants.h"
 #include "sys/clock.h"
 
-#define PROBE_NS   CLOCK_S
-#define FULL_BYTES (8u << 20) /* of transactions that wait; the store itself takes twice as much */
-#define DRAIN_MS   10000      /* without a report: whoever waits for more waits in vain */
+#define PROBE_NS CLOCK_S
+#define FULL_BYTES                                                                                 \
+	(4u << 20)     /* of transactions that wait; the store itself takes four times as much */
+#define DRAIN_MS 10000 /* without a report: whoever waits for more waits in vain */
 
 struct database {
 	struct hub *hub;

@@ -1,4 +1,4 @@
-/* hub/ids.c - see ids.h: open addressing, by a hash with a secret seed. */
+/* hub/ids.c - see ids.h: a ring of hashes by number, chained by hash; the hash has a secret seed. */
 #include "hub/ids.h"
 
 #include <errno.h>
@@ -8,99 +8,65 @@
 
 #include "sys/random.h"
 
-#define LEAST 256u
-#define PARTS 256u /* of the table of events at work */
+#define WORK_PARTS 256u /* of the table of events at work */
+#define PARTS      65536u
 
-struct slot {
-	uint64_t hash, number; /* number 0: free */
+/* Of the id with the number n, at n % IDS_MOST: each takes the place of one that is too old, so the table neither
+ * grows nor moves, and what was never used costs no memory. */
+struct known {
+	uint32_t hash;
+	uint32_t next; /* place of the one before it in the same part, + 1; 0: none */
 };
 
 struct ids {
 	struct store *store;
-	struct slot *slots;
-	size_t size, used;
+	struct known *known;
+	uint32_t first[PARTS]; /* the newest's place + 1; 0: none */
 	uint64_t newest;
-	struct task *at_work[PARTS];
+	struct task *at_work[WORK_PARTS];
 	uint8_t seed[crypto_shorthash_KEYBYTES];
 };
+_Static_assert((IDS_MOST & (IDS_MOST - 1)) == 0, "a place is a number's lower bits");
 
-static uint64_t hash_of(const struct ids *ids, struct mf_str id)
+static uint32_t hash_of(const struct ids *ids, struct mf_str id)
 {
 	uint64_t hash;
 
 	crypto_shorthash((uint8_t *)&hash, id.p, id.n, ids->seed);
-	return hash;
+	return (uint32_t)hash;
 }
 
 /* ------------------------------------------------------------------ numbers */
 
-/* The one of this hash, or a free one. */
-static struct slot *find(struct slot *slots, size_t size, uint64_t hash)
+/* The only one that it may be of: of those that the store keeps, the newest. */
+static uint64_t number_at(const struct ids *ids, uint32_t place)
 {
-	size_t at = hash & (size - 1);
-
-	while (slots[at].number != 0 && slots[at].hash != hash)
-		at = (at + 1) & (size - 1);
-	return &slots[at];
+	return ids->newest - ((ids->newest - place) & (IDS_MOST - 1));
 }
 
-/* Into a table for `n`; those that the store doesn't have any more, for it keeps the newest, stay behind. */
-static bool move(struct ids *ids, size_t n)
+/* Whatever has it; there may be none. */
+static void leave(struct ids *ids, uint32_t place)
 {
-	size_t size = LEAST, used = 0;
-	struct slot *slots;
+	uint32_t *at = &ids->first[ids->known[place].hash % PARTS];
 
-	while (4 * n > 3 * size)
-		size *= 2;
-	slots = calloc(size, sizeof(*slots));
-	if (!slots)
-		return false;
-	for (size_t i = 0; i < ids->size; i++) {
-		const struct slot *slot = &ids->slots[i];
-
-		if (slot->number == 0 || slot->number + IDS_MOST <= ids->newest)
-			continue;
-		*find(slots, size, slot->hash) = *slot;
-		used++;
-	}
-	free(ids->slots);
-	ids->slots = slots;
-	ids->size = size;
-	ids->used = used;
-	return true;
+	while (*at != 0 && *at != place + 1)
+		at = &ids->known[*at - 1].next;
+	if (*at != 0)
+		*at = ids->known[place].next;
 }
 
-static size_t still_there(const struct ids *ids)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < ids->size; i++)
-		n += ids->slots[i].number != 0 && ids->slots[i].number + IDS_MOST > ids->newest;
-	return n;
-}
-
-/* Three quarters of it are used at most. */
-static bool have_room(struct ids *ids)
-{
-	if (4 * (ids->used + 1) <= 3 * ids->size)
-		return true;
-	/* half as many more as must stay: IDS_MOST fill half of a table, not a quarter of the next larger one */
-	return move(ids, 3 * still_there(ids) / 2);
-}
-
-/* Without memory for it, it is as if it were too old. */
 void ids_done(struct ids *ids, struct mf_str id, uint64_t number)
 {
-	uint64_t hash = hash_of(ids, id);
-	struct slot *slot;
+	uint32_t hash = hash_of(ids, id), place = number & (IDS_MOST - 1);
+	uint32_t *first = &ids->first[hash % PARTS];
 
+	if (number + IDS_MOST <= ids->newest)
+		return;
 	if (number > ids->newest)
 		ids->newest = number;
-	if (!have_room(ids))
-		return;
-	slot = find(ids->slots, ids->size, hash);
-	ids->used += slot->number == 0;
-	*slot = (struct slot){hash, number};
+	leave(ids, place);
+	ids->known[place] = (struct known){hash, *first};
+	*first = place + 1;
 }
 
 static void note(const struct store_id *id, void *context)
@@ -116,8 +82,9 @@ int ids_open(struct ids **out, struct store *store)
 	if (!ids)
 		return -ENOMEM;
 	ids->store = store;
+	ids->known = calloc(IDS_MOST, sizeof(*ids->known));
 	random_bytes(ids->seed, sizeof(ids->seed));
-	rc = store_ids_each(store, note, ids);
+	rc = ids->known ? store_ids_each(store, note, ids) : -ENOMEM;
 	if (rc < 0) {
 		ids_close(ids);
 		return rc;
@@ -129,20 +96,15 @@ int ids_open(struct ids **out, struct store *store)
 void ids_close(struct ids *ids)
 {
 	if (ids)
-		free(ids->slots);
+		free(ids->known);
 	free(ids);
-}
-
-size_t ids_count(const struct ids *ids)
-{
-	return ids->used;
 }
 
 /* ------------------------------------------------------------------ at work */
 
 static struct task **part_of(struct ids *ids, const char *id)
 {
-	return &ids->at_work[hash_of(ids, mf_str_of(id, strlen(id))) % PARTS];
+	return &ids->at_work[hash_of(ids, mf_str_of(id, strlen(id))) % WORK_PARTS];
 }
 
 void ids_begin(struct ids *ids, struct task *task)
@@ -165,18 +127,17 @@ void ids_end(struct ids *ids, struct task *task)
 
 enum ids_found ids_find(struct ids *ids, struct mf_str id, struct store_id *done)
 {
-	uint64_t hash = hash_of(ids, id);
-	const struct slot *slot;
+	uint32_t hash = hash_of(ids, id);
 
-	for (const struct task *t = ids->at_work[hash % PARTS]; t; t = t->same)
+	for (const struct task *t = ids->at_work[hash % WORK_PARTS]; t; t = t->same)
 		if (mf_str_is(id, t->id))
 			return IDS_RUNNING;
-	if (!ids->slots)
-		return IDS_NEW;
-	slot = find(ids->slots, ids->size, hash);
-	if (slot->number == 0 || store_id_read(ids->store, slot->number, done) <= 0)
-		return IDS_NEW;
-	return mf_str_eq(done->id, id) ? IDS_DONE : IDS_NEW;
+	for (uint32_t at = ids->first[hash % PARTS]; at != 0; at = ids->known[at - 1].next)
+		if (ids->known[at - 1].hash == hash &&
+			store_id_read(ids->store, number_at(ids, at - 1), done) > 0 &&
+			mf_str_eq(done->id, id))
+			return IDS_DONE;
+	return IDS_NEW;
 }
 
 /* ------------------------------------------------------------------ answers */

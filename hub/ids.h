@@ -1,6 +1,6 @@
 /*
  * hub/ids.h - which events were here before: the ids that the store keeps, by hash, and the events with an
- * identity that are at work (docs/decisions/036). The table holds hashes and numbers only, 16 bytes an id;
+ * identity that are at work (docs/decisions/036). The table holds hashes only, 8 bytes an id and 256 KiB;
  * what an id's row says is read when its hash is found. One thread.
  *
  * Also how an answer is kept in such a row, for who asks again.
@@ -36,7 +36,6 @@ void ids_begin(
 void ids_end(struct ids *ids, struct task *task); /* until now */
 /* Its row is committed. */
 void ids_done(struct ids *ids, struct mf_str id, uint64_t number);
-size_t ids_count(const struct ids *ids);
 
 /* What answers an event, and what it asked (task.request), as bytes for store_id.answer: how many, 0: too
  * many. `reply` NULL: there was none. */

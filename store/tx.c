@@ -5,13 +5,15 @@
 #include "base/num.h"
 #include "store/inner.h"
 
-/* The first chunk, enough for what most lives do: thousands of transactions may wait. */
-#define CHUNK_FIRST (1024 - 32) /* with malloc's own */
+/* With malloc's own. Small ones as long as it is a life's transaction: thousands of these may wait. */
+#define CHUNK_SMALL (1024 - 32)
 #define CHUNK       (4096 - 32)
+#define SMALL_MOST  (4u * CHUNK_SMALL)
 
-static struct chunk *chunk_new(size_t n, size_t least)
+static struct chunk *chunk_new(size_t n, size_t so_far)
 {
-	size_t size = n > least - sizeof(struct chunk) ? n : least - sizeof(struct chunk);
+	size_t least = (so_far < SMALL_MOST ? CHUNK_SMALL : CHUNK) - sizeof(struct chunk);
+	size_t size = n > least ? n : least;
 	struct chunk *chunk = size < SIZE_MAX / 2 ? malloc(sizeof(*chunk) + size) : NULL;
 
 	if (chunk)
@@ -36,7 +38,7 @@ static void *take(struct store_tx *tx, size_t n)
 
 	if (p)
 		return p;
-	chunk = chunk_new(n, CHUNK);
+	chunk = chunk_new(n, tx->bytes);
 	if (!chunk) {
 		tx->unsound = true;
 		return NULL;
@@ -56,7 +58,7 @@ struct store_tx *store_begin(
 	struct store *store, enum store_durability durability, store_done *done, void *context)
 {
 	struct chunk *chunk = store->waiting < store->options.most_bytes
-		? chunk_new(sizeof(struct store_tx), CHUNK_FIRST)
+		? chunk_new(sizeof(struct store_tx), 0)
 		: NULL;
 	struct store_tx *tx;
 

@@ -114,9 +114,12 @@ static uint64_t print_of(const struct doubles *d, const struct coap_message *m)
 
 /* --------------------------------------------------------------------- entries */
 
+/* What malloc takes for each piece. */
+#define APART 16u
+
 static size_t size_of(const struct doubles_entry *e)
 {
-	return sizeof(*e) + (e->answer ? sizeof(*e->answer) + e->answer->n : 0);
+	return APART + sizeof(*e) + (e->answer ? APART + sizeof(*e->answer) + e->answer->n : 0);
 }
 
 static void add(struct doubles *d, struct doubles_entry *e)

@@ -73,11 +73,39 @@ static void found_again(void **state)
 			assert_true(mf_str_is(done.answer, i == 7 ? "another" : "answer"));
 		}
 		assert_int_equal(find("id2000"), IDS_NEW);
-		assert_int_equal(ids_count(ids), 2000);
 		ids_close(ids); /* the hub ends and comes again */
 		rig_again(&rig);
 		assert_int_equal(ids_open(&ids, rig.store), 0);
 	}
+}
+
+/* A place in the table is the next one's when the store has dropped the row. */
+static void too_old(void **state)
+{
+	struct store_tx *tx = rig_begin(&rig, STORE_BATCH);
+	uint64_t number = store_number(rig.store, STORE_IDS);
+	struct store_id row = {.number = number, .id = str("old"), .service = 1, .at_ns = 1};
+	char id[16];
+
+	(void)state;
+	store_id(tx, &row);
+	rig_commit(&rig, tx);
+	ids_done(ids, row.id, number);
+	for (unsigned i = 1; i < IDS_MOST; i++) {
+		snprintf(id, sizeof(id), "id%u", i);
+		ids_done(ids, str(id), number + i);
+	}
+	assert_int_equal(find("old"), IDS_DONE);
+	ids_done(ids, str("new"), number + IDS_MOST);
+	assert_int_equal(find("old"), IDS_NEW);
+	ids_done(ids, str("old"), number); /* reported late */
+	assert_int_equal(find("old"), IDS_NEW);
+	ids_done(ids, str("newer"),
+		number + 3 * IDS_MOST); /* numbers between were never committed */
+	assert_int_equal(find("id7"), IDS_NEW);
+	ids_done(ids, str("old"),
+		number + 2 * IDS_MOST + 1); /* in place of id1; its row is another one */
+	assert_int_equal(find("old"), IDS_NEW);
 }
 
 static void at_work(void **state)
@@ -131,7 +159,8 @@ static void answers(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(found_again), TEST(at_work), TEST(answers)};
+	const struct CMUnitTest tests[] = {
+		TEST(found_again), TEST(too_old), TEST(at_work), TEST(answers)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
