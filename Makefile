@@ -29,16 +29,17 @@ include mk/flags.mk
 include mk/posix.mk
 include mk/guest.mk
 include mk/host.mk
+include mk/client.mk
 include mk/analyze.mk
 include mk/fuzz.mk
 
 .PHONY: all plain tests threads thread-tests svm layers check-layers format check-format install clean help
 
 ifeq ($(SAN),)
-all: layers $(PROGRAMS) $(BENCHES) $(LIB_FILES) $(IMAGES) $(TAKEN)
+all: layers $(PROGRAMS) $(BENCHES) $(LIB_FILES) $(IMAGES) $(TAKEN) $(CLIENT_FILES) $(CLIENT_ASK)
 	@:
 else
-all: plain $(PROGRAMS) $(BENCHES) $(SAN_LINKS)
+all: plain $(PROGRAMS) $(BENCHES) $(SAN_LINKS) $(CLIENT_FILES) $(CLIENT_ASK)
 	@:
 plain:
 	@+$(MAKE) --no-print-directory SAN= TSAN= VALGRIND= all
@@ -66,7 +67,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 INSTALL_TO = $(DESTDIR)$(PREFIX)
 UNITS      := mayflyd.service mayflyd.socket
-install: all
+install: all install-client
 	install -d $(INSTALL_TO)/bin $(INSTALL_TO)/lib/mayfly
 	install -m 755 $(PROGRAMS) $(INSTALL_TO)/bin/
 	cd build/lib && find . -type f -exec install -D -m 644 {} $(abspath $(INSTALL_TO))/lib/mayfly/{} \;

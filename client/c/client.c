@@ -196,8 +196,8 @@ static enum mayfly_error take_settings(
 	return error;
 }
 
-enum mayfly_error mayfly_open(struct mayfly_client **out, const struct mayfly_settings *settings,
-	char text[MAYFLY_TEXT])
+enum mayfly_error mayfly_open(
+	struct mayfly_client **out, const struct mayfly_settings *settings, char text[MAYFLY_TEXT])
 {
 	struct mayfly_client *client = calloc(1, sizeof(*client));
 	enum mayfly_error error = MAYFLY_NO_MEMORY;

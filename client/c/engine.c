@@ -200,7 +200,8 @@ struct engine *engine_open(struct mayfly_client *client)
 	(void)curl_multi_setopt(engine->multi, CURLMOPT_TIMERDATA, engine);
 	(void)curl_multi_setopt(
 		engine->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)client->connections_most);
-	(void)curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, (long)client->connections_most);
+	(void)curl_multi_setopt(
+		engine->multi, CURLMOPT_MAXCONNECTS, (long)client->connections_most);
 	return engine;
 }
 

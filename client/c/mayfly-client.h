@@ -18,6 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __GNUC__
+#pragma GCC visibility push(default) /* of all that the library has only this can be seen */
+#endif
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -25,7 +28,7 @@ extern "C" {
 #define MAYFLY_TEXT      1024 /* bytes of an answer's text, its end included */
 #define MAYFLY_HASH      65   /* of a blob's name: 64 digits and an end */
 #define MAYFLY_NPY_HEAD  128  /* bytes that mayfly_npy_head writes */
-#define MAYFLY_NPY_DIMS  8
+#define MAYFLY_NPY_DIMS  4
 #define MAYFLY_UNLIMITED UINT64_MAX
 
 enum mayfly_error {
@@ -98,7 +101,7 @@ typedef void mayfly_done(void *context, struct mayfly_call *call);
 /* Prefer: return=minimal. With keep_s only the name of the answer comes back. */
 #define MAYFLY_MINIMAL 4u
 
-/* All of it, and what it points to, must stay until the call has ended. */
+/* What it points to must stay until the call has ended. */
 struct mayfly_request {
 	const char *method;       /* NULL: POST */
 	const char *path;         /* "/linalg/multiply?transa=t", as it is sent */
@@ -185,24 +188,27 @@ enum mayfly_error mayfly_hash(
 
 /* --------------------------------------------------------------------- npy arrays */
 
-/* An array as numpy.save writes it: a head, then its elements. */
+/* An array as numpy.save writes it: a head, then its elements, little-endian. */
 struct mayfly_npy {
-	char kind;     /* 'f' floating, 'c' complex, 'i' and 'u' integers, 'b' truth values */
-	unsigned item; /* bytes of an element */
-	int fortran;   /* not 0: the first index runs fastest */
+	char kind;     /* 'f' floating, 'c' complex, 'i' integers */
+	unsigned item; /* bytes of an element: f 4, 8; c 8, 16; i 4, 8 */
+	int fortran;   /* not 0: the first index runs fastest, columns lie together */
 	unsigned dimensions;
 	uint64_t shape[MAYFLY_NPY_DIMS];
 	uint64_t head, bytes; /* of the head, of the elements behind it; set by mayfly_npy_read */
 };
-/* Writes the head that goes before the elements: always MAYFLY_NPY_HEAD bytes. MAYFLY_WRONG: there is no such array, or
- * its numbers are too long for that. */
+/* Writes the head that goes before the elements of an array of up to two dimensions: always MAYFLY_NPY_HEAD
+ * bytes. MAYFLY_WRONG: there is no such array. */
 enum mayfly_error mayfly_npy_head(const struct mayfly_npy *array, void *to);
-/* Reads a head, version 1.0 or 2.0, little-endian. MAYFLY_WRONG: it is none, or of a kind that isn't above. More
- * of n than head + bytes is the next array; less means that elements are missing, MAYFLY_TOO_LARGE. */
+/* Reads the head that `bytes` begin with. What lies behind head + bytes is the next array. MAYFLY_WRONG: it is none,
+ * or of a kind that isn't above; MAYFLY_TOO_LARGE: its elements end behind n. */
 enum mayfly_error mayfly_npy_read(const void *bytes, uint64_t n, struct mayfly_npy *array);
 
 #ifdef __cplusplus
 }
+#endif
+#ifdef __GNUC__
+#pragma GCC visibility pop
 #endif
 
 #endif

@@ -66,7 +66,8 @@ static enum mayfly_error check(struct mayfly_call *call)
 	const struct mayfly_request *r = &call->request;
 
 	if (!r->path || r->path[0] != '/' || !is_visible(r->path, "#"))
-		return refuse(call, "path", r->path ? r->path : "", "it begins with /, and has no blanks");
+		return refuse(call, "path", r->path ? r->path : "",
+			"it begins with /, and has no blanks");
 	if (r->method && (!r->method[0] || !is_visible(r->method, "\"(),/:;<=>?@[\\]{}")))
 		return refuse(call, "method", r->method, "it is none");
 	if (r->content_type && !is_value(r->content_type))
@@ -80,7 +81,8 @@ static enum mayfly_error check(struct mayfly_call *call)
 		if (!is_header(r->headers[i]))
 			return refuse(call, "header", r->headers[i], "write it as Name: value");
 	if (!pieces_size(r->pieces, r->pieces_count, &call->body_bytes)) {
-		text_add(call->answer.text, "a piece has no memory, or they are more than can be sent");
+		text_add(call->answer.text,
+			"a piece has no memory, or they are more than can be sent");
 		return MAYFLY_WRONG;
 	}
 	if (r->into && r->sink) {

@@ -1,9 +1,9 @@
 /* client/c/retry.c - which failures may pass, and how long to wait for that. */
 #include "client/c/inner.h"
 
-#define FEW      3u                    /* attempts, where it is likely to fail again for the same reason */
-#define PAUSE_NS UINT64_C(50000000)    /* doubled each time */
-#define MOST_NS  UINT64_C(5000000000)  /* up to this */
+#define FEW      3u /* attempts, where it is likely to fail again for the same reason */
+#define PAUSE_NS UINT64_C(50000000)   /* doubled each time */
+#define MOST_NS  UINT64_C(5000000000) /* up to this */
 
 /* A hub says Retry-After where it makes sense: busy, starting, the first with this id still at work (409). Without
  * it 502 and 504 are lives that failed or were late, as they may do again; others in between say 503. */

@@ -12,12 +12,12 @@
 
 #include "client/c/inner.h"
 
-#define BLOBS   "/.well-known/mayfly/blobs/"
-#define PATH    (sizeof(BLOBS) + MAYFLY_HASH)
-#define MS      UINT64_C(1000000)
-#define S       UINT64_C(1000000000)
-#define HASH    32u
-#define RANGE   96u
+#define BLOBS "/.well-known/mayfly/blobs/"
+#define PATH  (sizeof(BLOBS) + MAYFLY_HASH)
+#define MS    UINT64_C(1000000)
+#define S     UINT64_C(1000000000)
+#define HASH  32u
+#define RANGE 96u
 
 /* ------------------------------------------------------------------------------ name */
 
@@ -163,8 +163,9 @@ static enum mayfly_error send_rest(struct upload *u, uint64_t offset)
 		return u->answer->error = MAYFLY_NO_MEMORY;
 	put.pieces_count = rest_of(u, offset, rest);
 	if (offset > 0) {
-		snprintf(range, sizeof(range), "Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64,
-			offset, u->bytes - 1, u->bytes);
+		snprintf(range, sizeof(range),
+			"Content-Range: bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, offset,
+			u->bytes - 1, u->bytes);
 		put.headers_count = 1;
 	}
 	if (put.deadline_ms > 0)
