@@ -28,8 +28,8 @@ endef
 include mk/flags.mk
 include mk/posix.mk
 include mk/guest.mk
-include mk/host.mk
 include mk/client.mk
+include mk/host.mk
 include mk/analyze.mk
 include mk/fuzz.mk
 
