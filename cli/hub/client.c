@@ -117,8 +117,7 @@ int client_open(struct client *client, const char *command, const struct client_
 	client->command = command;
 	client->options = options;
 	if (!curl_load(&why))
-		return out_say(command, STATUS_FAILED,
-			"can't load libcurl: %s: apt-get install libcurl4", why);
+		return out_say(command, STATUS_FAILED, "%s", why);
 	if (hub && remote_is(hub))
 		return remote_open(client, hub);
 	if (only_remote(options))

@@ -1,33 +1,26 @@
 /* cli/hub/curl.c - see curl.h. */
 #include "cli/hub/curl.h"
 
-#include <dlfcn.h>
-#include <stdbool.h>
-#include <string.h>
+#include <stddef.h>
 
-static bool find(void *library, const char *name, void *to)
-{
-	void *function = dlsym(library, name);
+#include "sys/library.h"
 
-	memcpy(to, &function, sizeof(function)); /* C has no cast between the two kinds */
-	return function != NULL;
-}
+#define FUNCTION(name)                                                                             \
+	{                                                                                          \
+		"curl_easy_" #name, offsetof(struct curl_functions, name)                          \
+	}
 
 const struct curl_functions *curl_load(const char **why)
 {
+	static const struct library_function functions[] = {FUNCTION(init), FUNCTION(setopt),
+		FUNCTION(perform), FUNCTION(getinfo), FUNCTION(strerror), FUNCTION(cleanup), {0}};
+	static const struct library curl = {"libcurl", "libcurl.so.4", "libcurl4", functions};
 	static struct curl_functions f;
-	void *library;
+	static void *library;
+	static char error[256];
 
-	if (f.cleanup)
+	if (library || library_load(&curl, &f, &library, error, sizeof(error)) == 0)
 		return &f;
-	library = dlopen("libcurl.so.4", RTLD_NOW);
-	if (library && find(library, "curl_easy_init", &f.init) &&
-		find(library, "curl_easy_setopt", &f.setopt) &&
-		find(library, "curl_easy_perform", &f.perform) &&
-		find(library, "curl_easy_getinfo", &f.getinfo) &&
-		find(library, "curl_easy_strerror", &f.strerror) &&
-		find(library, "curl_easy_cleanup", &f.cleanup))
-		return &f;
-	*why = dlerror();
+	*why = error;
 	return NULL;
 }

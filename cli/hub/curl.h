@@ -17,7 +17,7 @@ struct curl_functions {
 	void (*cleanup)(CURL *);
 };
 
-/* NULL, with *why in words: it can't be loaded. */
+/* NULL, with one line in *why: it can't be loaded. */
 const struct curl_functions *curl_load(const char **why);
 
 #endif

@@ -1,45 +1,26 @@
 /* hub/http/tls_lib.c - OpenSSL, loaded when it is needed. */
 #include "hub/http/tls_lib.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 
+#include "sys/library.h"
+
 #define STRING_OF(x) #x
 #define STRING(x)    STRING_OF(x)
-#define LIBRARY      "libssl.so." STRING(OPENSSL_SHLIB_VERSION)
 
 struct tls_library tls_library;
 
-static int find(void **function, const char *name, char error[static TLS_ERROR_MAX])
-{
-	*function = dlsym(tls_library.library, name);
-	if (*function)
-		return 0;
-	snprintf(error, TLS_ERROR_MAX, "can't use %s: it has no %s", LIBRARY, name);
-	return -ENOSYS;
-}
+#define FUNCTION(name) {#name, offsetof(struct tls_library, name)},
+static const struct library_function functions[] = {TLS_CALLS(FUNCTION){0}};
+static const struct library openssl = {"OpenSSL", "libssl.so." STRING(OPENSSL_SHLIB_VERSION),
+	"libssl" STRING(OPENSSL_SHLIB_VERSION), functions};
 
 int tls_load(char error[static TLS_ERROR_MAX])
 {
-	int err = 0;
-
-	if (tls_library.library)
-		return 0;
-	tls_library.library = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
-	if (!tls_library.library) {
-		snprintf(error, TLS_ERROR_MAX, "can't load OpenSSL: %s", dlerror());
-		return -ENOENT;
-	}
-#define FIND(name)                                                                                 \
-	if (err == 0)                                                                              \
-		err = find((void **)(void *)&tls_library.name, #name, error);
-	TLS_CALLS(FIND)
-	if (err < 0) {
-		dlclose(tls_library.library);
-		tls_library.library = NULL;
-	}
-	return err;
+	return tls_library.library
+		? 0
+		: library_load(&openssl, &tls_library, &tls_library.library, error, TLS_ERROR_MAX);
 }
 
 int tls_bad_file(

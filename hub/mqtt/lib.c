@@ -1,47 +1,29 @@
 /* hub/mqtt/lib.c - libmosquitto, loaded when it is needed. */
 #include "hub/mqtt/lib.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 
-#define LIBRARY "libmosquitto.so.1"
+#include "sys/library.h"
 
 struct mqtt_library mqtt_library;
 
-static int find(void **function, const char *name, char error[static MQTT_ERROR_MAX])
-{
-	*function = dlsym(mqtt_library.library, name);
-	if (*function)
-		return 0;
-	snprintf(error, MQTT_ERROR_MAX, "can't use %s: it has no %s", LIBRARY, name);
-	return -ENOSYS;
-}
+#define FUNCTION(name) {#name, offsetof(struct mqtt_library, name)},
+static const struct library_function functions[] = {MQTT_CALLS(FUNCTION){0}};
+static const struct library mosquitto = {
+	"libmosquitto", "libmosquitto.so.1", "libmosquitto1", functions};
 
 int mqtt_load(char error[static MQTT_ERROR_MAX])
 {
-	int err = 0;
+	int err;
 
 	if (mqtt_library.library)
 		return 0;
-	mqtt_library.library = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
-	if (!mqtt_library.library) {
-		snprintf(error, MQTT_ERROR_MAX,
-			"can't load libmosquitto: %s: type apt-get install libmosquitto1",
-			dlerror());
-		return -ENOENT;
-	}
-#define FIND(name)                                                                                 \
-	if (err == 0)                                                                              \
-		err = find((void **)(void *)&mqtt_library.name, #name, error);
-	MQTT_CALLS(FIND)
+	err = library_load(&mosquitto, &mqtt_library, &mqtt_library.library, error, MQTT_ERROR_MAX);
 	if (err == 0 && mqtt_library.mosquitto_lib_init() != MOSQ_ERR_SUCCESS) {
-		snprintf(error, MQTT_ERROR_MAX, "can't use %s: it doesn't start", LIBRARY);
+		snprintf(error, MQTT_ERROR_MAX, "can't use %s: it doesn't start", mosquitto.file);
+		library_drop(&mqtt_library.library);
 		err = -EIO;
-	}
-	if (err < 0) {
-		dlclose(mqtt_library.library);
-		mqtt_library.library = NULL;
 	}
 	return err;
 }

@@ -1,22 +1,16 @@
 /* hub/web/lib.c - libcurl, loaded when it is needed. */
 #include "hub/web/lib.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 
-#define LIBRARY "libcurl.so.4"
+#include "sys/library.h"
 
 struct web_library web_library;
 
-static int find(void **function, const char *name, char error[static WEB_ERROR_MAX])
-{
-	*function = dlsym(web_library.library, name);
-	if (*function)
-		return 0;
-	snprintf(error, WEB_ERROR_MAX, "can't use %s: it has no %s", LIBRARY, name);
-	return -ENOSYS;
-}
+#define FUNCTION(name) {#name, offsetof(struct web_library, name)},
+static const struct library_function functions[] = {WEB_CALLS(FUNCTION){0}};
+static const struct library curl = {"libcurl", "libcurl.so.4", "libcurl4", functions};
 
 /* Names must be looked up on threads, for that blocks; and a transfer that is given up must not wait
  * for such a thread (CURLOPT_QUICK_EXIT, from 7.87 on). */
@@ -36,29 +30,19 @@ static int check(char error[static WEB_ERROR_MAX])
 
 int web_load(char error[static WEB_ERROR_MAX])
 {
-	int err = 0;
+	int err;
 
 	if (web_library.library)
 		return 0;
-	web_library.library = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
-	if (!web_library.library) {
-		snprintf(error, WEB_ERROR_MAX,
-			"can't load libcurl: %s: type apt-get install libcurl4", dlerror());
-		return -ENOENT;
-	}
-#define FIND(name)                                                                                 \
-	if (err == 0)                                                                              \
-		err = find((void **)(void *)&web_library.name, #name, error);
-	WEB_CALLS(FIND)
-	if (err == 0)
-		err = check(error);
+	err = library_load(&curl, &web_library, &web_library.library, error, WEB_ERROR_MAX);
+	if (err < 0)
+		return err;
+	err = check(error);
 	if (err == 0 && web_library.curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-		snprintf(error, WEB_ERROR_MAX, "can't use %s: it doesn't start", LIBRARY);
+		snprintf(error, WEB_ERROR_MAX, "can't use %s: it doesn't start", curl.file);
 		err = -EIO;
 	}
-	if (err < 0) {
-		dlclose(web_library.library);
-		web_library.library = NULL;
-	}
+	if (err < 0)
+		library_drop(&web_library.library);
 	return err;
 }
