@@ -27,7 +27,7 @@ build/lib/libmayfly-os.a: $(LIBOS_OBJ) build/guest-obj/objects
 	$(Q)rm -f $@ && $(AR) rcsD $@ $(LIBOS_OBJ)
 
 # Everything that `mayfly build` needs, as `make install` lays it out.
-LIB_INCLUDE := $(addprefix build/lib/include/,mayfly.h $(wildcard abi/*.h base/*.h wire/*.h))
+LIB_INCLUDE := $(addprefix build/lib/include/,mayfly.h $(wildcard abi/*.h base/*.h wire/*.h) libos/home/home.h)
 LIB_FILES := $(if $(LIBOS_SRC),build/lib/libmayfly-os.a) build/lib/cflags \
 	$(if $(wildcard libos/service.ld),build/lib/service.ld) $(LIB_INCLUDE)
 

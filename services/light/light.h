@@ -6,6 +6,7 @@
 
 #include <mayfly.h>
 
+#include "libos/home/home.h"
 #include "wire/names.h"
 
 struct lamp {
@@ -14,11 +15,7 @@ struct lamp {
 	bool known, on;
 };
 
-/* Home Assistant's MQTT discovery: a lamp that is told of so appears there by itself. */
-void home_introduce(struct mf_str name);
-/* Keeps the name among those of all lamps, for home_introduce_all. */
-void home_remember(struct mf_str name);
-/* All of them from the nth on, a few now and the others a little later. */
-void home_introduce_all(uint64_t nth);
+/* Those that Home Assistant knows. */
+extern const struct home lamps;
 
 #endif

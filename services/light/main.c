@@ -4,8 +4,6 @@
  */
 #include "light.h"
 
-#include "base/num.h"
-
 #pragma GCC optimize("Os") /* all of it runs once a life */
 
 static struct lamp look(struct mf_str name)
@@ -26,8 +24,8 @@ static void set(const struct lamp *lamp, bool on)
 	char topic[NAMES_MAX + 16];
 
 	if (!lamp->known) {
-		home_introduce(lamp->name);
-		home_remember(lamp->name);
+		lamps.introduce(lamp->name);
+		home_remember(&lamps, lamp->name);
 	}
 	mf_put(lamp->key, word.p, word.n);
 	mf_format(topic, sizeof(topic), "lamp/%.*s/set", (int)lamp->name.n,
@@ -89,27 +87,14 @@ static void message(const struct mf_event *ev, const struct lamp *lamp)
 		set(lamp, on);
 }
 
-static void hear_home(const struct mf_event *ev)
-{
-	uint64_t nth = 0;
-
-	if (ev->source == MF_SOURCE_SCHEDULE)
-		num_parse(mf_payload(ev), &nth);
-	else if (!mf_str_is(mf_payload(ev), "online"))
-		return;
-	home_introduce_all(nth);
-}
-
 void mf_main(const struct mf_event *ev)
 {
 	struct mf_str name = mf_part(ev, 2);
 	bool asked = ev->source == MF_SOURCE_HTTP;
 	struct lamp lamp;
 
-	if (mf_str_is(mf_part(ev, 1), "homeassistant")) {
-		hear_home(ev); /* its own word, or the rest of what home_introduce_all began */
+	if (home_hears(&lamps, ev))
 		return;
-	}
 	if (!names_is_one(name)) {
 		if (asked)
 			mf_reply_problem(404, "Not Found", "a lamp's name is " NAMES_RULES);

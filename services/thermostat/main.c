@@ -217,26 +217,15 @@ static bool take(const struct mf_event *ev, struct room *r)
 static void answer(const struct mf_event *ev, const struct room *r)
 {
 	struct mf_str what = mf_part(ev, 3);
-	bool first = home_remember(r->name);
+	bool first = home_remember(&rooms, r->name);
 	char shown[DECIMAL_TEXT];
 
 	if (first)
-		home_introduce(r->name);
+		rooms.introduce(r->name);
 	if (first || mf_str_is(what, "target"))
 		tell(r, "target", degrees(r->target, shown));
 	if (first || mf_str_is(what, "mode"))
 		tell(r, "mode", r->off ? MF_STR("off") : MF_STR("heat"));
-}
-
-static void hear_home(const struct mf_event *ev)
-{
-	uint64_t nth = 0;
-
-	if (ev->source == MF_SOURCE_SCHEDULE)
-		num_parse(mf_payload(ev), &nth);
-	else if (!mf_str_is(mf_payload(ev), "online"))
-		return;
-	home_introduce_all(nth);
 }
 
 void mf_main(const struct mf_event *ev)
@@ -244,10 +233,8 @@ void mf_main(const struct mf_event *ev)
 	struct mf_str name = mf_part(ev, 2);
 	struct room room;
 
-	if (mf_str_is(mf_part(ev, 1), "homeassistant")) {
-		hear_home(ev); /* its own word, or the rest of what home_introduce_all began */
+	if (home_hears(&rooms, ev))
 		return;
-	}
 	if (!names_is_one(name)) {
 		wrong(ev, "a room's name of " NAMES_RULES);
 		return;
