@@ -5,10 +5,9 @@
  * State: open/NAME, "SINCE" or "SINCE alarm" once it was raised; milliseconds of the hub's own clock, which never
  * goes back and knows no summer time.
  */
-#include <mayfly.h>
+#include "door.h"
 
 #include "base/num.h"
-#include "wire/names.h"
 
 #pragma GCC optimize("Os") /* all of it runs once a life */
 
@@ -34,6 +33,7 @@ void mf_init(void)
 {
 	after = config_seconds("after", 1);
 	again = config_seconds("again", 0);
+	home_init();
 }
 
 struct door {
@@ -136,11 +136,31 @@ static void wrong(const struct mf_event *ev, const char *expected)
 		(int)(text.n < 40 ? text.n : 40), (const char *)text.p, expected);
 }
 
+/* What its contact says. */
+static void contact(const struct mf_event *ev, const struct door *d)
+{
+	struct mf_str word = mf_payload(ev);
+	bool open = says(word, "open") || says(word, "on");
+
+	if (!open && !says(word, "closed") && !says(word, "off")) {
+		wrong(ev, "open or closed, or ON or OFF");
+		return;
+	}
+	if (home_remember(&doors, d->name))
+		doors.introduce(d->name);
+	if (open)
+		opened(d);
+	else
+		closed(d);
+}
+
 void mf_main(const struct mf_event *ev)
 {
-	struct mf_str name = mf_part(ev, 2), word = mf_payload(ev);
+	struct mf_str name = mf_part(ev, 2);
 	struct door door;
 
+	if (home_hears(&doors, ev))
+		return;
 	if (!names_is_one(name)) {
 		wrong(ev, "a door's name of " NAMES_RULES);
 		return;
@@ -148,10 +168,6 @@ void mf_main(const struct mf_event *ev)
 	door = look(name);
 	if (ev->source == MF_SOURCE_SCHEDULE)
 		still_open(&door);
-	else if (says(word, "open") || says(word, "on"))
-		opened(&door);
-	else if (says(word, "closed") || says(word, "off"))
-		closed(&door);
 	else
-		wrong(ev, "open or closed, or ON or OFF");
+		contact(ev, &door);
 }

@@ -3,11 +3,10 @@
  * follow are added up in state, minute/NAME: "start count sum least most", the start in seconds since 1970, the
  * others but the count in thousandths.
  */
-#include <mayfly.h>
+#include "meter.h"
 
 #include "base/num.h"
 #include "wire/decimal.h"
-#include "wire/names.h"
 
 #pragma GCC optimize("Os") /* all of it runs once a life */
 
@@ -27,6 +26,7 @@ void mf_init(void)
 		mf_fail("every: \"%.*s\": expected 1 to 86400 seconds", (int)text.n,
 			(const char *)text.p);
 	every_ns = seconds * 1000000000ull;
+	home_open();
 }
 
 struct minute {
@@ -69,7 +69,7 @@ static void wrong(const struct mf_event *ev, const char *expected)
 		(int)(text.n < 40 ? text.n : 40), (const char *)text.p, expected);
 }
 
-static void reading(const struct mf_event *ev, const char *key)
+static void reading(const struct mf_event *ev, struct mf_str name, const char *key)
 {
 	struct minute m = {0};
 	char text[TEXT_MAX];
@@ -82,6 +82,8 @@ static void reading(const struct mf_event *ev, const char *key)
 	}
 	if (ev->flags & MF_EVENT_RETAINED)
 		return; /* the broker had kept it: nobody knows since when */
+	if (home_remember(&meters, name))
+		meters.introduce(name);
 	if (!read_minute(mf_state(key), &m)) {
 		m = (struct minute){.start = mf_time_ns() / SECOND};
 		mf_schedule(key, every_ns, NULL, 0);
@@ -132,6 +134,8 @@ void mf_main(const struct mf_event *ev)
 	struct mf_str name = mf_part(ev, 2);
 	char key[NAMES_MAX + 16];
 
+	if (home_hears(&meters, ev))
+		return;
 	if (!names_is_one(name)) {
 		wrong(ev, "a meter's name of " NAMES_RULES);
 		return;
@@ -140,5 +144,5 @@ void mf_main(const struct mf_event *ev)
 	if (ev->source == MF_SOURCE_SCHEDULE)
 		minute_over(name, key);
 	else
-		reading(ev, key);
+		reading(ev, name, key);
 }

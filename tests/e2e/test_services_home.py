@@ -86,15 +86,15 @@ def home(name, *lines, **options):
 light = home("light", "config: {availability: mayfly/status}", head=listener())
 thermostat = home("thermostat", "config: {target: 20, hysteresis: 0.5, availability: mayfly/status}")
 impatient = home("thermostat", "config: {lost: 1}")
-door = home("door", "config: {after: 1, again: 1}")
-meter = home("meter", "config: {every: 1}", upstream=True)
+door = home("door", "config: {after: 1, again: 1, availability: mayfly/status}")
+meter = home("meter", "config: {every: 1, unit: °C, availability: mayfly/status}", upstream=True)
 bridge = home("bridge", head="coap: [{listen: 127.0.0.1:0}]\n")
 
 
 # ----------------------------------------------------- what Home Assistant takes
 
-# Of https://www.home-assistant.io/integrations/mqtt/ and its pages light.mqtt (default schema) and climate.mqtt: the
-# types of those keys that may stand in a discovery message, as far as anything here says them.
+# Of https://www.home-assistant.io/integrations/mqtt/ and its pages light.mqtt (default schema), climate.mqtt,
+# binary_sensor.mqtt and sensor.mqtt: the types of those keys that may stand in a discovery message, as far as anything here says them.
 COMMON = {"name": (str, type(None)), "unique_id": str, "qos": int, "retain": bool, "availability_topic": str,
           "availability": list, "availability_mode": str, "payload_available": str, "payload_not_available": str,
           "device": dict, "origin": dict, "object_id": str, "icon": str, "optimistic": bool}
@@ -106,6 +106,10 @@ PLATFORMS = {
         **{f"{what}_template": str for what in ("action", "current_temperature", "mode_state", "temperature_state")},
         "modes": list, "min_temp": (int, float), "max_temp": (int, float), "temp_step": (int, float),
         "precision": float, "temperature_unit": str, "initial": (int, float)}),
+    "binary_sensor": ({"state_topic"}, {"state_topic": str, "value_template": str, "device_class": str, "payload_on": str,
+                                        "payload_off": str, "expire_after": int, "off_delay": int}),
+    "sensor": ({"state_topic"}, {"state_topic": str, "value_template": str, "device_class": str, "state_class": str,
+                                 "unit_of_measurement": str, "expire_after": int}),
 }
 DEVICE = {"identifiers": (str, list), "connections": list, "name": str, "manufacturer": str, "model": str,
           "sw_version": str, "via_device": str, "suggested_area": str, "configuration_url": str}
@@ -121,7 +125,7 @@ def check_keys(message, keys):
 
 def check_discovery(topic, text):
     """A discovery message as Home Assistant documents it; returns what it says."""
-    match = re.fullmatch(r"homeassistant/(light|climate)/([A-Za-z0-9_-]+)/config", topic)
+    match = re.fullmatch(r"homeassistant/([a-z_]+)/([A-Za-z0-9_-]+/)?([A-Za-z0-9_-]+)/config", topic)
     assert match, topic
     message = json.loads(text)
     needed, keys = PLATFORMS[match.group(1)]
@@ -240,7 +244,7 @@ def test_as_many_lamps_as_it_remembers(light):
     light.publish("button/n", "press")
     light.hub.until(lambda: light.state("lamps") == many + " n")
     light.publish("button/" + "y" * 32, "press")
-    light.says("so many lamps: Home Assistant isn't told again of " + "y" * 32)
+    light.says("so many lamps: when Home Assistant starts it isn't told of " + "y" * 32)
     assert light.state("lamp/" + "y" * 32) == "ON" and light.kept(f"homeassistant/light/{'y' * 32}/config")
 
 
@@ -345,6 +349,21 @@ def test_a_door_that_is_ajar(door):
     door.says('door/shed/contact: "ajar": expected open or closed')
 
 
+def test_home_assistant_finds_a_door(door):
+    config = door.hear("homeassistant/#")
+    door.publish("door/cellar/contact", "open")
+    found = dict(discovered([line for line in config.until(2) if "/cellar/" in line]))
+    contact, alarm = (found[f"homeassistant/binary_sensor/cellar/{each}/config"] for each in ("contact", "alarm"))
+    assert contact["state_topic"] == "door/cellar/contact" and contact["device_class"] == "door"
+    assert contact["device"] == alarm["device"] and contact["unique_id"] != alarm["unique_id"]
+    assert door.hear(alarm["state_topic"]).until(1)[0].endswith(" ON")
+    assert door.kept(alarm["availability_topic"]) == "online"
+    door.publish("door/cellar/contact", "closed")
+    others = len(config.all)
+    door.publish("homeassistant/status", "online")
+    door.hub.until(lambda: sum("/cellar/" in line for line in config.all[others:]) == 2)
+
+
 # ------------------------------------------------------------------------- meter
 
 def test_many_readings_are_one_summary(meter):
@@ -380,6 +399,18 @@ def test_summaries_wait_for_the_upstream(meter):
     meter.center.start()
     said = meter.center.client("mosquitto_sub", *archive, "-C", "2", "-W", 60 * PATIENCE).stdout.splitlines()
     assert [json.loads(line)["count"] for line in said] == [1, 1]
+
+
+def test_home_assistant_finds_a_meter(meter):
+    config = meter.hear("homeassistant/sensor/heater/config")
+    meter.broker.publish_lines("meter/heater/reading", ["1", "2"])  # it is told once
+    meter.hub.until(lambda: len(meter.events("meter/heater/reading")) == 2)
+    (_, message), = discovered(config.until(1))
+    assert message["state_topic"] == "meter/heater/reading" and message["state_class"] == "measurement"
+    assert message["unit_of_measurement"] == "°C"
+    assert meter.kept(message["availability_topic"]) == "online"
+    meter.publish("homeassistant/status", "online")
+    assert discovered(config.until(2))[1][1] == message
 
 
 # ------------------------------------------------------------------------ bridge

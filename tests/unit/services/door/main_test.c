@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -13,17 +14,22 @@
 
 static enum mf_outcome load(const char *after, const char *again)
 {
-	const char *const config[][2] = {{"after", after}, {"again", again}, {NULL, NULL}};
+	const char *const config[][2] = {
+		{"after", after}, {"again", again}, {"availability", "none"}, {NULL, NULL}};
 
 	return http_init(NULL, config);
 }
 
+/* A door that Home Assistant knows. */
 static const char *says(const char *word, const char *state, int64_t time_s)
 {
+	char both[128];
+
+	snprintf(both, sizeof(both), "%s\ndoors=front", state);
 	return happens(&(struct happening){.source = MF_SOURCE_MQTT,
 		.subject = "door/front/contact",
 		.payload = word,
-		.state = state,
+		.state = both,
 		.time_s = time_s});
 }
 
@@ -116,6 +122,58 @@ static void bad_config(void **state)
 	assert_int_equal(load("60", "x"), MF_OUTCOME_FAILED);
 }
 
+#define DEVICE(name)                                                                               \
+	"\"device\":{\"identifiers\":[\"mayfly-door-" name "\"],\"name\":\"" name                  \
+	"\",\"manufacturer\":\"mayfly\",\"model\":\"door\"},\"origin\":{\"name\":\"mayfly\"}}\n"
+#define CONFIG(name)                                                                               \
+	"emit1r homeassistant/binary_sensor/" name                                                 \
+	"/contact/config = {\"name\":null,\"unique_id\":"                                          \
+	"\"mayfly-door-" name "-contact\",\"state_topic\":\"door/" name "/contact\",\"qos\":1,"    \
+	"\"device_class\":\"door\",\"value_template\":"                                            \
+	"\"{{ 'ON' if value|lower in ['on', 'open'] else 'OFF' }}\"," DEVICE(                      \
+		name) "emit1r homeassistant/binary_sensor/" name                                   \
+		      "/alarm/config = {\"name\":\"alarm\",\"unique_id\":\"mayfly-door-" name      \
+		      "-alarm\",\"state_topic\":\"door/" name                                      \
+		      "/alarm\",\"qos\":1,\"device_class\":\"problem\"," DEVICE(name)
+
+static const char *happened(
+	enum mf_source source, const char *subject, const char *payload, const char *state)
+{
+	return happens(&(struct happening){
+		.source = source, .subject = subject, .payload = payload, .state = state});
+}
+
+static void home_assistant_hears_of_a_new_door(void **state)
+{
+	(void)state;
+	assert_int_equal(load("60", "60"), MF_OUTCOME_OK);
+	assert_string_equal(
+		happened(MF_SOURCE_MQTT, "door/back/contact", "off", "open/back\ndoors=front"),
+		"put doors = front back\n" CONFIG("back"));
+	assert_string_equal(
+		happened(MF_SOURCE_MQTT, "door/back/contact", "ajar", "open/back\ndoors=front"),
+		"");
+}
+
+static void home_assistant_has_started(void **state)
+{
+	static const char all[] = "doors=d0 d1 d2 d3 d4";
+	const char *said;
+
+	(void)state;
+	assert_int_equal(load("60", "60"), MF_OUTCOME_OK);
+	assert_string_equal(
+		happened(MF_SOURCE_MQTT, "homeassistant/status", "online", "doors=front back"),
+		CONFIG("front") CONFIG("back"));
+	assert_string_equal(
+		happened(MF_SOURCE_MQTT, "homeassistant/status", "offline", "doors=front"), "");
+	said = happened(MF_SOURCE_MQTT, "homeassistant/status", "online", all);
+	assert_non_null(strstr(said, "/d3/alarm/config"));
+	assert_null(strstr(said, "/d4/"));
+	assert_non_null(strstr(said, "schedule homeassistant 0s\n"));
+	assert_string_equal(happened(MF_SOURCE_SCHEDULE, "homeassistant", "4", all), CONFIG("d4"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +184,8 @@ int main(void)
 		cmocka_unit_test(what_is_said_twice_counts_once),
 		cmocka_unit_test(words),
 		cmocka_unit_test(bad_config),
+		cmocka_unit_test(home_assistant_hears_of_a_new_door),
+		cmocka_unit_test(home_assistant_has_started),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -11,19 +12,29 @@
 #include "tests/unit/services/event.h"
 #include "tests/unit/services/http.h"
 
-static enum mf_outcome load(const char *every)
+static enum mf_outcome load_with(const char *every, const char *unit, const char *availability)
 {
-	const char *const config[][2] = {{"every", every}, {NULL, NULL}};
+	const char *const config[][2] = {
+		{"every", every}, {"unit", unit}, {"availability", availability}, {NULL, NULL}};
 
 	return http_init(NULL, config);
 }
 
+static enum mf_outcome load(const char *every)
+{
+	return load_with(every, "none", "none");
+}
+
+/* Of a meter that Home Assistant knows. */
 static const char *reading(const char *value, const char *state)
 {
+	char both[128];
+
+	snprintf(both, sizeof(both), "%s\nmeters=boiler", state);
 	return happens(&(struct happening){.source = MF_SOURCE_MQTT,
 		.subject = "meter/boiler/reading",
 		.payload = value,
-		.state = state,
+		.state = both,
 		.time_s = 1000});
 }
 
@@ -98,6 +109,52 @@ static void bad_config(void **state)
 	assert_non_null(strstr(http_log(), "every: \"soon\""));
 }
 
+#define CONFIG(name, more, online)                                                                 \
+	"emit1r homeassistant/sensor/" name                                                        \
+	"/config = {\"name\":null,\"unique_id\":\"mayfly-meter-" name                              \
+	"\",\"state_topic\":\"meter/" name "/reading\",\"state_class\":\"measurement\"" more       \
+	",\"qos\":1" online ",\"device\":{\"identifiers\":[\"mayfly-meter-" name                   \
+	"\"],\"name\":\"" name                                                                     \
+	"\",\"manufacturer\":\"mayfly\",\"model\":\"meter\"},\"origin\":{\"name\":\"mayfly\"}}\n"
+
+static const char *says(const char *topic, const char *payload, const char *state)
+{
+	return happens(&(struct happening){.source = MF_SOURCE_MQTT,
+		.subject = topic,
+		.payload = payload,
+		.state = state,
+		.time_s = 1000});
+}
+
+static void home_assistant_hears_of_a_new_meter(void **state)
+{
+	(void)state;
+	assert_int_equal(load("60"), MF_OUTCOME_OK);
+	assert_string_equal(says("meter/pump/reading", "1", "minute/pump\nmeters=boiler"),
+		"put meters = boiler pump\n" CONFIG("pump", "",
+			"") "schedule minute/pump 60s\nput minute/pump = 1000 1 1000 1000 1000\n");
+	assert_string_equal(says("meter/pump/reading", "much", "minute/pump\nmeters"), "");
+	assert_int_equal(load_with("60", "°C", "mayfly/status"), MF_OUTCOME_OK);
+	assert_string_equal(says("homeassistant/status", "online", "meters=boiler pump"),
+		CONFIG("boiler", ",\"unit_of_measurement\":\"°C\"",
+			",\"availability_topic\":\"mayfly/status\"")
+			CONFIG("pump", ",\"unit_of_measurement\":\"°C\"",
+				",\"availability_topic\":\"mayfly/status\""));
+	assert_string_equal(says("homeassistant/status", "offline", "meters=boiler"), "");
+}
+
+static void units_that_would_mean_something_else(void **state)
+{
+	static const char *const bad[] = {"", "a\"b", "a\\b", "a\nb", "a\x7f", "12345678901234567"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(load_with("60", bad[i], "none"), MF_OUTCOME_FAILED);
+		assert_non_null(strstr(http_log(), "unit: \""));
+	}
+	assert_int_equal(load_with("60", "1234567890123456", "none"), MF_OUTCOME_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +163,8 @@ int main(void)
 		cmocka_unit_test(what_is_no_number_is_left_out),
 		cmocka_unit_test(spoiled_state),
 		cmocka_unit_test(bad_config),
+		cmocka_unit_test(home_assistant_hears_of_a_new_meter),
+		cmocka_unit_test(units_that_would_mean_something_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
