@@ -74,7 +74,10 @@
 #define MF_STACK_DEFAULT   8192u
 #define MF_STACK_MIN       4096u
 
-/* Read-only facts about this image on this hub; the same on every backend. */
+/* The areas: what lies behind mf_event.input_bytes reads as zero, and the output is zero at birth. In
+ * mf_init there are none.
+ *
+ * Read-only facts about this image on this hub; the same on every backend. */
 #define MF_INFO_MAGIC 0x4f464e49464d0001ull
 struct mf_info {
 	uint64_t magic;
@@ -201,7 +204,7 @@ struct mf_event {
 	uint32_t attributes_count;
 	uint32_t state_count;
 	uint32_t reserved0;
-	uint64_t input_bytes; /* the payload's continuation, in the input area */
+	uint64_t input_bytes; /* the payload, if it lies in the input area; `payload` has none then */
 	uint64_t reserved1[4];
 };
 _Static_assert(sizeof(struct mf_event) == 224, "mf_event");
@@ -243,7 +246,7 @@ _Static_assert(sizeof(struct mf_record) == 24, "mf_record");
  *
  * Reply headers (meta) are "Name: value\r\n" lines. A put or delete with
  * MF_EFFECT_IF_VERSION happens only if the key has that version (0: is absent).
- * A reply with MF_EFFECT_BLOB has `value` bytes in the output area, no body.
+ * A reply with MF_EFFECT_BLOB is the first `value` bytes of the output area; it has no body.
  */
 enum mf_effect_kind {
 	MF_EFFECT_REPLY = 1,

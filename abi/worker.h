@@ -45,6 +45,13 @@
  * socket any more, those that were are answered, then comes MFW_FINISHED. What lies in the
  * socket then is for the next.
  *
+ * Areas, for services with memory.input or memory.output: two memory files, each mfw_head.areas pieces of
+ * MFW_AREA(input_bytes) or MFW_AREA(output_bytes). Slot i uses piece i of both, and a worker keeps one shell for it:
+ * its lives see the first read-only at MF_ADDR_INPUT, the second at MF_ADDR_OUTPUT. No slot above mfw_head.areas is
+ * used then. The hub writes an input before it sends MFW_BIRTH; what it may have written beyond mf_event.input_bytes,
+ * `touched` says, and the worker wipes before the life. What a life left in the output the worker wipes before the next
+ * one in this slot; until then it stays, for the hub to send.
+ *
  * Rule for MFW_VERSION: hub and worker of one release only; any change raises it.
  */
 #ifndef ABI_WORKER_H
@@ -69,7 +76,9 @@ enum mfw_fd {
 	MFW_FD_SOCKET = 9,      /* the UDP socket of a pure service; or closed */
 	MFW_FD_CPUID = 10,      /* struct kvm_cpuid2, what KVM supports; or closed: ask it */
 	MFW_FD_KEPT = 11,       /* memfd: a snapshot, if sealed; else room for one; or closed */
-	MFW_FD_END = 12
+	MFW_FD_INPUT = 12,      /* sealed memory file: input areas; or closed */
+	MFW_FD_OUTPUT = 13,     /* the same of output areas */
+	MFW_FD_END = 14
 };
 
 enum mfw_backend { MFW_BACKEND_AUTO = 0, MFW_BACKEND_KVM = 1, MFW_BACKEND_PROCESS = 2 };
@@ -103,7 +112,9 @@ struct mfw_head {
 	/* The digest of the image that the hub checked: a worker runs no other, whatever became of
 	 * the file since. */
 	uint8_t image[32];
-	uint64_t reserved[3];
+	uint32_t areas; /* 0: there are none */
+	uint32_t reserved;
+	uint64_t input_bytes, output_bytes; /* of each; multiples of MF_PAGE */
 };
 _Static_assert(sizeof(struct mfw_head) == 200, "mfw_head");
 
@@ -161,7 +172,7 @@ struct mfw_message {
 	uint32_t bytes;    /* of the event, or of the effects */
 	uint32_t vector;   /* of the exception, when it crashed */
 	uint64_t address;  /* instruction */
-	uint64_t touched;  /* address that it touched */
+	uint64_t touched;  /* address that it touched; MFW_BIRTH: see above, of areas */
 	uint64_t birth_ns; /* from taking the message to entering the guest */
 	uint64_t run_ns;   /* in the guest */
 	uint64_t reserved[2];
@@ -240,6 +251,12 @@ struct mfw_kept {
 	uint8_t digest[32]; /* as mfw_status.snapshot */
 };
 _Static_assert(sizeof(struct mfw_kept) == 64, "mfw_kept");
+
+/* What an area of so many bytes takes of its file. */
+#define MFW_AREA_ALIGN (2ull << 20)
+#define MFW_AREA(n)    (((uint64_t)(n) + MFW_AREA_ALIGN - 1) / MFW_AREA_ALIGN * MFW_AREA_ALIGN)
+/* Of one service there are at most so many, one for each thread and some. */
+#define MFW_AREAS 66u
 
 #define MFW_ROUND(n)     (((uint64_t)(n) + MF_PAGE - 1) / MF_PAGE * MF_PAGE)
 #define MFW_AT_HEAD      0ull

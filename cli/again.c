@@ -1,6 +1,7 @@
 /* cli/again.c - see again.h */
 #include "cli/again.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
@@ -18,6 +19,34 @@ const char *again_result(const struct capsule *capsule)
 	return o.name;
 }
 
+/* Its input area's bytes, unless --event gave as many. */
+static int take_input(const struct life_options *o, struct life_setup *s, const struct capsule *c,
+	const char *name)
+{
+	const uint64_t n = s->event->input_bytes;
+	uint8_t *bytes;
+
+	if (n > s->image.note.input_bytes)
+		return out_say(o->command, STATUS_USAGE,
+			"\"%s\": its input has %llu bytes, and memory.input of %s is %llu", name,
+			(unsigned long long)n, s->image.note.name,
+			(unsigned long long)s->image.note.input_bytes);
+	if (s->input.n == n)
+		return 0;
+	if (c->input.n != n)
+		return out_say(o->command, STATUS_USAGE,
+			"\"%s\": its input, %llu bytes, was too large to be kept: give it with "
+			"--event",
+			name, (unsigned long long)n);
+	bytes = malloc(c->input.n + 1);
+	if (bytes == NULL)
+		return out_say(o->command, STATUS_FAILED, "no memory");
+	memcpy(bytes, c->input.p, c->input.n);
+	free((void *)(uintptr_t)s->input.p);
+	s->input = mf_str_of(bytes, c->input.n);
+	return 0;
+}
+
 /* The capsule's event takes the place of the one that life_load made. */
 static int take_event(const struct life_options *o, struct life_setup *s, const struct capsule *c,
 	const char *name)
@@ -29,7 +58,7 @@ static int take_event(const struct life_options *o, struct life_setup *s, const 
 	memcpy(s->event, c->event.p, c->event.n);
 	s->event_size = c->event.n;
 	s->payload = capsule_text(c, s->event->payload);
-	return 0;
+	return take_input(o, s, c, name);
 }
 
 int again_run(struct again *again, const struct life_options *options, struct life_setup *setup,

@@ -64,6 +64,15 @@ int core_write(const char *file, const struct shell *shell, const struct life *l
 	return rc;
 }
 
+/* Its payload was in the input area, and isn't what --event says. */
+static bool core_needs_input(const struct life_setup *s, struct mf_str event)
+{
+	struct mf_event head;
+
+	memcpy(&head, event.p, sizeof(head));
+	return head.input_bytes != s->input.n;
+}
+
 int core_take_event(struct life_setup *s, const struct life_options *o, const char *file)
 {
 	uint8_t *bytes = NULL, image[32];
@@ -86,6 +95,11 @@ int core_take_event(struct life_setup *s, const struct life_options *o, const ch
 	else if (event.n > s->image.note.event_bytes)
 		status = out_say(
 			o->command, STATUS_USAGE, "--event-of \"%s\": its event doesn't fit", file);
+	else if (core_needs_input(s, event))
+		status = out_say(o->command, STATUS_USAGE,
+			"--event-of \"%s\": cores have no input areas: give the same payload too, "
+			"with --event",
+			file);
 	if (status == 0) {
 		memcpy(s->event, event.p, event.n);
 		s->event_size = event.n;

@@ -23,7 +23,7 @@ struct going {
 	struct run_record *record;
 };
 
-static uint8_t *copy(const uint8_t *from, uint32_t n)
+static uint8_t *copy(const uint8_t *from, uint64_t n)
 {
 	uint8_t *to = from == NULL || n == 0 ? NULL : malloc(n);
 
@@ -137,7 +137,9 @@ static void live(const struct errand *e, struct monitor *m, struct run_record *r
 	r->unborn = (enum mfw_result)shell_open(&shell, m, r->error);
 	if (r->unborn != MFW_OK)
 		return;
-	if (e->then != NULL)
+	if (shell_input(shell, s->input.p, s->input.n) < 0)
+		r->life.result = MFW_ERR_EVENT;
+	else if (e->then != NULL)
 		live_again(shell, e, &r->life);
 	else if (e->gdb == NULL)
 		shell_live(shell, s->event, s->event_size, &r->life);
@@ -148,6 +150,7 @@ static void live(const struct errand *e, struct monitor *m, struct run_record *r
 	r->life.effects = r->effects;
 	if (r->effects == NULL)
 		r->life.bytes = 0;
+	r->output = copy(shell_output(shell), outcome_blob(&s->image, &r->life));
 	shell_close(shell);
 }
 
@@ -183,11 +186,15 @@ int errand_run(const struct errand *e, struct run_record *r)
 		outcome_unborn(&r->outcome, r->unborn, r->error);
 	else
 		outcome_judge(&r->outcome, &e->setup->image, &e->setup->manifest, &r->life);
+	if (r->output != NULL)
+		r->outcome.reply.field[MF_FIELD_BODY] =
+			mf_str_of(r->output, (size_t)r->outcome.reply.value);
 	return 0;
 }
 
 void errand_free(struct run_record *record)
 {
 	free(record->effects);
+	free(record->output);
 	free(record->init_effects);
 }

@@ -300,7 +300,25 @@ static bool write_event(struct event_writer *w, struct life_setup *s, const stru
 		(o->source == MF_SOURCE_RUN ||
 			event_span(w, &s->event->peer, MF_STR("127.0.0.1:0"))) &&
 		(!o->http_line || http_event_write(&o->http, &s->manifest, w)) &&
-		event_span(w, &s->event->payload, payload) && write_state(w, o);
+		(s->image.note.input_bytes > 0 ||
+			event_span(w, &s->event->payload, payload)) &&
+		write_state(w, o);
+}
+
+/* False, having said so: it doesn't fit. The bytes are s's. */
+static bool take_input(
+	struct life_setup *s, const struct life_options *o, uint8_t *bytes, size_t n)
+{
+	const struct mfi_image *note = &s->image.note;
+
+	s->input = mf_str_of(bytes, n);
+	if (n <= note->input_bytes)
+		return true;
+	out_say(o->command, STATUS_USAGE,
+		"--event \"%s\": more than fits the input area of %s, %llu bytes: raise "
+		"memory.input in its mayfly.yaml",
+		o->event_path, note->name, (unsigned long long)note->input_bytes);
+	return false;
 }
 
 /* As the hub: the event has only the headers that the manifest asks for. */
@@ -328,12 +346,15 @@ static int load_event(struct life_setup *s, const struct life_options *o)
 
 	say_what_is_left_out(s, o);
 	if (o->event_path != NULL) {
-		int rc = attach_read(o->event_path, MFI_FILE_MAX, &bytes, &n);
+		const size_t most = note->input_bytes > 0 ? note->input_bytes + 1 : MFI_FILE_MAX;
+		int rc = attach_read(o->event_path, most, &bytes, &n);
 
 		if (rc < 0)
 			return out_say(o->command, status_of(rc), "--event \"%s\": %s",
 				o->event_path, strerror(-rc));
 	}
+	if (note->input_bytes > 0 && !take_input(s, o, bytes, n))
+		return STATUS_USAGE;
 	s->event = calloc(1, note->event_bytes);
 	if (s->event == NULL)
 		status = out_say(o->command, STATUS_FAILED, "not enough memory for the event");
@@ -348,10 +369,14 @@ static int load_event(struct life_setup *s, const struct life_options *o)
 		fill_event(s->event, o, note->deadline_ns);
 	if (status == 0 && s->event) {
 		s->event_size = event_end(&w);
-		s->payload = mf_str_of(
-			(uint8_t *)s->event + s->event->payload.off, s->event->payload.len);
+		s->event->input_bytes = s->input.n;
+		s->payload = note->input_bytes > 0
+			? s->input
+			: mf_str_of((uint8_t *)s->event + s->event->payload.off,
+				  s->event->payload.len);
 	}
-	free(bytes);
+	if (note->input_bytes == 0)
+		free(bytes);
 	return status;
 }
 
@@ -392,6 +417,7 @@ void life_unload(struct life_setup *setup)
 	if (setup->kvm_fd >= 0)
 		close(setup->kvm_fd);
 	free(setup->event);
+	free((void *)(uintptr_t)setup->input.p);
 	free(setup->data);
 	manifest_free(&setup->manifest);
 	image_close(&setup->image);

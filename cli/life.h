@@ -88,7 +88,8 @@ struct life_setup {
 	size_t data_size;
 	struct mf_event *event; /* owned */
 	size_t event_size;
-	struct mf_str payload; /* inside event */
+	struct mf_str payload; /* inside event, or input */
+	struct mf_str input;   /* what the input area gets; bytes owned */
 	int kvm_fd;            /* -1: none */
 };
 

@@ -67,6 +67,16 @@ static bool granted(struct outcome *o, const struct image *image, const struct m
 	return false;
 }
 
+/* A reply from the output area that isn't so large. */
+static bool sound_blob(struct outcome *o, const struct image *image, const struct effect *e)
+{
+	if (!(e->flags & MF_EFFECT_BLOB) || e->value <= image->note.output_bytes)
+		return true;
+	set_result(o, MFW_ERR_EFFECTS,
+		"its reply is larger than its output area: raise memory.output in its mayfly.yaml");
+	return false;
+}
+
 static void judge_effects(struct outcome *o, const struct image *image, const struct manifest *m,
 	const struct life *life)
 {
@@ -86,6 +96,8 @@ static void judge_effects(struct outcome *o, const struct image *image, const st
 		set_result(o, MFW_ERR_EFFECTS,
 			"its effects area is full: raise memory.effects in its mayfly.yaml");
 	while (o->result == MFW_OK && !o->denied && effects_next(&r, &e)) {
+		if (!sound_blob(o, image, &e))
+			return;
 		if (e.kind == MF_EFFECT_REPLY) {
 			o->replied = true;
 			o->reply = e;
@@ -94,6 +106,21 @@ static void judge_effects(struct outcome *o, const struct image *image, const st
 		if (!granted(o, image, m, &e))
 			o->replied = false;
 	}
+}
+
+uint64_t outcome_blob(const struct image *image, const struct life *life)
+{
+	struct effects_reader r;
+	uint32_t record;
+	struct effect e;
+
+	if (life->result != MFW_OK || life->bytes == 0 ||
+		effects_open(&r, life->effects, life->bytes, ~0u, &record) != NULL)
+		return 0;
+	while (effects_next(&r, &e))
+		if (e.kind == MF_EFFECT_REPLY && (e.flags & MF_EFFECT_BLOB))
+			return e.value <= image->note.output_bytes ? e.value : 0;
+	return 0;
 }
 
 /* It stands still for a call that nobody answers. */

@@ -21,6 +21,7 @@ static const char usage[] =
 	"                          with the ID of an event, by default what its hub runs now\n"
 	"  --hub PATH              the hub that had the event; else $MAYFLY_HUB, else the only "
 	"one\n"
+	"  --event FILE            its payload, if that was too large to be kept (memory.input)\n"
 	"  --data [NAME=]FILE      attached as it was then\n"
 	"  --config KEY=VALUE      the same\n"
 	"  --backend auto|kvm|process\n"
@@ -39,6 +40,7 @@ enum { OPT_IMAGE = LIFE_OPT_OWN, OPT_HUB };
 static const struct option long_options[] = {{"image", required_argument, NULL, OPT_IMAGE},
 	{"hub", required_argument, NULL, OPT_HUB}, {"data", required_argument, NULL, LIFE_OPT_DATA},
 	{"config", required_argument, NULL, LIFE_OPT_CONFIG},
+	{"event", required_argument, NULL, LIFE_OPT_EVENT},
 	{"backend", required_argument, NULL, LIFE_OPT_BACKEND},
 	{"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0}};

@@ -231,6 +231,7 @@ static int keep_capsule(const char *file, const struct life_setup *s, const stru
 		.release = mf_str_of(s->manifest.version, strlen(s->manifest.version)),
 		.why = mf_str_of(r->outcome.message, strlen(r->outcome.message)),
 		.event = mf_str_of(s->event, s->event_size),
+		.input = s->input,
 		.effects = mf_str_of(r->effects, r->life.bytes),
 	};
 	size_t size;
@@ -239,6 +240,8 @@ static int keep_capsule(const char *file, const struct life_setup *s, const stru
 
 	memcpy(c.image, image->digest, sizeof(c.image));
 	memcpy(c.snapshot, r->snapshot, sizeof(c.snapshot));
+	if (c.input.n > CAPSULE_MOST / 2)
+		c.input.n = 0;
 	size = capsule_size(&c);
 	bytes = malloc(size);
 	if (bytes != NULL) {

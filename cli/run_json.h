@@ -28,6 +28,7 @@ struct run_record {
 	uint32_t init_bytes;
 	struct life life; /* life.effects is `effects` */
 	uint8_t *effects;
+	uint8_t *output; /* what its reply has of the output area; NULL: nothing */
 	struct outcome outcome;
 	struct fault fault; /* crashed, or stopped late */
 	char core[96];      /* why no core was written; else empty */

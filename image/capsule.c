@@ -12,7 +12,7 @@
 /* bits of head.flags */
 #define DENIED 1u
 
-enum part { SERVICE, RELEASE, WHY, EVENT, ANSWERS, EFFECTS, PARTS };
+enum part { SERVICE, RELEASE, WHY, EVENT, ANSWERS, EFFECTS, OLD_PARTS, INPUT = OLD_PARTS, PARTS };
 
 struct head {
 	uint64_t magic;
@@ -21,8 +21,9 @@ struct head {
 	uint8_t image[32], snapshot[32];
 	uint32_t result, flags;
 	uint64_t queue_ns, birth_ns, run_ns, commit_ns;
-	uint32_t part[PARTS];
-	uint64_t reserved[4];
+	uint32_t part[OLD_PARTS];
+	uint64_t input; /* the part that came later; 0: there is none */
+	uint64_t reserved[3];
 };
 _Static_assert(sizeof(struct head) == 176, "capsule head");
 _Static_assert(sizeof(struct head) % ALIGN == 0, "parts are aligned");
@@ -36,6 +37,7 @@ static void parts_of(const struct capsule *c, const struct mf_str *part[PARTS])
 	part[EVENT] = &c->event;
 	part[ANSWERS] = &c->answers;
 	part[EFFECTS] = &c->effects;
+	part[INPUT] = &c->input;
 }
 
 size_t capsule_size(const struct capsule *capsule)
@@ -76,7 +78,10 @@ void capsule_write(const struct capsule *capsule, uint8_t *to)
 	parts_of(capsule, part);
 	for (unsigned i = 0; i < PARTS; i++) {
 		padded = num_align(part[i]->n, ALIGN);
-		head.part[i] = (uint32_t)part[i]->n;
+		if (i < OLD_PARTS)
+			head.part[i] = (uint32_t)part[i]->n;
+		else
+			head.input = part[i]->n;
 		if (part[i]->n > 0)
 			memcpy(to + at, part[i]->p, part[i]->n);
 		memset(to + at + part[i]->n, 0, padded - part[i]->n);
@@ -90,14 +95,16 @@ void capsule_write(const struct capsule *capsule, uint8_t *to)
 static const char *take_parts(struct capsule *c, const struct head *head, const uint8_t *bytes)
 {
 	struct mf_str *part[PARTS] = {
-		&c->service, &c->release, &c->why, &c->event, &c->answers, &c->effects};
+		&c->service, &c->release, &c->why, &c->event, &c->answers, &c->effects, &c->input};
 	uint64_t at = sizeof(*head);
 
 	for (unsigned i = 0; i < PARTS; i++) {
-		if (!num_fits(at, head->part[i], head->bytes))
+		const uint64_t n = i < OLD_PARTS ? head->part[i] : head->input;
+
+		if (!num_fits(at, n, head->bytes))
 			return "a part of it reaches behind its end";
-		*part[i] = mf_str_of(bytes + at, head->part[i]);
-		at += num_align(head->part[i], ALIGN);
+		*part[i] = mf_str_of(bytes + at, (size_t)n);
+		at += num_align(n, ALIGN);
 	}
 	return at == head->bytes ? NULL : "its parts don't fill it";
 }
@@ -193,6 +200,9 @@ const char *capsule_read(struct capsule *capsule, const void *bytes, size_t size
 	wrong = take_parts(capsule, &head, bytes);
 	if (wrong == NULL)
 		wrong = check_event(capsule->event);
+	if (wrong == NULL && capsule->input.n > 0 &&
+		capsule->input.n != capsule_event(capsule).input_bytes)
+		wrong = "its input isn't as large as its event says";
 	return wrong != NULL ? wrong : check_answers(capsule->answers);
 }
 

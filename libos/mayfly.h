@@ -28,7 +28,7 @@ void mf_main(const struct mf_event *ev);
 void mf_init(void);
 
 /* --- event: what happened */
-struct mf_str mf_payload(const struct mf_event *ev);
+struct mf_str mf_payload(const struct mf_event *ev); /* wherever it lies: memory.input */
 struct mf_str mf_id(const struct mf_event *ev);
 struct mf_str mf_type(const struct mf_event *ev);
 struct mf_str mf_subject(const struct mf_event *ev); /* topic, path */
@@ -56,6 +56,10 @@ void mf_reply_header(const char *name, const char *value); /* before the reply *
  * Returns the room that there is (*n is lowered to it). No other effect in between. */
 uint8_t *mf_reply_room(size_t *n);
 void mf_reply_sent(uint32_t status, const char *content_type, size_t n);
+/* A large reply, without a copy: memory.output bytes that are zero when the life begins, and the reply is
+ * the first n of them; NULL and 0 where the manifest has none. */
+uint8_t *mf_output(size_t *capacity);
+void mf_reply_output(uint32_t status, const char *content_type, size_t n);
 /* What is wrong with a request: problem details as JSON (RFC 9457), with the event's id.
  * Title: the status in words; detail: a sentence about this case. */
 void mf_reply_problem(uint32_t status, const char *title, const char *detail);

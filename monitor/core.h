@@ -33,6 +33,8 @@ struct backend {
 	/* The next pages of a large window that were ever written, from offset *at on: sets *at and
 	 * *bytes. False: there are no more. */
 	bool (*written)(const struct shell *shell, uint64_t *at, uint64_t *bytes);
+	/* The same of the output area. */
+	bool (*touched)(const struct shell *shell, uint64_t *at, uint64_t *bytes);
 	uint64_t (*floor)(struct shell *shell);
 };
 extern const struct backend backend_kvm, backend_process;
@@ -59,7 +61,21 @@ struct monitor {
 	uint64_t init_ns;
 	uint8_t *init_effects;
 	uint32_t init_effects_bytes;
+	uint8_t *inputs, *outputs; /* options.areas of each; NULL: none */
 	struct kvm_host *kvm; /* what kvm.c asked the machine once; freed by monitor_close */
+};
+
+/* One of two areas: NULL: there is none. */
+struct shell_area {
+	uint8_t *at;
+	uint64_t bytes, offset; /* of fd */
+	int fd;                 /* -1: it is in no file */
+	bool own;               /* not one of the monitor's */
+};
+struct shell_areas {
+	struct shell_area input, output;
+	uint64_t filled; /* bytes of the input that may be other than zero */
+	bool used;       /* the output may be */
 };
 
 struct shell {
@@ -73,6 +89,7 @@ struct shell {
 	bool init;
 	bool calls;     /* the image may call: lives can be suspended */
 	bool suspended; /* the life in it waits for an answer */
+	struct shell_areas areas;
 	int thread;     /* that used it last */
 	struct {
 		uint64_t since;            /* when it began */
@@ -120,6 +137,15 @@ const struct layout_region *shell_region(const struct shell *shell, uint64_t add
  * the event in it, false if it doesn't fit; what the guest left when it said that it is over. */
 bool shell_put_event(struct shell *shell, const void *event, size_t size);
 void shell_take_effects(struct shell *shell, struct life *life);
+
+/* areas.c: the files of options.areas mapped, 0 or -errno; a shell's two, its own (`area` AREA_OWN) or of these. */
+#define AREA_OWN UINT32_MAX
+int areas_open(struct monitor *monitor);
+void areas_close(struct monitor *monitor);
+int shell_take_areas(struct shell *shell, unsigned area);
+void shell_free_areas(struct shell *shell);
+/* Before a birth: all of the output zero, and of the input what lies behind its bytes; false: so many don't fit. */
+bool shell_clean_areas(struct shell *shell, uint64_t input_bytes);
 
 /* What this thread gives up while it has shells, so that guests don't have it: the TSC (on
  * hosts that don't honour CR4.TSD, and in gated processes), and for gated processes CPUID, if

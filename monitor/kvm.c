@@ -1,4 +1,4 @@
-/* The kvm backend: a shell is a VM with one vCPU and two memory slots. See
+/* The kvm backend: a shell is a VM with one vCPU and two memory slots, or four with its areas. See
  * monitor/kvm.h for what is put back between two lives, and where. */
 #include "monitor/kvm.h"
 
@@ -138,6 +138,27 @@ static int add_slot(const struct shell *shell, struct kvm_userspace_memory_regio
 	return ioctl(shell->kvm.vm, KVM_SET_USER_MEMORY_REGION, &slot) < 0 ? -errno : 0;
 }
 
+static int add_area(const struct shell *shell, unsigned slot, uint32_t flags, uint64_t address,
+	const struct shell_area *area)
+{
+	if (area->bytes == 0)
+		return 0;
+	return add_slot(shell,
+		(struct kvm_userspace_memory_region){.slot = slot,
+			.flags = flags,
+			.guest_phys_addr = address,
+			.memory_size = area->bytes,
+			.userspace_addr = (uintptr_t)area->at});
+}
+
+static int add_areas(const struct shell *shell)
+{
+	const struct shell_areas *a = &shell->areas;
+	int rc = add_area(shell, 2, KVM_MEM_READONLY, MF_ADDR_INPUT, &a->input);
+
+	return rc < 0 ? rc : add_area(shell, 3, 0, MF_ADDR_OUTPUT, &a->output);
+}
+
 static int add_slots(const struct shell *shell, bool init)
 {
 	const struct monitor *m = shell->monitor;
@@ -150,11 +171,12 @@ static int add_slots(const struct shell *shell, bool init)
 
 	if (rc < 0)
 		return rc;
-	return add_slot(shell,
+	rc = add_slot(shell,
 		(struct kvm_userspace_memory_region){.slot = 1,
 			.guest_phys_addr = m->layout.shell_gpa,
 			.memory_size = m->layout.window_bytes + m->layout.tables_bytes,
 			.userspace_addr = (uintptr_t)shell->window});
+	return rc < 0 || init ? rc : add_areas(shell);
 }
 
 static void kvm_close(struct shell *shell)
@@ -419,6 +441,22 @@ static bool kvm_written(const struct shell *shell, uint64_t *at, uint64_t *bytes
 	return *bytes > 0;
 }
 
+/* Those of the output area, as the window's: never cleared, so what lives of this shell ever wrote. */
+static bool kvm_touched(const struct shell *shell, uint64_t *at, uint64_t *bytes)
+{
+	const struct layout *layout = &shell->monitor->layout;
+	uint8_t *tables = shell->window + layout->window_bytes;
+
+	for (uint64_t covers; *at < layout->output_bytes; *at += covers) {
+		const volatile uint64_t *entry = arch_output_entry(tables, layout, *at, &covers);
+
+		*bytes = covers;
+		if (*entry & ARCH_PTE_DIRTY)
+			return true;
+	}
+	return false;
+}
+
 const struct backend backend_kvm = {
 	.open = kvm_open,
 	.close = kvm_close,
@@ -427,5 +465,6 @@ const struct backend backend_kvm = {
 	.adopt = kvm_adopt,
 	.kill = kvm_kill,
 	.written = kvm_written,
+	.touched = kvm_touched,
 	.floor = kvm_floor,
 };

@@ -44,18 +44,41 @@ static void add_window(struct layout *layout)
 
 	add(layout,
 		(struct layout_region){
-			.address = MF_ADDR_WINDOW, .bytes = below, .gpa = gpa, .write = true});
+			.address = MF_ADDR_WINDOW,
+			.bytes = below,
+			.gpa = gpa,
+			.write = true,
+			.memory = LAYOUT_SHELL});
 	add(layout,
 		(struct layout_region){.address = layout->guard,
 			.bytes = MF_PAGE,
 			.gpa = gpa + below,
 			.write = true,
-			.supervisor = true});
+			.supervisor = true,
+			.memory = LAYOUT_SHELL});
 	add(layout,
 		(struct layout_region){.address = layout->guard + MF_PAGE,
 			.bytes = above,
 			.gpa = gpa + below + MF_PAGE,
-			.write = true});
+			.write = true,
+			.memory = LAYOUT_SHELL});
+}
+
+static void add_areas(struct layout *layout, const struct image *image)
+{
+	layout->input_bytes = image->note.input_bytes;
+	layout->output_bytes = image->note.output_bytes;
+	add(layout,
+		(struct layout_region){.address = MF_ADDR_INPUT,
+			.bytes = layout->input_bytes,
+			.gpa = MF_ADDR_INPUT,
+			.memory = LAYOUT_INPUT});
+	add(layout,
+		(struct layout_region){.address = MF_ADDR_OUTPUT,
+			.bytes = layout->output_bytes,
+			.gpa = MF_ADDR_OUTPUT,
+			.write = true,
+			.memory = LAYOUT_OUTPUT});
 }
 
 void layout_make(struct layout *layout, const struct image *image, uint64_t data_size)
@@ -100,4 +123,5 @@ void layout_make(struct layout *layout, const struct image *image, uint64_t data
 	layout->tables_gpa = layout->shell_gpa + layout->window_bytes;
 	layout->large = layout->window_bytes > LAYOUT_LARGE;
 	add_window(layout);
+	add_areas(layout, image);
 }

@@ -22,6 +22,7 @@
 
 #include "monitor/arch/arch.h"
 #include "monitor/jail.h"
+#include "sys/sandbox.h"
 
 enum kind { MAKE_MEMORY = 1, MAKE_PROCESS = 2 };
 
@@ -57,10 +58,12 @@ static void child_fail(int code)
 
 static void map_region(const struct maker_plan *plan, const struct maker_region *r)
 {
-	const int fd = r->window ? plan->window_fd : plan->fixed_fd;
+	/* where areas lie AddressSanitizer reserves addresses that nothing uses */
+	const int fixed = SANDBOX_SANITIZED && r->memory >= LAYOUT_INPUT ? MAP_FIXED
+									   : MAP_FIXED_NOREPLACE;
 
-	if (syscall(SYS_mmap, r->address, r->bytes, r->rights, MAP_SHARED | MAP_FIXED_NOREPLACE, fd,
-		    r->offset) != (long)r->address)
+	if (syscall(SYS_mmap, r->address, r->bytes, r->rights, MAP_SHARED | fixed,
+		    plan->fd[r->memory], r->offset) != (long)r->address)
 		child_fail(4);
 }
 
@@ -190,7 +193,11 @@ static int set_gate(const struct maker_plan *plan)
 	static bool mapped;
 	static uint8_t page[MF_PAGE];
 	const struct arch_life want = {
-		.entry = plan->entry, .stack_top = plan->stack_top, .effects = plan->effects};
+		.entry = plan->entry,
+		.stack_top = plan->stack_top,
+		.effects = plan->effects,
+		.input_bytes = plan->input_bytes,
+		.output_bytes = plan->output_bytes};
 	int rc;
 
 	if (mapped && memcmp(&now, &want, sizeof(now)) == 0)
@@ -213,6 +220,7 @@ static int check(const struct maker_plan *plan)
 		const uint32_t rights = plan->region[i].rights;
 
 		if (plan->region[i].address < MF_ADDR_INFO ||
+			plan->region[i].memory >= LAYOUT_MEMORIES ||
 			(rights & ~(uint32_t)(PROT_READ | PROT_WRITE | PROT_EXEC)) ||
 			(rights & PROT_WRITE && rights & PROT_EXEC))
 			return -EPROTO;

@@ -26,17 +26,18 @@
 struct maker_region {
 	uint64_t address, bytes, offset; /* in the memory file */
 	uint32_t rights;                 /* PROT_...; never to be written and executed */
-	uint32_t window;                 /* of window_fd; else of fixed_fd */
+	uint32_t memory;                 /* enum layout_memory: of fd[memory] */
 };
 
 /* One gated process. */
 struct maker_plan {
-	int32_t fixed_fd, window_fd;
+	int32_t fd[LAYOUT_MEMORIES];     /* -1: there is none */
 	uint64_t entry, stack_top;       /* of the guest */
 	uint64_t effects, effects_bytes; /* its effects area, where signals have their stack too */
 	uint32_t held;                   /* a debugger will trace it */
 	uint32_t deny_cpuid;
 	uint32_t pad, regions;
+	uint64_t input_bytes, output_bytes; /* of its areas, which are regions too */
 	struct maker_region region[LAYOUT_REGIONS];
 };
 

@@ -7,13 +7,24 @@ static uint8_t *host_of(const struct shell *shell, const struct layout_region *r
 {
 	const struct layout *layout = &shell->monitor->layout;
 
-	return r->gpa >= layout->shell_gpa ? shell->window + (r->gpa - layout->shell_gpa)
-					   : shell->monitor->fixed + (r->gpa - layout->fixed_gpa);
+	switch (r->memory) {
+	case LAYOUT_INPUT: return shell->areas.input.at;
+	case LAYOUT_OUTPUT: return shell->areas.output.at;
+	case LAYOUT_SHELL: return shell->window + (r->gpa - layout->shell_gpa);
+	default: return shell->monitor->fixed + (r->gpa - layout->fixed_gpa);
+	}
 }
 
+/* To be looked at, by whoever names an address. */
 static bool is_shown(const struct layout_region *r)
 {
 	return !r->supervisor && r->address >= MF_ADDR_INFO;
+}
+
+/* To be kept, in a core: not what may be gigabytes. */
+static bool is_piece(const struct layout_region *r)
+{
+	return is_shown(r) && !layout_is_area(r);
 }
 
 const struct layout_region *shell_region(const struct shell *shell, uint64_t address)
@@ -24,7 +35,7 @@ const struct layout_region *shell_region(const struct shell *shell, uint64_t add
 		const struct layout_region *r = &layout->region[i];
 
 		if (address >= r->address && address - r->address < r->bytes)
-			return is_shown(r) ? r : NULL;
+			return is_shown(r) && host_of(shell, r) != NULL ? r : NULL;
 	}
 	return NULL;
 }
@@ -65,7 +76,7 @@ bool shell_piece(const struct shell *shell, unsigned i, struct shell_piece *piec
 	for (unsigned k = 0; k < layout->regions; k++) {
 		const struct layout_region *r = &layout->region[k];
 
-		if (!is_shown(r) || i-- > 0)
+		if (!is_piece(r) || i-- > 0)
 			continue;
 		*piece = (struct shell_piece){.address = r->address,
 			.bytes = r->bytes,

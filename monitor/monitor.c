@@ -67,6 +67,8 @@ static void fill_info(struct monitor *m, size_t data_size)
 		.stack_top = m->layout.stack_top,
 		.init_bytes = m->layout.init_bytes,
 		.data_bytes = data_size,
+		.input_bytes = m->layout.input_bytes,
+		.output_bytes = m->layout.output_bytes,
 	};
 	uint8_t both[64];
 
@@ -318,7 +320,7 @@ int monitor_open(struct monitor **out, const struct image *image, const uint8_t 
 		; /* it said why */
 	else if (m->which == MFW_BACKEND_PROCESS && !use_maker(m))
 		monitor_refuse(error, MFW_ERR_BACKEND, "the process that makes gated ones");
-	else if (make_fixed(m, data, data_size) < 0 || make_snapshot(m) < 0)
+	else if (make_fixed(m, data, data_size) < 0 || make_snapshot(m) < 0 || areas_open(m) < 0)
 		monitor_refuse(error, MFW_ERR_BACKEND, "memory for the image");
 	else
 		rc = image->note.flags & MFI_HAS_INIT ? start_from_init(m, error) : 0;
@@ -347,6 +349,7 @@ void monitor_close(struct monitor *m)
 	if (m->snapshot != NULL)
 		munmap(m->snapshot, m->layout.window_bytes);
 	free(m->filled);
+	areas_close(m);
 	if (m->kvm != NULL)
 		kvm_host_close(m->kvm);
 	if (m->maker)

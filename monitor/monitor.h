@@ -42,6 +42,10 @@ struct monitor_options {
 	uint64_t cpu_ns;      /* 0: what the image says */
 	uint64_t deadline_ns; /* 0: what the image says */
 	bool held;            /* a debugger will hold lives (debug.h) */
+	/* Of an image with areas: files with so many of each (abi/worker.h), borrowed. 0: each shell
+	 * has its own. */
+	unsigned areas;
+	int input_fd, output_fd;
 };
 
 /* How one life went. */
@@ -83,11 +87,22 @@ size_t monitor_window_bytes(const struct monitor *monitor);
 const uint8_t *monitor_init_effects(const struct monitor *monitor, uint32_t *bytes);
 
 int shell_open(struct shell **shell, struct monitor *monitor, char error[MONITOR_ERROR_MAX]);
+/* With this one of the monitor's areas, which no other shell may have. */
+int shell_open_at(struct shell **shell, struct monitor *monitor, unsigned area,
+	char error[MONITOR_ERROR_MAX]);
 void shell_close(struct shell *shell);
 
 /* One life. event is a struct mf_event and what belongs to it, `size` bytes in
  * all; it is copied. Fills *life; never fails otherwise. */
 void shell_live(struct shell *shell, const void *event, size_t size, struct life *life);
+
+/* The input of the next life, copied; its event's input_bytes must be n. -EFBIG: its image has no room for
+ * so much. */
+int shell_input(struct shell *shell, const void *from, size_t n);
+/* The same where somebody else wrote it: this much of the area may be other than zero. */
+void shell_input_filled(struct shell *shell, uint64_t bytes);
+/* What the last life left in its output area, of memory.output bytes; NULL: it has none. */
+const uint8_t *shell_output(const struct shell *shell);
 
 /* The same where calls are served. life->suspended: the life stands still until shell_answer or
  * shell_drop, and the thread is free for other shells. */
@@ -101,7 +116,7 @@ void shell_drop(struct shell *shell);
 /* The memory that a life left, until the next: how many of n bytes could be copied. What the
  * monitor keeps from a guest isn't there. */
 size_t shell_read(const struct shell *shell, uint64_t address, void *to, size_t n);
-/* Its pieces by number: false behind the last. */
+/* Its pieces by number, without its areas: false behind the last. */
 struct shell_piece {
 	uint64_t address, bytes;
 	bool write, execute;
@@ -109,7 +124,8 @@ struct shell_piece {
 };
 bool shell_piece(const struct shell *shell, unsigned i, struct shell_piece *piece);
 
-/* Puts the window back, as shell_live would do first: for whoever has time between two lives. */
+/* Puts the window back, as shell_live would do first: for whoever has time between two lives. The output
+ * area stays as it is until then: somebody may send from it. */
 void shell_clean(struct shell *shell);
 
 /* A bare entry that leaves at once: the floor below which no birth goes. ns, or 0

@@ -66,33 +66,47 @@ static clockid_t cpu_clock(int pid)
 	return (clockid_t)(~(unsigned)pid << 3 | scheduled);
 }
 
+static uint64_t offset_of(const struct shell *shell, const struct layout_region *r)
+{
+	const struct layout *layout = &shell->monitor->layout;
+
+	switch (r->memory) {
+	case LAYOUT_INPUT: return shell->areas.input.offset;
+	case LAYOUT_OUTPUT: return shell->areas.output.offset;
+	case LAYOUT_SHELL: return r->gpa - layout->shell_gpa;
+	default: return r->gpa - layout->fixed_gpa;
+	}
+}
+
 static void add_region(
 	const struct shell *shell, struct maker_plan *plan, const struct layout_region *r)
 {
-	const struct layout *layout = &shell->monitor->layout;
-	const bool window = r->address >= MF_ADDR_WINDOW && r->address < MF_ADDR_WINDOW_END;
 	const bool write = r->write || (shell->init && r->address == MF_ADDR_INIT);
 
-	if (r->supervisor || r->address == MF_ADDR_GATE)
+	if (r->supervisor || r->address == MF_ADDR_GATE || (shell->init && layout_is_area(r)))
 		return; /* the guard page, for a process has no ring 0; the gate is the maker's */
 	plan->region[plan->regions++] = (struct maker_region){.address = r->address,
 		.bytes = r->bytes,
-		.offset = r->gpa - (window ? layout->shell_gpa : layout->fixed_gpa),
+		.offset = offset_of(shell, r),
 		.rights = PROT_READ | (r->execute ? PROT_EXEC : 0) | (write ? PROT_WRITE : 0),
-		.window = window};
+		.memory = r->memory};
 }
 
 static struct maker_plan plan_of(const struct shell *shell)
 {
 	const struct monitor *m = shell->monitor;
-	struct maker_plan plan = {.fixed_fd = m->fixed_fd,
-		.window_fd = shell->process.window_fd,
+	struct maker_plan plan = {.fd = {[LAYOUT_FIXED] = m->fixed_fd,
+					  [LAYOUT_SHELL] = shell->process.window_fd,
+					  [LAYOUT_INPUT] = shell->areas.input.fd,
+					  [LAYOUT_OUTPUT] = shell->areas.output.fd},
 		.entry = m->image->entry,
 		.stack_top = m->layout.stack_top,
 		.effects = image_effects_at(m->image),
 		.effects_bytes = m->image->note.effects_bytes,
 		.held = m->options.held,
-		.deny_cpuid = m->deny_cpuid};
+		.deny_cpuid = m->deny_cpuid,
+		.input_bytes = shell->init ? 0 : m->layout.input_bytes,
+		.output_bytes = shell->init ? 0 : m->layout.output_bytes};
 
 	for (unsigned i = 0; i < m->layout.regions; i++)
 		add_region(shell, &plan, &m->layout.region[i]);
@@ -245,24 +259,35 @@ static int process_resume(struct shell *shell, struct life *life)
 	return rc < 0 ? rc : process_finish(shell, life);
 }
 
-/* What exists of the window in shared memory was touched at some time. Not by mincore, which
+/* What exists of a memory file, from `start` on, was touched at some time. Not by mincore, which
  * doesn't count pages that are swapped out. */
-static bool process_written(const struct shell *shell, uint64_t *at, uint64_t *bytes)
+static bool exists(int fd, uint64_t start, uint64_t all, uint64_t *at, uint64_t *bytes)
 {
-	const uint64_t all = shell->monitor->layout.window_bytes;
-	const int fd = shell->process.window_fd;
-	off_t from = lseek(fd, (off_t)*at, SEEK_DATA), to;
+	const off_t end = (off_t)(start + all);
+	off_t from = lseek(fd, (off_t)(start + *at), SEEK_DATA), to;
 
-	if (*at >= all || (from < 0 && errno == ENXIO)) /* no more */
+	if (*at >= all || (from < 0 && errno == ENXIO) || from >= end) /* no more */
 		return false;
 	to = from < 0 ? -1 : lseek(fd, from, SEEK_HOLE);
 	if (to < 0) { /* not known: then all of it */
-		from = (off_t)*at;
-		to = (off_t)all;
+		from = (off_t)(start + *at);
+		to = end;
 	}
-	*at = (uint64_t)from;
-	*bytes = (uint64_t)(to - from);
+	*at = (uint64_t)from - start;
+	*bytes = (uint64_t)((to < end ? to : end) - from);
 	return true;
+}
+
+static bool process_written(const struct shell *shell, uint64_t *at, uint64_t *bytes)
+{
+	return exists(shell->process.window_fd, 0, shell->monitor->layout.window_bytes, at, bytes);
+}
+
+static bool process_touched(const struct shell *shell, uint64_t *at, uint64_t *bytes)
+{
+	const struct shell_area *area = &shell->areas.output;
+
+	return exists(area->fd, area->offset, area->bytes, at, bytes);
 }
 
 static uint64_t process_floor(struct shell *shell)
@@ -278,5 +303,6 @@ const struct backend backend_process = {
 	.resume = process_resume,
 	.kill = process_kill,
 	.written = process_written,
+	.touched = process_touched,
 	.floor = process_floor,
 };

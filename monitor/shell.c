@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "abi/image.h"
+#include "base/num.h"
 #include "monitor/core.h"
 #include "sys/sandbox.h"
 
@@ -83,6 +84,7 @@ int shell_make(struct shell **out, struct monitor *m, bool init, char error[MONI
 	if (m->which == MFW_BACKEND_PROCESS)
 		shell->process.window_fd = -1;
 	shell->effects = malloc(m->image->note.effects_bytes);
+	shell->areas.input.fd = shell->areas.output.fd = -1;
 	if (shell->effects == NULL || !make_window(shell)) {
 		monitor_refuse(error, MFW_ERR_BACKEND, "memory for a shell");
 		goto out;
@@ -216,12 +218,25 @@ void shell_allow(const struct monitor *m)
 
 int shell_open(struct shell **out, struct monitor *m, char error[MONITOR_ERROR_MAX])
 {
+	return shell_open_at(out, m, AREA_OWN, error);
+}
+
+int shell_open_at(
+	struct shell **out, struct monitor *m, unsigned area, char error[MONITOR_ERROR_MAX])
+{
 	struct shell *shell = NULL;
 	int rc = shell_make(&shell, m, false, error);
 
 	if (shell == NULL)
 		return rc;
 	shell_deny(m);
+	rc = shell_take_areas(shell, area);
+	if (rc < 0) {
+		errno = -rc;
+		monitor_refuse(error, MFW_ERR_BACKEND, "memory for input and output");
+		shell_close(shell);
+		return MFW_ERR_BACKEND;
+	}
 	if (m->options.birth == MFW_POOLED && shell_start(shell, error) < 0) {
 		shell_close(shell);
 		return MFW_ERR_BACKEND;
@@ -250,6 +265,7 @@ void shell_close(struct shell *shell)
 		shell_allow(shell->monitor);
 	watchdog_remove(&shell->watch);
 	free_window(shell);
+	shell_free_areas(shell);
 	free(shell->effects);
 	free(shell);
 }
@@ -273,6 +289,21 @@ void shell_clean(struct shell *shell)
 	shell->dirty = false;
 }
 
+/* A service with an input area has its payload there, whoever wrote the event. False: it can't be. */
+static bool move_payload(struct shell *shell, struct mf_event *head, size_t size)
+{
+	const struct mf_span payload = head->payload;
+
+	if (payload.len == 0 || shell->areas.input.bytes == 0)
+		return true;
+	if (head->input_bytes > 0 || !num_fits(payload.off, payload.len, size) ||
+		shell_input(shell, shell->window + payload.off, payload.len) < 0)
+		return false;
+	head->input_bytes = payload.len;
+	head->payload = (struct mf_span){0, 0};
+	return true;
+}
+
 /* Copied first, then checked: the hub may still write to where it came from. */
 bool shell_put_event(struct shell *shell, const void *event, size_t size)
 {
@@ -285,9 +316,12 @@ bool shell_put_event(struct shell *shell, const void *event, size_t size)
 	shell->event_used = (uint32_t)size;
 	memcpy(shell->window, event, size);
 	memcpy(&head, shell->window, sizeof(head));
+	if (!move_payload(shell, &head, size))
+		return false;
 	/* reserved, and the process backend's token lies there */
-	memset(shell->window + offsetof(struct mf_event, reserved1), 0, sizeof(head.reserved1));
-	return head.abi == MF_ABI_VERSION && head.bytes == size && head.source < MF_SOURCE_COUNT &&
+	memset(head.reserved1, 0, sizeof(head.reserved1));
+	memcpy(shell->window, &head, sizeof(head));
+	return shell_clean_areas(shell, head.input_bytes) && head.abi == MF_ABI_VERSION && head.bytes == size && head.source < MF_SOURCE_COUNT &&
 		(head.source == MF_SOURCE_INIT) == shell->init;
 }
 
@@ -375,6 +409,7 @@ static bool run_once(
 	uint64_t entered = monitor_now();
 	int rc;
 
+	shell->areas.used = true;
 	set_limits(shell, entered);
 	if (!deny_always)
 		deny(shell->monitor);

@@ -122,6 +122,7 @@ static bool cold_within(struct worker *w, const struct image *image, struct life
 	if (monitor_open(&monitor, image, setup->data, setup->data_size, &options, w->error) != 0)
 		return false;
 	if (shell_open(&shell, monitor, w->error) == 0) {
+		(void)shell_input(shell, setup->input.p, setup->input.n);
 		shell_live(shell, setup->event, setup->event_size, life);
 		good = compare(w, life);
 		shell_close(shell);
@@ -232,6 +233,8 @@ static void worker_open(struct worker *w)
 		w->failed = shell_open(&w->shell, s->monitor, w->error) != 0;
 	if (w->failed)
 		w->shell = NULL;
+	else if (w->shell != NULL)
+		(void)shell_input(w->shell, s->setup->input.p, s->setup->input.n);
 	if (!kvm(s) && peer_pipe_open(&w->pipe) < 0)
 		w->pipe.pid = 0;
 }
@@ -299,6 +302,7 @@ static void first_life(struct opening *o)
 		outcome_unborn(&o->judged, (enum mfw_result)rc, o->error);
 		return;
 	}
+	(void)shell_input(shell, s->setup->input.p, s->setup->input.n);
 	shell_live(shell, s->setup->event, s->setup->event_size, &o->life);
 	s->expected = malloc(o->life.bytes + 1u);
 	if (s->expected != NULL && o->life.bytes > 0)

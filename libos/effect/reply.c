@@ -63,6 +63,26 @@ void mf_reply_header(const char *name, const char *value)
 	effect_headers += (uint32_t)n;
 }
 
+uint8_t *mf_output(size_t *capacity)
+{
+	*capacity = place_in_init() ? 0 : place_info()->output_bytes;
+	return *capacity > 0 ? (uint8_t *)MF_ADDR_OUTPUT : NULL;
+}
+
+void mf_reply_output(uint32_t status, const char *content_type, size_t n)
+{
+	if (n > place_info()->output_bytes)
+		life_end(MF_OUTCOME_FULL);
+	effect_add(&(struct effect_order){
+		.kind = MF_EFFECT_REPLY,
+		.flags = MF_EFFECT_BLOB,
+		.status = status,
+		.value = n,
+		.field = {{NULL, 0}, effect_text(content_type), waiting_headers(), {NULL, 0}},
+	});
+	effect_headers = 0;
+}
+
 size_t mf_reply_most(void)
 {
 	return place_info()->effects_bytes - sizeof(struct mf_effects) - sizeof(struct mf_effect) -

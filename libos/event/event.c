@@ -12,6 +12,8 @@ static struct mf_str at(const struct mf_event *ev, struct mf_span span)
 
 struct mf_str mf_payload(const struct mf_event *ev)
 {
+	if (ev->input_bytes > 0)
+		return mf_str_of((const uint8_t *)MF_ADDR_INPUT, ev->input_bytes);
 	return at(ev, ev->payload);
 }
 

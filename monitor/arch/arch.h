@@ -47,6 +47,7 @@ void arch_fill_fixed(uint8_t *fixed, const struct layout *layout);
 /* Where a life begins, and what it may use; the guest's addresses. */
 struct arch_life {
 	uint64_t entry, stack_top, effects;
+	uint64_t input_bytes, output_bytes; /* of its areas; process: they aren't unmapped */
 };
 
 /* process: fills the gate page. It isn't checked what `life` says: the worst of it is a process that
@@ -60,6 +61,9 @@ uint64_t arch_tables_bytes(const struct layout *layout);
 void arch_fill_tables(uint8_t *tables, const struct layout *layout, int init_writable);
 /* The entry of window page `page` in those tables. */
 uint64_t *arch_window_entry(uint8_t *tables, const struct layout *layout, uint64_t page);
+/* The entry for byte `at` of the output area, and how many bytes it is for: *covers, from a multiple of that. */
+uint64_t *arch_output_entry(
+	uint8_t *tables, const struct layout *layout, uint64_t at, uint64_t *covers);
 #define ARCH_PTE_DIRTY 0x40ull
 
 /* process: the entry that a new gated process jumps to. */

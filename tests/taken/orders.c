@@ -64,7 +64,7 @@ static void int80(char *rest, struct life *life)
  * ever for a life to begin. */
 static void breed(char *rest, struct life *life)
 {
-	const struct maker_plan plan = {.fixed_fd = -1, .window_fd = -1};
+	const struct maker_plan plan = {.fd = {-1, -1, -1, -1}};
 	long wanted = argument(&rest), got = 0;
 	struct maker_made made;
 	char text[64];

@@ -2,6 +2,7 @@
  * 4 (paging), 6 (IDT), 7 (TSS, I/O permission bitmap). */
 #include <assert.h>
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ _Static_assert(
 #define PTE_WRITE    0x2ull
 #define PTE_USER     0x4ull
 #define PTE_ACCESSED 0x20ull
+#define PTE_LARGE    0x80ull /* in a page directory: 2 MiB */
 #define PTE_NX       (1ull << 63)
 
 static void fill_gdt(uint8_t *system)
@@ -111,15 +113,22 @@ uint64_t arch_gated_write(void)
 	return in_stub(arch_gated_after_write);
 }
 
-/* What a gated process throws away: everything above its window. Nothing lies below, because
- * the programs that start one are position independent. */
-static void fill_unmap(struct arch_params *params)
+/* What a gated process throws away: everything above its window but its areas. Nothing lies below,
+ * because the programs that start one are position independent. */
+static void fill_unmap(struct arch_params *params, const struct arch_life *life)
 {
 	/* 47 bits: what Linux gives without being asked for more */
 	const uint64_t task_end = 0x7ffffffff000ull;
+	const uint64_t gap[][2] = {
+		{MF_ADDR_WINDOW_END, MF_ADDR_INPUT},
+		{MF_ADDR_INPUT + life->input_bytes, MF_ADDR_OUTPUT},
+		{MF_ADDR_OUTPUT + life->output_bytes, task_end},
+	};
 
-	params->unmap[0][0] = MF_ADDR_WINDOW_END;
-	params->unmap[0][1] = task_end - MF_ADDR_WINDOW_END;
+	for (unsigned i = 0; i < 3; i++) {
+		params->unmap[i][0] = gap[i][0];
+		params->unmap[i][1] = gap[i][1] - gap[i][0];
+	}
 }
 
 static struct arch_params params_of(const struct arch_life *life)
@@ -176,7 +185,7 @@ void arch_fill_gate(uint8_t *page, const struct arch_life *life)
 	params.program.filter = ARCH_FILTER;
 	memcpy(page + (ARCH_FILTER - MF_ADDR_GATE), program,
 		params.program.length * sizeof(program[0]));
-	fill_unmap(&params);
+	fill_unmap(&params, life);
 	put_params(page, &params);
 }
 
@@ -187,15 +196,28 @@ static unsigned index_at(uint64_t address, int level)
 	return (unsigned)(address >> (12 + 9 * level)) & 511;
 }
 
+/* Areas begin at a multiple of 2 MiB, for the guest as in guest-physical memory: as much of one as can be
+ * has entries of that size. Not the first 2 MiB of the output area: most answers are small, and what an entry is for
+ * is wiped whole. */
+#define LARGE_PAGE (1ull << 21)
+static bool is_large(const struct layout_region *r, uint64_t at)
+{
+	return layout_is_area(r) && r->bytes - at / LARGE_PAGE * LARGE_PAGE >= LARGE_PAGE &&
+		(r->memory == LAYOUT_INPUT || at >= LARGE_PAGE);
+}
+
+/* A table of the lowest level for each 2 MiB, but not where one entry is for all of them. */
 uint64_t arch_tables_bytes(const struct layout *layout)
 {
 	uint64_t pages = 2, last_2m = ~0ull, last_1g = ~0ull;
 
 	for (unsigned i = 0; i < layout->regions; i++) {
 		const struct layout_region *r = &layout->region[i];
+		const uint64_t first = r->address >> 21;
 
-		for (uint64_t a = r->address >> 21; a <= (r->address + r->bytes - 1) >> 21; a++) {
-			pages += (uint64_t)(a != last_2m) + (uint64_t)(a >> 9 != last_1g);
+		for (uint64_t a = first; a <= (r->address + r->bytes - 1) >> 21; a++) {
+			pages += a != last_2m && !is_large(r, (a - first) << 21);
+			pages += a >> 9 != last_1g;
 			last_2m = a;
 			last_1g = a >> 9;
 		}
@@ -227,22 +249,23 @@ static uint64_t table_below(struct tables *t, uint64_t table, unsigned i)
 	return (*entry & 0xffffffffff000ull) - t->layout->tables_gpa;
 }
 
-static uint64_t *leaf(struct tables *t, uint64_t address)
+/* The entry of this level for an address: of pages on level 0, of 2 MiB on level 1. */
+static uint64_t *leaf(struct tables *t, uint64_t address, int last)
 {
 	uint64_t table = 0;
 
-	for (int level = 3; level > 0; level--)
+	for (int level = 3; level > last; level--)
 		table = table_below(t, table, index_at(address, level));
-	return entry_in(t, table, index_at(address, 0));
+	return entry_in(t, table, index_at(address, last));
 }
 
 /* Accessed and dirty are preset, so that the tables never change; the window of a large
- * guest starts clean, because there dirty says what must be put back. */
+ * guest and the output area start clean, because there dirty says what must be put back. */
 static uint64_t leaf_bits(
 	const struct layout *layout, const struct layout_region *r, int init_writable)
 {
 	int write = r->write || (init_writable && r->address == MF_ADDR_INIT);
-	int tracked = layout->large && r->write && !r->supervisor;
+	int tracked = r->write && !r->supervisor && (layout->large || layout_is_area(r));
 
 	return PTE_PRESENT | PTE_ACCESSED | (tracked ? 0 : ARCH_PTE_DIRTY) |
 		(write ? PTE_WRITE : 0) | (r->supervisor ? 0 : PTE_USER) |
@@ -257,9 +280,17 @@ void arch_fill_tables(uint8_t *tables, const struct layout *layout, int init_wri
 	for (unsigned i = 0; i < layout->regions; i++) {
 		const struct layout_region *r = &layout->region[i];
 		uint64_t bits = leaf_bits(layout, r, init_writable);
+		uint64_t step;
 
-		for (uint64_t at = 0; at < r->bytes; at += MF_PAGE)
-			*leaf(&t, r->address + at) = (r->gpa + at) | bits;
+		if (init_writable && layout_is_area(r))
+			continue;
+		for (uint64_t at = 0; at < r->bytes; at += step) {
+			bool large = is_large(r, at);
+
+			step = large ? LARGE_PAGE : MF_PAGE;
+			*leaf(&t, r->address + at, large) =
+				(r->gpa + at) | bits | (large ? PTE_LARGE : 0);
+		}
 	}
 }
 
@@ -267,5 +298,17 @@ uint64_t *arch_window_entry(uint8_t *tables, const struct layout *layout, uint64
 {
 	struct tables t = {.memory = tables, .layout = layout, .used = layout->tables_bytes};
 
-	return leaf(&t, MF_ADDR_WINDOW + page * MF_PAGE);
+	return leaf(&t, MF_ADDR_WINDOW + page * MF_PAGE, 0);
+}
+
+uint64_t *arch_output_entry(
+	uint8_t *tables, const struct layout *layout, uint64_t at, uint64_t *covers)
+{
+	const struct layout_region area = {
+		.bytes = layout->output_bytes, .memory = LAYOUT_OUTPUT};
+	struct tables t = {.memory = tables, .layout = layout, .used = layout->tables_bytes};
+	bool large = is_large(&area, at);
+
+	*covers = large ? LARGE_PAGE : MF_PAGE;
+	return leaf(&t, MF_ADDR_OUTPUT + at, large);
 }
