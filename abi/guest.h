@@ -204,7 +204,8 @@ struct mf_event {
 	uint32_t attributes_count;
 	uint32_t state_count;
 	uint32_t reserved0;
-	uint64_t input_bytes; /* the payload, if it lies in the input area; `payload` has none then */
+	uint64_t
+		input_bytes; /* the payload, if it lies in the input area; `payload` has none then */
 	uint64_t reserved1[4];
 };
 _Static_assert(sizeof(struct mf_event) == 224, "mf_event");

@@ -300,14 +300,12 @@ static bool write_event(struct event_writer *w, struct life_setup *s, const stru
 		(o->source == MF_SOURCE_RUN ||
 			event_span(w, &s->event->peer, MF_STR("127.0.0.1:0"))) &&
 		(!o->http_line || http_event_write(&o->http, &s->manifest, w)) &&
-		(s->image.note.input_bytes > 0 ||
-			event_span(w, &s->event->payload, payload)) &&
+		(s->image.note.input_bytes > 0 || event_span(w, &s->event->payload, payload)) &&
 		write_state(w, o);
 }
 
 /* False, having said so: it doesn't fit. The bytes are s's. */
-static bool take_input(
-	struct life_setup *s, const struct life_options *o, uint8_t *bytes, size_t n)
+static bool take_input(struct life_setup *s, const struct life_options *o, uint8_t *bytes, size_t n)
 {
 	const struct mfi_image *note = &s->image.note;
 

@@ -18,11 +18,12 @@ struct outcome {
 	bool denied;            /* it asked for what it may not have */
 	bool readable;          /* effects_open accepts its effects */
 	bool replied;
-	struct effect reply; /* points into the life's effects; a blob's body is the caller's to put there */
-	int exit;            /* exit status of the command */
-	unsigned status;     /* as an HTTP status: the reply's own, or what the hub would say */
-	const char *name;    /* "ok", "crashed", "denied" ... */
-	char message[512];   /* why it isn't ok; else empty */
+	struct effect
+		reply; /* points into the life's effects; a blob's body is the caller's to put there */
+	int exit;      /* exit status of the command */
+	unsigned status;   /* as an HTTP status: the reply's own, or what the hub would say */
+	const char *name;  /* "ok", "crashed", "denied" ... */
+	char message[512]; /* why it isn't ok; else empty */
 };
 
 void outcome_judge(struct outcome *outcome, const struct image *image,

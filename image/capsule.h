@@ -40,9 +40,10 @@ struct capsule {
 	struct mf_str service, release; /* name; the version that its author gave it */
 	struct mf_str why;              /* a line about what went wrong; empty: nothing did */
 	struct mf_str event;            /* struct mf_event and what belongs to it */
-	struct mf_str input; /* its input area; empty: it had none (mf_event.input_bytes), or one too large to keep */
-	struct mf_str answers;          /* struct capsule_answer, one after another */
-	struct mf_str effects;          /* struct mf_effects and its records; empty: it left none */
+	struct mf_str
+		input; /* its input area; empty: it had none (mf_event.input_bytes), or one too large to keep */
+	struct mf_str answers; /* struct capsule_answer, one after another */
+	struct mf_str effects; /* struct mf_effects and its records; empty: it left none */
 };
 
 /* A call of the life, in the order of its calls; the service's name, the path and the body of the answer follow, then

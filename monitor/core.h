@@ -62,7 +62,7 @@ struct monitor {
 	uint8_t *init_effects;
 	uint32_t init_effects_bytes;
 	uint8_t *inputs, *outputs; /* options.areas of each; NULL: none */
-	struct kvm_host *kvm; /* what kvm.c asked the machine once; freed by monitor_close */
+	struct kvm_host *kvm;      /* what kvm.c asked the machine once; freed by monitor_close */
 };
 
 /* One of two areas: NULL: there is none. */
@@ -90,7 +90,7 @@ struct shell {
 	bool calls;     /* the image may call: lives can be suspended */
 	bool suspended; /* the life in it waits for an answer */
 	struct shell_areas areas;
-	int thread;     /* that used it last */
+	int thread; /* that used it last */
 	struct {
 		uint64_t since;            /* when it began */
 		uint64_t cpu_from, cpu_ns; /* of CPU: clock when it was entered, used before */

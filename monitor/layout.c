@@ -43,8 +43,7 @@ static void add_window(struct layout *layout)
 	uint64_t gpa = layout->shell_gpa;
 
 	add(layout,
-		(struct layout_region){
-			.address = MF_ADDR_WINDOW,
+		(struct layout_region){.address = MF_ADDR_WINDOW,
 			.bytes = below,
 			.gpa = gpa,
 			.write = true,

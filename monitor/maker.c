@@ -59,8 +59,8 @@ static void child_fail(int code)
 static void map_region(const struct maker_plan *plan, const struct maker_region *r)
 {
 	/* where areas lie AddressSanitizer reserves addresses that nothing uses */
-	const int fixed = SANDBOX_SANITIZED && r->memory >= LAYOUT_INPUT ? MAP_FIXED
-									   : MAP_FIXED_NOREPLACE;
+	const int fixed =
+		SANDBOX_SANITIZED && r->memory >= LAYOUT_INPUT ? MAP_FIXED : MAP_FIXED_NOREPLACE;
 
 	if (syscall(SYS_mmap, r->address, r->bytes, r->rights, MAP_SHARED | fixed,
 		    plan->fd[r->memory], r->offset) != (long)r->address)
@@ -192,8 +192,7 @@ static int set_gate(const struct maker_plan *plan)
 	static struct arch_life now;
 	static bool mapped;
 	static uint8_t page[MF_PAGE];
-	const struct arch_life want = {
-		.entry = plan->entry,
+	const struct arch_life want = {.entry = plan->entry,
 		.stack_top = plan->stack_top,
 		.effects = plan->effects,
 		.input_bytes = plan->input_bytes,

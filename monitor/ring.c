@@ -40,6 +40,11 @@ static int head_check(const struct mfw_head *head, uint64_t file_bytes)
 		head->event_area < MF_EVENT_MIN || head->effects_area < MF_EFFECTS_MIN ||
 		head->event_area > area_max || head->effects_area > area_max)
 		return -EINVAL;
+	if (head->areas > MFW_AREAS || head->areas > head->slots || head->reserved != 0 ||
+		head->input_bytes % MF_PAGE || head->output_bytes % MF_PAGE ||
+		head->input_bytes > MF_ADDR_INPUT_END - MF_ADDR_INPUT ||
+		head->output_bytes > MF_ADDR_OUTPUT_END - MF_ADDR_OUTPUT)
+		return -EINVAL;
 	if (head->bytes != file_bytes ||
 		MFW_AT_SLOTS + head->slots * slot_bytes(head) > head->bytes)
 		return -EINVAL;

@@ -321,7 +321,8 @@ bool shell_put_event(struct shell *shell, const void *event, size_t size)
 	/* reserved, and the process backend's token lies there */
 	memset(head.reserved1, 0, sizeof(head.reserved1));
 	memcpy(shell->window, &head, sizeof(head));
-	return shell_clean_areas(shell, head.input_bytes) && head.abi == MF_ABI_VERSION && head.bytes == size && head.source < MF_SOURCE_COUNT &&
+	return shell_clean_areas(shell, head.input_bytes) && head.abi == MF_ABI_VERSION &&
+		head.bytes == size && head.source < MF_SOURCE_COUNT &&
 		(head.source == MF_SOURCE_INIT) == shell->init;
 }
 

@@ -52,6 +52,8 @@ static struct worker {
 	struct shell *suspended[MFW_SLOTS];
 	struct shell *spare[SPARE_MOST];
 	unsigned spares;
+	/* With areas each slot has a shell of its own, made for its first life; a slot has one at a time. */
+	struct shell *bound[MFW_AREAS];
 } worker = {.shells = PTHREAD_MUTEX_INITIALIZER};
 
 /* One line for the hub, by one `write`: what stdio makes of it the jail needn't allow. */
@@ -163,6 +165,24 @@ static void put_spare(struct shell *shell)
 		shell_close(shell);
 }
 
+static bool has_areas(void)
+{
+	return worker.ring.head.areas > 0;
+}
+
+/* The one whose areas are this slot's; NULL: there is no machine, or no memory, for it. */
+static struct shell *bound_to(uint32_t slot)
+{
+	char error[MONITOR_ERROR_MAX];
+
+	if (slot >= worker.ring.head.areas)
+		last_words("the hub's slot", EPROTO);
+	if (worker.bound[slot] == NULL &&
+		shell_open_at(&worker.bound[slot], worker.monitor, slot, error) != 0)
+		worker.bound[slot] = NULL;
+	return worker.bound[slot];
+}
+
 /* ------------------------------------------------------------------- lives */
 
 static void tell(const struct mfw_message *message)
@@ -202,10 +222,10 @@ static struct shell *ended(struct shell *shell, uint32_t slot, struct life *life
  * one the life ends here: it can't be let wait. */
 static struct shell *suspend(struct shell *shell, uint32_t slot, struct life *life)
 {
-	struct shell *next = take_spare();
+	struct shell *next = has_areas() ? NULL : take_spare();
 	struct mfw_message m;
 
-	if (next == NULL) {
+	if (next == NULL && !has_areas()) {
 		shell_drop(shell);
 		*life = (struct life){.result = MFW_ERR_BACKEND};
 		return ended(shell, slot, life);
@@ -225,6 +245,10 @@ static struct shell *ended(struct shell *shell, uint32_t slot, struct life *life
 	if (life->result == MFW_ERR_BACKEND && maker_gone()) /* another worker will have one */
 		last_words("the process that makes gated ones", ESRCH);
 	m = message_of(shell, slot, life);
+	if (has_areas()) { /* as soon as the hub knows, the slot and its shell may be another thread's */
+		shell_clean(shell);
+		shell = NULL;
+	}
 	tell(&m);
 	return shell;
 }
@@ -238,14 +262,28 @@ static struct shell *go_on(struct shell *shell, const struct mfw_message *m)
 	if (waiting == NULL)
 		last_words("the hub's answer", EPROTO);
 	if (m->kind == MFW_ANSWER) {
-		put_spare(shell);
+		if (shell != NULL)
+			put_spare(shell);
 		shell = waiting;
 		shell_answer(shell, ring_event(&worker.ring, m->slot), m->bytes, &life);
 	} else {
 		shell_drop(waiting);
-		put_spare(waiting);
+		if (has_areas())
+			shell = waiting;
+		else
+			put_spare(waiting);
 	}
 	return ended(shell, m->slot, &life);
+}
+
+static struct shell *no_machine(uint32_t slot)
+{
+	const struct mfw_message m = {.slot = slot, .kind = MFW_DEATH, .result = MFW_ERR_BACKEND};
+
+	if (maker_gone()) /* another worker will have one */
+		last_words("the process that makes gated ones", ESRCH);
+	tell(&m);
+	return NULL;
 }
 
 /* Does what the hub says; returns this thread's shell from now on. */
@@ -255,6 +293,12 @@ static struct shell *serve(struct shell *shell, const struct mfw_message *m)
 
 	if (m->kind != MFW_BIRTH)
 		return go_on(shell, m);
+	if (has_areas()) {
+		shell = bound_to(m->slot);
+		if (shell == NULL)
+			return no_machine(m->slot);
+		shell_input_filled(shell, m->touched);
+	}
 	shell_begin(shell, ring_event(&worker.ring, m->slot), m->bytes, &life);
 	return ended(shell, m->slot, &life);
 }
@@ -262,7 +306,8 @@ static struct shell *serve(struct shell *shell, const struct mfw_message *m)
 /* After an event; first: this thread made the monitor, and settles it then. */
 static void rest(struct shell *shell, bool first)
 {
-	shell_clean(shell);
+	if (shell != NULL)
+		shell_clean(shell);
 	if (first)
 		monitor_settle(worker.monitor);
 }
@@ -329,13 +374,13 @@ static void live_as_told(struct shell *shell, bool first)
 static void *thread(void *unused)
 {
 	char error[MONITOR_ERROR_MAX];
-	struct shell *shell;
+	struct shell *shell = NULL;
 
 	(void)unused;
 	monitor_prepare_thread(worker.backend);
 	pthread_barrier_wait(&worker.up);
 	pthread_barrier_wait(&worker.go);
-	if (shell_open(&shell, worker.monitor, error) == 0)
+	if (has_areas() || shell_open(&shell, worker.monitor, error) == 0)
 		live_as_told(shell, false);
 	/* the others go on; this one can't even end, which takes system calls of its own */
 	say("a thread has no shell", error);
@@ -427,6 +472,16 @@ static void prepare(void)
 	monitor_prepare_thread(worker.backend);
 }
 
+static int open_first(struct shell **shell, char error[MONITOR_ERROR_MAX])
+{
+	int rc = has_areas() ? shell_open_at(&worker.bound[0], worker.monitor, 0, error)
+			     : shell_open(shell, worker.monitor, error);
+
+	if (has_areas())
+		*shell = NULL;
+	return rc;
+}
+
 int main(void)
 {
 	struct monitor_options options = {.kvm_fd = MFW_FD_KVM};
@@ -438,7 +493,8 @@ int main(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "mayfly-worker"); /* run by descriptor it has a number's name */
 	if (ring_open(&worker.ring, MFW_FD_SHARED, MFW_FD_WAKE_WORKER, MFW_FD_WAKE_HUB) < 0)
-		last_words("mayfly-worker is started by mayflyd, which gives it descriptors 3 to 8",
+		last_words(
+			"mayfly-worker is started by mayflyd, which gives it descriptors 3 to 13",
 			EINVAL);
 	copy_image();
 	if (!map(MFW_FD_DATA, &worker.data, &worker.data_size))
@@ -451,6 +507,9 @@ int main(void)
 	options.birth = worker.ring.head.birth;
 	options.cpu_ns = worker.ring.head.cpu_ns;
 	options.deadline_ns = worker.ring.head.deadline_ns;
+	options.areas = worker.ring.head.areas;
+	options.input_fd = MFW_FD_INPUT;
+	options.output_fd = MFW_FD_OUTPUT;
 	rc = jail_prepare();
 	if (rc < 0)
 		last_words("privileges can't be given up", -rc);
@@ -466,11 +525,15 @@ int main(void)
 	if (worker.image.note.event_bytes > worker.ring.head.event_area ||
 		worker.image.note.effects_bytes > worker.ring.head.effects_area)
 		fail(MFW_ERR_IMAGE, "the image's event and effects don't fit the slots");
+	if (worker.ring.head.areas > 0 &&
+		(worker.image.note.input_bytes != worker.ring.head.input_bytes ||
+			worker.image.note.output_bytes != worker.ring.head.output_bytes))
+		fail(MFW_ERR_IMAGE, "the image's areas aren't as large as the hub's");
 	rc = monitor_open(
 		&worker.monitor, &worker.image, worker.data, worker.data_size, &options, error);
 	if (rc != 0)
 		fail((enum mfw_result)rc, error);
-	if (shell_open(&shell, worker.monitor, error) != 0)
+	if (open_first(&shell, error) != 0)
 		fail(MFW_ERR_BACKEND, error);
 	socket_init(&worker.socket, &worker.ring, &worker.image.note);
 	report(MFW_READY, MFW_OK, "");

@@ -139,9 +139,11 @@ static bool has_no_body(uint32_t status)
 /* What only replies have. */
 static const char *check_reply(const struct effect *e, struct mf_str *line)
 {
-	if (has_no_body(e->status) && e->field[MF_FIELD_BODY].n > 0)
+	const bool blob = (e->flags & MF_EFFECT_BLOB) != 0;
+
+	if (has_no_body(e->status) && (e->field[MF_FIELD_BODY].n > 0 || (blob && e->value > 0)))
 		return "a reply with a body and status 204, 205 or 304, which have none";
-	if ((e->flags & MF_EFFECT_BLOB) && e->field[MF_FIELD_BODY].n > 0)
+	if (blob && e->field[MF_FIELD_BODY].n > 0)
 		return "a reply with both a blob and a body";
 	return check_headers(e->field[MF_FIELD_META], line);
 }

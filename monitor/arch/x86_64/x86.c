@@ -304,8 +304,7 @@ uint64_t *arch_window_entry(uint8_t *tables, const struct layout *layout, uint64
 uint64_t *arch_output_entry(
 	uint8_t *tables, const struct layout *layout, uint64_t at, uint64_t *covers)
 {
-	const struct layout_region area = {
-		.bytes = layout->output_bytes, .memory = LAYOUT_OUTPUT};
+	const struct layout_region area = {.bytes = layout->output_bytes, .memory = LAYOUT_OUTPUT};
 	struct tables t = {.memory = tables, .layout = layout, .used = layout->tables_bytes};
 	bool large = is_large(&area, at);
 

@@ -410,6 +410,68 @@ static void reply_most(void **state)
 	assert_int_equal(live(do_most), MF_OUTCOME_FULL);
 }
 
+/* From the output area; the info page says how large it is. */
+static uint8_t *output;
+static size_t output_bytes;
+
+static void set_output(uint64_t bytes)
+{
+	((struct mf_info *)MF_ADDR_INFO)->output_bytes = bytes;
+}
+
+static void do_output(void)
+{
+	set_output(1u << 20);
+	output = mf_output(&output_bytes);
+	mf_reply_header("x", "y");
+	mf_reply_output(201, "text/plain", 1u << 20);
+}
+
+static void do_output_too_large(void)
+{
+	set_output(MF_PAGE);
+	mf_reply_output(200, NULL, MF_PAGE + 1);
+}
+
+static void do_ask_output(void)
+{
+	set_output(1u << 20);
+	output = mf_output(&output_bytes);
+}
+
+static void do_no_output(void)
+{
+	output = mf_output(&output_bytes);
+	mf_reply_output(200, NULL, 0);
+}
+
+static void reply_output(void **state)
+{
+	struct effects_reader r;
+	struct effect e;
+
+	(void)state;
+	assert_int_equal(live(do_output), MF_OUTCOME_OK);
+	assert_ptr_equal(output, (void *)MF_ADDR_OUTPUT);
+	assert_int_equal(output_bytes, 1u << 20);
+	guest_open(&r);
+	e = guest_effect(&r, MF_EFFECT_REPLY);
+	assert_int_equal(e.flags, MF_EFFECT_BLOB);
+	assert_int_equal(e.value, 1u << 20);
+	assert_int_equal(e.status, 201);
+	assert_str(e.field[MF_FIELD_TYPE], "text/plain");
+	assert_str(e.field[MF_FIELD_META], "x: y\r\n");
+	assert_int_equal(e.field[MF_FIELD_BODY].n, 0);
+	assert_int_equal(live(do_output_too_large), MF_OUTCOME_FULL);
+	assert_int_equal(live(do_no_output), MF_OUTCOME_OK);
+	assert_null(output);
+	assert_int_equal(output_bytes, 0);
+	guest_fresh(MF_SOURCE_INIT); /* none there yet */
+	assert_int_equal(guest_live(do_ask_output), MF_OUTCOME_OK);
+	assert_null(output);
+	assert_int_equal(output_bytes, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -419,6 +481,7 @@ int main(void)
 		cmocka_unit_test(reply_headers),
 		cmocka_unit_test(reply_in_place),
 		cmocka_unit_test(reply_fills),
+		cmocka_unit_test(reply_output),
 		cmocka_unit_test(full),
 		cmocka_unit_test(exact_fit),
 		cmocka_unit_test(failing),

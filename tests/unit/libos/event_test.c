@@ -34,6 +34,9 @@ static void spans(void **state)
 	assert_str(mf_peer(ev), "127.0.0.1:5");
 	assert_str(mf_content_type(ev), "text/plain");
 	assert_str(mf_payload(ev), "body");
+	w.event->input_bytes = 5u << 20; /* then it lies in the input area */
+	assert_ptr_equal(mf_payload(ev).p, (void *)MF_ADDR_INPUT);
+	assert_int_equal(mf_payload(ev).n, 5u << 20);
 }
 
 static void attributes(void **state)

@@ -448,6 +448,139 @@ static void control_window_process(void **state)
 	control_window(MFW_BACKEND_PROCESS);
 }
 
+/* ------------------------------------------------------------------ areas */
+
+/* What one life leaves in the areas, by all ways of leaving, the next must not find: neither in the output nor behind
+ * its own input. */
+static const struct mess {
+	const char *word; /* for tests/guest/areas */
+	enum mfw_result result;
+} messes[] = {
+	{"dirty 9437184", MFW_OK},
+	{"dirty 1", MFW_OK},
+	{"fill 3000000", MFW_OK},
+	{"scatter", MFW_OK},
+	{"forge 4294967296", MFW_OK},
+	{"crash", MFW_ERR_CRASHED},
+	{"write-input", MFW_ERR_CRASHED},
+	{"spin", MFW_ERR_CPU},
+};
+#define MESSES (sizeof(messes) / sizeof(messes[0]))
+
+/* A life with an input of so many bytes that begins with the word. */
+static struct life ask_areas(struct service *s, const char *word, size_t bytes)
+{
+	static uint8_t input[18u << 20];
+	struct mf_event event = {.abi = MF_ABI_VERSION,
+		.bytes = sizeof(event),
+		.source = MF_SOURCE_RUN,
+		.input_bytes = bytes};
+	struct life life;
+	size_t n = strlen(word);
+
+	memset(input, 0x5a, bytes);
+	memcpy(input, word, n);
+	input[n] = '\n';
+	assert_int_equal(shell_input(s->shell, input, bytes), 0);
+	shell_live(s->shell, &event, sizeof(event), &life);
+	return life;
+}
+
+static bool finds_residue(struct service *s)
+{
+	struct life life = ask_areas(s, "look", 5);
+	struct mf_str reply;
+
+	assert_int_equal(life.result, MFW_OK);
+	reply = service_reply(&life);
+	return !mf_str_eq(reply, MF_STR("0 0"));
+}
+
+static void make_mess(struct service *s, const struct mess *mess, size_t input)
+{
+	const uint64_t usual = s->shell->watch.cpu_ns;
+
+	if (mess->result == MFW_ERR_CPU)
+		service_limit(s, 50000000, s->shell->watch.wall_ns);
+	assert_int_equal(ask_areas(s, mess->word, input).result, mess->result);
+	if (mess->result == MFW_ERR_CPU)
+		service_limit(s, usual, s->shell->watch.wall_ns);
+}
+
+static void audit_areas(enum mfw_backend backend, enum mfw_birth_mode birth)
+{
+	struct service s;
+
+	need_backend(backend);
+	if (service_try(&s, "areas", backend, birth, mf_str_of(NULL, 0)) != 0)
+		fail_msg("areas: %s", s.error);
+	for (size_t i = 0; i < MESSES; i++)
+		for (unsigned twice = 0; twice < 2; twice++) {
+			make_mess(&s, &messes[i], twice ? 18u << 20 : 100);
+			if (finds_residue(&s))
+				fail_msg("after \"%s\" there is residue", messes[i].word);
+		}
+	service_close(&s);
+}
+
+static void audit_areas_kvm(void **state)
+{
+	(void)state;
+	audit_areas(MFW_BACKEND_KVM, MFW_POOLED);
+	audit_areas(MFW_BACKEND_KVM, MFW_FRESH);
+}
+
+static void audit_areas_process(void **state)
+{
+	(void)state;
+	audit_areas(MFW_BACKEND_PROCESS, MFW_POOLED);
+	audit_areas(MFW_BACKEND_PROCESS, MFW_FRESH);
+}
+
+static bool never_touched(const struct shell *shell, uint64_t *at, uint64_t *bytes)
+{
+	(void)shell;
+	(void)at;
+	(void)bytes;
+	return false;
+}
+
+/* With a step left out, does the audit see it? */
+static void control_areas(enum mfw_backend backend)
+{
+	struct backend without;
+	struct service s;
+
+	need_backend(backend);
+	service_open(&s, "areas", backend);
+	without = *s.monitor->backend;
+	without.touched = never_touched;
+	make_mess(&s, &messes[0], 100);
+	s.shell->areas.used = false;
+	assert_true(finds_residue(&s));
+	make_mess(&s, &messes[3], 100);
+	s.monitor->backend = &without;
+	assert_true(finds_residue(&s));
+	s.monitor->backend = backend == MFW_BACKEND_KVM ? &backend_kvm : &backend_process;
+	assert_false(finds_residue(&s));
+	make_mess(&s, &messes[1], 5000);
+	s.shell->areas.filled = 100;
+	assert_true(finds_residue(&s));
+	service_close(&s);
+}
+
+static void control_areas_kvm(void **state)
+{
+	(void)state;
+	control_areas(MFW_BACKEND_KVM);
+}
+
+static void control_areas_process(void **state)
+{
+	(void)state;
+	control_areas(MFW_BACKEND_PROCESS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,6 +588,10 @@ int main(void)
 		cmocka_unit_test(audit_process),
 		cmocka_unit_test(audit_large_kvm),
 		cmocka_unit_test(audit_large_process),
+		cmocka_unit_test(audit_areas_kvm),
+		cmocka_unit_test(audit_areas_process),
+		cmocka_unit_test(control_areas_kvm),
+		cmocka_unit_test(control_areas_process),
 		cmocka_unit_test(control_vector_registers_kvm),
 		cmocka_unit_test(control_vector_registers_process),
 		cmocka_unit_test(control_fs_base_process),

@@ -240,9 +240,13 @@ static void replies(void **state)
 	add_reply();
 	refuses("a second reply", 2);
 	begin();
-	ADD(MF_EFFECT_REPLY, NULL, NULL, NULL, NULL, .status = 204, .flags = MF_EFFECT_BLOB,
+	ADD(MF_EFFECT_REPLY, NULL, NULL, NULL, NULL, .status = 200, .flags = MF_EFFECT_BLOB,
 		.value = 1u << 30);
 	accepts();
+	begin();
+	ADD(MF_EFFECT_REPLY, NULL, NULL, NULL, NULL, .status = 204, .flags = MF_EFFECT_BLOB,
+		.value = 1);
+	refuses("a reply with a body and status 204, 205 or 304, which have none", 0);
 }
 
 static void headers(void **state)

@@ -18,6 +18,7 @@
 #define PRESENT 1ull
 #define WRITE   2ull
 #define USER    4ull
+#define LARGE   0x80ull
 #define NX      (1ull << 63)
 #define FRAME   0xffffffffff000ull
 
@@ -27,8 +28,17 @@ struct guest {
 	uint8_t *tables, *fixed;
 };
 
-static void guest_make(
-	struct guest *g, uint64_t window, uint64_t init, uint64_t data, bool writable)
+static void fill(struct guest *g, uint64_t data, bool writable)
+{
+	layout_make(&g->layout, &g->image, data);
+	g->layout.tables_bytes = arch_tables_bytes(&g->layout);
+	g->tables = malloc(g->layout.tables_bytes);
+	arch_fill_tables(g->tables, &g->layout, writable);
+	g->fixed = calloc(1, g->layout.fixed_bytes);
+	arch_fill_fixed(g->fixed, &g->layout);
+}
+
+static void describe(struct guest *g, uint64_t window, uint64_t init)
 {
 	g->image = (struct image){.entry = MF_ADDR_TEXT,
 		.segments = 2,
@@ -39,12 +49,21 @@ static void guest_make(
 			.effects_bytes = MF_EFFECTS_DEFAULT,
 			.stack_bytes = MF_STACK_DEFAULT,
 			.init_bytes = init}};
-	layout_make(&g->layout, &g->image, data);
-	g->layout.tables_bytes = arch_tables_bytes(&g->layout);
-	g->tables = malloc(g->layout.tables_bytes);
-	arch_fill_tables(g->tables, &g->layout, writable);
-	g->fixed = calloc(1, g->layout.fixed_bytes);
-	arch_fill_fixed(g->fixed, &g->layout);
+}
+
+static void guest_make(
+	struct guest *g, uint64_t window, uint64_t init, uint64_t data, bool writable)
+{
+	describe(g, window, init);
+	fill(g, data, writable);
+}
+
+static void areas_make(struct guest *g, uint64_t input, uint64_t output, bool writable)
+{
+	describe(g, MF_WINDOW_DEFAULT, 0);
+	g->image.note.input_bytes = input;
+	g->image.note.output_bytes = output;
+	fill(g, 0, writable);
 }
 
 static void guest_free(struct guest *g)
@@ -72,6 +91,8 @@ static uint64_t walk(const struct guest *g, uint64_t address)
 		entry = entry_at(g, table, address >> (12 + 9 * level) & 511);
 		if (!(entry & PRESENT))
 			return 0;
+		if (level == 1 && (entry & LARGE))
+			return entry;
 		if (level > 0)
 			assert_int_equal(entry & (WRITE | USER | NX), WRITE | USER);
 		table = entry & FRAME;
@@ -183,6 +204,42 @@ static void window_entries(void **state)
 	}
 }
 
+/* The areas: by 2 MiB but for their ends and the first answers, the output starting clean. */
+static void areas(void **state)
+{
+	const uint64_t large = 2u << 20, in = 3 * large + 2 * MF_PAGE, out = 2 * large + MF_PAGE;
+	struct guest g;
+	uint64_t covers;
+
+	(void)state;
+	areas_make(&g, in, out, false);
+	for (uint64_t at = 0; at < in; at += MF_PAGE) {
+		rights(&g, MF_ADDR_INPUT + at, "r--u");
+		assert_int_equal(!!(walk(&g, MF_ADDR_INPUT + at) & LARGE), at < 3 * large);
+	}
+	rights(&g, MF_ADDR_INPUT - MF_PAGE, "----");
+	rights(&g, MF_ADDR_INPUT + in, "----");
+	for (uint64_t at = 0; at < out; at += MF_PAGE) {
+		const uint64_t *entry = arch_output_entry(g.tables, &g.layout, at, &covers);
+		bool is_large = at >= large && at < 2 * large;
+
+		rights(&g, MF_ADDR_OUTPUT + at, "rw-u");
+		assert_int_equal(*entry, walk(&g, MF_ADDR_OUTPUT + at));
+		assert_int_equal(!!(*entry & LARGE), is_large);
+		assert_int_equal(covers, is_large ? large : MF_PAGE);
+		assert_int_equal(*entry & FRAME, MF_ADDR_OUTPUT + at / covers * covers);
+		assert_int_equal(*entry & ARCH_PTE_DIRTY, 0);
+	}
+	rights(&g, MF_ADDR_OUTPUT + out, "----");
+	assert_int_equal(walk_all(&g), 6 + 16);
+	guest_free(&g);
+	/* mf_init has none */
+	areas_make(&g, in, out, true);
+	rights(&g, MF_ADDR_INPUT, "----");
+	rights(&g, MF_ADDR_OUTPUT, "----");
+	guest_free(&g);
+}
+
 /* `out` is permitted to the gate's four ports and no others. */
 static void io_permissions(void **state)
 {
@@ -237,6 +294,7 @@ int main(void)
 		cmocka_unit_test(small_guest),
 		cmocka_unit_test(data_and_init),
 		cmocka_unit_test(window_entries),
+		cmocka_unit_test(areas),
 		cmocka_unit_test(io_permissions),
 		cmocka_unit_test(exceptions),
 	};
