@@ -246,7 +246,7 @@ static bool keep_answer(
 	struct task *task, struct store_tx *tx, const struct commit *c, struct mf_str *answer)
 {
 	struct reply reply;
-	const struct reply *given = life_reply(c->effects, &reply) ? &reply : NULL;
+	const struct reply *given = life_reply(task, c->effects, &reply) ? &reply : NULL;
 	size_t n = ids_answer_bytes(given);
 	uint8_t *to = n > 0 ? store_room(tx, n) : NULL;
 

@@ -407,7 +407,7 @@ bool failed_keep(struct task *task, const struct mfw_message *message, struct mf
 	struct hub *hub = s->hub;
 	struct store_tx *tx = NULL;
 
-	if (!task->origin->alone || !hub->retries)
+	if (!task->origin->alone || !hub->retries || task->head.input_bytes > 0)
 		return false;
 	if (!database_down(hub))
 		tx = store_begin(hub->store,

@@ -25,6 +25,16 @@ static uint64_t called_ns(const struct task *task)
 	return ns;
 }
 
+/* What it got in its area, unless that is too large to be kept. */
+static struct mf_str input_of(const struct task *task)
+{
+	const uint64_t n = task->head.input_bytes;
+
+	if (n == 0 || n > HISTORY_INPUT)
+		return mf_str_of(NULL, 0);
+	return mf_str_of(areas_input(task->service->areas, task->area), n);
+}
+
 static struct capsule capsule_of(const struct task *task, const struct mfw_message *m,
 	struct mf_str calls, struct mf_str effects, const struct history_end *end)
 {
@@ -40,6 +50,7 @@ static struct capsule capsule_of(const struct task *task, const struct mfw_messa
 		.why = text(end->why),
 		.event = mf_str_of(task->writer.base, call_event(task).bytes),
 		.answers = calls,
+		.input = input_of(task),
 		.effects = effects,
 	};
 

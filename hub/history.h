@@ -13,7 +13,8 @@
 #include "abi/worker.h"
 #include "base/str.h"
 
-#define HISTORY_LARGE (1u << 20) /* a larger capsule isn't kept */
+#define HISTORY_LARGE (1u << 20)   /* a larger capsule isn't kept */
+#define HISTORY_INPUT (512u << 10) /* nor with it the input area of a life that had more there */
 
 struct capsule;
 struct hub;

@@ -9,6 +9,7 @@
 #include "hub/failed.h"
 #include "hub/history.h"
 #include "hub/hub.h"
+#include "hub/service_parts.h"
 #include "image/grants.h"
 #include "wire/effects.h"
 
@@ -52,20 +53,23 @@ struct doing {
 	struct mf_str effects; /* as it left them, where they can be read */
 };
 
-static struct reply reply_of(const struct effect *e)
+static struct reply reply_of(const struct task *task, const struct effect *e)
 {
+	const bool blob = (e->flags & MF_EFFECT_BLOB) != 0;
+
 	return (struct reply){
 		.status = e->status,
 		.content_type = e->field[MF_FIELD_TYPE],
 		.headers = e->field[MF_FIELD_META],
-		.body = e->field[MF_FIELD_BODY],
+		.body = blob ? areas_output(&task->output, e->value) : e->field[MF_FIELD_BODY],
+		.output = blob ? &task->output : NULL,
 	};
 }
 
 static void do_reply(struct doing *d, const struct effect *e)
 {
 	d->replied = true;
-	d->reply = reply_of(e);
+	d->reply = reply_of(d->task, e);
 }
 
 static void do_log(struct doing *d, const struct effect *e)
@@ -104,6 +108,7 @@ static void (*const doers[MF_EFFECT_KINDS])(struct doing *d, const struct effect
 /* Can this hub do it? */
 static bool can_do(struct doing *d, const struct effect *e, char why[GRANTS_WHY_MAX])
 {
+	const struct service *s = d->service;
 	bool writes = doers[e->kind] == do_nothing;
 
 	d->writes |= writes;
@@ -113,9 +118,14 @@ static bool can_do(struct doing *d, const struct effect *e, char why[GRANTS_WHY_
 			effect_names[e->kind],
 			e->kind == MF_EFFECT_METER ? ": 'price' in mayfly.yaml says what is metered"
 						   : "");
-	else if (!doers[e->kind] || (e->flags & MF_EFFECT_BLOB))
+	else if (!doers[e->kind])
 		snprintf(why, GRANTS_WHY_MAX, "it asks for '%s', which this hub can't do",
-			doers[e->kind] ? "a reply from the output area" : effect_names[e->kind]);
+			effect_names[e->kind]);
+	else if ((e->flags & MF_EFFECT_BLOB) && e->value > s->note.output_bytes)
+		snprintf(why, GRANTS_WHY_MAX,
+			"it replies with %llu bytes of its output area, which has %llu: raise "
+			"memory.output in its mayfly.yaml",
+			(unsigned long long)e->value, (unsigned long long)s->note.output_bytes);
 	else
 		return true;
 	return false;
@@ -290,6 +300,9 @@ static void judge_and_do(struct service *s, struct task *task, const struct mfw_
 
 	if (!judge(&d, m, &r))
 		return;
+	areas_release(&task->output); /* of a life that ran in vain */
+	if (s->areas)
+		areas_hold(&task->output, s->areas, (int)m->slot);
 	switch (d.writes || task->seen ? commit_life(task, m, r, why) : COMMIT_PURE) {
 	case COMMIT_PURE: do_and_end(&d, m, r); break;
 	case COMMIT_TAKEN: break;
@@ -314,14 +327,14 @@ void life_lost(struct task *task, const struct mfw_message *message)
 	end_unwritten(&d, message);
 }
 
-bool life_reply(struct effects_reader effects, struct reply *reply)
+bool life_reply(const struct task *task, struct effects_reader effects, struct reply *reply)
 {
 	struct effect e;
 
 	while (effects_next(&effects, &e)) {
 		if (e.kind != MF_EFFECT_REPLY)
 			continue;
-		*reply = reply_of(&e);
+		*reply = reply_of(task, &e);
 		return true;
 	}
 	return false;
@@ -418,8 +431,11 @@ bool life_ended(struct service *service, const struct mfw_message *message)
 	service->counts.lives++;
 	learn(service, message);
 	rest = without_remains(service, task, message);
+	if (service->areas) /* the task holds it, too */
+		service_slot_over(service, (int)message->slot, task, message->result == MFW_OK);
 	if (task) /* else it was refused for being late */
 		judge_and_do(service, task, &rest);
-	link_slot_return(service->link, (int)message->slot);
+	if (!service->areas)
+		service_slot_over(service, (int)message->slot, task, true);
 	return true;
 }

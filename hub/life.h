@@ -24,8 +24,8 @@ bool life_ended(struct service *service, const struct mfw_message *message);
  * ends. Or it never will be, and the task is refused. */
 void life_kept(struct task *task, const struct mfw_message *message, struct effects_reader effects);
 void life_lost(struct task *task, const struct mfw_message *message);
-/* The reply among its effects, if there is one; it points where these lie. */
-bool life_reply(struct effects_reader effects, struct reply *reply);
+/* The reply among its effects, if there is one; it points where these lie, or to the task's output. */
+bool life_reply(const struct task *task, struct effects_reader effects, struct reply *reply);
 
 /* The same, told in short of a life that the hub had no part in (lend.h). */
 void life_told(struct service *service, const struct task *task, const struct mfw_message *message);

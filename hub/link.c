@@ -38,11 +38,12 @@ struct link {
 
 /* -------------------------------------------------------------------- open */
 
-static uint32_t choose_slots(uint64_t slot_bytes)
+/* With areas there is one for each. */
+static uint32_t choose_slots(uint64_t slot_bytes, uint32_t areas)
 {
 	uint32_t n = MFW_SLOTS;
 
-	while (n > SLOTS_LEAST && n * slot_bytes > MEMORY_MOST)
+	while (n > SLOTS_LEAST && n / 2 >= areas && (n * slot_bytes > MEMORY_MOST || areas > 0))
 		n /= 2;
 	return n;
 }
@@ -69,7 +70,7 @@ static int make_memory(struct link *link, const struct mfw_head *head, int *fd)
 	link->event_area = (uint32_t)MFW_ROUND(head->event_area);
 	link->effects_area = (uint32_t)MFW_ROUND(head->effects_area);
 	slot = (uint64_t)link->event_area + link->effects_area;
-	link->slots = choose_slots(slot);
+	link->slots = choose_slots(slot, head->areas);
 	link->bytes = MFW_AT_SLOTS + link->slots * slot;
 	*fd = fd_memory("mayfly-ring", link->bytes);
 	if (*fd < 0)
@@ -119,6 +120,8 @@ static int start(struct link *link, const struct link_options *o, int memory, in
 				[MFW_FD_SOCKET] = o->socket_fd,
 				[MFW_FD_CPUID] = o->cpuid_fd,
 				[MFW_FD_KEPT] = o->kept_fd,
+				[MFW_FD_INPUT] = o->input_fd,
+				[MFW_FD_OUTPUT] = o->output_fd,
 			},
 	};
 
@@ -288,15 +291,30 @@ static void put(struct link *link, const struct mfw_message *m)
 	link->posted = true;
 }
 
+static void post(struct link *link, const struct mfw_message *m)
+{
+	link->at_worker[m->slot] = true;
+	touch(link, m->slot, EVENT, m->bytes);
+	touch(link, m->slot, EFFECTS, 1); /* each life leaves some */
+	put(link, m);
+}
+
 void link_post(struct link *link, int slot, enum mfw_kind kind, size_t bytes)
 {
 	const struct mfw_message m = {
 		.slot = (uint32_t)slot, .kind = (uint16_t)kind, .bytes = (uint32_t)bytes};
 
-	link->at_worker[slot] = true;
-	touch(link, m.slot, EVENT, m.bytes);
-	touch(link, m.slot, EFFECTS, 1); /* each life leaves some */
-	put(link, &m);
+	post(link, &m);
+}
+
+void link_birth(struct link *link, int slot, size_t bytes, uint64_t filled)
+{
+	const struct mfw_message m = {.slot = (uint32_t)slot,
+		.kind = MFW_BIRTH,
+		.bytes = (uint32_t)bytes,
+		.touched = filled};
+
+	post(link, &m);
 }
 
 void link_turn(struct link *link, enum mfw_kind kind, uint32_t turn)

@@ -22,9 +22,9 @@ struct link_options {
 	struct nursery *nursery; /* starts it */
 	const char *name;        /* of the service */
 	struct mfw_head head;    /* backend, birth, threads, limits, areas; the rest is filled in */
-	int image_fd, data_fd, kvm_fd, cpuid_fd, null_fd, socket_fd,
-		kept_fd; /* borrowed; -1: none */
-	int cpu;         /* as in struct spawn, as are the next */
+	int image_fd, data_fd, kvm_fd, cpuid_fd, null_fd, socket_fd, kept_fd, input_fd,
+		output_fd; /* borrowed; -1: none */
+	int cpu;           /* as in struct spawn, as are the next */
 	uint32_t descriptors;
 	uint64_t memory;
 	int group;
@@ -63,6 +63,8 @@ size_t link_used(const struct link *link);
 /* Gives the slot to the worker, which hears of it at the next link_kick. */
 void link_post(struct link *link, int slot, enum mfw_kind kind, size_t bytes);
 void link_kick(struct link *link);
+/* MFW_BIRTH for a service with areas: so much of this slot's input may be other than zero. */
+void link_birth(struct link *link, int slot, size_t bytes, uint64_t filled);
 
 /* MFW_RECEIVE or MFW_FINISH, about its own socket. */
 void link_turn(struct link *link, enum mfw_kind kind, uint32_t turn);

@@ -40,12 +40,31 @@ static unsigned ahead(const struct service *s)
 	return (unsigned)n + 2 * s->head.threads;
 }
 
+/* That of its area, where there are any; -1: none is free. */
+static int slot_for(struct service *s, struct task *task)
+{
+	if (!s->areas)
+		return service_slot(s);
+	if (task->area < 0) {
+		int number = areas_take(s->areas);
+
+		task->area = number < 0 ? -1 : number;
+	}
+	return task->area;
+}
+
+/* How much its life gets into its input area; the worker moves what stands in the event. */
+static uint64_t input_of(const struct task *task)
+{
+	return task->head.input_bytes > 0 ? task->head.input_bytes : task->head.payload.len;
+}
+
 /* An event from our own memory goes to a slot. False: none is free. */
 static bool move_to_slot(struct service *s, struct task *task)
 {
 	if (task->slot >= 0)
 		return true;
-	task->slot = service_slot(s);
+	task->slot = slot_for(s, task);
 	if (task->slot < 0)
 		return false;
 	task->writer.base = link_event(s->link, task->slot);
@@ -73,7 +92,14 @@ static bool post(struct service *s, struct task *task, uint64_t now)
 		s->heard_ns = now;
 		service_wake_by(s, now + s->deadline_ns + SERVICE_SILENCE_NS);
 	}
-	link_post(s->link, task->slot, MFW_BIRTH, task->head.bytes);
+	if (s->areas) {
+		areas_post(s->areas, task->area);
+		areas_filled(s->areas, task->area, input_of(task));
+		link_birth(
+			s->link, task->slot, task->head.bytes, areas_dirty(s->areas, task->area));
+	} else {
+		link_post(s->link, task->slot, MFW_BIRTH, task->head.bytes);
+	}
 	waiting_share(&s->hub->waiting, &s->shared, link_used(s->link));
 	return true;
 }
@@ -97,6 +123,17 @@ void service_pump(struct service *service)
 			break;
 	}
 	loop_later(service->hub->loop, &service->kick);
+}
+
+void service_slot_over(struct service *s, int slot, const struct task *task, bool well)
+{
+	if (!s->areas) {
+		link_slot_return(s->link, slot);
+		return;
+	}
+	if (task && well)
+		areas_wiped(s->areas, slot, input_of(task));
+	areas_over(s->areas, slot);
 }
 
 static void kick(struct loop_later *later)
@@ -214,7 +251,7 @@ static bool leave_slot(struct service *s, struct task *task)
 		return false;
 	if (task->phase == TASK_POSTED)
 		s->at[slot] = NULL;
-	else
+	else if (!s->areas)
 		link_slot_return(s->link, slot);
 	return true;
 }
@@ -281,7 +318,7 @@ void service_end(struct task *task, const struct ending *ending)
 	report_life(&s->hub->report, task, ending);
 	if (task->phase == TASK_POSTED)
 		s->at[task->slot] = NULL; /* the slot comes back with the worker's message */
-	else if (task->slot >= 0)
+	else if (task->slot >= 0 && !s->areas)
 		link_slot_return(s->link, task->slot);
 	waiting_give(&s->hub->waiting, &s->waiting, task->holds);
 	task_put(&s->hub->tasks, task);
@@ -317,7 +354,7 @@ void service_refuse_all(struct service *service, enum refusal why)
 bool service_quiet(const struct service *service)
 {
 	return !service->queue.first && !service->running.first && !service->committing.first &&
-		!lend_is_out(service);
+		!lend_is_out(service) && !areas_used(service->areas);
 }
 
 /* ----------------------------------------------------------- life of its own */

@@ -18,6 +18,7 @@
 #include "abi/image.h"
 #include "abi/worker.h"
 #include "base/histogram.h"
+#include "hub/areas.h"
 #include "hub/circuit.h"
 #include "hub/fingerprint.h"
 #include "hub/kept.h"
@@ -115,6 +116,7 @@ struct service {
 	/* Its worker. */
 	enum service_worker worker;
 	struct link *link;
+	struct areas *areas; /* memory.input, memory.output; NULL: it has neither */
 	struct loop_source wake, process, words;
 	struct loop_timer timer; /* the next thing that time brings */
 	struct near near;
@@ -150,6 +152,8 @@ void service_cancel(struct task *task);
 void service_submit(struct task *task);
 /* After a refusal for this reason: how long until asking again makes sense; never 0. */
 uint64_t service_retry_ns(const struct service *service, enum refusal why);
+/* Would an event be taken at this moment? Else why not. */
+bool service_accepts(struct service *service, enum mf_source source, enum refusal *why);
 /* Counts an event that was refused without becoming a task. */
 void service_refused(struct service *service, enum refusal why);
 

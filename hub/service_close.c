@@ -36,6 +36,7 @@ void service_close(struct service *service)
 		service_refuse(service->running.first, REFUSED_STOPPING);
 	service_refuse_all(service, REFUSED_STOPPING);
 	worker_retire(service, "the hub ends");
+	areas_close(service->areas);
 	order_rest(&service->order);
 	loop_timer_clear(hub->loop, &service->timer);
 	loop_later_cancel(hub->loop, &service->kick);

@@ -33,6 +33,8 @@ static bool place_in_slot(struct service *s, struct task *task)
 {
 	if (s->worker != WORKER_STARTING && s->worker != WORKER_READY)
 		return false;
+	if (s->areas) /* its slot is that of its area */
+		return false;
 	if (order_next(&s->order)) /* what already waits has the first claim */
 		return false;
 	task->slot = service_slot(s);
@@ -60,7 +62,7 @@ enum refusal service_open_why(const struct service *service)
 }
 
 /* While the hub stops, or has no room for more, what it accepted is finished, calls and all. */
-static bool may_accept(const struct service *s, enum mf_source source, enum refusal *why)
+bool service_accepts(struct service *s, enum mf_source source, enum refusal *why)
 {
 	if (s->hub->stopping && source != MF_SOURCE_CALL)
 		*why = REFUSED_STOPPING;
@@ -132,7 +134,7 @@ struct task *service_begin_as(struct service *service, enum mf_source source, st
 {
 	struct task *task;
 
-	if (!may_accept(service, source, why))
+	if (!service_accepts(service, source, why))
 		return NULL;
 	*why = REFUSED_BUSY;
 	if (service->ordered && !order_keyed(&service->order, service->queue_most))
@@ -158,7 +160,7 @@ void service_cancel(struct task *task)
 
 	if (task->trial)
 		circuit_untried(&s->circuit);
-	if (task->slot >= 0)
+	if (task->slot >= 0 && !s->areas)
 		link_slot_return(s->link, task->slot);
 	task_put(&s->hub->tasks, task);
 }

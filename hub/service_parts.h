@@ -23,6 +23,10 @@ bool service_move_from_slot(struct task *task);
 /* A slot to write an event into; -1: none is free, or there is no room for another one (waiting.h). */
 int service_slot(struct service *service);
 
+/* The worker is done with this slot, where `task` lived (NULL: nobody knows), and has put its areas back if that went
+ * `well`. */
+void service_slot_over(struct service *service, int slot, const struct task *task, bool well);
+
 /* service->timer's. */
 void service_tick(struct loop_timer *timer);
 

@@ -183,6 +183,7 @@ static void choose_limits(struct service *s, const struct config_service *config
 	s->head.cpu_ns = config->cpu_ns;
 	s->head.deadline_ns = config->deadline_ns;
 	s->head.idle_ns = m->idle_ns;
+	areas_head(&s->head, s->note.input_bytes, s->note.output_bytes);
 }
 
 /* A life that can only reply does nothing that another could come before or after. */
@@ -209,6 +210,11 @@ static int choose_socket(
 		return setup_bad(config->place, error, SETUP_USAGE,
 			"socket: 'worker' is for services that can only reply; %s may do more: its "
 			"mayfly.yaml has reads, writes, emits, calls or upstream",
+			s->name);
+	if (s->note.input_bytes > 0 || s->note.output_bytes > 0)
+		return setup_bad(config->place, error, SETUP_USAGE,
+			"socket: 'worker' is not for services with memory.input or memory.output: "
+			"the mayfly.yaml of %s has one",
 			s->name);
 	s->lend = calloc(1, sizeof(*s->lend));
 	if (!s->lend)
@@ -276,6 +282,10 @@ int setup_service(struct hub *hub, const struct config_service *config, const st
 		machine_open(&hub->machine, hub->kvm_fd);
 	choose_limits(s, config);
 	choose_order(s);
+	if (s->head.areas > 0 && areas_open(&s->areas, s) < 0) {
+		service_close(s);
+		return setup_bad(config->place, error, SETUP_FAILED, "no memory");
+	}
 	*service = s;
 	return 0;
 }

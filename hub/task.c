@@ -59,7 +59,8 @@ struct task *task_get(struct task_pool *pool)
 		if (!task)
 			return NULL;
 	}
-	task->slot = -1;
+	task->slot = task->area = -1;
+	task->output = (struct areas_hold){0};
 	task->bytes = NULL;
 	task->attempt = 0;
 	task->named = false;
@@ -83,6 +84,9 @@ struct task *task_get(struct task_pool *pool)
 
 void task_put(struct task_pool *pool, struct task *task)
 {
+	areas_release(&task->output);
+	if (task->area >= 0)
+		areas_drop(task->service->areas, task->area);
 	free(task->bytes);
 	free(task->seen);
 	task->bytes = NULL;
@@ -169,5 +173,9 @@ size_t task_payload(const struct task *task, void *to, size_t size)
 
 	if (n > 0)
 		memcpy(to, task->writer.base + span.off, n);
+	if (task->head.input_bytes > 0) {
+		n = task->head.input_bytes < size ? task->head.input_bytes : size;
+		memcpy(to, areas_input(task->service->areas, task->area), n);
+	}
 	return n;
 }

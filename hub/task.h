@@ -15,6 +15,7 @@
 
 #include "abi/guest.h"
 #include "base/str.h"
+#include "hub/areas.h"
 #include "hub/order.h"
 #include "store/store.h"
 #include "sys/net.h"
@@ -44,6 +45,7 @@ struct task;
 struct reply {
 	uint32_t status; /* as in HTTP */
 	struct mf_str content_type, headers, body;
+	const struct areas_hold *output; /* the body lies in this output area; NULL: it doesn't */
 };
 
 struct origin_ops {
@@ -85,6 +87,8 @@ struct task {
 	struct calls *calls;     /* call.c: what its lives asked others; owned */
 	struct states_seen *seen; /* states.c: what was attached; owned */
 	uint32_t bare;            /* bytes of the event before that was; 0: nothing is */
+	int area; /* areas.h: whose input is its payload, and where it runs; -1: none yet */
+	struct areas_hold output; /* where its reply lies; areas NULL: not in an area */
 	int slot;                 /* of the service's link; -1: the event lies in `bytes` */
 	uint8_t *bytes;           /* owned */
 	/* its way: */

@@ -79,10 +79,18 @@ static void died(struct service *s, bool early, const char *how)
 #define MEMORY_THREAD (96ull << 20)
 #define MEMORY_SHELL  (4ull << 20)
 
-/* Of lives that stand still, and of those that follow. */
+/* Of lives that stand still, and of those that follow; with areas, one for each of these. */
 static unsigned more_shells(const struct service *s)
 {
+	if (s->head.areas > 0)
+		return s->head.areas;
 	return s->note.grants & MFI_GRANT(MF_EFFECT_CALL) ? CALL_WAITING + 8 : 0;
+}
+
+/* What its areas take if all are used. */
+static uint64_t areas_most(const struct service *s)
+{
+	return s->head.areas * (MFW_AREA(s->note.input_bytes) + MFW_AREA(s->note.output_bytes));
 }
 
 static uint64_t memory_most(const struct service *s)
@@ -99,7 +107,7 @@ static uint64_t memory_most(const struct service *s)
 	return MEMORY + 4 * (uint64_t)(image.st_size + data.st_size) + 4 * s->note.init_bytes +
 		MFW_SLOTS * ((uint64_t)s->head.event_area + s->head.effects_area + 2 * MF_PAGE) +
 		s->head.threads * (MEMORY_THREAD + 6 * s->note.window_bytes) +
-		more_shells(s) * (MEMORY_SHELL + 6 * s->note.window_bytes);
+		more_shells(s) * (MEMORY_SHELL + 6 * s->note.window_bytes) + 2 * areas_most(s);
 #endif
 }
 
@@ -119,7 +127,8 @@ static uint64_t memory_needed(const struct service *s)
 		(void)fstat(s->data_fd, &data);
 	return USED + 3 * (uint64_t)(image.st_size + data.st_size) + 3 * s->note.init_bytes +
 		MFW_SLOTS * ((uint64_t)s->head.event_area + s->head.effects_area + 2 * MF_PAGE) +
-		(s->head.threads + more_shells(s)) * (USED_THREAD + 4 * s->note.window_bytes);
+		(s->head.threads + more_shells(s)) * (USED_THREAD + 4 * s->note.window_bytes) +
+		areas_most(s);
 }
 
 /* ----------------------------------------------------------------- the end */
@@ -136,6 +145,8 @@ static void forget(struct service *s)
 	s->worker = WORKER_ENDING;
 	lend_ended(s);
 	service_take_back(s);
+	if (s->areas)
+		areas_without_worker(s->areas);
 	dying_take(s->hub, link_leave(s->link), s->group);
 	s->group = 0;
 	waiting_share(&s->hub->waiting, &s->shared, 0);
@@ -393,12 +404,17 @@ bool worker_start(struct service *service)
 	options.memory = memory_most(service);
 	options.kept_fd = kept_descriptor(service);
 	options.socket_fd = lend_descriptor(service, &options.head);
+	options.input_fd = options.output_fd = -1;
 	err = join_group(service, &options.group);
+	if (err == 0 && service->areas)
+		err = areas_for_worker(service->areas, &options.input_fd, &options.output_fd);
 	if (err == 0)
 		err = link_open(&service->link, &options);
 	if (options.group > 0)
 		fd_close(&options.group);
 	if (err < 0) {
+		if (service->areas)
+			areas_without_worker(service->areas);
 		dying_take(hub, -1, service->group);
 		service->group = 0;
 		snprintf(why, sizeof(why), "%s: %s%s", hub->options.worker_program, strerror(-err),

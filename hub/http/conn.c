@@ -18,6 +18,10 @@
 /* A client must take at least so much of an answer in this time. */
 #define SEND_NS    (10 * CLOCK_S)
 #define SEND_LEAST 10240u
+/* Who holds an area moves at least so much in that time, for others wait for it. */
+#define AREA_LEAST (256u << 10)
+/* A request waits so long for one that is free. */
+#define WAIT_NS (10 * CLOCK_S)
 /* And has so long to read the last answer before the connection is closed. */
 #define LINGER_NS (2 * CLOCK_S)
 
@@ -57,6 +61,7 @@ static uint64_t patience(const struct in_http *http, enum conn_phase phase)
 	case CONN_HEAD: return http->input.hub->http.request_ns;
 	case CONN_IDLE: return http->input.hub->http.keepalive_ns;
 	case CONN_SEND: return SEND_NS;
+	case CONN_WAIT: return WAIT_NS;
 	case CONN_LINGER: return LINGER_NS;
 	default: return 0; /* a task has a deadline of its own */
 	}
@@ -105,6 +110,9 @@ void conn_close(struct conn *c)
 	c->tls = NULL;
 	loop_remove(hub->loop, c->fd, &c->source);
 	loop_later_cancel(hub->loop, &c->resume);
+	upload_end(c);
+	areas_release(&c->output);
+	c->rest = mf_str_of(NULL, 0);
 	fd_close(&c->fd);
 	bytes_free(&c->in, &hub->held);
 	bytes_free(&c->out, &hub->held);
@@ -116,7 +124,7 @@ void conn_close(struct conn *c)
 
 static bool may_read(const struct conn *c)
 {
-	if (c->ended)
+	if (c->ended || c->phase == CONN_WAIT)
 		return false;
 	return c->phase == CONN_BODY || c->phase == CONN_HEAD || c->phase == CONN_LINGER ||
 		bytes_left(&c->in) < AHEAD_MOST;
@@ -126,14 +134,14 @@ static uint32_t wanted(const struct conn *c)
 {
 	if (c->phase == CONN_HANDSHAKE)
 		return tls_wants_write(c->tls) ? EPOLLOUT : EPOLLIN;
-	return (may_read(c) ? EPOLLIN : 0) | (bytes_left(&c->out) > 0 ? EPOLLOUT : 0);
+	return (may_read(c) ? EPOLLIN : 0) | (send_waits(c) ? EPOLLOUT : 0);
 }
 
 void conn_settle(struct conn *c)
 {
 	/* The client sends no more, so a request that isn't whole never will be. */
 	if (c->fd >= 0 && c->ended && c->phase != CONN_WORK && c->phase != CONN_SEND &&
-		!c->resume.queued)
+		c->phase != CONN_WAIT && !c->resume.queued)
 		conn_close(c);
 	if (c->fd < 0) {
 		if (c->holds == 0)
@@ -146,6 +154,17 @@ void conn_settle(struct conn *c)
 }
 
 /* ------------------------------------------------------------------- reading */
+
+/* A body goes where it will be read from, if it can. */
+static ssize_t read_straight(struct conn *c, uint8_t *to, size_t n)
+{
+	ssize_t got;
+
+	if (c->tls)
+		return tls_read(c->tls, to, n);
+	got = recv(c->fd, to, n, MSG_DONTWAIT);
+	return got < 0 ? -errno : got;
+}
 
 static ssize_t read_some(struct conn *c)
 {
@@ -168,14 +187,25 @@ static void take(struct conn *c, size_t n)
 	intake_bytes(c, read_buffer, n);
 }
 
+static void take_straight(struct conn *c, size_t n)
+{
+	c->http->input.counts.bytes_in += n;
+	upload_took(c, n);
+}
+
 static void receive(struct conn *c)
 {
 	bool more = true;
 
 	while (more) {
-		ssize_t n = read_some(c);
+		uint8_t *to;
+		size_t most;
+		bool straight = upload_room(c, &to, &most);
+		ssize_t n = straight ? read_straight(c, to, most) : read_some(c);
 
-		if (n > 0)
+		if (n > 0 && straight)
+			take_straight(c, (size_t)n);
+		else if (n > 0)
 			take(c, (size_t)n);
 		else if (n == 0)
 			c->ended = true;
@@ -229,7 +259,7 @@ static void on_conn(struct loop_source *source, uint32_t events)
 		conn_close(c);
 	else if (c->phase == CONN_HANDSHAKE)
 		shake_hands(c);
-	if (c->fd >= 0 && (events & EPOLLOUT) && bytes_left(&c->out) > 0)
+	if (c->fd >= 0 && (events & EPOLLOUT) && send_waits(c))
 		send_more(c);
 	if (c->fd >= 0 && (events & EPOLLIN) && c->phase != CONN_HANDSHAKE)
 		receive(c);
@@ -332,6 +362,9 @@ static void too_late(struct conn *c)
 	switch ((enum conn_phase)c->phase) {
 	case CONN_HEAD: exchange_refuse(c, 408, "the head of the request took too long"); break;
 	case CONN_BODY: exchange_refuse(c, 408, "the body of the request took too long"); break;
+	case CONN_WAIT:
+		exchange_refuse(c, 503, "the service has as many large requests at work as it can");
+		break;
 	case CONN_SEND:
 		c->http->input.counts.unsent++;
 		conn_close(c);
@@ -342,10 +375,12 @@ static void too_late(struct conn *c)
 	conn_settle(c);
 }
 
-/* A large answer may take its time as long as it moves. */
+/* What is large may take its time as long as it moves. */
 static bool moves(const struct conn *c)
 {
-	return c->phase == CONN_SEND && c->moved >= SEND_LEAST;
+	if (c->phase == CONN_BODY)
+		return c->spool.areas && c->moved >= AREA_LEAST;
+	return c->phase == CONN_SEND && c->moved >= (c->output.areas ? AREA_LEAST : SEND_LEAST);
 }
 
 void conn_on_timer(struct loop_timer *timer)
@@ -364,7 +399,7 @@ void conn_on_timer(struct loop_timer *timer)
 
 			if (moves(c)) {
 				list_remove(c);
-				start_phase(c, CONN_SEND);
+				start_phase(c, (enum conn_phase)c->phase);
 			} else {
 				too_late(c);
 			}
@@ -388,7 +423,8 @@ static bool has_sent(struct conn *c)
 static void stop(struct conn *c)
 {
 	c->bodiless = false;
-	if (c->phase == CONN_HEAD || (c->phase == CONN_IDLE && has_sent(c)))
+	if (c->phase == CONN_HEAD || c->phase == CONN_WAIT ||
+		(c->phase == CONN_IDLE && has_sent(c)))
 		exchange_refuse(c, 503, "this listener is closing");
 	else
 		conn_close(c);
@@ -396,9 +432,9 @@ static void stop(struct conn *c)
 
 void conn_stop_all(struct in_http *http)
 {
-	static const enum conn_phase waiting[] = {CONN_HANDSHAKE, CONN_IDLE, CONN_HEAD};
+	static const enum conn_phase waiting[] = {CONN_HANDSHAKE, CONN_IDLE, CONN_HEAD, CONN_WAIT};
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		struct conn *next;
 
 		for (struct conn *c = http->phases[waiting[i]].first; c; c = next) {

@@ -3,6 +3,7 @@
  *
  *	conn.c       phases, time, reading, closing
  *	intake.c     bytes become a request
+ *	upload.c     a body goes straight into a service's input area
  *	exchange.c   a request becomes a page or an event, and gets its answer
  *	guard.c      if its client may ask for it
  *	again.c      or the answer that it got before
@@ -21,6 +22,7 @@
 #include "hub/http/request.h"
 #include "hub/http/response.h"
 #include "hub/in_http.h"
+#include "hub/spool.h"
 #include "sys/log.h"
 #include "sys/loop.h"
 
@@ -29,6 +31,7 @@ enum conn_phase {
 	CONN_IDLE,      /* between requests */
 	CONN_HEAD,      /* a part of a head came */
 	CONN_BODY,      /* a part of a body is still to come */
+	CONN_WAIT,      /* the head is whole, and no input area free for the body */
 	CONN_WORK,      /* a task is out */
 	CONN_SEND,      /* a part of the answer is still to go */
 	CONN_LINGER,    /* closed to the client, which is left to read: RFC 9112, 9.6 */
@@ -41,6 +44,7 @@ struct chunked;
 struct in_http;
 struct problem;
 struct reply;
+struct service;
 struct tls;
 
 struct conn {
@@ -59,12 +63,16 @@ struct conn {
 	uint64_t since_ns; /* in this phase */
 	size_t moved;      /* bytes of an answer, since then */
 	struct bytes in, out;
-	size_t seen;                 /* request_head: bytes of `in` that were looked at */
-	size_t taken;                /* CONN_WORK: bytes of `in` that are the request at work */
-	size_t head;                 /* CONN_BODY: bytes of the head, at the front of `in` */
-	size_t need;                 /* CONN_BODY: bytes with the body, where a length was given */
-	size_t most;                 /* CONN_BODY: that the body may have */
-	struct chunked *chunked;     /* CONN_BODY: the body comes in chunks */
+	size_t seen;             /* request_head: bytes of `in` that were looked at */
+	size_t taken;            /* CONN_WORK: bytes of `in` that are the request at work */
+	size_t head;             /* CONN_BODY: bytes of the head, at the front of `in` */
+	size_t need;             /* CONN_BODY: bytes with the body, where a length was given */
+	size_t most;             /* CONN_BODY: that the body may have */
+	struct chunked *chunked; /* CONN_BODY: the body comes in chunks */
+	struct spool spool;     /* CONN_BODY, CONN_WORK: the body lies there; areas NULL: in `in` */
+	struct areas_wait wait; /* CONN_WAIT */
+	struct areas_hold output;    /* CONN_SEND: `rest` lies there; areas NULL: nothing does */
+	struct mf_str rest;          /* of an answer, behind `out` */
 	struct tls *tls;             /* NULL: it is plain */
 	struct answers_entry *entry; /* CONN_WORK: where its answer will be kept; NULL: nowhere */
 	unsigned peer_n;
@@ -109,14 +117,35 @@ void intake(struct conn *conn);
 /* n bytes came, in memory that may be written to. */
 void intake_bytes(struct conn *conn, uint8_t *p, size_t n);
 
+/* A request that may go on to its body is whole: the first n bytes of `in` are its head, and the body lies behind them or in
+ * conn->spool. */
+void intake_whole(struct conn *conn, size_t head);
+
+/* upload.c */
+/* Takes an area for the body of this request, whose head is the first `head` bytes of `in`; false: it must wait, or was
+ * answered. */
+bool upload_begin(
+	struct conn *conn, const struct request *request, size_t head, struct service *service);
+/* What of the body came with the head goes there; it may be all of it. */
+void upload_length(struct conn *conn, size_t head, size_t length);
+/* The body's next bytes can be received straight into *to, at most *n of them; false: they can't. */
+bool upload_room(const struct conn *conn, uint8_t **to, size_t *n);
+void upload_took(struct conn *conn, size_t n);
+/* The connection goes, or its request was answered. */
+void upload_end(struct conn *conn);
+
 /* exchange.c */
-/* May this request go on to its body? False: it was answered. *most: what its body may have. */
-bool exchange_admit(struct conn *conn, const struct request *request, size_t *most);
+/* May this request go on to its body? False: it was answered. *most: what its body may have. *service: in whose input area
+ * it goes; NULL: it is kept here. */
+bool exchange_admit(
+	struct conn *conn, const struct request *request, size_t *most, struct service **service);
 void exchange_run(struct conn *conn, const struct request *request, struct mf_str body);
 /* Does the service get this header? `lower` is in lower case. */
 bool exchange_names(const struct route *route, const char *lower);
 /* The hub's own answer: this request, and all that comes behind it, is refused. */
 void exchange_refuse(struct conn *conn, unsigned status, const char *detail);
+/* The same of a body in chunks that has become too large. */
+void exchange_refuse_large(struct conn *conn);
 /* Only this request is. */
 void exchange_problem(struct conn *conn, const struct problem *problem);
 /* The same before its body was waited for, with what *response says besides. */
@@ -144,11 +173,13 @@ void again_keep(struct conn *conn, const char *event, const struct reply *reply)
 void again_drop(struct conn *conn);
 
 /* send.c */
-/* `lines` of the service, and a body; the rest of *response is the caller's to fill in but for
+/* `lines` of the service, and a body, which conn->output may hold: then it is sent from there; the rest of *response is the caller's to fill in but for
  * what the connection knows. */
 void send_answer(
 	struct conn *conn, struct response *response, struct mf_str lines, struct mf_str body);
 void send_continue(struct conn *conn);
+/* Is a part of an answer still to go? */
+bool send_waits(const struct conn *conn);
 /* The socket takes more. */
 void send_more(struct conn *conn);
 

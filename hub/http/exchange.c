@@ -1,4 +1,5 @@
 /* hub/http/exchange.c - a request becomes a page or an event, and gets its answer. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,19 +148,70 @@ bool exchange_names(const struct route *route, const char *lower)
 	return false;
 }
 
-bool exchange_admit(struct conn *c, const struct request *request, size_t *most)
+/* In HTTP's words, with the time after which another try makes sense. */
+static struct problem refusal(const struct service *service, enum refusal why)
+{
+	struct problem p = *problem_of(why);
+
+	if (p.retry_after > 0)
+		p.retry_after =
+			(unsigned)((service_retry_ns(service, why) + CLOCK_S - 1) / CLOCK_S);
+	return p;
+}
+
+/* For people: how large a body may be that goes into an input area. */
+static const char *too_large(const struct service *service)
+{
+	static char text[160];
+
+	if (!service)
+		return "the body is larger than the service takes";
+	snprintf(text, sizeof(text),
+		"the body is larger than the %llu bytes that the service takes: memory.input in "
+		"its mayfly.yaml",
+		(unsigned long long)service->note.input_bytes);
+	return text;
+}
+
+void exchange_refuse_large(struct conn *c)
+{
+	exchange_refuse(c, 413, too_large(c->spool.areas ? spool_service(&c->spool) : NULL));
+}
+
+/* It wouldn't be taken, so its body needn't come. False: it was answered. */
+static bool is_welcome(struct conn *c, struct service *service)
+{
+	enum refusal why;
+	struct problem p;
+	struct response r = {0};
+
+	if (service_accepts(service, MF_SOURCE_HTTP, &why))
+		return true;
+	service_refused(service, why);
+	p = refusal(service, why);
+	exchange_turn_away(c, &p, &r);
+	return false;
+}
+
+bool exchange_admit(
+	struct conn *c, const struct request *request, size_t *most, struct service **service)
 {
 	const struct route *route = find(c, request);
 	struct mf_str who;
 
 	if (!route || !guard_admits(c, route, request, &who))
 		return false;
-	*most = route->service ? route->service->note.event_bytes : PAGE_BODY_MOST;
+	*service = route->service && route->service->note.input_bytes > 0 ? route->service : NULL;
+	*most = *service         ? (*service)->note.input_bytes
+		: route->service ? route->service->note.event_bytes
+				 : PAGE_BODY_MOST;
 	if (request->length > *most) {
 		if (route->service)
 			service_refused(route->service, REFUSED_TOO_BIG);
-		return turn_away(c, 413, "the body is larger than the service takes", NULL, NULL);
+		return turn_away(c, 413, too_large(*service), NULL, NULL);
 	}
+	if (*service && !is_welcome(c, *service))
+		return false;
 	/* Nobody here decodes a body; who gets it as it is must be able to see that. */
 	if (request->content_encoding.p && !token_is(request->content_encoding, "identity") &&
 		!exchange_names(route, "content-encoding"))
@@ -209,6 +261,8 @@ static void on_reply(struct task *task, const struct reply *reply)
 		r.content_type = reply->content_type;
 	}
 	again_keep(c, task->id, reply);
+	if (c->fd >= 0 && reply && reply->output && reply->body.n > 0)
+		areas_hold_more(&c->output, reply->output);
 	if (c->fd < 0)
 		c->http->input.counts.unsent++;
 	else
@@ -216,17 +270,6 @@ static void on_reply(struct task *task, const struct reply *reply)
 	c->http->input.tasks--;
 	c->holds--;
 	conn_settle(c);
-}
-
-/* In HTTP's words, with the time after which another try makes sense. */
-static struct problem refusal(const struct service *service, enum refusal why)
-{
-	struct problem p = *problem_of(why);
-
-	if (p.retry_after > 0)
-		p.retry_after =
-			(unsigned)((service_retry_ns(service, why) + CLOCK_S - 1) / CLOCK_S);
-	return p;
 }
 
 static void on_refuse(struct task *task, enum refusal why)
@@ -299,7 +342,13 @@ static bool write_event(struct task *task, struct conn *c, const struct route *r
 			!write_attribute(task, request, name))
 			return false;
 	}
-	return event_span(w, &task->head.payload, body);
+	return c->spool.areas || event_span(w, &task->head.payload, body);
+}
+
+/* For a body in an area: it is the service's that was asked for then, though the route may be another's by now. */
+static struct service *service_of(const struct conn *c, const struct route *route)
+{
+	return c->spool.areas ? spool_service(&c->spool) : route->service;
 }
 
 static void make_event(struct conn *c, const struct route *route, const struct request *request,
@@ -309,24 +358,29 @@ static void make_event(struct conn *c, const struct route *route, const struct r
 	enum refusal why;
 	struct task *task;
 
-	if (!again_begin(c, route, request, who, body))
+	/* what says that it is the same request again */
+	struct mf_str same = c->spool.hash ? spool_digest(&c->spool) : body;
+	struct service *service = service_of(c, route);
+
+	if (!again_begin(c, route, request, who, same))
 		return;
 	c->http->input.counts.events++;
-	task = service_begin(
-		route->service, MF_SOURCE_HTTP, MF_STR("http.request"), request->path, &why);
+	task = service_begin(service, MF_SOURCE_HTTP, MF_STR("http.request"), request->path, &why);
 	if (task && !write_event(task, c, route, request, who, body)) {
 		service_cancel(task);
 		task = NULL;
 		why = REFUSED_TOO_BIG;
 	}
 	if (!task) {
-		service_refused(route->service, why);
+		service_refused(service, why);
 		again_drop(c);
-		p = refusal(route->service, why);
+		p = refusal(service, why);
 		exchange_problem(c, &p);
 		return;
 	}
-	again_identify(c, task, route, request, who, body);
+	if (c->spool.areas)
+		spool_give(&c->spool, task);
+	again_identify(c, task, route, request, who, same);
 	task->origin = &origin;
 	task->context = c;
 	c->holds++;

@@ -46,6 +46,7 @@ static void run(struct conn *c, size_t head, size_t body)
 	conn_enter(c, CONN_WORK);
 	c->taken = head + body;
 	exchange_run(c, &request, mf_str_of(p + head, body));
+	upload_end(c); /* what it was for has it, or never will */
 	drop_taken(c);
 }
 
@@ -62,7 +63,27 @@ static void run_again(struct conn *c, size_t body)
 		exchange_refuse(c, wrong.status, wrong.detail);
 }
 
+void intake_whole(struct conn *c, size_t head)
+{
+	c->head = head;
+	run_again(c, 0);
+}
+
 /* ---------------------------------------------------------------- bodies */
+
+/* Where the body goes: behind the head, or into the service's area. False: it was answered. */
+static bool keep_body(struct conn *c, const uint8_t *p, size_t n)
+{
+	if (!c->spool.areas)
+		return keep(c, p, n);
+	c->moved += n;
+	return spool_append(&c->spool, p, n) == 0;
+}
+
+static size_t body_bytes(const struct conn *c)
+{
+	return c->spool.areas ? c->spool.bytes : bytes_left(&c->in) - c->head;
+}
 
 /* All of `in` behind the head is body, so what comes is added to it. */
 static void take_chunks(struct conn *c, uint8_t *p, size_t n)
@@ -74,11 +95,11 @@ static void take_chunks(struct conn *c, uint8_t *p, size_t n)
 		exchange_refuse(c, 400, d->wrong);
 		return;
 	}
-	if (bytes_left(&c->in) - c->head + body > c->most) {
-		exchange_refuse(c, 413, "the body is larger than the service takes");
+	if (body_bytes(c) + body > c->most) {
+		exchange_refuse_large(c);
 		return;
 	}
-	if (!keep(c, p, body))
+	if (!keep_body(c, p, body))
 		return;
 	if (d->state == CHUNKED_DONE) {
 		body = bytes_left(&c->in) - c->head;
@@ -178,6 +199,7 @@ static void await_head(struct conn *c, size_t seen)
 static void take_head(struct conn *c, size_t head)
 {
 	struct request_wrong wrong;
+	struct service *service;
 
 	if (!check_size(c, head))
 		return;
@@ -191,14 +213,20 @@ static void take_head(struct conn *c, size_t head)
 	c->expects = request.expects;
 	c->unread = request.chunked || bytes_left(&c->in) - head < request.length;
 	c->taken = c->unread ? 0 : head + (size_t)request.length;
-	if (!exchange_admit(c, &request, &c->most)) {
+	if (!exchange_admit(c, &request, &c->most, &service)) {
 		drop_taken(c);
 		return;
 	}
 	c->taken = 0;
 	c->unread = false;
+	if (request.length == 0 && !request.chunked)
+		service = NULL;
+	if (service && !upload_begin(c, &request, head, service))
+		return;
 	if (request.chunked)
 		begin_chunks(c, head);
+	else if (service)
+		upload_length(c, head, (size_t)request.length);
 	else
 		begin_length(c, head, (size_t)request.length);
 }
@@ -207,7 +235,8 @@ void intake(struct conn *c)
 {
 	size_t head, seen = c->seen;
 
-	if (c->phase == CONN_BODY && !c->chunked && bytes_left(&c->in) >= c->need)
+	if (c->phase == CONN_BODY && !c->chunked && !c->spool.areas &&
+		bytes_left(&c->in) >= c->need)
 		run_again(c, c->need - c->head);
 	if (c->phase != CONN_IDLE && c->phase != CONN_HEAD)
 		return;

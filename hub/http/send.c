@@ -7,7 +7,8 @@
 #include "hub/hub.h"
 #include "sys/clock.h"
 
-#define PARTS 4
+#define PARTS     4
+#define SEND_MOST (1u << 20) /* a round, of one connection, from an area */
 
 static ssize_t put_plain(struct conn *c, struct iovec *iov, int count)
 {
@@ -45,9 +46,15 @@ static bool put_or_keep(struct conn *c, struct iovec *iov, int count)
 	return kept;
 }
 
+bool send_waits(const struct conn *c)
+{
+	return bytes_left(&c->out) > 0 || c->rest.n > 0;
+}
+
 /* The answer is out. */
 static void finished(struct conn *c)
 {
+	areas_release(&c->output);
 	if (c->keep_alive) {
 		conn_enter(c, CONN_IDLE);
 		if (bytes_left(&c->in) > c->taken || (c->tls && tls_pending(c->tls)))
@@ -72,6 +79,7 @@ void send_answer(struct conn *c, struct response *r, struct mf_str lines, struct
 	struct input *in = &c->http->input;
 	char head[RESPONSE_HEAD_MOST];
 	bool has_body = response_has_body(r->status) && !c->bodiless;
+	bool lent = has_body && c->output.areas;
 	struct iovec iov[PARTS];
 
 	if (c->http->stopping || (c->ended && bytes_left(&c->in) <= c->taken))
@@ -83,7 +91,7 @@ void send_answer(struct conn *c, struct response *r, struct mf_str lines, struct
 	iov[0] = (struct iovec){head, response_head(r, head)};
 	iov[1] = (struct iovec){(void *)(uintptr_t)lines.p, lines.n};
 	iov[2] = (struct iovec){(void *)(uintptr_t) "\r\n", 2};
-	iov[3] = (struct iovec){(void *)(uintptr_t)body.p, has_body ? body.n : 0};
+	iov[3] = (struct iovec){(void *)(uintptr_t)body.p, has_body && !lent ? body.n : 0};
 	c->expects = false;
 	if (!put_or_keep(c, iov, PARTS)) {
 		in->counts.unsent++;
@@ -92,10 +100,15 @@ void send_answer(struct conn *c, struct response *r, struct mf_str lines, struct
 	in->counts.replies++;
 	in->counts.bytes_out += has_body ? body.n : 0;
 	in->counts.requests++;
-	if (bytes_left(&c->out) > 0)
-		conn_enter(c, CONN_SEND);
-	else
+	if (lent)
+		c->rest = body;
+	if (!send_waits(c)) {
 		finished(c);
+		return;
+	}
+	conn_enter(c, CONN_SEND);
+	if (lent)
+		send_more(c);
 }
 
 void send_continue(struct conn *c)
@@ -108,8 +121,11 @@ void send_continue(struct conn *c)
 
 void send_more(struct conn *c)
 {
-	struct iovec iov = {c->out.p + c->out.at, bytes_left(&c->out)};
-	ssize_t n = put(c, &iov, 1);
+	const size_t kept = bytes_left(&c->out);
+	struct iovec iov[2] = {{c->out.p + c->out.at, kept},
+		{(void *)(uintptr_t)c->rest.p, c->rest.n < SEND_MOST ? c->rest.n : SEND_MOST}};
+	ssize_t n = put(c, iov, 2);
+	size_t first;
 
 	if (n < 0) {
 		c->http->input.counts.unsent++;
@@ -117,7 +133,10 @@ void send_more(struct conn *c)
 		return;
 	}
 	c->moved += (size_t)n;
-	bytes_use(&c->out, &c->http->input.hub->held, (size_t)n);
-	if (bytes_left(&c->out) == 0 && c->phase == CONN_SEND)
+	first = (size_t)n < kept ? (size_t)n : kept;
+	if (first > 0)
+		bytes_use(&c->out, &c->http->input.hub->held, first);
+	c->rest = mf_str_of(c->rest.p + ((size_t)n - first), c->rest.n - ((size_t)n - first));
+	if (!send_waits(c) && c->phase == CONN_SEND)
 		finished(c);
 }

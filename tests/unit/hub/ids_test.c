@@ -129,7 +129,8 @@ static void at_work(void **state)
 
 static void answers(void **state)
 {
-	const struct reply reply = {201, MF_STR("text/plain"), MF_STR("X: y\r\n"), MF_STR("hello")};
+	const struct reply reply = {
+		201, MF_STR("text/plain"), MF_STR("X: y\r\n"), MF_STR("hello"), NULL};
 	struct task task = {.request = "what was asked"};
 	struct ids_answer answer;
 	uint8_t bytes[256];

@@ -126,8 +126,7 @@ static void memory_is_bounded(void **state)
 /* A guest whose text is `code`, that begins there. */
 static struct maker_plan plan_for(const void *code, size_t n)
 {
-	struct maker_plan plan = {.fixed_fd = maker_memory(MF_PAGE),
-		.window_fd = maker_memory(16 * MF_PAGE),
+	struct maker_plan plan = {.fd = {maker_memory(MF_PAGE), maker_memory(16 * MF_PAGE), -1, -1},
 		.entry = CODE_AT,
 		.stack_top = MF_ADDR_WINDOW + 16 * MF_PAGE,
 		.effects = MF_ADDR_WINDOW + MF_PAGE,
@@ -137,16 +136,16 @@ static struct maker_plan plan_for(const void *code, size_t n)
 			{.address = MF_ADDR_WINDOW,
 				.bytes = 16 * MF_PAGE,
 				.rights = PROT_READ | PROT_WRITE,
-				.window = 1}}};
+				.memory = LAYOUT_SHELL}}};
 
-	assert_int_equal(pwrite(plan.fixed_fd, code, n, 0), n);
+	assert_int_equal(pwrite(plan.fd[LAYOUT_FIXED], code, n, 0), n);
 	return plan;
 }
 
 static void forget(struct maker_plan *plan)
 {
-	close(plan->fixed_fd);
-	close(plan->window_fd);
+	close(plan->fd[LAYOUT_FIXED]);
+	close(plan->fd[LAYOUT_SHELL]);
 }
 
 /* exit_group(77), which is a way out for nobody; on x86-64 */
@@ -212,7 +211,8 @@ static void its_code_calls_nothing(void **state)
 	assert_true(speaks(made.from, 10000, &byte) && byte);
 	assert_int_equal(write(made.to, "x", 1), 1);
 	assert_true(speaks(made.from, 10000, &byte) && byte);
-	assert_int_equal(pread(plan.window_fd, &operation, sizeof(operation), MF_PAGE + 12), 4);
+	assert_int_equal(
+		pread(plan.fd[LAYOUT_SHELL], &operation, sizeof(operation), MF_PAGE + 12), 4);
 	assert_int_equal(operation, 0xfa);
 	assert_int_equal(kill_it(&made), SIGKILL);
 	forget(&plan);
@@ -245,12 +245,12 @@ static void regions_that_cannot_be(void **state)
 	bad.region[1].bytes = 0x7fff00000000; /* over the maker's own */
 	doesnt_start(bad);
 	bad = plan;
-	bad.fixed_fd = -1;
+	bad.fd[LAYOUT_FIXED] = -1;
 	doesnt_start(bad);
-	bad.fixed_fd = 1 << 20;
+	bad.fd[LAYOUT_FIXED] = 1 << 20;
 	doesnt_start(bad);
 	forget(&bad);
-	close(plan.fixed_fd);
+	close(plan.fd[LAYOUT_FIXED]);
 }
 
 static void refused(const struct maker_plan *plan)
@@ -263,7 +263,7 @@ static void refused(const struct maker_plan *plan)
 
 static void plans_that_are_refused(void **state)
 {
-	struct maker_plan plan = {.fixed_fd = -1, .window_fd = -1, .regions = LAYOUT_REGIONS + 1};
+	struct maker_plan plan = {.fd = {-1, -1, -1, -1}, .regions = LAYOUT_REGIONS + 1};
 
 	(void)state;
 	refused(&plan);
@@ -315,7 +315,7 @@ static pid_t only_child(void)
 
 static void killed(void **state)
 {
-	struct maker_plan plan = {.fixed_fd = -1, .window_fd = -1};
+	struct maker_plan plan = {.fd = {-1, -1, -1, -1}};
 	struct maker_made made;
 	pid_t pid;
 
