@@ -254,6 +254,22 @@ static void print_safe(FILE *to, struct mf_str s)
 		fprintf(to, " ... (%zu bytes)", s.n);
 }
 
+/* Nanoseconds in the largest unit that there is one of. */
+static void print_value(FILE *to, const char *name, uint64_t value)
+{
+	static const char *const units[] = {"ns", "us", "ms", "s"};
+	size_t n = strlen(name), unit = 0;
+	double amount = (double)value;
+
+	if (n < 3 || strcmp(name + n - 3, "_ns") != 0) {
+		fprintf(to, " (%s %llu)", name, (unsigned long long)value);
+		return;
+	}
+	for (; unit < 3 && amount >= 1000; unit++)
+		amount /= 1000;
+	fprintf(to, " (%.*s %.10g %s)", (int)(n - 3), name, amount, units[unit]);
+}
+
 void run_print_effect(FILE *to, const struct effect *e)
 {
 	const struct shape *shape = &shapes[e->kind];
@@ -276,7 +292,7 @@ void run_print_effect(FILE *to, const struct effect *e)
 	if (shape->name != NULL && shape->status != NULL && e->status != 0)
 		fprintf(to, " (%s %u)", shape->status, e->status);
 	if (shape->value != NULL && e->value != 0)
-		fprintf(to, " (%s %llu)", shape->value, (unsigned long long)e->value);
+		print_value(to, shape->value, e->value);
 	fputc('\n', to);
 }
 
