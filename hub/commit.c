@@ -188,21 +188,6 @@ static bool send_out(struct task *task, struct store_tx *tx, const struct effect
 	return false;
 }
 
-/* A reflex doesn't stand still for want of a brain: its life is as it is, but for this. */
-static void count_unsent(struct task *task)
-{
-	struct service *s = task->service;
-
-	if (s->counts.unsent++ == 0)
-		log_about(LOG_WARN, s->name, task->id,
-			"what it sends upstream is dropped, for this hub has no upstream, and the "
-			"rest "
-			"of what it does is done: this line in hub.yaml would make one: upstream: "
-			"{to: "
-			"\"mqtts://HOST\"} (not said again of this service; counted in "
-			"mayfly_upstream_unsent_total)");
-}
-
 static bool has_upstream(const struct task *task)
 {
 	return outbox_takes(task->service->hub->outbox, OUTBOX_UPSTREAM);
@@ -212,7 +197,7 @@ static bool send_any(struct task *task, struct store_tx *tx, const struct effect
 {
 	if (e->kind != MF_EFFECT_UPSTREAM || has_upstream(task))
 		return send_out(task, tx, e, why);
-	count_unsent(task);
+	task->service->counts.unsent++;
 	return true;
 }
 
