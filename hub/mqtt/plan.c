@@ -283,6 +283,8 @@ void mqtt_plan_commit(struct plan *plan)
 		publisher_bound(m->publisher, plan->config->mqtt.bytes, plan->config->mqtt.age_ns);
 		take_inputs(plan);
 		mqtt_attach(hub);
+	} else if (hub->outbox) {
+		outbox_shut(hub->outbox, OUTBOX_BROKER);
 	}
 	forget(plan);
 }

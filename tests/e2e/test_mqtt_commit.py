@@ -156,6 +156,18 @@ def test_a_message_that_the_broker_refuses_holds_up_no_other(tmp_path, start, li
     broker.stop()
 
 
+def test_no_message_is_taken_for_a_broker_that_a_reload_took_away(start, broker, tmp_path, build):
+    hub = start(broker)
+    assert press(hub).status == 200
+    head = f"mayfly: 1\nstate: {tmp_path}/state\n"
+    rest = "http: [{listen: 127.0.0.1:0}]\nservices:\n" + service(build / "guest/post.mfy") + UNSIGNED
+    hub.reload(head + rest)
+    assert press(hub).status == 403
+    assert "but this hub has no way there" in hub.said()
+    hub.reload(f"{head}mqtt: {{broker: \"{broker.uri}\"}}\n{rest}")
+    assert press(hub).status == 200
+
+
 def test_a_message_that_the_broker_has_no_room_for_now_goes_again(make_hub, tmp_path, build, broker, listen):
     listener, full = listen(broker, "out/#"), FullBroker(broker)
     hub = make_hub(f"mayfly: 1\nstate: {tmp_path}/state\nmqtt: {{broker: \"{full.uri}\"}}\n"
