@@ -72,8 +72,11 @@ static void subscribe(struct mqtt_feed *f, const struct mqtt_session *session)
 			continue;
 		f->asked++;
 		for (unsigned i = 0, k = 0; i < f->count && k < n; i++)
-			if (f->at[i].filter == list[k])
-				f->at[i].mid = mid, k++;
+			if (f->at[i].filter == list[k]) {
+				f->at[i].mid = mid;
+				f->at[i].refused = false;
+				k++;
+			}
 	}
 }
 
@@ -125,6 +128,8 @@ static void on_subscribed(struct mqtt_client *client, int mid, int count, const 
 				client->is_5 ? LIB.mosquitto_reason_string(granted[i])
 					     : "no reason given");
 	}
+	if (f->asked == 0 && !f->stopping) /* what was refused is asked for again the next time */
+		mqtt_sessions_set(&client->hub->mqtt->sessions, client->id, f->at, f->count);
 }
 
 /* ------------------------------------------------------------------- letters */

@@ -238,12 +238,16 @@ int mqtt_sessions_name(char name[static MQTT_PREFIX_MAX + 1], const char *state,
 
 static bool same(const struct mqtt_session *s, const struct mqtt_subscription *at, unsigned count)
 {
-	if (!s)
-		return count == 0;
-	for (unsigned i = 0; i < count; i++)
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (at[i].refused)
+			continue;
 		if (!mqtt_session_has(s, at[i].filter, at[i].qos))
 			return false;
-	return s->count == count;
+		n++;
+	}
+	return n == (s ? s->count : 0);
 }
 
 void mqtt_sessions_set(struct mqtt_sessions *sessions, const char *client,
@@ -260,7 +264,8 @@ void mqtt_sessions_set(struct mqtt_sessions *sessions, const char *client,
 	else
 		rc = -ENOMEM;
 	for (unsigned i = 0; i < count && rc == 0; i++)
-		rc = add(s, at[i].filter, at[i].qos);
+		if (!at[i].refused)
+			rc = add(s, at[i].filter, at[i].qos);
 	if (rc == 0)
 		rc = save(sessions);
 	if (rc < 0 && !sessions->told)

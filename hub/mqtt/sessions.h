@@ -51,7 +51,7 @@ int mqtt_sessions_name(char name[static MQTT_PREFIX_MAX + 1], const char *state,
 const struct mqtt_session *mqtt_sessions_of(
 	const struct mqtt_sessions *sessions, const char *client);
 bool mqtt_session_has(const struct mqtt_session *session, const char *filter, unsigned qos);
-/* What the client is subscribed to from now on; what can't be written is told once, and means that more
+/* What the client is subscribed to from now on, but for what was refused; what can't be written is told once, and means that more
  * is subscribed than need be. count 0: the session is forgotten. */
 void mqtt_sessions_set(struct mqtt_sessions *sessions, const char *client,
 	const struct mqtt_subscription *at, unsigned count);

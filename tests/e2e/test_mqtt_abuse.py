@@ -45,8 +45,9 @@ def read_packet(s):
 class Hostile:
     """An MQTT 3.1.1 broker that sends `messages` to whoever subscribes, and notes what it acknowledges."""
 
-    def __init__(self, *messages):
+    def __init__(self, *messages, granted=1):
         self.messages, self.acknowledged, self.connections, self.open = messages, [], 0, []
+        self.granted, self.subscribed, self.session = granted, 0, 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.uri = f"mqtt://127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self.accept, daemon=True).start()
@@ -66,9 +67,10 @@ class Hostile:
                 kind, body = got
                 if kind == 0x10:
                     self.connections += 1
-                    client.sendall(b"\x20\x02\x00\x00")
+                    client.sendall(bytes([0x20, 2, self.session, 0]))
                 elif kind == 0x82:
-                    client.sendall(packet(0x90, body[:2] + b"\x01"))
+                    self.subscribed += 1
+                    client.sendall(packet(0x90, body[:2] + bytes([self.granted])))
                     for message in self.messages:
                         client.sendall(message)
                 elif kind == 0x40:
@@ -89,8 +91,8 @@ def against(make_hub, tmp_path, build):
     """against(MESSAGES...) -> the hub, the broker"""
     started = []
 
-    def make(*messages):
-        broker = Hostile(*messages)
+    def make(*messages, **how):
+        broker = Hostile(*messages, **how)
         started.append(broker)
         hub = make_hub(f"mayfly: 1\nstate: {tmp_path}/state\nmqtt: {{broker: \"{broker.uri}\", version: '3.1.1'}}\n"
                        f"admin: {tmp_path}/admin.sock\nservices:\n" + service(build / "guest/letter.mfy") + UNSIGNED)
@@ -99,6 +101,21 @@ def against(make_hub, tmp_path, build):
     yield make
     for each in started:
         each.stop()
+
+
+def test_what_was_refused_is_asked_for_again(against):
+    """With MQTT 3.1.1 a filter that the session has is left alone; one that was refused isn't there."""
+    hub, broker = against(granted=0x80)
+    hub.until(lambda: "doesn't let" in hub.said())
+    before, broker.granted, broker.session = broker.subscribed, 1, 1
+    for each in broker.open:
+        each.shutdown(socket.SHUT_RDWR)
+    hub.until(lambda: broker.subscribed > before)
+    before, connections = broker.subscribed, broker.connections
+    for each in broker.open[2:]:
+        each.shutdown(socket.SHUT_RDWR)
+    hub.until(lambda: broker.connections == connections + 2)  # now it is there
+    assert broker.subscribed == before
 
 
 def ends_with_life(hub, broker):

@@ -66,6 +66,28 @@ static void test_kept(void **state)
 	mqtt_sessions_close(&s);
 }
 
+/* What the broker has refused is not remembered as subscribed: it would never be asked for again. */
+static void test_refused(void **state)
+{
+	char a[] = "a", b[] = "b";
+	struct mqtt_subscription two[] = {{.filter = a, .qos = 1}, {.filter = b, .qos = 1}};
+	struct mqtt_sessions s = opened();
+
+	(void)state;
+	mqtt_sessions_set(&s, "z", two, 2);
+	assert_true(mqtt_session_has(mqtt_sessions_of(&s, "z"), a, 1));
+	two[0].refused = true;
+	mqtt_sessions_set(&s, "z", two, 2);
+	mqtt_sessions_close(&s);
+	s = opened();
+	assert_false(mqtt_session_has(mqtt_sessions_of(&s, "z"), a, 1));
+	assert_true(mqtt_session_has(mqtt_sessions_of(&s, "z"), b, 1));
+	two[0].refused = false; /* the next time the broker lets it */
+	mqtt_sessions_set(&s, "z", two, 2);
+	assert_int_equal(mqtt_sessions_of(&s, "z")->count, 2);
+	mqtt_sessions_close(&s);
+}
+
 static void test_damaged(void **state)
 {
 	static const char *const texts[] = {
@@ -112,6 +134,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_check),
 	};
