@@ -27,6 +27,7 @@ endef
 
 include mk/flags.mk
 include mk/posix.mk
+include mk/openblas.mk
 include mk/guest.mk
 include mk/client.mk
 include mk/host.mk

@@ -52,8 +52,18 @@ SERVICES := $(filter-out $(POSIX_IMAGES),$(SERVICES))
 GUESTS   := $(filter-out $(POSIX_IMAGES),$(GUESTS))
 endif
 
+# and what names blas or lapack where those are
+BLAS_IMAGES := $(notdir $(patsubst %/,%,$(dir $(shell grep -lsE '^modules:.*[[ ,](blas|lapack)' $(SERVICES:%=services/%/mayfly.yaml) \
+	$(GUESTS:%=tests/guest/%/mayfly.yaml)))))
+LAPACK_IMAGES := $(notdir $(patsubst %/,%,$(dir $(shell grep -lsE '^modules:.*[[ ,]lapack' $(SERVICES:%=services/%/mayfly.yaml) \
+	$(GUESTS:%=tests/guest/%/mayfly.yaml)))))
+BLAS_MISSING := $(if $(BLAS_FILES),,$(BLAS_IMAGES)) $(if $(filter %/liblapack.a,$(BLAS_FILES)),,$(LAPACK_IMAGES))
+SERVICES := $(filter-out $(BLAS_MISSING),$(SERVICES))
+GUESTS   := $(filter-out $(BLAS_MISSING),$(GUESTS))
+
 define image-rule
-build/$(1)/$(3).mfy: $(wildcard $(2)/$(3)/*) build/mayfly $(LIB_FILES) $(if $(filter $(3),$(POSIX_IMAGES)),$(POSIX_FILES))
+build/$(1)/$(3).mfy: $(wildcard $(2)/$(3)/*) build/mayfly $(LIB_FILES) $(if $(filter $(3),$(POSIX_IMAGES)),$(POSIX_FILES)) \
+	$(if $(filter $(3),$(BLAS_IMAGES)),$(BLAS_FILES))
 	@mkdir -p $$(@D)
 	$$(call say,mayfly build,$(2)/$(3))
 	$$(Q)build/mayfly build $(2)/$(3) -o $$@ >/dev/null

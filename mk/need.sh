@@ -44,12 +44,17 @@ PACKAGES_TEST=(
 	"python3-paho-mqtt:devices that send all the time while a hub is killed"
 	"dnsperf:asks a service many questions at once"
 	"strace:what the hub writes first, a file or an acknowledgement"
+	"python3-numpy:results of linear algebra are compared with its"
 	"libcoap3-bin:coap-client, which asks over CoAP"
 	"ca-certificates:whom a command line trusts by itself, and which says so of those that it doesn't"
 )
 # The module posix: musl and what is built on it come as sources; ./test and ./run go on without.
 PACKAGES_SOURCE=(
 	"dpkg-dev:unpacks source packages"
+)
+# The module lapack is written in Fortran; without it the module blas is there alone.
+PACKAGES_FORTRAN=(
+	"gfortran:compiles LAPACK"
 )
 # fuzz/run: clang's libFuzzer; tests go on without where they can't be had.
 PACKAGES_ANALYSE=(
@@ -172,6 +177,12 @@ build() {
 	return 1
 }
 
+# gfortran, where LAPACK's sources are
+need_fortran() {
+	[ ! -e build/need/src/lapack/done ] || command -v gfortran >/dev/null || need "${PACKAGES_FORTRAN[@]}" ||
+		echo "    not to be had, so the module lapack and what names it are left out"
+}
+
 # llhttp, HTTP's parser, is three C files in a package that would bring all of nodejs along.
 borrow_llhttp() {
 	[ -e /usr/share/llhttp/api.c ] || { mkdir -p build && borrow node-llhttp build/need/llhttp; }
@@ -219,7 +230,7 @@ borrow_source() {
 			! { sleep 5 && rm -f build/need/apt/done && unpack_source "$each" >$log 2>&1; }; then
 			rm -f build/need/apt/done
 			echo "    not to be had: $(grep '^[EW]: ' $log | head -n 1)"
-			echo "    so the module posix, services/lua and their tests are left out"
+			echo "    so the modules that are built from it, their services and tests are left out: $*"
 			return 0
 		fi
 	done
