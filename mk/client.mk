@@ -34,6 +34,7 @@ $(B)/libmayfly.so: $(B)/$(SONAME)
 
 # What end-to-end tests ask with: a program of somebody else, linked as he would
 CLIENT_ASK := $(if $(wildcard tests/client/ask.c),$(B)/tests/client-ask)
+$(B)/host/tests/client/ask.o: EXTRA = -Iclient/c
 $(B)/tests/client-ask: $(B)/host/tests/client/ask.o $(B)/libmayfly.so
 	@mkdir -p $(@D)
 	$(call say,link,$@)

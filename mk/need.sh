@@ -29,6 +29,7 @@ PACKAGES_RUN=(
 	"libcjson1:the same"
 )
 PACKAGES_TEST=(
+	"pkg-config:what a program that uses libmayfly is compiled with"
 	"libcmocka-dev:unit tests"
 	"python3:end-to-end tests"
 	"python3-pytest:end-to-end tests"

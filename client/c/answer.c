@@ -88,6 +88,8 @@ size_t answer_head(char *bytes, size_t size, size_t n, void *context)
 	struct mayfly_call *call = context;
 	struct owned *owned = own(&call->answer);
 
+	if (!call->answer.first_ns)
+		call->answer.first_ns = now_ns() - call->began;
 	if (owned && size * n > 5 && memcmp(bytes, "HTTP/", 5) == 0)
 		drop_heads(owned); /* an answer of 1xx was before it */
 	if (owned && keep_line(owned, bytes, size * n))

@@ -74,6 +74,7 @@ static void begin(struct mayfly_call *call)
 	answer_begin(call);
 	call->rest_until = NEVER;
 	call->answer.attempts++;
+	call->began = now_ns();
 	cursor_seek(&call->cursor, 0);
 	if (call->deadline != NEVER && ms == 0) {
 		end_late(call);
@@ -172,7 +173,7 @@ static bool rests(struct mayfly_call *call)
 
 	(void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent);
 	outcome.sent = sent > 0;
-	if (!retry_may(&outcome, call->repeatable, answer->attempts))
+	if (!retry_may(&outcome, call->request.flags, answer->attempts))
 		return false;
 	(void)!getrandom(&random, sizeof(random), 0);
 	pause = retry_pause_ns(answer->attempts, answer->retry_s, random);
@@ -184,6 +185,8 @@ static bool rests(struct mayfly_call *call)
 
 void call_done(struct mayfly_call *call, CURLcode code)
 {
+	if (call->answer.first_ns)
+		call->answer.whole_ns = now_ns() - call->began;
 	judge(call, code);
 	stop_running(call);
 	if (!rests(call))

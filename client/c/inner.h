@@ -49,9 +49,8 @@ struct outcome {
 	bool retry_after; /* it said when to come again */
 	bool sent;        /* some of the request may have arrived */
 };
-/* May it be sent again, if it failed so, for the `attempts`-th time? `repeatable`: it has an id, or twice is as
- * good as once. */
-bool retry_may(const struct outcome *outcome, bool repeatable, unsigned attempts);
+/* May it be sent again, if it failed so, for the `attempts`-th time? */
+bool retry_may(const struct outcome *outcome, unsigned flags, unsigned attempts);
 /* How long to wait before; random is any number. */
 uint64_t retry_pause_ns(unsigned attempts, uint64_t retry_s, uint64_t random);
 
@@ -114,7 +113,8 @@ struct mayfly_call {
 	struct cursor cursor;
 	uint64_t body_bytes;
 	uint64_t deadline, rest_until; /* NEVER */
-	bool ended, running, repeatable;
+	uint64_t began;                /* this attempt */
+	bool ended, running;
 	enum mayfly_error broken; /* why libcurl was told to stop */
 	size_t room;              /* bytes that answer.body has, if it is ours */
 	char error[CURL_ERROR_SIZE];

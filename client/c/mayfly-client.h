@@ -7,7 +7,8 @@
  *
  * Threads: mayfly_call and mayfly_upload may be called by any threads at the same time, also on one client.
  * The functions of calls that don't block (mayfly_start to mayfly_cancel) belong, for one client, to one thread
- * at a time. Another client has nothing to do with it. Nothing is global but what libcurl has.
+ * at a time. Another client has nothing to do with it. Nothing is global but what libcurl has. After a fork the
+ * child opens clients of its own, and leaves those of its parent alone, also their closing.
  *
  * C and C++. Members that are left zero have the default that stands beside them. Errors are values: no
  * function prints, exits, or touches signals.
@@ -100,6 +101,8 @@ typedef void mayfly_done(void *context, struct mayfly_call *call);
 #define MAYFLY_ONCE 2u
 /* Prefer: return=minimal. With keep_s only the name of the answer comes back. */
 #define MAYFLY_MINIMAL 4u
+/* No second attempt, whatever happens: for who has another way, and wants to know at once. */
+#define MAYFLY_ONE_TRY 8u
 
 /* What it points to must stay until the call has ended. */
 struct mayfly_request {
@@ -131,7 +134,10 @@ struct mayfly_answer {
 	void *body; /* `into`, or memory of the answer's own; of a refusal always that, 64 KiB at most */
 	uint64_t size; /* bytes of it, or that the sink took */
 	int replayed; /* an earlier attempt, or somebody with the same id, was answered with this */
-	uint64_t retry_s;       /* Retry-After of a refusal; 0: not said */
+	uint64_t retry_s; /* Retry-After of a refusal; 0: not said */
+	/* Since the last attempt began: the last byte of the request was handed to libcurl, the first of the answer
+	 * came, it ended. 0: that didn't happen. */
+	uint64_t sent_ns, first_ns, whole_ns;
 	char id[64];            /* the Idempotency-Key that was sent; "" if none, or longer */
 	char event[40];         /* the hub's own id of it, which its lines carry */
 	char blob[MAYFLY_HASH]; /* Mayfly-Blob: the name of what was kept; "" if nothing was */

@@ -203,8 +203,11 @@ struct options {
 static size_t on_body(char *to, size_t size, size_t n, void *context)
 {
 	struct mayfly_call *call = context;
+	size_t some = cursor_read(&call->cursor, to, size * n);
 
-	return cursor_read(&call->cursor, to, size * n);
+	if (call->cursor.piece == call->cursor.count)
+		call->answer.sent_ns = now_ns() - call->began;
+	return some;
 }
 
 static int on_seek(void *context, curl_off_t offset, int origin)
@@ -310,7 +313,6 @@ enum mayfly_error request_prepare(struct mayfly_call *call)
 		error = add_headers(call);
 	if (error != MAYFLY_OK)
 		return error;
-	call->repeatable = !(call->request.flags & MAYFLY_ONCE);
 	set_behaviour(&o, call->engine->client);
 	set_trust(&o, call->engine->client);
 	set_url(&o, call);
@@ -318,6 +320,6 @@ enum mayfly_error request_prepare(struct mayfly_call *call)
 	set_answer(&o, call);
 	SET(&o, CURLOPT_HTTPHEADER, call->headers);
 	/* libcurl sends again by itself where a connection that was kept turns out to be gone */
-	SET(&o, CURLOPT_FRESH_CONNECT, call->repeatable ? 0L : 1L);
+	SET(&o, CURLOPT_FRESH_CONNECT, call->request.flags & MAYFLY_ONCE ? 1L : 0L);
 	return o.code == CURLE_OK ? MAYFLY_OK : MAYFLY_NO_MEMORY;
 }

@@ -20,9 +20,9 @@ static bool may_status(const struct outcome *o, unsigned attempts)
 	}
 }
 
-bool retry_may(const struct outcome *o, bool repeatable, unsigned attempts)
+bool retry_may(const struct outcome *o, unsigned flags, unsigned attempts)
 {
-	if (!repeatable && o->sent)
+	if ((flags & MAYFLY_ONE_TRY) || ((flags & MAYFLY_ONCE) && o->sent))
 		return false;
 	switch (o->error) {
 	case MAYFLY_UNREACHABLE: return true;

@@ -185,7 +185,7 @@ static bool wait_to_go_on(struct upload *u)
 
 	(void)!getrandom(&random, sizeof(random), 0);
 	pause = retry_pause_ns(u->attempts, a->retry_s, random);
-	if (!retry_may(&outcome, true, u->attempts) || pause / MS >= left_ms(u))
+	if (!retry_may(&outcome, 0, u->attempts) || pause / MS >= left_ms(u))
 		return false;
 	time.tv_sec = (time_t)(pause / S);
 	time.tv_nsec = (long)(pause % S);

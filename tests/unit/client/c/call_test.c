@@ -115,6 +115,8 @@ static void a_request_as_it_arrives(void **state)
 		server_heard(scene.server, 0, more[0]) && server_heard(scene.server, 0, more[1]));
 	assert_null(strstr(server_seen(scene.server, 0)->head, "Expect"));
 	assert_memory_equal(server_seen(scene.server, 0)->body, "hello", 5);
+	assert_true(answer.sent_ns > 0 && answer.sent_ns < answer.first_ns);
+	assert_true(answer.first_ns <= answer.whole_ns);
 	mayfly_answer_free(&answer);
 	assert_null(answer.body);
 }
@@ -480,7 +482,19 @@ static void nobody_there(void **state)
 	assert_int_equal(answer.error, MAYFLY_UNREACHABLE);
 	assert_int_equal(answer.status, 0);
 	assert_true(answer.attempts > 1); /* nothing was sent */
+	assert_true(answer.first_ns == 0 && answer.whole_ns == 0);
 	assert_non_null(strstr(answer.text, "can't be reached"));
+	mayfly_answer_free(&answer);
+}
+
+static void one_try(void **state)
+{
+	struct mayfly_answer answer;
+
+	PLAY({.answer = NULL, .close = true}, {.answer = OK});
+	answer = ask((struct mayfly_request){.flags = MAYFLY_ONE_TRY | MAYFLY_PURE});
+	assert_int_equal(answer.error, MAYFLY_UNREACHABLE);
+	assert_int_equal(answer.attempts, 1);
 	mayfly_answer_free(&answer);
 }
 
@@ -688,6 +702,7 @@ int main(void)
 		TEST(once_is_once),
 		TEST(longer_than_there_is_time_is_not_waited),
 		TEST(nobody_there),
+		TEST(one_try),
 		TEST(no_answer_in_time),
 		TEST(two_hundred_at_once_in_a_loop_of_ours),
 		TEST(waiting_for_each),
