@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "hub/cache.h"
 #include "hub/config_raw.h"
 #include "hub/cores.h"
 #include "sys/clock.h"
@@ -98,6 +99,7 @@ static const struct reading_number numbers[] = {
 	LIMIT(connections, READING_NUMBER, connections, HUB_CONNECTIONS, 1, 1000000),
 	LIMIT(memory, READING_SIZE, memory, HUB_MEMORY, MIB, 65536 * MIB),
 	LIMIT(waiting, READING_SIZE, waiting, HUB_WAITING, 64 * KIB, 65536 * MIB),
+	LIMIT(blobs, READING_SIZE, blobs, HUB_BLOBS, MIB, 1ull << 50),
 	LIMIT(header, READING_SIZE, limits.header, HUB_HTTP_HEADER, KIB, MIB),
 	LIMIT(request, READING_TIME, limits.request_ns, HUB_HTTP_REQUEST, 10 * CLOCK_MS,
 		3600 * CLOCK_S),

@@ -181,6 +181,7 @@ struct config {
 	unsigned connections;
 	uint64_t memory;  /* bytes that peers' half messages and untaken replies may hold */
 	uint64_t waiting; /* bytes of events that wait */
+	uint64_t blobs;   /* bytes of the disk cache */
 	struct http_limits limits; /* of http */
 	struct config_mqtt mqtt;
 	struct config_upstream upstream;

@@ -102,7 +102,7 @@ struct raw_trust {
 };
 
 struct raw_config_limits {
-	char *connections, *memory, *waiting, *header, *request, *keepalive;
+	char *connections, *memory, *waiting, *blobs, *header, *request, *keepalive;
 };
 
 struct raw_config {

@@ -99,6 +99,7 @@ static const cyaml_schema_field_t config_limits[] = {
 	MAY("connections", struct raw_config_limits, connections),
 	MAY("memory", struct raw_config_limits, memory),
 	MAY("waiting", struct raw_config_limits, waiting),
+	MAY("blobs", struct raw_config_limits, blobs),
 	MAY("header", struct raw_config_limits, header),
 	MAY("request", struct raw_config_limits, request),
 	MAY("keepalive", struct raw_config_limits, keepalive),

@@ -87,6 +87,7 @@ static const struct sandbox_rule rules[] = {
 	ANY(renameat, "the same"),
 	ANY(fsync, "and is on the disk before"),
 	ANY(fdatasync, "the same"),
+	ANY(utimensat, "until when a blob is kept, when it was used"),
 	ANY(flock, "one hub a state directory"),
 	ANY(chmod, "the group of an admin socket"),
 	ANY(lchown, "the same"),

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hub/admin.h"
+#include "hub/cache.h"
 #include "hub/coap/watch.h"
 #include "hub/config.h"
 #include "hub/confine.h"
@@ -217,6 +218,7 @@ void hub_close(struct hub *hub)
 	database_drain(hub);
 	schedule_close(hub);
 	failed_close(hub);
+	cache_drain(hub);
 	close_inputs(hub->inputs);
 	close_inputs(hub->leaving_inputs);
 	close_services(hub->services);
@@ -237,6 +239,7 @@ void hub_close(struct hub *hub)
 	fd_close(&hub->kvm_fd);
 	fd_close(&hub->null_fd);
 	database_close(hub);
+	cache_close(hub);
 	emit_settings_close(hub->emit_settings);
 	hub->emit_settings = NULL;
 	counters_close(&hub->counters);
@@ -411,6 +414,8 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 	status = confine(hub, config, error);
 	if (status == 0 && plan.database)
 		status = hub_open_database(hub, error);
+	if (status == 0 && plan.cache)
+		status = cache_open(hub, config->blobs, error);
 	if (status == 0)
 		report_ready(&hub->report, hub);
 	return status;

@@ -30,6 +30,8 @@
 #define HUB_ERROR_MAX 1024
 
 struct admin;
+struct blobs;
+struct cache;
 struct config;
 struct failed;
 struct journal;
@@ -123,6 +125,8 @@ struct hub {
 		*emit_settings; /* of the configuration; never NULL once there is one */
 	struct outbox *outbox;
 	struct schedule *schedule;
+	struct blobs *blobs;    /* the disk cache (cache.h); NULL: nobody here needs one */
+	struct cache *cache;    /* the same */
 	struct failed *retries; /* NULL: there is no database */
 	/* An event that a service scheduled for itself is in the database. NULL: nobody wants to know. */
 	void (*on_later)(struct hub *hub, const struct store_later *later);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/cache.h"
 #include "hub/coap/watch.h"
 #include "hub/in_timer.h"
 #include "hub/failed.h"
@@ -13,6 +14,7 @@
 #include "hub/emit.h"
 #include "hub/mqtt/mqtt.h"
 #include "hub/setup.h"
+#include "store/blobs.h"
 
 /* ----------------------------------------------------------------- services */
 
@@ -164,6 +166,7 @@ int plan_make(struct plan *plan, struct hub *hub, const struct config *config,
 		status = trust_prepare(plan, error);
 	if (status == 0)
 		status = database_wanted(plan, error);
+	plan->cache = status == 0 && cache_wanted(plan);
 	return status;
 }
 
@@ -248,6 +251,8 @@ void plan_commit(struct plan *plan)
 	hub->connections_most = plan->config->connections;
 	hub->held.most = plan->config->memory;
 	hub->waiting.most = plan->config->waiting;
+	if (hub->blobs)
+		blobs_limit(hub->blobs, plan->config->blobs);
 	hub->http = plan->config->limits;
 	hub->cores = plan->config->cores;
 	free(plan->services);

@@ -67,6 +67,7 @@ struct plan {
 	uint8_t *scratch;     /* for the hub, if it needs a larger one */
 	size_t scratch_size;
 	bool database; /* is needed, and not there */
+	bool cache;    /* the same of the disk cache */
 	struct plan_counts counts;
 };
 

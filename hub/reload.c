@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hub/admin.h"
+#include "hub/cache.h"
 #include "hub/config.h"
 #include "hub/database.h"
 #include "hub/journal.h"
@@ -25,6 +26,8 @@ static int take(struct hub *hub, const struct config *config, struct plan_counts
 		status = admin_take(hub, config, error);
 	if (status == 0 && plan.database)
 		status = hub_open_database(hub, error);
+	if (status == 0 && plan.cache)
+		status = cache_open(hub, config->blobs, error);
 	*counts = plan.counts;
 	if (status != 0) {
 		plan_drop(&plan);

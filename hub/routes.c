@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/cache.h"
 #include "hub/http/access.h"
+#include "hub/http/blobs.h"
 #include "hub/http/router.h"
 #include "hub/in_coap.h"
 #include "hub/in_http.h"
@@ -174,6 +176,41 @@ static int add_service(struct plan *plan, unsigned service, const struct protoco
 	return status;
 }
 
+/* ------------------------------------------------------------ the disk cache */
+
+static bool takes_blobs(const struct router *router)
+{
+	const struct route *route;
+
+	for (size_t i = 0; (route = router_at(router, i)); i++)
+		if (route->service && cache_needed(route->service))
+			return true;
+	return false;
+}
+
+/* Where a service takes blobs they can be sent and fetched. A service that wants this path for itself has it. */
+static int add_blobs(struct plan *plan, char error[static HUB_ERROR_MAX])
+{
+	static const char *const methods[] = {"GET", "PUT"};
+	struct route route = {.path = BLOBS_PATH "+", .blobs = true, .place = "the disk cache"};
+	const struct route *other;
+
+	for (struct want *w = plan->wants; w < plan->wants + plan->wants_count; w++) {
+		if (w->kind != WANT_HTTP || !plan->config->state || !takes_blobs(w->router))
+			continue;
+		for (unsigned m = 0; m < 2; m++) {
+			int err;
+
+			route.method = methods[m];
+			err = router_add(w->router, &route, &other);
+			if (err < 0 && err != -EEXIST)
+				return setup_bad(
+					w->place, error, SETUP_FAILED, "http: %s", strerror(-err));
+		}
+	}
+	return 0;
+}
+
 /* -------------------------------------------------------------------- public */
 
 int routes_make(struct plan *plan, char error[static HUB_ERROR_MAX])
@@ -190,7 +227,7 @@ int routes_make(struct plan *plan, char error[static HUB_ERROR_MAX])
 		for (unsigned p = 0; p < PROTOCOLS && status == 0; p++)
 			status = add_service(plan, i, &protocols[p], error);
 	rights_close(&plan->rights);
-	return status;
+	return status == 0 ? add_blobs(plan, error) : status;
 }
 
 /* ------------------------------------------------------------------- report */

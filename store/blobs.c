@@ -324,8 +324,12 @@ static bool unlinked(struct blobs *blobs, struct blob_op *op)
 
 static bool closed(struct blobs *blobs, struct blob_op *op)
 {
+	struct blob_writer *w = op->writer;
+
 	(void)blobs;
-	op->writer->closing = false;
+	w->closing = false;
+	if (w->again && !w->active && !w->unlink.writer)
+		writer_close(w);
 	return false;
 }
 

@@ -198,7 +198,7 @@ static struct blob_writer *resting(struct blobs *blobs)
 	struct blob_writer *found = NULL;
 
 	for (struct blob_writer *w = blobs->parts; w; w = w->next)
-		if (!w->active && !w->closing && (!found || w->used_ns < found->used_ns))
+		if (!w->active && (!found || w->used_ns < found->used_ns))
 			found = w;
 	return found;
 }
@@ -226,7 +226,7 @@ static bool can_have(struct blobs *blobs, uint64_t bytes)
 	for (const struct blob *b = blobs->first; b; b = b->next)
 		held += b->pins > 0 || is_kept(b, now) ? in_blocks(b->size) : 0;
 	for (const struct blob_writer *w = blobs->parts; w; w = w->next)
-		held += w->active || w->closing ? w->charged : 0;
+		held += w->active ? w->charged : 0;
 	return held + bytes <= blobs->most;
 }
 

@@ -73,9 +73,9 @@ struct blob_writer {
 	uint64_t size;   /* UINT64_MAX: not known */
 	uint64_t offset; /* bytes that were written */
 	uint64_t charged;
-	int64_t used_ns;    /* wall */
-	struct blob_op own; /* OP_UNLINK, OP_CLOSE */
-	bool closing;       /* the latter is under way */
+	int64_t used_ns; /* wall */
+	struct blob_op unlink, close;
+	bool closing, again; /* `close` is under way; and must be once more */
 	/* the thread's */
 	int fd;
 	bool digesting;
@@ -124,6 +124,8 @@ void room_give(struct blobs *blobs, uint64_t bytes);
 
 /* --- blobs_write.c */
 void writer_free(struct blob_writer *writer);
+/* It rests: its descriptor is closed. */
+void writer_close(struct blob_writer *writer);
 /* The file goes. */
 void writer_remove(struct blob_writer *writer);
 /* A file HEX.part that lay there. */

@@ -63,9 +63,9 @@ void writer_remove(struct blob_writer *w)
 	unlist(w);
 	room_give(w->blobs, w->charged);
 	w->charged = 0;
-	w->own.kind = OP_UNLINK;
-	w->own.writer = w;
-	disk_submit(w->blobs, &w->own);
+	w->unlink.kind = OP_UNLINK;
+	w->unlink.writer = w;
+	disk_submit(w->blobs, &w->unlink);
 }
 
 static struct blob_writer *find_part(const struct blobs *blobs, const uint8_t *hash)
@@ -113,7 +113,7 @@ static int resume(struct blobs *blobs, const uint8_t *hash, uint64_t size, struc
 
 	if (!w)
 		return -ENOENT;
-	if (w->active || w->closing)
+	if (w->active)
 		return -EBUSY;
 	if (w->offset > size)
 		return -EINVAL;
@@ -128,7 +128,7 @@ static void name_it(struct blob_writer *w)
 {
 	struct blob_writer *before = w->named ? find_part(w->blobs, w->hash) : NULL;
 
-	if (before && !before->active && !before->closing) {
+	if (before && !before->active) {
 		writer_remove(before);
 		before = NULL;
 	}
@@ -208,7 +208,7 @@ static void count_parts(struct blobs *blobs)
 	unsigned n = 0;
 
 	for (struct blob_writer *w = blobs->parts; w; w = w->next) {
-		if (w->active || w->closing)
+		if (w->active)
 			continue;
 		n++;
 		if (!oldest || w->used_ns < oldest->used_ns)
@@ -216,6 +216,17 @@ static void count_parts(struct blobs *blobs)
 	}
 	if (n > BLOBS_PARTS)
 		writer_remove(oldest);
+}
+
+void writer_close(struct blob_writer *w)
+{
+	w->again = w->closing;
+	if (w->closing)
+		return;
+	w->closing = true;
+	w->close.kind = OP_CLOSE;
+	w->close.writer = w;
+	disk_submit(w->blobs, &w->close);
 }
 
 void blob_break(struct blob_writer *w)
@@ -230,10 +241,7 @@ void blob_break(struct blob_writer *w)
 		room_give(w->blobs, w->charged - in_blocks(w->offset));
 		w->charged = in_blocks(w->offset);
 	}
-	w->closing = true;
-	w->own.kind = OP_CLOSE;
-	w->own.writer = w;
-	disk_submit(w->blobs, &w->own);
+	writer_close(w);
 	count_parts(w->blobs);
 }
 
@@ -245,7 +253,7 @@ void blobs_tidy(struct blobs *blobs)
 		int64_t age = now - w->used_ns;
 
 		next = w->next;
-		if (w->active || w->closing)
+		if (w->active)
 			continue;
 		if (age < 0) /* the clock was set back */
 			w->used_ns = now;

@@ -13,9 +13,11 @@
 #include "sys/fd.h"
 
 #define READ_MOST 65536u /* bytes a round, of one connection */
+/* The same of a body that goes straight to where it is needed. */
+#define SPOOL_MOST (4 * READ_MOST)
 /* Bytes that may wait while a request is at work, before the socket is left to wait too. */
 #define AHEAD_MOST 16384u
-/* A client must take at least so much of an answer in this time. */
+/* A client must take at least so much of an answer, or send so much of a body in CONN_SPOOL, in this time. */
 #define SEND_NS    (10 * CLOCK_S)
 #define SEND_LEAST 10240u
 /* Who holds an area moves at least so much in that time, for others wait for it. */
@@ -59,9 +61,10 @@ static uint64_t patience(const struct in_http *http, enum conn_phase phase)
 	switch (phase) {
 	case CONN_HANDSHAKE:
 	case CONN_HEAD: return http->input.hub->http.request_ns;
-	case CONN_IDLE: return http->input.hub->http.keepalive_ns;
-	case CONN_SEND: return SEND_NS;
 	case CONN_WAIT: return WAIT_NS;
+	case CONN_IDLE: return http->input.hub->http.keepalive_ns;
+	case CONN_SPOOL:
+	case CONN_SEND: return SEND_NS;
 	case CONN_LINGER: return LINGER_NS;
 	default: return 0; /* a task has a deadline of its own */
 	}
@@ -108,6 +111,10 @@ void conn_close(struct conn *c)
 	if (c->tls)
 		tls_close(c->tls);
 	c->tls = NULL;
+	intake_drop(c);
+	if (c->stream)
+		c->stream->ops->drop(c->stream);
+	c->stream = NULL;
 	loop_remove(hub->loop, c->fd, &c->source);
 	loop_later_cancel(hub->loop, &c->resume);
 	upload_end(c);
@@ -126,15 +133,25 @@ static bool may_read(const struct conn *c)
 {
 	if (c->ended || c->phase == CONN_WAIT)
 		return false;
+	if (c->phase == CONN_SPOOL)
+		return intake_ready(c);
 	return c->phase == CONN_BODY || c->phase == CONN_HEAD || c->phase == CONN_LINGER ||
 		bytes_left(&c->in) < AHEAD_MOST;
+}
+
+/* Has its stream something that could go now? */
+static bool flows(const struct conn *c)
+{
+	size_t n;
+
+	return c->stream && c->stream->left > 0 && c->stream->ops->next(c->stream, &n) != NULL;
 }
 
 static uint32_t wanted(const struct conn *c)
 {
 	if (c->phase == CONN_HANDSHAKE)
 		return tls_wants_write(c->tls) ? EPOLLOUT : EPOLLIN;
-	return (may_read(c) ? EPOLLIN : 0) | (send_waits(c) ? EPOLLOUT : 0);
+	return (may_read(c) ? EPOLLIN : 0) | (send_waits(c) || flows(c) ? EPOLLOUT : 0);
 }
 
 void conn_settle(struct conn *c)
@@ -155,42 +172,48 @@ void conn_settle(struct conn *c)
 
 /* ------------------------------------------------------------------- reading */
 
-/* A body goes where it will be read from, if it can. */
-static ssize_t read_straight(struct conn *c, uint8_t *to, size_t n)
+/* Where what comes next goes. */
+static uint8_t *buffer_for(struct conn *c, size_t *most)
 {
-	ssize_t got;
+	uint8_t *p;
 
-	if (c->tls)
-		return tls_read(c->tls, to, n);
-	got = recv(c->fd, to, n, MSG_DONTWAIT);
-	return got < 0 ? -errno : got;
+	if (upload_room(c, &p, most))
+		return p;
+	if (c->phase == CONN_SPOOL && !c->chunked) {
+		p = intake_room(c, most);
+
+		*most = *most < SPOOL_MOST ? *most : SPOOL_MOST;
+		return p;
+	}
+	/* while a request is at work no more than may wait */
+	*most = may_read(c) && c->phase != CONN_WORK && c->phase != CONN_SEND ? READ_MOST
+									      : AHEAD_MOST;
+	return read_buffer;
 }
 
-static ssize_t read_some(struct conn *c)
+static ssize_t read_some(struct conn *c, uint8_t *to, size_t most)
 {
-	/* while a request is at work no more than may wait */
-	size_t most = may_read(c) && c->phase != CONN_WORK && c->phase != CONN_SEND ? READ_MOST
-										    : AHEAD_MOST;
 	ssize_t n;
 
 	if (c->tls)
-		return tls_read(c->tls, read_buffer, most);
-	n = recv(c->fd, read_buffer, most, MSG_DONTWAIT);
+		return tls_read(c->tls, to, most);
+	n = recv(c->fd, to, most, MSG_DONTWAIT);
 	return n < 0 ? -errno : n;
 }
 
-static void take(struct conn *c, size_t n)
+static void take(struct conn *c, const uint8_t *from, size_t n)
 {
 	c->http->input.counts.bytes_in += n;
 	if (c->phase == CONN_LINGER)
 		return;
-	intake_bytes(c, read_buffer, n);
-}
-
-static void take_straight(struct conn *c, size_t n)
-{
-	c->http->input.counts.bytes_in += n;
-	upload_took(c, n);
+	if (c->phase == CONN_SPOOL)
+		c->moved += n;
+	if (from == read_buffer)
+		intake_bytes(c, read_buffer, n);
+	else if (c->phase == CONN_SPOOL)
+		intake_took(c, n);
+	else
+		upload_took(c, n);
 }
 
 static void receive(struct conn *c)
@@ -198,15 +221,12 @@ static void receive(struct conn *c)
 	bool more = true;
 
 	while (more) {
-		uint8_t *to;
-		size_t most;
-		bool straight = upload_room(c, &to, &most);
-		ssize_t n = straight ? read_straight(c, to, most) : read_some(c);
+		size_t most = 0;
+		uint8_t *to = buffer_for(c, &most);
+		ssize_t n = to ? read_some(c, to, most) : -EAGAIN;
 
-		if (n > 0 && straight)
-			take_straight(c, (size_t)n);
-		else if (n > 0)
-			take(c, (size_t)n);
+		if (n > 0)
+			take(c, to, (size_t)n);
 		else if (n == 0)
 			c->ended = true;
 		else if (n != -EAGAIN && n != -EINTR)
@@ -259,7 +279,7 @@ static void on_conn(struct loop_source *source, uint32_t events)
 		conn_close(c);
 	else if (c->phase == CONN_HANDSHAKE)
 		shake_hands(c);
-	if (c->fd >= 0 && (events & EPOLLOUT) && send_waits(c))
+	if (c->fd >= 0 && (events & EPOLLOUT) && (send_waits(c) || c->stream))
 		send_more(c);
 	if (c->fd >= 0 && (events & EPOLLIN) && c->phase != CONN_HANDSHAKE)
 		receive(c);
@@ -284,6 +304,15 @@ static void on_resume(struct loop_later *later)
 	c->holds--;
 	conn_settle(c);
 	turn_end(&input->turn);
+}
+
+void conn_stream(struct conn *c)
+{
+	c->holds++;
+	if (c->fd >= 0 && c->stream && bytes_left(&c->out) == 0)
+		send_more(c);
+	c->holds--;
+	conn_settle(c);
 }
 
 int conn_open(struct input *input, int fd, const struct net_address *peer)
@@ -326,10 +355,10 @@ int conn_open(struct input *input, int fd, const struct net_address *peer)
 static struct conn *idlest(const struct in_http *http)
 {
 	static const enum conn_phase waiting[] = {
-		CONN_IDLE, CONN_HEAD, CONN_HANDSHAKE, CONN_LINGER};
+		CONN_IDLE, CONN_HEAD, CONN_HANDSHAKE, CONN_LINGER, CONN_SPOOL};
 	struct conn *found = NULL;
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 5; i++) {
 		struct conn *c = http->phases[waiting[i]].first;
 
 		if (c && !c->resume.queued && c->holds == 0 &&
@@ -361,6 +390,7 @@ static void too_late(struct conn *c)
 	c->holds++;
 	switch ((enum conn_phase)c->phase) {
 	case CONN_HEAD: exchange_refuse(c, 408, "the head of the request took too long"); break;
+	case CONN_SPOOL:
 	case CONN_BODY: exchange_refuse(c, 408, "the body of the request took too long"); break;
 	case CONN_WAIT:
 		exchange_refuse(c, 503, "the service has as many large requests at work as it can");
@@ -375,12 +405,17 @@ static void too_late(struct conn *c)
 	conn_settle(c);
 }
 
-/* What is large may take its time as long as it moves. */
+/* What is large may take its time as long as it moves, or it is us who it waits for. */
 static bool moves(const struct conn *c)
 {
 	if (c->phase == CONN_BODY)
 		return c->spool.areas && c->moved >= AREA_LEAST;
-	return c->phase == CONN_SEND && c->moved >= (c->output.areas ? AREA_LEAST : SEND_LEAST);
+	if (c->phase == CONN_SPOOL)
+		return c->moved >= SEND_LEAST || !intake_ready(c);
+	if (c->phase != CONN_SEND)
+		return false;
+	return c->moved >= (c->output.areas ? AREA_LEAST : SEND_LEAST) ||
+		(c->stream && bytes_left(&c->out) == 0 && !flows(c));
 }
 
 void conn_on_timer(struct loop_timer *timer)
@@ -432,9 +467,10 @@ static void stop(struct conn *c)
 
 void conn_stop_all(struct in_http *http)
 {
-	static const enum conn_phase waiting[] = {CONN_HANDSHAKE, CONN_IDLE, CONN_HEAD, CONN_WAIT};
+	static const enum conn_phase waiting[] = {
+		CONN_HANDSHAKE, CONN_IDLE, CONN_HEAD, CONN_WAIT, CONN_SPOOL};
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 5; i++) {
 		struct conn *next;
 
 		for (struct conn *c = http->phases[waiting[i]].first; c; c = next) {

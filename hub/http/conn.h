@@ -7,6 +7,8 @@
  *	exchange.c   a request becomes a page or an event, and gets its answer
  *	guard.c      if its client may ask for it
  *	again.c      or the answer that it got before
+ *	blob_put.c   or is an upload to the disk cache
+ *	blob_get.c   or asks for what is there
  *	send.c       the answer goes out
  *
  * A connection has one request at work at a time; what the client sends meanwhile waits in
@@ -21,6 +23,7 @@
 #include "hub/bytes.h"
 #include "hub/http/request.h"
 #include "hub/http/response.h"
+#include "hub/http/sink.h"
 #include "hub/in_http.h"
 #include "hub/spool.h"
 #include "sys/log.h"
@@ -32,6 +35,7 @@ enum conn_phase {
 	CONN_HEAD,      /* a part of a head came */
 	CONN_BODY,      /* a part of a body is still to come */
 	CONN_WAIT,      /* the head is whole, and no input area free for the body */
+	CONN_SPOOL,     /* the same of one that somebody takes as it comes (sink.h) */
 	CONN_WORK,      /* a task is out */
 	CONN_SEND,      /* a part of the answer is still to go */
 	CONN_LINGER,    /* closed to the client, which is left to read: RFC 9112, 9.6 */
@@ -61,7 +65,7 @@ struct conn {
 	bool bodiless;     /* it is HEAD */
 	bool expects;      /* the client waits for 100 Continue */
 	uint64_t since_ns; /* in this phase */
-	size_t moved;      /* bytes of an answer, since then */
+	size_t moved;      /* bytes of an answer, or of a body in CONN_SPOOL, since then */
 	struct bytes in, out;
 	size_t seen;             /* request_head: bytes of `in` that were looked at */
 	size_t taken;            /* CONN_WORK: bytes of `in` that are the request at work */
@@ -73,6 +77,9 @@ struct conn {
 	struct areas_wait wait; /* CONN_WAIT */
 	struct areas_hold output;    /* CONN_SEND: `rest` lies there; areas NULL: nothing does */
 	struct mf_str rest;          /* of an answer, behind `out` */
+	struct sink *sink;           /* CONN_SPOOL: who takes the body */
+	uint64_t to_come;            /* CONN_SPOOL: bytes of it, where a length was given */
+	struct stream *stream;       /* CONN_SEND: what goes behind `out`; NULL: nothing */
 	struct tls *tls;             /* NULL: it is plain */
 	struct answers_entry *entry; /* CONN_WORK: where its answer will be kept; NULL: nowhere */
 	unsigned peer_n;
@@ -104,6 +111,8 @@ void conn_close(struct conn *conn);
 /* What is waited for follows from how the connection stands. It may be gone afterwards. */
 void conn_settle(struct conn *conn);
 void conn_enter(struct conn *conn, enum conn_phase phase);
+/* Its stream has bytes again. It may be gone afterwards. */
+void conn_stream(struct conn *conn);
 /* Ends those of a listener that do nothing; the others end with their answers. */
 void conn_stop_all(struct in_http *http);
 void conn_close_all(struct in_http *http);
@@ -133,6 +142,14 @@ bool upload_room(const struct conn *conn, uint8_t **to, size_t *n);
 void upload_took(struct conn *conn, size_t n);
 /* The connection goes, or its request was answered. */
 void upload_end(struct conn *conn);
+/* Bytes that were received where intake_room said. */
+void intake_took(struct conn *conn, size_t n);
+/* Where bytes of a body may be received, at most *n; NULL: nowhere at the moment. For CONN_SPOOL, without chunks. */
+uint8_t *intake_room(struct conn *conn, size_t *n);
+/* Can it take any? */
+bool intake_ready(const struct conn *conn);
+/* Whoever took the body needs no more of it. */
+void intake_drop(struct conn *conn);
 
 /* exchange.c */
 /* May this request go on to its body? False: it was answered. *most: what its body may have. *service: in whose input area
@@ -157,6 +174,9 @@ void exchange_turn_away(
  * with the next request; p NULL: by none. */
 bool guard_admits(struct conn *conn, const struct route *route, const struct request *request,
 	struct mf_str *who);
+/* May it ask by one of the routes whose service takes blobs, whichever? The same. */
+bool guard_admits_blobs(
+	struct conn *conn, const struct route *route, const struct request *request);
 /* There was no request: TLS ended since the client's certificate isn't believed. */
 void guard_refused_tls(struct conn *conn, const char *why);
 
@@ -177,6 +197,9 @@ void again_drop(struct conn *conn);
  * what the connection knows. */
 void send_answer(
 	struct conn *conn, struct response *response, struct mf_str lines, struct mf_str body);
+/* The same with a body of stream->left bytes, which is sent from the stream's own memory. */
+void send_stream(
+	struct conn *conn, struct response *response, struct mf_str lines, struct stream *stream);
 void send_continue(struct conn *conn);
 /* Is a part of an answer still to go? */
 bool send_waits(const struct conn *conn);

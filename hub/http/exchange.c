@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "hub/http/access.h"
+#include "hub/http/blobs.h"
 #include "hub/http/conn.h"
 #include "hub/http/problem.h"
 #include "hub/http/router.h"
@@ -33,7 +34,7 @@ static void answer_problem(struct conn *c, const struct problem *p, struct respo
 	r->status = p->status;
 	r->retry_after = p->retry_after;
 	r->content_type = MF_STR(PROBLEM_TYPE);
-	send_answer(c, r, nothing, mf_str_of(text, problem_write(p, r->event, text)));
+	send_answer(c, r, r->lines, mf_str_of(text, problem_write(p, r->event, text)));
 	r->event = NULL;
 }
 
@@ -51,6 +52,7 @@ void exchange_refuse(struct conn *c, unsigned status, const char *detail)
 		.status = status, .retry_after = status == 503 ? 1 : 0, .detail = detail};
 	struct response r = {0};
 
+	intake_drop(c);
 	c->keep_alive = false;
 	c->http->input.counts.bad++;
 	answer_problem(c, &p, &r);
@@ -199,6 +201,9 @@ bool exchange_admit(
 	const struct route *route = find(c, request);
 	struct mf_str who;
 
+	*service = NULL;
+	if (route && route->blobs)
+		return guard_admits_blobs(c, route, request) && blob_admit(c, request, most);
 	if (!route || !guard_admits(c, route, request, &who))
 		return false;
 	*service = route->service && route->service->note.input_bytes > 0 ? route->service : NULL;
@@ -393,6 +398,17 @@ void exchange_run(struct conn *c, const struct request *request, struct mf_str b
 	const struct route *route = find(c, request); /* again: routes may have changed */
 	struct mf_str who;
 
+	if (c->sink && (!route || !route->blobs)) { /* its body went elsewhere */
+		intake_drop(c);
+		if (route)
+			turn_away(c, 503, "the routes changed while the body came", NULL, NULL);
+		return;
+	}
+	if (route && route->blobs) {
+		if (guard_admits_blobs(c, route, request))
+			blob_run(c, request);
+		return;
+	}
 	if (!route || !guard_admits(c, route, request, &who))
 		return;
 	if (route->service)

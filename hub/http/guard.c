@@ -79,22 +79,50 @@ static bool is_believed(const struct conn *c, const struct access_certificate *c
 		memcmp(certificate->trust, tls_context_trust(c->http->tls), ACCESS_TRUST) == 0;
 }
 
-bool guard_admits(struct conn *c, const struct route *route, const struct request *request,
-	struct mf_str *who)
+static enum access_result look(const struct conn *c, const struct route *route,
+	const struct request *request, struct mf_str *who)
 {
 	struct access_client client = {.certificate = c->tls ? tls_certificate(c->tls) : NULL};
-	enum access_result result;
 	unsigned next = 0;
 
-	if (route->changes && c->http->own_user && peer_rights(c->fd, PEER_NO_GROUP) != PEER_ALL)
-		return refuse(c, route, ACCESS_NOT_OURS);
 	client.believed = is_believed(c, client.certificate);
 	if (access_has_tokens(route->access)) {
 		client.credentials = request_header(request, "authorization", &next);
 		client.several = request_header(request, "authorization", &next).p != NULL;
 	}
-	result = access_check(route->access, &client, who);
+	return access_check(route->access, &client, who);
+}
+
+bool guard_admits(struct conn *c, const struct route *route, const struct request *request,
+	struct mf_str *who)
+{
+	enum access_result result;
+
+	if (route->changes && c->http->own_user && peer_rights(c->fd, PEER_NO_GROUP) != PEER_ALL)
+		return refuse(c, route, ACCESS_NOT_OURS);
+	result = look(c, route, request, who);
 	return result == ACCESS_GRANTED || refuse(c, route, result);
+}
+
+/* Who is told why not is told by the first of them. */
+bool guard_admits_blobs(struct conn *c, const struct route *route, const struct request *request)
+{
+	enum access_result first = ACCESS_RESULTS, result;
+	const struct route *one;
+	struct mf_str who;
+
+	for (size_t i = 0; (one = router_at(c->http->router, i)); i++) {
+		if (!one->service || one->service->note.input_bytes == 0)
+			continue;
+		result = look(c, one, request, &who);
+		if (result == ACCESS_GRANTED)
+			return true;
+		if (first == ACCESS_RESULTS) {
+			first = result;
+			route = one;
+		}
+	}
+	return refuse(c, route, first == ACCESS_RESULTS ? ACCESS_NOT_NAMED : first);
 }
 
 void guard_refused_tls(struct conn *c, const char *why)

@@ -38,6 +38,31 @@ static void drop_taken(struct conn *c)
 	c->taken = 0;
 }
 
+/* --- bodies that somebody takes as they come */
+
+void intake_drop(struct conn *c)
+{
+	if (c->sink)
+		c->sink->ops->drop(c->sink);
+	c->sink = NULL;
+}
+
+uint8_t *intake_room(struct conn *c, size_t *n)
+{
+	uint8_t *p = c->sink && c->to_come > 0 ? c->sink->ops->room(c->sink, n) : NULL;
+
+	if (p && *n > c->to_come)
+		*n = (size_t)c->to_come;
+	return p;
+}
+
+bool intake_ready(const struct conn *c)
+{
+	size_t n;
+
+	return c->sink && (c->chunked || c->to_come > 0) && c->sink->ops->room(c->sink, &n);
+}
+
 /* The request of the first n bytes in `in` is whole, with a body behind its head. */
 static void run(struct conn *c, size_t head, size_t body)
 {
@@ -46,7 +71,8 @@ static void run(struct conn *c, size_t head, size_t body)
 	conn_enter(c, CONN_WORK);
 	c->taken = head + body;
 	exchange_run(c, &request, mf_str_of(p + head, body));
-	upload_end(c); /* what it was for has it, or never will */
+	upload_end(c);  /* what it was for has it, or never will */
+	intake_drop(c); /* another route answers now, that wants none */
 	drop_taken(c);
 }
 
@@ -57,6 +83,7 @@ static void run_again(struct conn *c, size_t body)
 
 	free(c->chunked);
 	c->chunked = NULL;
+	c->unread = false;
 	if (request_parse(&request, c->in.p + c->in.at, c->head, &wrong))
 		run(c, c->head, body);
 	else
@@ -67,6 +94,59 @@ void intake_whole(struct conn *c, size_t head)
 {
 	c->head = head;
 	run_again(c, 0);
+}
+
+/* False: it doesn't fit, or isn't wanted; then the request was answered. */
+static bool feed(struct conn *c, const uint8_t *p, size_t n)
+{
+	while (n > 0) {
+		size_t most = 0;
+		uint8_t *to = c->sink->ops->room(c->sink, &most);
+
+		if (!to) {
+			exchange_refuse(c, 413, "the body is larger than the service takes");
+			return false;
+		}
+		most = most < n ? most : n;
+		memcpy(to, p, most);
+		p += most;
+		n -= most;
+		if (!c->sink->ops->took(c->sink, c, most)) {
+			intake_drop(c);
+			return false;
+		}
+	}
+	return true;
+}
+
+void intake_took(struct conn *c, size_t n)
+{
+	c->to_come -= n;
+	if (!c->sink->ops->took(c->sink, c, n))
+		intake_drop(c);
+	else if (c->to_come == 0)
+		run_again(c, 0);
+}
+
+/* Its head stays in `in`, and what came behind the body. */
+static void begin_spool(struct conn *c, size_t head, uint64_t length)
+{
+	uint8_t *body = c->in.p + c->in.at + head;
+	size_t there = bytes_left(&c->in) - head, n = there < length ? there : (size_t)length;
+
+	c->head = head;
+	c->to_come = length - n;
+	c->unread = true;
+	conn_enter(c, CONN_SPOOL);
+	if (!feed(c, body, n))
+		return;
+	memmove(body, body + n, there - n);
+	c->in.n -= n;
+	if (c->to_come == 0)
+		run_again(c, 0);
+	else if (c->expects)
+		send_continue(c);
+	c->expects = false;
 }
 
 /* ---------------------------------------------------------------- bodies */
@@ -95,14 +175,14 @@ static void take_chunks(struct conn *c, uint8_t *p, size_t n)
 		exchange_refuse(c, 400, d->wrong);
 		return;
 	}
-	if (body_bytes(c) + body > c->most) {
+	if (!c->sink && body_bytes(c) + body > c->most) {
 		exchange_refuse_large(c);
 		return;
 	}
-	if (!keep_body(c, p, body))
+	if (!(c->sink ? feed(c, p, body) : keep_body(c, p, body)))
 		return;
 	if (d->state == CHUNKED_DONE) {
-		body = bytes_left(&c->in) - c->head;
+		body = c->sink ? 0 : bytes_left(&c->in) - c->head;
 		if (keep(c, p + used, n - used))
 			run_again(c, body);
 	} else if (c->expects) {
@@ -127,7 +207,8 @@ static void begin_chunks(struct conn *c, size_t head)
 	memcpy(copy, c->in.p + c->in.at + head, rest);
 	c->in.n -= rest;
 	c->head = head;
-	conn_enter(c, CONN_BODY);
+	c->unread = c->sink != NULL;
+	conn_enter(c, c->sink ? CONN_SPOOL : CONN_BODY);
 	take_chunks(c, copy, rest);
 	free(copy);
 }
@@ -227,6 +308,8 @@ static void take_head(struct conn *c, size_t head)
 		begin_chunks(c, head);
 	else if (service)
 		upload_length(c, head, (size_t)request.length);
+	else if (c->sink)
+		begin_spool(c, head, request.length);
 	else
 		begin_length(c, head, (size_t)request.length);
 }
@@ -254,7 +337,7 @@ void intake(struct conn *c)
 
 void intake_bytes(struct conn *c, uint8_t *p, size_t n)
 {
-	if (c->phase == CONN_BODY && c->chunked)
+	if ((c->phase == CONN_BODY || c->phase == CONN_SPOOL) && c->chunked)
 		take_chunks(c, p, n);
 	else if (keep(c, p, n))
 		intake(c);

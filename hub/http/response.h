@@ -16,12 +16,13 @@
 struct response {
 	unsigned status;
 	struct mf_str content_type; /* empty: not said */
-	size_t length;              /* of the body, also where HEAD leaves it out */
+	uint64_t length;            /* of the body, also where HEAD leaves it out */
 	const char *event;          /* for Mayfly-Event */
 	const char *allow;          /* NULL: not said */
 	const char *coding;         /* for Accept-Encoding; NULL: not said */
 	const char *authenticate;   /* for WWW-Authenticate; NULL: not said */
 	unsigned retry_after;       /* seconds; 0: not said */
+	struct mf_str lines;        /* others of the hub's own, each with its end, of a problem */
 	bool replayed;              /* it was given before: Idempotency-Replayed */
 	unsigned minor;             /* of the client's HTTP/1.x */
 	bool keep_alive;

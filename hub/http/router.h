@@ -29,6 +29,7 @@ struct route {
 	const char *path;
 	struct service *service; /* who answers; or NULL: */
 	page_answer *page;       /* the hub itself does */
+	bool blobs;              /* or its disk cache (http/blobs.h) */
 	bool changes;            /* such a page changes the hub, others only show it */
 	struct access *access; /* who may ask (http/access.h), held by the router; NULL: anybody */
 	/* Request headers that the event carries as attributes, names in any case. */

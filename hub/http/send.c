@@ -74,40 +74,72 @@ static void finished(struct conn *c)
 	conn_enter(c, CONN_LINGER);
 }
 
-void send_answer(struct conn *c, struct response *r, struct mf_str lines, struct mf_str body)
+/* False: the connection is closed. */
+static bool put_answer(struct conn *c, struct response *r, struct mf_str lines, struct mf_str body,
+	uint64_t length)
 {
 	struct input *in = &c->http->input;
 	char head[RESPONSE_HEAD_MOST];
-	bool has_body = response_has_body(r->status) && !c->bodiless;
-	bool lent = has_body && c->output.areas;
 	struct iovec iov[PARTS];
 
 	if (c->http->stopping || (c->ended && bytes_left(&c->in) <= c->taken))
 		c->keep_alive = false;
 	r->minor = c->minor;
 	r->keep_alive = c->keep_alive;
-	r->length = body.n;
+	r->length = length;
 	r->now = clock_wall_ns() / (int64_t)CLOCK_S;
 	iov[0] = (struct iovec){head, response_head(r, head)};
 	iov[1] = (struct iovec){(void *)(uintptr_t)lines.p, lines.n};
 	iov[2] = (struct iovec){(void *)(uintptr_t) "\r\n", 2};
-	iov[3] = (struct iovec){(void *)(uintptr_t)body.p, has_body && !lent ? body.n : 0};
+	iov[3] = (struct iovec){(void *)(uintptr_t)body.p, body.n};
 	c->expects = false;
 	if (!put_or_keep(c, iov, PARTS)) {
 		in->counts.unsent++;
-		return;
+		return false;
 	}
 	in->counts.replies++;
-	in->counts.bytes_out += has_body ? body.n : 0;
+	in->counts.bytes_out += body.n;
 	in->counts.requests++;
-	if (lent)
+	return true;
+}
+
+void send_answer(struct conn *c, struct response *r, struct mf_str lines, struct mf_str body)
+{
+	const bool has_body = response_has_body(r->status) && !c->bodiless;
+	const bool lent = has_body && c->output.areas;
+
+	if (!put_answer(c, r, lines, mf_str_of(body.p, has_body && !lent ? body.n : 0), body.n))
+		return;
+	if (lent) {
+		c->http->input.counts.bytes_out += body.n;
 		c->rest = body;
+	}
 	if (!send_waits(c)) {
 		finished(c);
 		return;
 	}
 	conn_enter(c, CONN_SEND);
 	if (lent)
+		send_more(c);
+}
+
+void send_stream(struct conn *c, struct response *r, struct mf_str lines, struct stream *s)
+{
+	const bool has_body = s->left > 0 && !c->bodiless;
+
+	if (!put_answer(c, r, lines, (struct mf_str){NULL, 0}, s->left) || !has_body) {
+		s->ops->drop(s);
+		if (c->fd < 0)
+			return;
+		if (bytes_left(&c->out) > 0)
+			conn_enter(c, CONN_SEND);
+		else
+			finished(c);
+		return;
+	}
+	c->stream = s;
+	conn_enter(c, CONN_SEND);
+	if (bytes_left(&c->out) == 0)
 		send_more(c);
 }
 
@@ -119,13 +151,45 @@ void send_continue(struct conn *c)
 	put_or_keep(c, &iov, 1);
 }
 
+/* Once: others want their turn. */
+static void send_some(struct conn *c)
+{
+	struct stream *s = c->stream;
+	size_t most = 0;
+	const uint8_t *p = s->ops->next(s, &most);
+	struct iovec iov = {(void *)(uintptr_t)p, most < s->left ? most : (size_t)s->left};
+	ssize_t n = p ? put(c, &iov, 1) : 0;
+
+	if (n < 0) {
+		c->http->input.counts.unsent++;
+		conn_close(c);
+		return;
+	}
+	c->moved += (size_t)n;
+	c->http->input.counts.bytes_out += (uint64_t)n;
+	s->left -= (uint64_t)n;
+	if (n > 0)
+		s->ops->sent(s, (size_t)n);
+	if (s->left > 0)
+		return;
+	c->stream = NULL;
+	s->ops->drop(s);
+	finished(c);
+}
+
 void send_more(struct conn *c)
 {
 	const size_t kept = bytes_left(&c->out);
 	struct iovec iov[2] = {{c->out.p + c->out.at, kept},
 		{(void *)(uintptr_t)c->rest.p, c->rest.n < SEND_MOST ? c->rest.n : SEND_MOST}};
-	ssize_t n = put(c, iov, 2);
+	ssize_t n;
 	size_t first;
+
+	if (!send_waits(c) && c->stream) {
+		send_some(c);
+		return;
+	}
+	n = put(c, iov, 2);
 
 	if (n < 0) {
 		c->http->input.counts.unsent++;
@@ -137,6 +201,6 @@ void send_more(struct conn *c)
 	if (first > 0)
 		bytes_use(&c->out, &c->http->input.hub->held, first);
 	c->rest = mf_str_of(c->rest.p + ((size_t)n - first), c->rest.n - ((size_t)n - first));
-	if (!send_waits(c) && c->phase == CONN_SEND)
+	if (!send_waits(c) && !c->stream && c->phase == CONN_SEND)
 		finished(c);
 }
