@@ -24,8 +24,7 @@ struct entry {
 	struct net_address device; /* coaps; size 0: any */
 	bool psk;
 	struct mf_str url, token; /* else */
-	uint8_t identity[PSK_IDENTITY_MAX], key[PSK_KEY_MAX];
-	uint8_t identity_n, key_n;
+	struct psk_pair pair;
 	size_t size;
 	uint8_t bytes[]; /* url, token */
 };
@@ -58,21 +57,10 @@ static const char *take_device(struct entry *e, struct mf_str host)
 
 static const char *take_psk(struct entry *e, struct mf_str host, struct mf_str line)
 {
-	struct mf_str identity = lines_word(&line), key = lines_word(&line);
 	const char *wrong = take_device(e, host);
 
 	e->psk = true;
-	if (!wrong)
-		wrong = psk_wrong_identity(identity);
-	if (wrong)
-		return wrong;
-	if (key.n == 0)
-		return "write it as coaps://HOST IDENTITY KEY";
-	if (lines_word(&line).n > 0)
-		return "more than coaps://HOST IDENTITY KEY stands there";
-	memcpy(e->identity, identity.p, identity.n);
-	e->identity_n = (uint8_t)identity.n;
-	return psk_take_key(key, e->key, &e->key_n);
+	return wrong ? wrong : psk_take(&e->pair, line);
 }
 
 /* RFC 6750, 2.1: what a header line may hold. */
@@ -225,7 +213,7 @@ bool emit_keys_psk(const struct emit_keys *keys, const struct net_address *devic
 	}
 	if (!best)
 		return false;
-	*identity = mf_str_of(best->identity, best->identity_n);
-	*key = mf_str_of(best->key, best->key_n);
+	*identity = mf_str_of(best->pair.identity, best->pair.identity_n);
+	*key = mf_str_of(best->pair.key, best->pair.key_n);
 	return true;
 }

@@ -15,17 +15,12 @@
 
 _Static_assert(PSK_ERROR_MAX >= SECRET_ERROR_MAX, "room for what is wrong with the file");
 
-struct entry {
-	uint8_t identity[PSK_IDENTITY_MAX], key[PSK_KEY_MAX];
-	uint8_t identity_n, key_n;
-};
-
 struct psk {
-	struct entry *entry;
+	struct psk_pair *pair;
 	unsigned count;
 };
 
-const char *psk_take_key(struct mf_str text, uint8_t to[static PSK_KEY_MAX], uint8_t *key_n)
+static const char *take_key(struct mf_str text, uint8_t to[static PSK_KEY_MAX], uint8_t *key_n)
 {
 	const size_t n = sizeof(HEX) - 1;
 	size_t bytes = 0;
@@ -47,7 +42,7 @@ const char *psk_take_key(struct mf_str text, uint8_t to[static PSK_KEY_MAX], uin
 	return bytes < PSK_KEY_MIN ? "the key has less than 8 bytes" : NULL;
 }
 
-const char *psk_wrong_identity(struct mf_str identity)
+static const char *wrong_identity(struct mf_str identity)
 {
 	if (identity.n > PSK_IDENTITY_MAX)
 		return "the identity has more than 64 bytes";
@@ -57,10 +52,10 @@ const char *psk_wrong_identity(struct mf_str identity)
 	return NULL;
 }
 
-static const char *take(struct entry *e, struct mf_str line)
+const char *psk_take(struct psk_pair *pair, struct mf_str line)
 {
 	struct mf_str identity = lines_word(&line), key = lines_word(&line);
-	const char *wrong = psk_wrong_identity(identity);
+	const char *wrong = wrong_identity(identity);
 
 	if (wrong)
 		return wrong;
@@ -68,26 +63,26 @@ static const char *take(struct entry *e, struct mf_str line)
 		return "a key is missing: write it as IDENTITY KEY";
 	if (lines_word(&line).n > 0)
 		return "more than IDENTITY KEY stands there";
-	memcpy(e->identity, identity.p, identity.n);
-	e->identity_n = (uint8_t)identity.n;
-	return psk_take_key(key, e->key, &e->key_n);
+	memcpy(pair->identity, identity.p, identity.n);
+	pair->identity_n = (uint8_t)identity.n;
+	return take_key(key, pair->key, &pair->key_n);
 }
 
 static const char *add(void *context, struct mf_str line)
 {
 	struct psk *psk = context;
-	struct entry e = {0}, *more;
+	struct psk_pair e = {0}, *more;
 	struct mf_str there;
-	const char *wrong = take(&e, line);
+	const char *wrong = psk_take(&e, line);
 
 	if (!wrong && psk_find(psk, mf_str_of(e.identity, e.identity_n), &there))
 		wrong = "this identity stands there already";
 	if (!wrong && psk->count == PSK_MOST)
 		wrong = "there are more than 4096 keys";
-	more = wrong ? NULL : reallocarray(psk->entry, psk->count + 1, sizeof(*more));
+	more = wrong ? NULL : reallocarray(psk->pair, psk->count + 1, sizeof(*more));
 	if (more) {
-		psk->entry = more;
-		psk->entry[psk->count++] = e;
+		psk->pair = more;
+		psk->pair[psk->count++] = e;
 	}
 	sodium_memzero(&e, sizeof(e));
 	return more || wrong ? wrong : "no memory";
@@ -129,9 +124,9 @@ void psk_close(struct psk *psk)
 {
 	if (!psk)
 		return;
-	if (psk->entry)
-		sodium_memzero(psk->entry, psk->count * sizeof(*psk->entry));
-	free(psk->entry);
+	if (psk->pair)
+		sodium_memzero(psk->pair, psk->count * sizeof(*psk->pair));
+	free(psk->pair);
 	free(psk);
 }
 
@@ -139,7 +134,7 @@ void psk_close(struct psk *psk)
 bool psk_find(const struct psk *psk, struct mf_str identity, struct mf_str *key)
 {
 	for (unsigned i = 0; i < psk->count; i++) {
-		const struct entry *e = &psk->entry[i];
+		const struct psk_pair *e = &psk->pair[i];
 
 		if (e->identity_n != identity.n || memcmp(e->identity, identity.p, identity.n) != 0)
 			continue;

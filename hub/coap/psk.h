@@ -25,9 +25,13 @@ int psk_parse(
 	struct psk **psk, const char *path, struct mf_str text, char error[static PSK_ERROR_MAX]);
 void psk_close(struct psk *psk); /* NULL is fine */
 
-/* A line's words: NULL, or what is wrong with it. */
-const char *psk_wrong_identity(struct mf_str identity);
-const char *psk_take_key(struct mf_str text, uint8_t to[static PSK_KEY_MAX], uint8_t *key_n);
+/* What a line says, for whoever has such lines in another file. Secret: to be wiped. */
+struct psk_pair {
+	uint8_t identity[PSK_IDENTITY_MAX], key[PSK_KEY_MAX];
+	uint8_t identity_n, key_n;
+};
+/* NULL, or what is wrong with it. */
+const char *psk_take(struct psk_pair *pair, struct mf_str line);
 
 /* False: there is no such identity. */
 bool psk_find(const struct psk *psk, struct mf_str identity, struct mf_str *key);

@@ -102,8 +102,8 @@ static void test_wrong(void **state)
 		{"mqtt://a.example/ a", "it begins neither"},
 		{"https://a.example/ t\xc3\xb6", "no visible ASCII"},
 		{"coaps://lamp a 12345678", "the device is no number"},
-		{"coaps://192.0.2.7 a", "write it as coaps://HOST IDENTITY KEY"},
-		{"coaps://192.0.2.7 a 12345678 b", "more than coaps://HOST"},
+		{"coaps://192.0.2.7 a", "a key is missing: write it as IDENTITY KEY"},
+		{"coaps://192.0.2.7 a 12345678 b", "more than IDENTITY KEY"},
 		{"coaps://192.0.2.7 a 1234567", "less than 8 bytes"},
 	};
 	char error[EMIT_KEYS_ERROR_MAX];
