@@ -132,7 +132,7 @@ static void on_freed(struct loop_later *later)
 	struct areas_wait *wait;
 
 	service_pump(a->service);
-	while (a->in_use < a->count && (wait = first_waiter(a)))
+	while (a->in_use + 1 < a->count && (wait = first_waiter(a)))
 		wait->ready(wait);
 	hub_ended(a->service->hub);
 }
@@ -213,6 +213,11 @@ int areas_take(struct areas *a)
 	return -EAGAIN;
 }
 
+int areas_take_early(struct areas *a)
+{
+	return a->in_use + 1 < a->count ? areas_take(a) : -EAGAIN;
+}
+
 void areas_keep(struct areas *a, int number)
 {
 	a->in_use += a->holders[number]++ == 0;
@@ -266,13 +271,14 @@ void areas_wiped(struct areas *a, int number, uint64_t bytes)
 
 int areas_for_worker(struct areas *a, int *input_fd, int *output_fd)
 {
-	int rc = open_inputs(a);
+	int rc = open_outputs(a); /* first: it says that there is somebody who knows the inputs */
 
-	areas_without_worker(a);
 	if (rc == 0)
-		rc = open_outputs(a);
-	if (rc < 0)
+		rc = open_inputs(a);
+	if (rc < 0) {
+		areas_without_worker(a);
 		return rc;
+	}
 	*input_fd = a->input_fd;
 	*output_fd = a->outputs->fd;
 	return 0;

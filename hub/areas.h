@@ -50,6 +50,8 @@ void areas_close(struct areas *areas);
 /* One that nobody uses, the one with the lowest number, which is then held; -EAGAIN: there is none; -errno: there is no
  * memory for it. */
 int areas_take(struct areas *areas);
+/* The same for an input that will be filled for a while: one is left for events that have none to be filled. */
+int areas_take_early(struct areas *areas);
 void areas_keep(struct areas *areas, int number);
 void areas_drop(struct areas *areas, int number);
 bool areas_used(const struct areas *areas); /* any; of NULL none is */

@@ -17,7 +17,7 @@ int spool_begin(struct spool *spool, struct service *service)
 	*spool = (struct spool){.most = service->note.input_bytes};
 	if (!service->areas || spool->most == 0)
 		return -EFBIG;
-	number = areas_take(service->areas);
+	number = areas_take_early(service->areas);
 	if (number < 0)
 		return number;
 	spool->areas = service->areas;

@@ -22,8 +22,6 @@
 #define SEND_LEAST 10240u
 /* Who holds an area moves at least so much in that time, for others wait for it. */
 #define AREA_LEAST (256u << 10)
-/* A request waits so long for one that is free. */
-#define WAIT_NS (10 * CLOCK_S)
 /* And has so long to read the last answer before the connection is closed. */
 #define LINGER_NS (2 * CLOCK_S)
 
@@ -60,8 +58,8 @@ static uint64_t patience(const struct in_http *http, enum conn_phase phase)
 {
 	switch (phase) {
 	case CONN_HANDSHAKE:
+	case CONN_WAIT:
 	case CONN_HEAD: return http->input.hub->http.request_ns;
-	case CONN_WAIT: return WAIT_NS;
 	case CONN_IDLE: return http->input.hub->http.keepalive_ns;
 	case CONN_SPOOL:
 	case CONN_SEND: return SEND_NS;

@@ -9,14 +9,16 @@
  *	scatter     writes a word into every 16th page of the output, and replies with "scattered"
  *	look        how many words of the output, and of the input behind the payload, aren't zero: "0 0"
  *	spin        never ends, having filled the output
+ *	again       the same if it is the first life of its event, else as sum
  *	crash, write-input, behind-input, behind-output      end it, the first having filled the output
  *	forge N     says that its reply has N bytes, however large the output is
  *	product N   of two square matrices of that size
  */
 #include <mayfly.h>
 
+static bool first;
 static uint8_t *output;
-static size_t capacity;
+static size_t capacity, filled;
 static struct mf_str payload;
 
 static void fill(size_t n, bool dirty)
@@ -85,7 +87,7 @@ static void do_look(uint64_t n)
 
 	n = mf_format(text, sizeof(text), "%llu %llu",
 		(unsigned long long)others(output, output + capacity),
-		(unsigned long long)others(payload.p + payload.n, input + info->input_bytes));
+		(unsigned long long)others(input + filled, input + info->input_bytes));
 	mf_reply(200, "text/plain", text, n);
 }
 
@@ -95,6 +97,13 @@ static void do_spin(uint64_t n)
 	fill(capacity, true);
 	for (;;)
 		__asm__ volatile("pause");
+}
+
+static void do_again(uint64_t n)
+{
+	if (first)
+		do_spin(n);
+	do_sum(n);
 }
 
 static void do_crash(uint64_t n)
@@ -159,6 +168,7 @@ static const struct {
 	{"scatter", do_scatter},
 	{"look", do_look},
 	{"spin", do_spin},
+	{"again", do_again},
 	{"crash", do_crash},
 	{"write-input", do_write_input},
 	{"behind-input", do_behind_input},
@@ -192,6 +202,8 @@ void mf_main(const struct mf_event *ev)
 
 	output = mf_output(&capacity);
 	payload = mf_payload(ev);
+	filled = payload.n;
+	first = !(ev->flags & MF_EVENT_RETRY);
 	if (line.n == 0) {
 		while (n < payload.n && payload.p[n] != '\n')
 			n++;
