@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/life.h"
@@ -22,10 +24,20 @@
 static struct life_setup setup;
 static uint8_t *input, *copy;
 static size_t in_bytes, out_bytes;
+static bool o_kvm;
 
 static double us(uint64_t ns)
 {
 	return (double)ns / 1000.0;
+}
+
+/* Of this thread, which runs a VM, and of what it does for gated processes: other work doesn't count. */
+static uint64_t cpu_now(void)
+{
+	struct timespec t = {0};
+
+	syscall(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static int by_size(const void *a, const void *b)
@@ -60,19 +72,21 @@ static struct times live(struct shell *shell, const char *query)
 		.query = {sizeof(*event), (uint32_t)n},
 		.input_bytes = in_bytes};
 	memcpy(event + 1, query, n);
-	at[0] = monitor_now();
+	at[0] = cpu_now();
 	(void)shell_input(shell, input, in_bytes);
-	at[1] = monitor_now();
+	at[1] = cpu_now();
 	shell_live(shell, event, event->bytes, &life);
 	if (life.result != MFW_OK) {
 		fprintf(stderr, "areas: the life ended with %d\n", life.result);
 		exit(1);
 	}
-	t = (struct times){
-		.in = us(at[1] - at[0]), .birth = us(life.birth_ns), .run = us(life.run_ns)};
-	at[1] = monitor_now();
+	at[2] = cpu_now();
+	t = (struct times){.in = us(at[1] - at[0]),
+		.birth = us(life.birth_ns),
+		.run = us(o_kvm ? at[2] - at[1] : life.run_ns)};
+	at[1] = cpu_now();
 	memcpy(copy, shell_output(shell), out_bytes);
-	at[2] = monitor_now();
+	at[2] = cpu_now();
 	t.out = us(at[2] - at[1]);
 	return t;
 }
@@ -121,6 +135,7 @@ int main(int argc, char **argv)
 	if (argc != 6)
 		return 2;
 	o.backend = strcmp(argv[1], "kvm") == 0 ? MFW_BACKEND_KVM : MFW_BACKEND_PROCESS;
+	o_kvm = o.backend == MFW_BACKEND_KVM;
 	if (life_load(&setup, &o) != 0)
 		return 1;
 	in_bytes = strtoul(argv[3], NULL, 10) << 20;

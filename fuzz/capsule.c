@@ -49,6 +49,7 @@ static void look(const struct capsule *c)
 		look_at_call(&call);
 	touch(c->why);
 	touch(c->effects);
+	touch(c->input);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)

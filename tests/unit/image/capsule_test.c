@@ -24,6 +24,7 @@ static struct mf_str make_event(void)
 	assert_true(event_span(&w, &w.event->payload, MF_STR("on")));
 	assert_true(event_attribute(&w, MF_STR("unit"), MF_STR("lux")));
 	assert_true(event_state(&w, MF_STR("lamp"), MF_STR("1"), 7));
+	w.event->input_bytes = 5;
 	return mf_str_of(event, event_end(&w));
 }
 
@@ -55,6 +56,7 @@ static struct capsule make(void)
 		.why = MF_STR("it crashed"),
 		.event = make_event(),
 		.answers = make_answers(),
+		.input = MF_STR("large"),
 		.effects = MF_STR("any bytes")};
 
 	memset(c.image, 0x11, sizeof(c.image));
@@ -100,6 +102,7 @@ static void all_comes_back(void **state)
 	assert_text(got.release, "1.2.0");
 	assert_text(got.why, "it crashed");
 	assert_text(got.effects, "any bytes");
+	assert_text(got.input, "large");
 	e = capsule_event(&got);
 	assert_int_equal(e.source, MF_SOURCE_MQTT);
 	assert_text(capsule_text(&got, e.subject), "home/hall");
@@ -115,6 +118,27 @@ static void all_comes_back(void **state)
 	assert_text(call.service, "nobody");
 	assert_int_equal(call.path.n + call.body.n, 0);
 	assert_false(capsule_next_call(&got, &at, &call));
+	free(bytes);
+}
+
+/* An input that was too large, or isn't as large as the event says. */
+static void inputs(void **state)
+{
+	struct capsule c = make(), got;
+	size_t size;
+	uint8_t *bytes;
+
+	(void)state;
+	c.input = mf_str_of(NULL, 0);
+	bytes = written(&c, &size);
+	assert_null(capsule_read(&got, bytes, size));
+	assert_int_equal(got.input.n, 0);
+	free(bytes);
+	c.input = MF_STR("other");
+	c.input.n--;
+	bytes = written(&c, &size);
+	assert_string_equal(
+		capsule_read(&got, bytes, size), "its input isn't as large as its event says");
 	free(bytes);
 }
 
@@ -206,6 +230,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_comes_back),
+		cmocka_unit_test(inputs),
 		cmocka_unit_test(questions_are_told_apart),
 		cmocka_unit_test(what_is_cut_off_is_refused),
 		cmocka_unit_test(what_is_damaged_stays_within_its_bounds),
