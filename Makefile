@@ -31,16 +31,17 @@ include mk/openblas.mk
 include mk/guest.mk
 include mk/client.mk
 include mk/host.mk
+include mk/examples.mk
 include mk/analyze.mk
 include mk/fuzz.mk
 
 .PHONY: all plain tests threads thread-tests svm layers check-layers format check-format install clean help
 
 ifeq ($(SAN),)
-all: layers $(PROGRAMS) $(BENCHES) $(LIB_FILES) $(IMAGES) $(TAKEN) $(CLIENT_FILES) $(CLIENT_ASK)
+all: layers $(PROGRAMS) $(BENCHES) $(LIB_FILES) $(IMAGES) $(TAKEN) $(CLIENT_FILES) $(CLIENT_ASK) $(EXAMPLES)
 	@:
 else
-all: plain $(PROGRAMS) $(BENCHES) $(SAN_LINKS) $(CLIENT_FILES) $(CLIENT_ASK)
+all: plain $(PROGRAMS) $(BENCHES) $(SAN_LINKS) $(CLIENT_FILES) $(CLIENT_ASK) $(EXAMPLES)
 	@:
 plain:
 	@+$(MAKE) --no-print-directory SAN= TSAN= VALGRIND= all

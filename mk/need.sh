@@ -29,6 +29,8 @@ PACKAGES_RUN=(
 	"libcjson1:the same"
 )
 PACKAGES_TEST=(
+	"libblas-dev:examples/weather, which is linked with whatever BLAS there is"
+	"liblapack-dev:and LAPACK"
 	"pkg-config:what a program that uses libmayfly is compiled with"
 	"libcmocka-dev:unit tests"
 	"python3:end-to-end tests"

@@ -12,7 +12,8 @@ from broker import PATH, Broker
 from conftest import BUILD, PATIENCE, ROOT, free_port, run
 from hubs import children, command
 
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("services/*/README.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("services/*/README.md"),
+                *ROOT.glob("examples/*/README.md")])
 
 
 def anchors(page):
