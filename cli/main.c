@@ -43,6 +43,7 @@ static const struct command commands[] = {
 		"real events on a candidate image: what would differ"},
 	{"state", cmd_state, "ls|get|put|rm SERVICE", "what its services remember"},
 	{"dlq", cmd_dlq, "ls|show|retry|rm", "events that failed, dead letters"},
+	{"job", cmd_job, "ls|show|watch|cancel", "work larger than one life"},
 	{"reload", cmd_reload, "", "it reads its hub.yaml again"},
 	{"stop", cmd_stop, "[--now]", "it finishes what it accepted, and ends"},
 	{"config", cmd_config, "check FILE", "can a hub use this hub.yaml?"},

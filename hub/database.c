@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/cache.h"
 #include "hub/config.h"
 #include "hub/emit.h"
 #include "hub/ids.h"
@@ -232,6 +233,15 @@ int database_open(struct hub *hub, char error[static HUB_ERROR_MAX])
 	return SETUP_FAILED;
 }
 
+/* Jobs are kept where there is a place for it (hub/jobs/jobs.h). */
+static bool takes_jobs(const struct plan *plan)
+{
+	for (unsigned i = 0; i < plan->config->services_count; i++)
+		if (cache_needed(plan->services[i]))
+			return true;
+	return false;
+}
+
 int database_wanted(struct plan *plan, char error[static HUB_ERROR_MAX])
 {
 	const struct service *s = NULL;
@@ -240,8 +250,9 @@ int database_wanted(struct plan *plan, char error[static HUB_ERROR_MAX])
 	for (unsigned i = 0; i < plan->config->services_count && !s; i++)
 		if (database_needed(plan->services[i]))
 			s = plan->services[i];
-	plan->database =
-		(s || (hub->state && timers_remember(plan)) || plan->upstream.kind) && !hub->store;
+	plan->database = (s || (hub->state && (timers_remember(plan) || takes_jobs(plan))) ||
+				 plan->upstream.kind) &&
+		!hub->store;
 	if (!plan->database || hub->state || !s) /* an upstream has a state: hub/config_mqtt.c */
 		return 0;
 	snprintf(error, HUB_ERROR_MAX,

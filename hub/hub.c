@@ -16,6 +16,7 @@
 #include "hub/confine.h"
 #include "hub/dying.h"
 #include "hub/in_timer.h"
+#include "hub/jobs/jobs.h"
 #include "hub/database.h"
 #include "hub/emit.h"
 #include "hub/mqtt/mqtt.h"
@@ -162,6 +163,7 @@ void hub_stop(struct hub *hub)
 	for (struct input *i = hub->inputs; i; i = i->next)
 		i->ops->stop(i);
 	timers_stop(hub);
+	jobs_stop(hub);
 	last = last_deadline(hub->leaving, last_deadline(hub->services, last));
 	(void)loop_timer_set(hub->loop, &hub->stop_timer, last + STOP_NS);
 	systemd_stopping(last + STOP_NS - loop_now(hub->loop));
@@ -238,6 +240,7 @@ void hub_close(struct hub *hub)
 	machine_close(&hub->machine);
 	fd_close(&hub->kvm_fd);
 	fd_close(&hub->null_fd);
+	jobs_close(hub);
 	database_close(hub);
 	cache_close(hub);
 	emit_settings_close(hub->emit_settings);
@@ -416,6 +419,8 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 		status = hub_open_database(hub, error);
 	if (status == 0 && plan.cache)
 		status = cache_open(hub, config->blobs, error);
+	if (status == 0)
+		status = jobs_look(hub, error);
 	if (status == 0)
 		report_ready(&hub->report, hub);
 	return status;

@@ -34,6 +34,7 @@ struct blobs;
 struct cache;
 struct config;
 struct failed;
+struct jobs;
 struct journal;
 struct dying;
 struct mqtt;
@@ -127,6 +128,7 @@ struct hub {
 	struct schedule *schedule;
 	struct blobs *blobs;    /* the disk cache (cache.h); NULL: nobody here needs one */
 	struct cache *cache;    /* the same */
+	struct jobs *jobs;      /* NULL: there is no database, or no disk cache */
 	struct failed *retries; /* NULL: there is no database */
 	/* An event that a service scheduled for itself is in the database. NULL: nobody wants to know. */
 	void (*on_later)(struct hub *hub, const struct store_later *later);

@@ -18,6 +18,7 @@
 #include "hub/life.h"
 #include "hub/metrics.h"
 #include "hub/pages_dead.h"
+#include "hub/pages_jobs.h"
 #include "hub/pages_events.h"
 #include "hub/pages_json.h"
 #include "hub/pages_state.h"
@@ -526,6 +527,12 @@ int pages_add(struct router *router, struct access *look, struct access *change)
 		{.method = "POST",
 			.path = "/v1/dead/rm",
 			.page = pages_dead_remove,
+			.changes = true},
+		{.method = "GET", .path = "/v1/jobs", .page = pages_jobs},
+		{.method = "GET", .path = "/v1/jobs/get", .page = pages_jobs_get},
+		{.method = "POST",
+			.path = "/v1/jobs/cancel",
+			.page = pages_jobs_cancel,
 			.changes = true},
 		{.method = "GET", .path = "/metrics", .page = metrics_page},
 	};

@@ -9,6 +9,7 @@
 #include "hub/cache.h"
 #include "hub/config.h"
 #include "hub/database.h"
+#include "hub/jobs/jobs.h"
 #include "hub/journal.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
@@ -28,6 +29,8 @@ static int take(struct hub *hub, const struct config *config, struct plan_counts
 		status = hub_open_database(hub, error);
 	if (status == 0 && plan.cache)
 		status = cache_open(hub, config->blobs, error);
+	if (status == 0)
+		status = jobs_look(hub, error);
 	*counts = plan.counts;
 	if (status != 0) {
 		plan_drop(&plan);

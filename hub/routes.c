@@ -10,6 +10,7 @@
 #include "hub/cache.h"
 #include "hub/http/access.h"
 #include "hub/http/blobs.h"
+#include "hub/http/jobs.h"
 #include "hub/http/router.h"
 #include "hub/in_coap.h"
 #include "hub/in_http.h"
@@ -188,27 +189,46 @@ static bool takes_blobs(const struct router *router)
 	return false;
 }
 
-/* Where a service takes blobs they can be sent and fetched. A service that wants this path for itself has it. */
+/* A service that wants such a path for itself has it. */
+static int add_own(const struct want *w, struct route route, const char *const *methods,
+	char error[static HUB_ERROR_MAX])
+{
+	const struct route *other;
+
+	for (; *methods; methods++) {
+		int err;
+
+		route.method = *methods;
+		err = router_add(w->router, &route, &other);
+		if (err < 0 && err != -EEXIST)
+			return setup_bad(w->place, error, SETUP_FAILED, "http: %s", strerror(-err));
+	}
+	return 0;
+}
+
+/* Where a service takes blobs they can be sent and fetched, and jobs asked about. */
 static int add_blobs(struct plan *plan, char error[static HUB_ERROR_MAX])
 {
-	static const char *const methods[] = {"GET", "PUT"};
-	struct route route = {.path = BLOBS_PATH "+", .blobs = true, .place = "the disk cache"};
-	const struct route *other;
+	static const char *const of_blobs[] = {"GET", "PUT", NULL},
+				 *const of_jobs[] = {"GET", "DELETE", NULL};
+	const struct route blobs = {
+		.path = BLOBS_PATH "+", .blobs = true, .place = "the disk cache"};
+	const struct route job = {.path = JOBS_PATH "+", .jobs = true, .place = "jobs"};
+	const struct route result = {.path = JOBS_PATH "+/result", .jobs = true, .place = "jobs"};
+	int status = 0;
 
 	for (struct want *w = plan->wants; w < plan->wants + plan->wants_count; w++) {
 		if (w->kind != WANT_HTTP || !plan->config->state || !takes_blobs(w->router))
 			continue;
-		for (unsigned m = 0; m < 2; m++) {
-			int err;
-
-			route.method = methods[m];
-			err = router_add(w->router, &route, &other);
-			if (err < 0 && err != -EEXIST)
-				return setup_bad(
-					w->place, error, SETUP_FAILED, "http: %s", strerror(-err));
-		}
+		status = add_own(w, blobs, of_blobs, error);
+		if (status == 0)
+			status = add_own(w, job, of_jobs, error);
+		if (status == 0)
+			status = add_own(w, result, of_jobs, error);
+		if (status != 0)
+			break;
 	}
-	return 0;
+	return status;
 }
 
 /* -------------------------------------------------------------------- public */

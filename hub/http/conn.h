@@ -9,6 +9,7 @@
  *	again.c      or the answer that it got before
  *	blob_put.c   or is an upload to the disk cache
  *	blob_get.c   or asks for what is there
+ *	job_*.c      or is for a job
  *	send.c       the answer goes out
  *
  * A connection has one request at work at a time; what the client sends meanwhile waits in
@@ -177,6 +178,9 @@ bool guard_admits(struct conn *conn, const struct route *route, const struct req
 /* May it ask by one of the routes whose service takes blobs, whichever? The same. */
 bool guard_admits_blobs(
 	struct conn *conn, const struct route *route, const struct request *request);
+/* The same of the routes of a service, by its name; NULL: of any. */
+bool guard_admits_to(struct conn *conn, const struct route *route, const struct request *request,
+	const char *service);
 /* There was no request: TLS ended since the client's certificate isn't believed. */
 void guard_refused_tls(struct conn *conn, const char *why);
 

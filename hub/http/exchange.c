@@ -6,6 +6,7 @@
 #include "hub/http/access.h"
 #include "hub/http/blobs.h"
 #include "hub/http/conn.h"
+#include "hub/http/jobs.h"
 #include "hub/http/problem.h"
 #include "hub/http/router.h"
 #include "hub/http/token.h"
@@ -204,13 +205,15 @@ bool exchange_admit(
 	*service = NULL;
 	if (route && route->blobs)
 		return guard_admits_blobs(c, route, request) && blob_admit(c, request, most);
+	if (route && route->jobs)
+		return job_admit(c, route, request, most);
 	if (!route || !guard_admits(c, route, request, &who))
 		return false;
 	*service = route->service && route->service->note.input_bytes > 0 ? route->service : NULL;
 	*most = *service         ? (*service)->note.input_bytes
 		: route->service ? route->service->note.event_bytes
 				 : PAGE_BODY_MOST;
-	if (request->length > *most) {
+	if (request->length > *most && !job_post_wanted(c, route, request)) {
 		if (route->service)
 			service_refused(route->service, REFUSED_TOO_BIG);
 		return turn_away(c, 413, too_large(*service), NULL, NULL);
@@ -221,7 +224,10 @@ bool exchange_admit(
 	if (request->content_encoding.p && !token_is(request->content_encoding, "identity") &&
 		!exchange_names(route, "content-encoding"))
 		return turn_away(c, 415, "the service takes no Content-Encoding", NULL, "identity");
-	return true;
+	if (!job_post_wanted(c, route, request))
+		return true;
+	*service = NULL;
+	return job_post_admit(c, route, request);
 }
 
 /* -------------------------------------------------------------------- pages */
@@ -398,6 +404,8 @@ void exchange_run(struct conn *c, const struct request *request, struct mf_str b
 	const struct route *route = find(c, request); /* again: routes may have changed */
 	struct mf_str who;
 
+	if (c->sink && route && route->service && job_post_run(c))
+		return;
 	if (c->sink && (!route || !route->blobs)) { /* its body went elsewhere */
 		intake_drop(c);
 		if (route)
@@ -407,6 +415,10 @@ void exchange_run(struct conn *c, const struct request *request, struct mf_str b
 	if (route && route->blobs) {
 		if (guard_admits_blobs(c, route, request))
 			blob_run(c, request);
+		return;
+	}
+	if (route && route->jobs) {
+		job_run(c, route, request);
 		return;
 	}
 	if (!route || !guard_admits(c, route, request, &who))

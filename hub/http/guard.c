@@ -125,6 +125,27 @@ bool guard_admits_blobs(struct conn *c, const struct route *route, const struct 
 	return refuse(c, route, first == ACCESS_RESULTS ? ACCESS_NOT_NAMED : first);
 }
 
+bool guard_admits_to(struct conn *c, const struct route *route, const struct request *request,
+	const char *service)
+{
+	enum access_result first = ACCESS_RESULTS, result;
+	const struct route *one;
+	struct mf_str who;
+
+	for (size_t i = 0; (one = router_at(c->http->router, i)); i++) {
+		if (!one->service || (service && strcmp(one->service->name, service) != 0))
+			continue;
+		result = look(c, one, request, &who);
+		if (result == ACCESS_GRANTED)
+			return true;
+		if (first == ACCESS_RESULTS) {
+			first = result;
+			route = one;
+		}
+	}
+	return refuse(c, route, first == ACCESS_RESULTS ? ACCESS_NOT_NAMED : first);
+}
+
 void guard_refused_tls(struct conn *c, const char *why)
 {
 	say(c, NULL, ACCESS_BAD_CERTIFICATE, why);

@@ -149,7 +149,7 @@ size_t response_head(const struct response *r, char to[static RESPONSE_HEAD_MOST
 	put_words(&t, "Mayfly-Event: ", r->event);
 	if (r->content_type.n > 0)
 		put_line(&t, "Content-Type: ", r->content_type);
-	if (response_has_body(r->status)) {
+	if (response_has_body(r->status) && r->length != RESPONSE_NO_LENGTH) {
 		put_text(&t, "Content-Length: ");
 		put_number(&t, r->length);
 		put_text(&t, "\r\n");

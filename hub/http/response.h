@@ -13,6 +13,8 @@
 
 #define RESPONSE_HEAD_MOST 1024u /* without the service's own header lines */
 
+#define RESPONSE_NO_LENGTH UINT64_MAX /* its end is the connection's */
+
 struct response {
 	unsigned status;
 	struct mf_str content_type; /* empty: not said */

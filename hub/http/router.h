@@ -30,6 +30,7 @@ struct route {
 	struct service *service; /* who answers; or NULL: */
 	page_answer *page;       /* the hub itself does */
 	bool blobs;              /* or its disk cache (http/blobs.h) */
+	bool jobs;               /* or its jobs (http/jobs.h) */
 	bool changes;            /* such a page changes the hub, others only show it */
 	struct access *access; /* who may ask (http/access.h), held by the router; NULL: anybody */
 	/* Request headers that the event carries as attributes, names in any case. */

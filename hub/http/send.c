@@ -126,8 +126,11 @@ void send_answer(struct conn *c, struct response *r, struct mf_str lines, struct
 void send_stream(struct conn *c, struct response *r, struct mf_str lines, struct stream *s)
 {
 	const bool has_body = s->left > 0 && !c->bodiless;
+	const uint64_t length = s->left < STREAM_ENDLESS ? s->left : RESPONSE_NO_LENGTH;
 
-	if (!put_answer(c, r, lines, (struct mf_str){NULL, 0}, s->left) || !has_body) {
+	if (length == RESPONSE_NO_LENGTH)
+		c->keep_alive = false;
+	if (!put_answer(c, r, lines, (struct mf_str){NULL, 0}, length) || !has_body) {
 		s->ops->drop(s);
 		if (c->fd < 0)
 			return;

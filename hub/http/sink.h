@@ -35,9 +35,12 @@ struct stream_ops {
 	/* All was sent, or the connection is gone. */
 	void (*drop)(struct stream *stream);
 };
+#define STREAM_ENDLESS (1ull << 62)
 struct stream {
 	const struct stream_ops *ops;
-	uint64_t left; /* bytes to send; send.c counts down */
+	/* Bytes to send; send.c counts down. From STREAM_ENDLESS on nobody knows yet, no length is said, and whoever gives the
+	 * bytes says later how many are left; the connection isn't kept alive. */
+	uint64_t left;
 };
 
 #endif

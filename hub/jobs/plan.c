@@ -286,7 +286,7 @@ static int fill_piece(struct reader *r, const json_t *json, size_t i, uint64_t b
 		return wrong(r, -EINVAL, "piece %zu has no source such as \"t0\"", k);
 	if (!source_size(r, p, i, &size))
 		return wrong(r, -EINVAL, "piece %zu: there is no such source before it", k);
-	if (p->row == 0 || p->rows == 0 || p->rows > INT32_MAX)
+	if (p->row == 0 || p->rows == 0 || p->rows > JOB_ROWS_MOST)
 		return wrong(r, -EINVAL, "piece %zu has no rows, or too many", k);
 	if (p->rows > 1 && p->to_stride < p->row)
 		return wrong(r, -EINVAL, "piece %zu: its rows overlap", k);

@@ -21,6 +21,7 @@
 #define JOB_PIECES_MOST   65536u /* of all tasks and the result */
 #define JOB_TASK_PIECES   256u
 #define JOB_AFTER_MOST    65536u
+#define JOB_ROWS_MOST     (1u << 20) /* of one piece */
 #define JOB_LITERALS_MOST 1024u
 #define JOB_LITERAL_BYTES (256u << 10) /* of all */
 #define JOB_OPERANDS_MOST 64u

@@ -1,0 +1,466 @@
+/* hub/http/job_post.c - a body becomes a blob, and that a job. See jobs.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/http/blobs.h"
+#include "hub/http/conn.h"
+#include "hub/http/jobs.h"
+#include "hub/http/problem.h"
+#include "hub/http/router.h"
+#include "hub/http/token.h"
+#include "hub/hub.h"
+#include "wire/http_text.h"
+
+#define BUFFER  (256u << 10)     /* two of them: one fills while the other is written */
+#define LEAST   65536u           /* room that there must be for what a round may bring */
+#define LOOK_NS (200 * CLOCK_MS) /* is the client still there? */
+#define NO_BODY UINT32_MAX
+
+/* It outlives its connection until what is being written is, and then while the job is there that its client waits for. */
+struct posting {
+	struct sink sink;
+	struct hub *hub;
+	struct conn *conn; /* NULL: gone */
+	/* the request */
+	char *service, *path, *query, *type;
+	bool planned, kept;
+	struct blob *operands[JOB_OPERANDS_MOST]; /* pinned; NULL: the body */
+	uint32_t count, body;                     /* body: which one it is, NO_BODY: none */
+	/* its body */
+	struct blob_writer *writer;
+	struct blob_op op;
+	bool writing, whole;
+	int error;
+	unsigned at; /* the buffer that fills */
+	size_t n[2];
+	/* the job */
+	struct job_watch watch;
+	struct loop_timer look;
+	uint8_t bytes[2][BUFFER];
+};
+
+static void posting_free(struct posting *p)
+{
+	loop_timer_clear(p->hub->loop, &p->look);
+	job_unwatch(&p->watch);
+	if (p->writer)
+		blob_break(p->writer);
+	for (uint32_t i = 0; i < p->count; i++)
+		if (p->operands[i])
+			blob_unpin(p->operands[i]);
+	free(p->service);
+	free(p->path);
+	free(p->query);
+	free(p->type);
+	p->hub->held.held -= sizeof(*p);
+	free(p);
+}
+
+/* The answer was given. */
+static void finish(struct posting *p)
+{
+	struct conn *c = p->conn;
+
+	c->holds--;
+	posting_free(p);
+	conn_settle(c);
+}
+
+static void refuse(struct posting *p, unsigned status, const char *detail)
+{
+	const struct problem problem = {
+		.status = status, .retry_after = status == 503, .detail = detail};
+
+	if (p->conn->fd >= 0)
+		exchange_problem(p->conn, &problem);
+	else
+		p->conn->http->input.counts.unsent++;
+	finish(p);
+}
+
+/* ------------------------------------------------------------------ the answer */
+
+static void answer_accepted(struct conn *c, const struct job *job)
+{
+	struct response r = {.status = 202, .content_type = MF_STR("application/json")};
+	char lines[256], id[TASK_ID + 1];
+	int n = snprintf(lines, sizeof(lines),
+		"Location: " JOBS_PATH "%s\r\nPreference-Applied: respond-async\r\n", job_id(job));
+	json_t *json = job_json(job);
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	task_make_id(id);
+	r.event = id;
+	send_answer(c, &r, mf_str_of(lines, (size_t)n), mf_str_of(text, text ? strlen(text) : 0));
+	json_decref(json);
+	free(text);
+}
+
+static bool is_gone(const struct conn *c)
+{
+	return c->fd < 0 || c->ended;
+}
+
+static void on_changed(struct job_watch *watch)
+{
+	struct posting *p = LOOP_OWNER(watch, struct posting, watch);
+	struct conn *c = p->conn;
+	struct job *job = watch->job;
+
+	if (!job) { /* somebody else had it forgotten */
+		refuse(p, 410, "the job was cancelled");
+		return;
+	}
+	if (job_is_kept(job) ? !job_is_written(job) : !job_has_ended(job))
+		return;
+	if (c->fd < 0)
+		c->http->input.counts.unsent++;
+	else if (job_is_kept(job))
+		answer_accepted(c, job);
+	else
+		job_give(c, job, NULL);
+	finish(p);
+}
+
+/* Whoever waits for an answer and closes the connection doesn't want it any more. */
+static void on_look(struct loop_timer *timer)
+{
+	struct posting *p = LOOP_OWNER(timer, struct posting, look);
+
+	if (is_gone(p->conn) && p->watch.job && !job_has_ended(p->watch.job))
+		job_cancel(p->watch.job); /* on_changed hears of it */
+	else
+		(void)loop_timer_set(p->hub->loop, timer, loop_now(p->hub->loop) + LOOK_NS);
+}
+
+/* ----------------------------------------------------------------- the job begins */
+
+static struct mf_str text_of(const char *text)
+{
+	return text ? mf_str_of(text, strlen(text)) : mf_str_of(NULL, 0);
+}
+
+static struct service *service_of(const struct posting *p)
+{
+	struct service *s = p->hub->services;
+
+	while (s && strcmp(s->name, p->service) != 0)
+		s = s->next;
+	return s;
+}
+
+static void begin_job(struct posting *p)
+{
+	struct job_request request = {
+		.service = service_of(p),
+		.path = text_of(p->path),
+		.query = text_of(p->query),
+		.type = text_of(p->type),
+		.operands = p->operands,
+		.count = p->count,
+		.planned = p->planned,
+		.kept = p->kept,
+	};
+	unsigned status = 503;
+	const char *why = "the service was taken away while the body came";
+
+	if (!request.service || !jobs_begin(p->hub, &request, &p->watch, &status, &why)) {
+		refuse(p, status, why);
+		return;
+	}
+	if (!p->kept)
+		(void)loop_timer_set(p->hub->loop, &p->look, loop_now(p->hub->loop) + LOOK_NS);
+}
+
+static void committed(struct blob_op *op, int error)
+{
+	struct posting *p = LOOP_OWNER(op, struct posting, op);
+
+	if (error < 0) {
+		if (p->conn->fd >= 0)
+			blob_refuse_error(p->conn, error, UINT64_MAX);
+		finish(p);
+		return;
+	}
+	p->operands[p->body] = op->blob;
+	if (!p->kept && is_gone(p->conn)) /* a job that is kept may be looked for */
+		finish(p);
+	else
+		begin_job(p);
+}
+
+static void body_ended(struct posting *p)
+{
+	struct blob_writer *w = p->writer;
+
+	if (p->error < 0) {
+		if (p->conn->fd >= 0)
+			blob_refuse_error(p->conn, p->error, UINT64_MAX);
+		finish(p);
+	} else if (w) {
+		p->writer = NULL;
+		p->op.done = committed;
+		blob_commit(w, &p->op);
+	} else {
+		begin_job(p);
+	}
+}
+
+/* ---------------------------------------------------------------------- its body */
+
+static void written(struct blob_op *op, int error);
+
+static void write_on(struct posting *p)
+{
+	const unsigned full = p->at;
+
+	if (p->writing || p->n[full] == 0)
+		return;
+	p->writing = true;
+	p->at = !full;
+	p->n[p->at] = 0;
+	p->op.done = written;
+	blob_append(p->writer, &p->op, p->bytes[full], p->n[full]);
+}
+
+/* The rest needn't be sent. */
+static void fail(struct posting *p)
+{
+	struct conn *c = p->conn;
+
+	c->holds++;
+	c->keep_alive = false;
+	c->sink = NULL;
+	body_ended(p);
+}
+
+static void written(struct blob_op *op, int error)
+{
+	struct posting *p = LOOP_OWNER(op, struct posting, op);
+	struct conn *c = p->conn;
+
+	p->writing = false;
+	p->error = error;
+	if (!c) {
+		posting_free(p);
+	} else if (p->whole) {
+		if (error == 0 && p->n[p->at] > 0)
+			write_on(p);
+		else
+			body_ended(p);
+	} else if (error < 0) {
+		fail(p);
+	} else {
+		write_on(p);
+		if (c->tls) /* it may hold bytes that no event will tell of */
+			loop_later(p->hub->loop, &c->resume);
+		conn_settle(c);
+	}
+}
+
+static uint8_t *room(struct sink *sink, size_t *n)
+{
+	struct posting *p = LOOP_OWNER(sink, struct posting, sink);
+
+	*n = BUFFER - p->n[p->at];
+	return *n < LEAST ? NULL : p->bytes[p->at] + p->n[p->at];
+}
+
+static bool took(struct sink *sink, struct conn *conn, size_t n)
+{
+	struct posting *p = LOOP_OWNER(sink, struct posting, sink);
+
+	(void)conn;
+	p->n[p->at] += n;
+	write_on(p);
+	return true;
+}
+
+static void drop(struct sink *sink)
+{
+	struct posting *p = LOOP_OWNER(sink, struct posting, sink);
+
+	p->conn = NULL;
+	if (!p->writing)
+		posting_free(p);
+}
+
+static const struct sink_ops sink_ops = {room, took, drop};
+
+bool job_post_run(struct conn *c)
+{
+	struct posting *p;
+
+	if (!c->sink || c->sink->ops != &sink_ops)
+		return false;
+	p = LOOP_OWNER(c->sink, struct posting, sink);
+	c->sink = NULL;
+	c->holds++;
+	p->whole = true;
+	if (!p->writing)
+		body_ended(p);
+	return true;
+}
+
+/* --------------------------------------------------------------------- may it? */
+
+static bool prefers_async(const struct request *request)
+{
+	unsigned next = 0;
+	struct mf_str list, item;
+
+	while ((list = request_header(request, "prefer", &next)).p)
+		while (http_list_next(&list, &item))
+			if (token_is(item, "respond-async"))
+				return true;
+	return false;
+}
+
+static bool may_plan(const struct service *s)
+{
+	for (unsigned i = 0; i < s->manifest.triggers_count; i++)
+		if (s->manifest.triggers[i].type == TRIGGER_JOB)
+			return true;
+	return false;
+}
+
+static struct mf_str operands_of(const struct request *request)
+{
+	unsigned next = 0;
+
+	return request_header(request, "mayfly-operands", &next);
+}
+
+/* Bytes of the blobs that it names and of its body; what isn't there counts as nothing. */
+static uint64_t size_of(const struct conn *c, const struct request *request)
+{
+	struct mf_str list = operands_of(request), item;
+	uint64_t sum = request->length;
+	uint8_t hash[BLOB_HASH];
+	const struct blob *blob;
+
+	while (http_list_next(&list, &item))
+		if (item.n == BLOB_NAME && blob_name_read(item.p, hash)) {
+			blob = blobs_find(c->http->input.hub->blobs, hash);
+			sum += blob ? blob_size(blob) : 0;
+		}
+	return sum;
+}
+
+static bool is_planned(const struct conn *c, const struct service *s, const struct request *request)
+{
+	return may_plan(s) &&
+		(http_parameter(request->query, "plan").p ||
+			size_of(c, request) > s->note.input_bytes);
+}
+
+bool job_post_wanted(const struct conn *c, const struct route *route, const struct request *request)
+{
+	return route->service && route->service->note.input_bytes > 0 &&
+		jobs_can(c->http->input.hub) && mf_str_is(request->method, "POST") &&
+		(is_planned(c, route->service, request) ||
+			(prefers_async(request) &&
+				size_of(c, request) <= route->service->note.input_bytes));
+}
+
+static char *copy(struct mf_str s)
+{
+	return s.p && s.n > 0 ? strndup((const char *)s.p, s.n) : NULL;
+}
+
+/* NULL, or what is wrong, with its status. */
+static const char *take_operands(struct posting *p, const struct request *request, unsigned *status)
+{
+	struct mf_str list = operands_of(request), item;
+	uint8_t hash[BLOB_HASH];
+
+	*status = 400;
+	p->body = NO_BODY;
+	while (http_list_next(&list, &item)) {
+		if (p->count == JOB_OPERANDS_MOST)
+			return "Mayfly-Operands names too many";
+		if (mf_str_is(item, "-")) {
+			if (p->body != NO_BODY)
+				return "Mayfly-Operands names the body twice";
+			p->body = p->count++;
+			continue;
+		}
+		if (item.n != BLOB_NAME || !blob_name_read(item.p, hash))
+			return "Mayfly-Operands: a blob's name is its SHA-256: 64 digits, lower "
+			       "case";
+		p->operands[p->count] = blobs_find(p->hub->blobs, hash);
+		if (!p->operands[p->count]) {
+			*status = 404;
+			return "a blob that Mayfly-Operands names isn't here";
+		}
+		blob_pin(p->operands[p->count++]);
+	}
+	if (p->count == 0)
+		p->body = p->count++;
+	if (p->body == NO_BODY && (request->length > 0 || request->chunked))
+		return "Mayfly-Operands doesn't say where the body belongs: write - for it";
+	return NULL;
+}
+
+static bool turn_away(struct conn *c, struct posting *p, unsigned status, const char *detail)
+{
+	const struct problem problem = {.status = status, .detail = detail};
+	struct response r = {0};
+
+	posting_free(p);
+	exchange_turn_away(c, &problem, &r);
+	return false;
+}
+
+static bool fill(struct posting *p, const struct route *route, const struct request *request)
+{
+	p->sink.ops = &sink_ops;
+	p->look.fire = on_look;
+	p->watch.changed = on_changed;
+	p->service = strdup(route->service->name);
+	p->path = copy(request->path);
+	p->query = copy(request->query);
+	p->type = copy(request->content_type);
+	p->planned = is_planned(p->conn, route->service, request);
+	p->kept = prefers_async(request);
+	return p->service && p->path && (request->query.n == 0 || p->query) &&
+		(request->content_type.n == 0 || p->type);
+}
+
+bool job_post_admit(struct conn *c, const struct route *route, const struct request *request)
+{
+	struct hub *hub = c->http->input.hub;
+	struct posting *p;
+	const char *wrong;
+	unsigned status;
+	int e;
+
+	if (!blob_hold(c, sizeof(*p)))
+		return false;
+	p = calloc(1, sizeof(*p));
+	if (!p) {
+		hub->held.held -= sizeof(*p);
+		blob_refuse_error(c, -ENOMEM, UINT64_MAX);
+		return false;
+	}
+	p->hub = hub;
+	p->conn = c;
+	if (!fill(p, route, request))
+		return turn_away(c, p, 503, "the hub has no memory");
+	wrong = take_operands(p, request, &status);
+	if (wrong)
+		return turn_away(c, p, status, wrong);
+	if (p->body != NO_BODY) {
+		e = blob_begin(hub->blobs, NULL, request->chunked ? UINT64_MAX : request->length,
+			false, &p->writer);
+		if (e < 0) {
+			posting_free(p);
+			blob_refuse_error(c, e, UINT64_MAX);
+			return false;
+		}
+	}
+	c->sink = &p->sink;
+	return true;
+}

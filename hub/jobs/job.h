@@ -1,0 +1,147 @@
+/*
+ * hub/jobs/job.h - one job, as the files of hub/jobs share it; nobody else includes it.
+ */
+#ifndef HUB_JOBS_JOB_H
+#define HUB_JOBS_JOB_H
+
+#include "hub/jobs/ask.h"
+#include "hub/jobs/copy.h"
+#include "hub/jobs/jobs.h"
+#include "hub/jobs/run.h"
+#include "hub/spool.h"
+#include "store/blobs.h"
+
+#define JOB_WORDS_MOST 65536u /* of a reply that ends a job and is no blob */
+
+struct jobs {
+	struct hub *hub;
+	struct job *first; /* the last to begin first */
+	unsigned count, working;
+	uint32_t number; /* by which its rows go in the database, as a service's */
+	struct loop_timer timer;
+	struct loop_later go;
+	bool stopping;
+};
+
+/* Bytes that are being put together from pieces, in memory that stays. */
+struct job_gather {
+	struct job *job;
+	const struct job_bytes *bytes;
+	uint64_t at, n; /* the window */
+	uint8_t *to;
+	struct job_cut cut;
+	struct blob_op op;
+	bool over; /* what no piece fills is there already */
+	void (*done)(struct job_gather *gather, int error);
+};
+
+struct job_flight; /* flight.c */
+struct planner;    /* planning.c */
+
+struct job {
+	struct job *next;
+	struct jobs *jobs;
+	char id[TASK_ID + 1];
+	char *service, *path, *query, *type; /* query, type: NULL: none */
+	enum job_state state;
+	bool kept, written, single;
+	bool resumed;   /* it was begun by an earlier run of the hub, and isn't at work yet */
+	bool lost;      /* and its operands aren't there any more */
+	bool news;      /* that its watchers haven't heard of */
+	bool gone;      /* nobody knows of it any more: freed when nothing holds it */
+	unsigned holds; /* operations and events under way, and transactions */
+	/* what it works on */
+	unsigned operands;
+	struct blob *operand[JOB_OPERANDS_MOST]; /* pinned, NULL after its end */
+	uint64_t sizes[JOB_OPERANDS_MOST];
+	/* its plan */
+	struct job_ask *ask; /* while it is made */
+	struct planner *planner;
+	struct blob *plan_blob; /* its text, pinned; of a job that is kept */
+	struct job_plan plan;
+	struct job_run run; /* open, if: */
+	bool has_run;
+	struct blob **results; /* by task, pinned; NULL: none */
+	struct job_flight *flights;
+	uint64_t lives;
+	uint32_t tasks, tasks_done; /* once it has ended; as is: */
+	double progress;
+	/* its end */
+	struct job_answer answer;
+	char *answer_words[3]; /* type, headers, text: owned */
+	uint64_t answer_bytes;
+	int64_t made_ns, ended_ns; /* wall */
+	uint64_t forget_ns;        /* monotonic */
+	uint64_t again_ns;         /* a task, or the planning, waits until then; 0: none */
+	bool starved;              /* there was no area for the next task */
+	unsigned plan_tries;
+	struct job_watch *watches;
+};
+
+/* jobs.c */
+struct job *job_make(struct jobs *jobs);
+/* It has ended, or the hub ends: nothing more is begun. */
+bool job_is_off(const struct job *job);
+struct service *job_service(const struct job *job);
+/* Into the list. */
+void job_add(struct job *job);
+/* One that is in no list, and that nothing holds. */
+void job_drop(struct job *job);
+/* Goes on with what it can, at the end of the round. */
+void job_go(struct job *job);
+void job_changed(struct job *job);
+void job_hold(struct job *job);
+/* It may be gone afterwards. */
+void job_release(struct job *job);
+/* The job ends, with an answer of its own or with a reply of its service's; pins and plan are given back. */
+__attribute__((format(printf, 3, 4))) void job_fail(
+	struct job *job, unsigned status, const char *format, ...);
+void job_fail_as(struct job *job, const struct reply *reply);
+void job_done(struct job *job, unsigned status, struct mf_str type, struct mf_str headers,
+	struct blob *result);
+/* For text that came from the service: false: no memory. */
+bool job_words(struct job *job, unsigned status, struct mf_str type, struct mf_str headers,
+	struct mf_str text);
+
+/* gather.c */
+void job_gather(struct job_gather *gather);
+
+/* planning.c */
+/* Asks for a plan; `starved`: not now. */
+void job_plan(struct job *job);
+/* The plan is there: the tasks may go. False: no memory. */
+bool job_begin_run(struct job *job);
+/* The request is the only task; the same. */
+bool job_plan_single(struct job *job);
+/* The job has ended: its event is taken back. */
+void job_plan_leave(struct job *job);
+
+/* flight.c */
+bool job_flight(struct job *job, uint32_t task);
+/* The job has ended: its events are taken back. */
+void job_flights_leave(struct job *job);
+
+/* join.c */
+void job_join(struct job *job);
+
+/* rows.c */
+/* The job's own row, as it is now. False: it can't be written now. */
+bool job_row(struct job *job);
+/* A task's: its result is there. */
+struct job_row_wait {
+	struct jobs *jobs;
+	void (*done)(struct job_row_wait *wait); /* it is written, or can't be */
+};
+void job_row_task(struct job *job, uint32_t task, struct job_row_wait *wait);
+/* All of its rows go; or only those of its tasks, since its plan is lost. */
+void job_row_remove(struct job *job);
+void job_rows_forget(struct job *job);
+/* Its plan is there: what an earlier run did of it needn't be done again. 0, -errno. */
+int job_rows_resume(struct job *job);
+int jobs_rows_read(struct jobs *jobs);
+
+/* shown.c */
+json_t *job_row_json(const struct job *job);
+bool job_row_load(struct job *job, const json_t *row);
+
+#endif
