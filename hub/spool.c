@@ -52,6 +52,14 @@ void spool_took(struct spool *spool, size_t n)
 	areas_filled(spool->areas, spool->number, spool->bytes);
 }
 
+void spool_skip(struct spool *spool, size_t n, const void *instead, size_t instead_n)
+{
+	if (spool->hash)
+		crypto_generichash_blake2b_update(spool->hash, instead, instead_n);
+	spool->bytes += n;
+	areas_filled(spool->areas, spool->number, spool->bytes);
+}
+
 int spool_append(struct spool *spool, const void *bytes, size_t n)
 {
 	size_t room;

@@ -42,6 +42,8 @@ int spool_hash(struct spool *spool);
 uint8_t *spool_room(const struct spool *spool, size_t *most);
 /* So many were written there. */
 void spool_took(struct spool *spool, size_t n);
+/* So many will be written there by somebody else, before the spool is given; for the digest these count instead. */
+void spool_skip(struct spool *spool, size_t n, const void *instead, size_t instead_n);
 /* Copies. -EFBIG: they don't fit, nothing was copied. */
 int spool_append(struct spool *spool, const void *bytes, size_t n);
 /* Reads them from a file, from `at` on, in this thread: in pieces of a MiB. -EFBIG; -EIO: it is shorter; -errno. */

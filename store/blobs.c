@@ -343,8 +343,7 @@ static bool (*const ends[])(struct blobs *blobs, struct blob_op *op) = {
 	[OP_NAME] = writer_named,
 	[OP_UNLINK] = unlinked,
 	[OP_CLOSE] = closed,
-	[OP_HASH_MEMORY] = memory_hashed,
-	[OP_WRITE_MEMORY] = memory_written,
+	[OP_PUT] = memory_written,
 };
 
 void blobs_reap(struct blobs *blobs)

@@ -116,7 +116,8 @@ void blob_read(struct blobs *blobs, struct blob *blob, struct blob_op *op, uint6
 /* The same of `rows` times `row` bytes, from `at` + i * `stride` to `to` + i * `to_stride`. */
 void blob_read_rows(struct blobs *blobs, struct blob *blob, struct blob_op *op, uint64_t at,
 	uint64_t stride, void *to, uint64_t to_stride, size_t row, size_t rows);
-/* Makes n bytes a blob; one that is there already isn't written again. */
+/* Makes n bytes a blob, which may be there already. The bytes may change meanwhile: what lies on the disk has the hash that
+ * it goes by in any case. */
 void blob_put(struct blobs *blobs, struct blob_op *op, const void *from, size_t n);
 
 /* --- writing piece by piece. A writer has one operation under way at most. */

@@ -12,7 +12,8 @@
 #include "sys/clock.h"
 #include "sys/fd.h"
 
-#define STACK (256u << 10)
+#define STACK  (256u << 10)
+#define BOUNCE 65536u /* fits into a core's own cache */
 
 static size_t least(uint64_t a, size_t b)
 {
@@ -269,20 +270,26 @@ static int catch_up(struct blobs *blobs, struct blob_writer *w)
 	return w->digested == w->offset;
 }
 
-/* One step of n bytes. */
-static int write_some(struct blob_writer *w, struct blob_op *op)
+/* One step. What is hashed is what is written, whatever becomes of the memory that it comes from meanwhile: a
+ * worker may write there. */
+static int write_some(struct blobs *blobs, struct blob_writer *w, struct blob_op *op)
 {
-	size_t n = least(op->n - op->moved, BLOB_STEP);
-	int err = write_at(w->fd, op->from + op->moved, n, w->offset + op->moved);
+	size_t left = least(op->n - op->moved, BLOB_STEP);
+	int err = 0;
 
-	if (err < 0)
-		return err;
-	if (op->kind == OP_APPEND) {
-		digest_add(&w->digest, op->from + op->moved, n);
+	while (err == 0 && left > 0) {
+		size_t n = least(left, BOUNCE);
+
+		memcpy(blobs->buffer, op->from + op->moved, n);
+		err = write_at(w->fd, blobs->buffer, n, w->offset + op->moved);
+		if (err < 0)
+			break;
+		digest_add(&w->digest, blobs->buffer, n);
 		w->digested += n;
+		op->moved += n;
+		left -= n;
 	}
-	op->moved += n;
-	return 0;
+	return err;
 }
 
 /* It is as before: what was written of it is cut off, and hashed again when it goes on. */
@@ -306,7 +313,7 @@ static bool step_append(struct blobs *blobs, struct blob_op *op)
 	if (err == 0)
 		return false;
 	if (err > 0)
-		err = write_some(w, op);
+		err = write_some(blobs, w, op);
 	if (err < 0)
 		return fail_append(w, op, err);
 	return op->moved == op->n;
@@ -358,34 +365,6 @@ static bool step_close(struct blobs *blobs, struct blob_op *op)
 	return true;
 }
 
-static bool step_hash_memory(struct blobs *blobs, struct blob_op *op)
-{
-	struct digest *d = (struct digest *)(void *)op->to;
-	size_t n = least(op->n - op->moved, BLOB_STEP);
-
-	(void)blobs;
-	if (op->moved == 0)
-		digest_begin(d);
-	digest_add(d, op->from + op->moved, n);
-	op->moved += n;
-	if (op->moved < op->n)
-		return false;
-	digest_end(d, op->hash);
-	return true;
-}
-
-static bool step_write_memory(struct blobs *blobs, struct blob_op *op)
-{
-	struct blob_writer *w = op->writer;
-	int err = w->fd < 0 ? open_writer(blobs, w) : 0;
-
-	if (err == 0)
-		err = write_some(w, op);
-	if (err < 0)
-		return fail_append(w, op, err);
-	return op->moved == op->n;
-}
-
 /* True: it has ended. */
 typedef bool step(struct blobs *blobs, struct blob_op *op);
 
@@ -398,8 +377,7 @@ static step *const steps[] = {
 	[OP_NAME] = step_name,
 	[OP_UNLINK] = step_unlink,
 	[OP_CLOSE] = step_close,
-	[OP_HASH_MEMORY] = step_hash_memory,
-	[OP_WRITE_MEMORY] = step_write_memory,
+	[OP_PUT] = step_append,
 };
 
 /* --- the thread */

@@ -27,12 +27,11 @@ enum blob_op_kind {
 	OP_TOUCH, /* times go to the disk, its descriptor is closed */
 	OP_DROP,  /* the same; the file goes if `n`; the blob is freed */
 	OP_APPEND,
-	OP_HASH,        /* a writer's bytes are all there: what is their hash? */
-	OP_NAME,        /* they become a blob */
-	OP_UNLINK,      /* or don't; the writer is freed */
-	OP_CLOSE,       /* a writer rests */
-	OP_HASH_MEMORY, /* blob_put */
-	OP_WRITE_MEMORY /* what it puts isn't there yet */
+	OP_HASH,   /* a writer's bytes are all there: what is their hash? */
+	OP_NAME,   /* they become a blob */
+	OP_UNLINK, /* or don't; the writer is freed */
+	OP_CLOSE,  /* a writer rests */
+	OP_PUT,    /* as OP_APPEND, of all that there is: OP_HASH follows */
 };
 
 /* The thread's: how the file was when it was hashed. */
@@ -134,7 +133,6 @@ int writer_found(
 /* Stages of blob_put and blob_commit whose turn on the thread is over. True: the operation has ended. */
 bool writer_hashed(struct blobs *blobs, struct blob_op *op);
 bool writer_named(struct blobs *blobs, struct blob_op *op);
-bool memory_hashed(struct blobs *blobs, struct blob_op *op);
 bool memory_written(struct blobs *blobs, struct blob_op *op);
 
 /* --- blobs_disk.c */

@@ -342,58 +342,37 @@ bool writer_named(struct blobs *blobs, struct blob_op *op)
 	return true;
 }
 
-/* --- from memory: hash, and write only what isn't there */
+/* --- from memory, at once */
 
 void blob_put(struct blobs *blobs, struct blob_op *op, const void *from, size_t n)
 {
-	struct digest *digest = malloc(sizeof(*digest));
+	struct blob_writer *w = NULL;
+	int err = blob_begin(blobs, NULL, n, false, &w);
 
-	begin_op(op, OP_HASH_MEMORY, NULL);
+	if (err == 0)
+		err = charge(w, n);
+	begin_op(op, OP_PUT, w);
 	op->from = from;
 	op->n = n;
-	op->to = (uint8_t *)digest;
-	if (digest)
-		disk_submit(blobs, op);
-	else
-		disk_refuse(blobs, op, -ENOMEM);
-}
-
-bool memory_hashed(struct blobs *blobs, struct blob_op *op)
-{
-	struct blob_writer *w = NULL;
-	int err = op->error;
-
-	free(op->to);
-	op->to = NULL;
-	if (err == 0 && find_double(blobs, op))
-		return true;
-	if (err == 0)
-		err = blob_begin(blobs, NULL, op->n, false, &w);
-	if (!w) {
-		op->error = err;
-		return true;
-	}
-	op->moved = 0;
-	op->kind = OP_WRITE_MEMORY;
-	op->writer = w;
-	err = charge(w, op->n);
 	if (err < 0)
 		disk_refuse(blobs, op, err);
 	else
 		disk_submit(blobs, op);
-	return false;
 }
 
 bool memory_written(struct blobs *blobs, struct blob_op *op)
 {
 	struct blob_writer *w = op->writer;
 
-	if (op->error == -ENOSPC)
-		blobs->counts.full++;
-	if (op->error == 0 && !find_double(blobs, op)) { /* not by somebody else meanwhile */
-		w->offset = op->n;
-		return become_blob(blobs, op);
+	if (op->error < 0) {
+		blobs->counts.full += op->error == -ENOSPC;
+		if (w)
+			writer_remove(w);
+		return true;
 	}
-	writer_remove(w);
-	return true;
+	w->offset = op->n;
+	blobs->counts.written += op->n;
+	op->kind = OP_HASH;
+	disk_submit(blobs, op);
+	return false;
 }

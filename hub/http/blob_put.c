@@ -23,6 +23,7 @@ struct upload {
 	uint8_t hash[BLOB_HASH];
 	bool writing, whole; /* an operation is under way; all that this request brings came */
 	bool last;           /* with it the blob is whole */
+	uint64_t keep_ns;    /* 0: it isn't kept longer than others */
 	int error;
 	unsigned at; /* the buffer that fills */
 	size_t n[2];
@@ -84,8 +85,11 @@ static void committed(struct blob_op *op, int error)
 {
 	struct upload *u = LOOP_OWNER(op, struct upload, op);
 
-	if (error == 0)
+	if (error == 0) {
+		if (u->keep_ns > 0)
+			blob_keep(op->blob, u->keep_ns);
 		blob_unpin(op->blob);
+	}
 	end(u, error);
 }
 
@@ -268,15 +272,17 @@ bool blob_put_admit(struct conn *c, const struct request *request)
 	struct upload *u;
 	struct place p;
 	const char *wrong = place_of(request, &p);
-	bool there;
+	struct blob *there;
 
-	if (!blob_of(c, request, hash))
+	if (!blob_of(c, request, hash) || !keep_read(c, request))
 		return false;
 	if (wrong) {
 		blob_refuse(c, 400, wrong, UINT64_MAX);
 		return false;
 	}
-	there = blobs_find(hub->blobs, hash) != NULL;
+	there = blobs_find(hub->blobs, hash);
+	if (there && c->keep_ns > 0)
+		blob_keep(there, c->keep_ns);
 	if (there && !there_already(c, request))
 		return false;
 	if (!blob_hold(c, sizeof(*u)))
@@ -297,6 +303,7 @@ bool blob_put_admit(struct conn *c, const struct request *request)
 	u->hub = hub;
 	u->conn = c;
 	u->writer = writer;
+	u->keep_ns = c->keep_ns;
 	u->last = !there && p.end == p.size;
 	memcpy(u->hash, hash, BLOB_HASH);
 	c->sink = &u->sink;

@@ -4,12 +4,14 @@
  *	conn.c       phases, time, reading, closing
  *	intake.c     bytes become a request
  *	upload.c     a body goes straight into a service's input area
+ *	operands.c   with blobs that are here already
  *	exchange.c   a request becomes a page or an event, and gets its answer
  *	guard.c      if its client may ask for it
  *	again.c      or the answer that it got before
  *	blob_put.c   or is an upload to the disk cache
  *	blob_get.c   or asks for what is there
  *	job_*.c      or is for a job
+ *	keep.c       an answer becomes a blob
  *	send.c       the answer goes out
  *
  * A connection has one request at work at a time; what the client sends meanwhile waits in
@@ -47,6 +49,7 @@ struct task;
 struct answers_entry;
 struct chunked;
 struct in_http;
+struct operands;
 struct problem;
 struct reply;
 struct service;
@@ -76,12 +79,16 @@ struct conn {
 	struct chunked *chunked; /* CONN_BODY: the body comes in chunks */
 	struct spool spool;     /* CONN_BODY, CONN_WORK: the body lies there; areas NULL: in `in` */
 	struct areas_wait wait; /* CONN_WAIT */
-	struct areas_hold output;    /* CONN_SEND: `rest` lies there; areas NULL: nothing does */
-	struct mf_str rest;          /* of an answer, behind `out` */
-	struct sink *sink;           /* CONN_SPOOL: who takes the body */
-	uint64_t to_come;            /* CONN_SPOOL: bytes of it, where a length was given */
-	struct stream *stream;       /* CONN_SEND: what goes behind `out`; NULL: nothing */
-	struct tls *tls;             /* NULL: it is plain */
+	struct areas_hold output; /* CONN_SEND: `rest` lies there; areas NULL: nothing does */
+	struct mf_str rest;       /* of an answer, behind `out` */
+	uint64_t keep_ns; /* CONN_WORK: how long the answer is kept as a blob; 0: it isn't */
+	bool minimal;     /* and isn't sent */
+	struct operands
+		*operands;     /* CONN_WAIT to CONN_WORK: what goes there besides; NULL: nothing */
+	struct sink *sink;     /* CONN_SPOOL: who takes the body */
+	uint64_t to_come;      /* CONN_SPOOL: bytes of it, where a length was given */
+	struct stream *stream; /* CONN_SEND: what goes behind `out`; NULL: nothing */
+	struct tls *tls;       /* NULL: it is plain */
 	struct answers_entry *entry; /* CONN_WORK: where its answer will be kept; NULL: nowhere */
 	unsigned peer_n;
 	char peer[NET_TEXT];
@@ -143,6 +150,15 @@ bool upload_room(const struct conn *conn, uint8_t **to, size_t *n);
 void upload_took(struct conn *conn, size_t n);
 /* The connection goes, or its request was answered. */
 void upload_end(struct conn *conn);
+
+/* operands.c: blobs that are a part of the input */
+/* The request's Mayfly-Operands, if it has any; `most` bytes fit. False: it was answered. */
+bool operands_admit(struct conn *conn, const struct request *request, uint64_t most);
+/* There is an area: those before the body have their place, and reading begins. */
+void operands_begin(struct conn *conn);
+/* The body is whole. True: the blobs aren't; intake_whole is called when they are. */
+bool operands_wait(struct conn *conn);
+void operands_drop(struct conn *conn);
 /* Bytes that were received where intake_room said. */
 void intake_took(struct conn *conn, size_t n);
 /* Where bytes of a body may be received, at most *n; NULL: nowhere at the moment. For CONN_SPOOL, without chunks. */
@@ -151,6 +167,13 @@ uint8_t *intake_room(struct conn *conn, size_t *n);
 bool intake_ready(const struct conn *conn);
 /* Whoever took the body needs no more of it. */
 void intake_drop(struct conn *conn);
+
+/* keep.c: answers that become blobs */
+/* Mayfly-Keep and what is preferred, into the connection. False: it was answered. */
+bool keep_read(struct conn *conn, const struct request *request);
+/* False: the answer is to go out as it is. Else it is given when it is a blob, and what the task held of the
+ * connection is given back. */
+bool keep_reply(struct conn *conn, const char *event, const struct reply *reply);
 
 /* exchange.c */
 /* May this request go on to its body? False: it was answered. *most: what its body may have. *service: in whose input area

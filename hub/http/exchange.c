@@ -203,6 +203,8 @@ bool exchange_admit(
 	struct mf_str who;
 
 	*service = NULL;
+	operands_drop(c);
+	c->keep_ns = 0;
 	if (route && route->blobs)
 		return guard_admits_blobs(c, route, request) && blob_admit(c, request, most);
 	if (route && route->jobs)
@@ -224,10 +226,11 @@ bool exchange_admit(
 	if (request->content_encoding.p && !token_is(request->content_encoding, "identity") &&
 		!exchange_names(route, "content-encoding"))
 		return turn_away(c, 415, "the service takes no Content-Encoding", NULL, "identity");
-	if (!job_post_wanted(c, route, request))
-		return true;
-	*service = NULL;
-	return job_post_admit(c, route, request);
+	if (job_post_wanted(c, route, request)) {
+		*service = NULL;
+		return job_post_admit(c, route, request);
+	}
+	return !*service || (keep_read(c, request) && operands_admit(c, request, *most));
 }
 
 /* -------------------------------------------------------------------- pages */
@@ -271,6 +274,8 @@ static void on_reply(struct task *task, const struct reply *reply)
 		r.status = reply->status;
 		r.content_type = reply->content_type;
 	}
+	if (reply && keep_reply(c, task->id, reply))
+		return;
 	again_keep(c, task->id, reply);
 	if (c->fd >= 0 && reply && reply->output && reply->body.n > 0)
 		areas_hold_more(&c->output, reply->output);

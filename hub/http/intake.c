@@ -84,6 +84,8 @@ static void run_again(struct conn *c, size_t body)
 	free(c->chunked);
 	c->chunked = NULL;
 	c->unread = false;
+	if (c->operands && operands_wait(c))
+		return;
 	if (request_parse(&request, c->in.p + c->in.at, c->head, &wrong))
 		run(c, c->head, body);
 	else
@@ -300,7 +302,7 @@ static void take_head(struct conn *c, size_t head)
 	}
 	c->taken = 0;
 	c->unread = false;
-	if (request.length == 0 && !request.chunked)
+	if (request.length == 0 && !request.chunked && !c->operands)
 		service = NULL;
 	if (service && !upload_begin(c, &request, head, service))
 		return;

@@ -32,8 +32,11 @@ bool upload_begin(
 
 	if (rc == 0 && has_key(request))
 		rc = spool_hash(&c->spool);
-	if (rc == 0)
+	if (rc == 0) {
+		if (c->operands)
+			operands_begin(c);
 		return true;
+	}
 	spool_end(&c->spool);
 	if (rc == -EAGAIN) {
 		c->head = head;
@@ -53,7 +56,7 @@ void upload_length(struct conn *c, size_t head, size_t length)
 	uint8_t *at = c->in.p + c->in.at + head;
 
 	c->head = head;
-	c->need = length;
+	c->need = c->spool.bytes + length;
 	(void)spool_append(&c->spool, at, body); /* exchange_admit has seen that it fits */
 	memmove(at, at + body, came - body);
 	c->in.n -= body;
@@ -90,5 +93,6 @@ void upload_took(struct conn *c, size_t n)
 void upload_end(struct conn *c)
 {
 	areas_wait_no_more(&c->wait);
+	operands_drop(c);
 	spool_end(&c->spool);
 }

@@ -43,7 +43,7 @@ def cached(start, build, tmp_path):
     """cached() -> Hub; again with the same state."""
     def make(limits="", entry="", **options):
         head_lines = f"state: {tmp_path}/state\nadmin: {tmp_path}/admin\n{limits}{listener(**options)}"
-        return start(service(build / "guest/takes.mfy", *([entry] if entry else [])), head=head_lines)
+        return start(service(build / "guest/areas.mfy", *([entry] if entry else [])), head=head_lines)
 
     return make
 
@@ -265,7 +265,7 @@ def test_nobody_takes_blobs(start, build, tmp_path):
     with Client(hub.http()) as c:
         assert put(c, b"x").status == 404
     assert not (tmp_path / "state/blobs").exists()
-    hub = start(service(build / "guest/takes.mfy"), head=listener())
+    hub = start(service(build / "guest/areas.mfy"), head=listener())
     with Client(hub.http()) as c:
         assert put(c, b"x").status == 404
 
@@ -273,7 +273,7 @@ def test_nobody_takes_blobs(start, build, tmp_path):
 def test_access(cached, mayfly, tmp_path):
     """The rights are those of the routes of services that take blobs."""
     token = mayfly("token", "new", "lab", "--tokens", tmp_path / "tokens").stdout.strip()
-    hub = cached(entry=f"http: [{{path: /takes, tokens: {tmp_path}/tokens}}]")
+    hub = cached(entry=f"http: [{{path: /areas, tokens: {tmp_path}/tokens}}]")
     with Client(hub.http()) as c:
         answer = get(c, name_of(b"x"))
         assert answer.status == 401 and "Bearer" in answer.headers["www-authenticate"]
@@ -370,7 +370,7 @@ def test_reload(cached):
     hub.reload(text.replace("http:\n", "limits: {blobs: 1MiB}\nhttp:\n", 1))
     with Client(hub.http()) as c:
         assert [head(c, name_of(d)).status for d in blobs] == [404, 404, 200]
-    hub.reload(text.replace("guest/takes.mfy", "guest/who.mfy\n    http: [{path: /who}]"))
+    hub.reload(text.replace("guest/areas.mfy", "guest/who.mfy\n    http: [{path: /who}]"))
     with Client(hub.http()) as c:
         assert head(c, name_of(blobs[2])).status == 404
     hub.reload(text)

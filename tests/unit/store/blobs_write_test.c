@@ -3,13 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -402,18 +406,17 @@ static void test_write_fails(void **state)
 {
 	struct upload u;
 	struct blobs_counts c;
+	struct rlimit before, small = {0};
 
 	(void)state;
 	begin(&u);
 	assert_int_equal(append(&u.r, u.w, u.p, 1000), 0);
-	{
-		struct waited op;
-
-		waited_init(&op);
-		blob_append(u.w, &op.op, (const void *)1,
-			1000); /* EFAULT: as any other error of a write */
-		assert_int_equal(waited_end(&u.r, &op), -EFAULT);
-	}
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = (struct rlimit){BLOB_STEP + 500, before.rlim_max};
+	assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(append(&u.r, u.w, u.p + 1000, N - 1000), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	assert_int_equal(blob_written(u.w), 1000);
 	blob_break(u.w);
 	blobs_rig_settle(&u.r);
@@ -421,6 +424,52 @@ static void test_write_fails(void **state)
 	assert_int_equal(c.bytes, K);
 	resume_at(&u, 1000);
 	end(&u);
+}
+
+/* Memory that somebody writes to while it is put: what lies there has the hash of its name. */
+static atomic_bool scribbling;
+#ifdef __SANITIZE_THREAD__
+__attribute__((no_sanitize("thread"))) /* this race is meant */
+#endif
+static void *
+scribble(void *memory)
+{
+	volatile uint8_t *p = memory;
+
+	for (unsigned i = 0; scribbling; i = (i + 4097) % N)
+		p[i]++;
+	return NULL;
+}
+
+static void test_memory_changes(void **state)
+{
+	struct blobs_rig r;
+	uint8_t *p = blobs_rig_bytes(N, 1), *q = malloc(N);
+	pthread_t thread;
+
+	(void)state;
+	blobs_rig_open(&r, 64u << 20);
+	scribbling = true;
+	assert_int_equal(pthread_create(&thread, NULL, scribble, p), 0);
+	for (int i = 0; i < 3; i++) {
+		uint8_t hash[BLOB_HASH];
+		struct waited put, read;
+
+		waited_init(&put);
+		waited_init(&read);
+		blob_put(r.blobs, &put.op, p, N);
+		assert_int_equal(waited_end(&r, &put), 0);
+		blob_read(r.blobs, put.op.blob, &read.op, 0, q, N);
+		assert_int_equal(waited_end(&r, &read), 0);
+		blobs_rig_hash(q, N, hash);
+		assert_memory_equal(hash, blob_hash(put.op.blob), BLOB_HASH);
+		blob_unpin(put.op.blob);
+	}
+	scribbling = false;
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	free(p);
+	free(q);
+	blobs_rig_close(&r);
 }
 
 int main(void)
@@ -441,6 +490,7 @@ int main(void)
 		cmocka_unit_test(test_cut_short_or_taken_away),
 		cmocka_unit_test(test_read_at_once),
 		cmocka_unit_test(test_write_fails),
+		cmocka_unit_test(test_memory_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
