@@ -175,7 +175,8 @@ $(GUEST_HOST_OBJ): EXTRA = -Ilibos -ffreestanding
 
 LIBOS_HOST := $(if $(wildcard libos/*/*.c),$(B)/host/libos.a)
 $(if $(LIBOS_HOST),$(eval $(call archive-rule,libos,$(sort $(wildcard libos/*/*.c)))))
-$(foreach n,$(SERVICES),$(if $(wildcard services/$(n)/*.c),$(eval \
+# of all of them, also those whose images can't be built here
+$(foreach n,$(patsubst services/%/mayfly.yaml,%,$(wildcard services/*/mayfly.yaml)),$(if $(wildcard services/$(n)/*.c),$(eval \
 	$(call archive-rule,services/$(n),$(sort $(wildcard services/$(n)/*.c))))))
 
 # tests/unit/services/dns/zone_test.c -> services/dns

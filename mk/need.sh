@@ -49,6 +49,8 @@ PACKAGES_TEST=(
 	"strace:what the hub writes first, a file or an acknowledgement"
 	"python3-numpy:results of linear algebra are compared with its"
 	"libcoap3-bin:coap-client, which asks over CoAP"
+	"liblapack-dev:LAPACK, with which the unit tests of services/linalg compute on the host"
+	"python3-numpy:what services/linalg answers is compared with, and its client"
 	"ca-certificates:whom a command line trusts by itself, and which says so of those that it doesn't"
 )
 # The module posix: musl and what is built on it come as sources; ./test and ./run go on without.

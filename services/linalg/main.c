@@ -1,0 +1,39 @@
+/*
+ * main.c - a life: one request for one operation on matrices, which lie in the input area; results are written where
+ * the hub sends them from.
+ */
+#include <mayfly.h>
+
+#include "linalg.h"
+
+#define TEXT_MOST 1536u /* of a problem: its longest strings with every character escaped */
+
+static void refuse(const struct mf_event *ev, const struct problem *problem)
+{
+	char text[TEXT_MOST];
+	size_t n = problem_text(problem, mf_id(ev), text, sizeof(text));
+
+	if (problem->status == 405)
+		mf_reply_header("Allow", "POST");
+	mf_reply(problem->status, "application/problem+json", text, n);
+}
+
+void mf_main(const struct mf_event *ev)
+{
+	struct request request = {
+		.method = mf_method(ev),
+		.path = mf_subject(ev),
+		.query = mf_query(ev),
+		.body = mf_payload(ev),
+	};
+	struct answer answer;
+
+	request.output = mf_output(&request.capacity);
+	linalg_answer(&request, &answer);
+	if (answer.problem.status) {
+		refuse(ev, &answer.problem);
+		return;
+	}
+	mf_meter("flop", (uint64_t)answer.flop);
+	mf_reply_output(200, "application/x-npy", answer.bytes);
+}
