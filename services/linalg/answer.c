@@ -193,7 +193,8 @@ static void straighten(struct call *c, uint8_t *to)
 /* Would it fit with all extents by so many 1024ths? */
 static bool fits(const struct call *c, uint64_t part, uint64_t capacity)
 {
-	struct call smaller = {.op = c->op, .options = c->options, .operands = c->operands};
+	struct call smaller = {
+		.op = c->op, .options = c->options, .operands = c->operands, .capacity = capacity};
 
 	for (unsigned i = 0; i < c->operands; i++) {
 		smaller.in[i] = c->in[i];
@@ -319,12 +320,15 @@ static bool do_it(struct call *c, const struct request *request)
 
 void linalg_answer(const struct request *request, struct answer *answer)
 {
-	struct call c = {0};
+	struct call c = {.capacity = request->capacity};
 
 	*answer = (struct answer){0};
 	if (do_it(&c, request)) {
 		answer->bytes = (size_t)results_bytes(&c);
 		answer->flop = c.flop;
+		answer->chosen = (c.options.given & (OPTION(ALGORITHM) | OPTION(TOLERANCE))) != 0;
+		answer->levels = c.levels;
+		answer->bound = c.bound;
 	}
 	answer->problem = c.problem;
 }

@@ -53,7 +53,10 @@ struct call {
 	/* what `run` needs besides, in bytes, and where it is: aligned to 64 */
 	uint64_t work[WORKS_MOST];
 	void *work_at[WORKS_MOST];
-	double flop; /* what the operation costs, by the formulas in README.md */
+	double flop;     /* what the operation costs, by the formulas in README.md */
+	size_t capacity; /* bytes for all of the above; before shape is called */
+	unsigned levels; /* of Strassen's way */
+	double bound; /* of the error, as strassen_bound has it; only where an algorithm was chosen */
 	struct problem problem;
 };
 
@@ -68,6 +71,9 @@ struct request {
 struct answer {
 	size_t bytes; /* of arrays, in `output` */
 	double flop;
+	bool chosen; /* the client chose an algorithm, or a tolerance; then also: */
+	unsigned levels;
+	double bound;
 	struct problem problem; /* or this */
 };
 

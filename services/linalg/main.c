@@ -2,6 +2,8 @@
  * main.c - a life: one request for one operation on matrices, which lie in the input area; results are written where
  * the hub sends them from.
  */
+#include <stdio.h>
+
 #include <mayfly.h>
 
 #include "linalg.h"
@@ -16,6 +18,20 @@ static void refuse(const struct mf_event *ev, const struct problem *problem)
 	if (problem->status == 405)
 		mf_reply_header("Allow", "POST");
 	mf_reply(problem->status, "application/problem+json", text, n);
+}
+
+/* How it was computed, to who asked for it. */
+static void tell(const struct answer *answer)
+{
+	char text[64] = "classic";
+
+	if (!answer->chosen)
+		return;
+	if (answer->levels > 0)
+		snprintf(text, sizeof(text), "strassen-winograd; levels=%u", answer->levels);
+	mf_reply_header("Mayfly-Algorithm", text);
+	snprintf(text, sizeof(text), "%.3g", answer->bound);
+	mf_reply_header("Mayfly-Error-Bound", text);
 }
 
 void mf_main(const struct mf_event *ev)
@@ -34,6 +50,7 @@ void mf_main(const struct mf_event *ev)
 		refuse(ev, &answer.problem);
 		return;
 	}
+	tell(&answer);
 	mf_meter("flop", (uint64_t)answer.flop);
 	mf_reply_output(200, "application/x-npy", answer.bytes);
 }

@@ -106,6 +106,32 @@ void matrix_conjugate(void *to, const struct matrix *from)
 	}
 }
 
+#define ADD(type)                                                                                  \
+	static void add_##type(                                                                    \
+		type *to, const type *from, type re, type im, uint64_t n, bool is_complex)         \
+	{                                                                                          \
+		for (uint64_t i = 0; i < n; i += is_complex ? 2 : 1) {                             \
+			type first = to[i];                                                        \
+                                                                                                   \
+			to[i] = from[i] + re * first - (is_complex ? im * to[i + 1] : 0);          \
+			if (is_complex)                                                            \
+				to[i + 1] = from[i + 1] + re * to[i + 1] + im * first;             \
+		}                                                                                  \
+	}
+ADD(float)
+ADD(double)
+
+void matrix_add(const struct matrix *to, const void *from, struct number beta)
+{
+	bool is_complex = to->type == NPY_C8 || to->type == NPY_C16;
+	uint64_t n = elements(to) * (is_complex ? 2 : 1);
+
+	if (to->type == NPY_F4 || to->type == NPY_C8)
+		add_float(to->at, from, (float)beta.re, (float)beta.im, n, is_complex);
+	else
+		add_double(to->at, from, beta.re, beta.im, n, is_complex);
+}
+
 void triangle_clear(void *at, enum npy_type type, char uplo, int32_t m, int32_t n, int32_t lead)
 {
 	size_t size = npy_size(type);

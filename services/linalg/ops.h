@@ -59,6 +59,8 @@ uint64_t matrix_bytes(const struct matrix *m);
 void matrix_copy(void *to, bool to_flipped, int32_t to_ld, const struct matrix *from);
 /* The same with their imaginary parts turned round; complex, same order. */
 void matrix_conjugate(void *to, const struct matrix *from);
+/* to = from + beta to; one shape, one order, one type. */
+void matrix_add(const struct matrix *to, const void *from, struct number beta);
 /* Zeros above ('U') or below ('L') the diagonal of what BLAS sees as m by n. */
 void triangle_clear(void *at, enum npy_type type, char uplo, int32_t m, int32_t n, int32_t lead);
 /* Ones on the diagonal of an n by n, zeros elsewhere. */

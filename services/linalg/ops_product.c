@@ -1,11 +1,14 @@
 /*
  * ops_product.c - products of matrices: gemm, gemv, trsm, syrk (BLAS levels 2 and 3).
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "ops.h"
+#include "strassen.h"
 
-enum { WORK_A, WORK_B }; /* of a product: a conjugate of a, of b */
+/* of a product: a conjugate of a, of b; what Strassen's way works with, and its result if something is added to it */
+enum { WORK_A, WORK_B, WORK_STRASSEN, WORK_PRODUCT };
 
 /* Is what BLAS would need of the operand its conjugate, not transposed? It has no letter for that. */
 static bool needs_conjugate(const struct matrix *m, char op, bool result_flipped)
@@ -50,6 +53,38 @@ static bool result_flipped(const struct call *c)
 	return c->operands > 2 && c->in[2].flipped;
 }
 
+static void set_levels(struct call *c, uint64_t m, uint64_t n, uint64_t k, unsigned levels)
+{
+	enum npy_type type = c->in[0].type;
+
+	c->levels = levels;
+	c->bound = strassen_bound(type, k, 1, levels);
+	c->work[WORK_STRASSEN] = strassen_bytes(type, m, n, k, levels);
+	c->work[WORK_PRODUCT] = levels > 0 && c->operands > 2 ? matrix_bytes(&c->out[0]) : 0;
+}
+
+/* As many levels as pay, have memory and, if it may choose, keep to the tolerance. */
+static bool choose_levels(struct call *c, uint64_t m, uint64_t n, uint64_t k)
+{
+	unsigned algorithm = c->options.word[OPTION_ALGORITHM];
+	bool bounded = (c->options.given & OPTION(TOLERANCE)) != 0;
+	double most = c->options.number[OPTION_TOLERANCE].re;
+
+	if (algorithm == ALGORITHM_AUTO && !bounded)
+		return wrong(c, 400, "algorithm=auto needs a tolerance");
+	set_levels(c, m, n, k, algorithm == ALGORITHM_CLASSIC ? 0 : strassen_levels(m, n, k));
+	while (c->levels > 0 &&
+		(needed_bytes(c) > c->capacity ||
+			(algorithm == ALGORITHM_AUTO && !(c->bound <= most))))
+		set_levels(c, m, n, k, c->levels - 1);
+	if (!bounded || c->bound <= most)
+		return true;
+	snprintf(c->problem.found, sizeof(c->problem.found), "%.3g", c->bound);
+	snprintf(c->problem.wanted, sizeof(c->problem.wanted), "%.3g", most);
+	return wrong(c, 422, "the error's bound is %s, the tolerance %s", c->problem.found,
+		c->problem.wanted);
+}
+
 bool multiply_shape(struct call *c)
 {
 	const struct matrix *a = &c->in[0], *b = &c->in[1];
@@ -70,22 +105,15 @@ bool multiply_shape(struct call *c)
 	if (needs_conjugate(b, option_letter(&c->options, OPTION_TRANSB), flipped))
 		c->work[WORK_B] = matrix_bytes(b);
 	c->flop = work_of(a->type, (double)m * (double)n * (double)k);
-	return true;
+	return choose_levels(c, m, n, k);
 }
 
-/* One operand, ready for BLAS. */
-struct factor {
-	const void *at;
-	int32_t ld;
-	char letter;
-};
-
-static struct factor factor_of(
+static struct strassen_factor factor_of(
 	const struct call *c, unsigned i, enum option option, unsigned work, bool flipped)
 {
 	const struct matrix *m = &c->in[i];
 	char op = option_letter(&c->options, option);
-	struct factor f = {m->at, ld(m), letter(op, m, flipped)};
+	struct strassen_factor f = {m->at, ld(m), letter(op, m, flipped)};
 
 	if (c->work[work] > 0) {
 		matrix_conjugate(c->work_at[work], m);
@@ -94,26 +122,41 @@ static struct factor factor_of(
 	return f;
 }
 
+/* By Strassen's way, beside the result if that begins with something. */
+static void multiply_fast(struct call *c, int32_t m, int32_t n, int32_t k, struct strassen_factor a,
+	struct strassen_factor b, const union scalar *alpha)
+{
+	const struct matrix *to = &c->out[0];
+	struct strassen s = {to->type, alpha, c->levels};
+	bool beside = c->work[WORK_PRODUCT] > 0;
+	void *at = beside ? c->work_at[WORK_PRODUCT] : to->at;
+
+	strassen_multiply(&s, m, n, k, a, b, at, ld(to), c->work_at[WORK_STRASSEN]);
+	if (beside)
+		matrix_add(to, at, beta_of(c, 2));
+}
+
 /* Rows together are the transpose's columns: the transpose of a product is that of its factors, the other way
  * round. */
 bool multiply_run(struct call *c)
 {
 	const struct matrix *to = &c->out[0];
-	struct factor a = factor_of(c, 0, OPTION_TRANSA, WORK_A, to->flipped);
-	struct factor b = factor_of(c, 1, OPTION_TRANSB, WORK_B, to->flipped);
 	bool at = option_letter(&c->options, OPTION_TRANSA) != 'N';
-	int32_t m = (int32_t)to->rows, n = (int32_t)to->columns, lead = ld(to);
+	struct strassen_factor a = factor_of(c, 0, OPTION_TRANSA, WORK_A, to->flipped);
+	struct strassen_factor b = factor_of(c, 1, OPTION_TRANSB, WORK_B, to->flipped);
+	struct strassen_factor left = to->flipped ? b : a, right = to->flipped ? a : b;
+	int32_t m = (int32_t)(to->flipped ? to->columns : to->rows), lead = ld(to);
+	int32_t n = (int32_t)(to->flipped ? to->rows : to->columns);
 	int32_t k = (int32_t)(at ? c->in[0].rows : c->in[0].columns);
 	union scalar alpha = scalar_of(to->type, c->options.number[OPTION_ALPHA]);
 	union scalar beta = scalar_of(to->type, beta_of(c, 2));
 
 	begin_with(c, 2);
-	if (to->flipped)
-		products[to->type].gemm(&b.letter, &a.letter, &n, &m, &k, &alpha, b.at, &b.ld, a.at,
-			&a.ld, &beta, to->at, &lead, 1, 1);
+	if (c->levels > 0)
+		multiply_fast(c, m, n, k, left, right, &alpha);
 	else
-		products[to->type].gemm(&a.letter, &b.letter, &m, &n, &k, &alpha, a.at, &a.ld, b.at,
-			&b.ld, &beta, to->at, &lead, 1, 1);
+		products[to->type].gemm(&left.letter, &right.letter, &m, &n, &k, &alpha, left.at,
+			&left.ld, right.at, &right.ld, &beta, to->at, &lead, 1, 1);
 	return true;
 }
 
@@ -150,7 +193,7 @@ static void scale(const struct matrix *to, const union scalar *beta)
 bool matvec_run(struct call *c)
 {
 	const struct matrix *a = &c->in[0], *to = &c->out[0];
-	struct factor f = factor_of(c, 0, OPTION_TRANS, WORK_A, false);
+	struct strassen_factor f = factor_of(c, 0, OPTION_TRANS, WORK_A, false);
 	int32_t m = (int32_t)(a->flipped ? a->columns : a->rows), one = 1;
 	int32_t n = (int32_t)(a->flipped ? a->rows : a->columns);
 	union scalar alpha = scalar_of(to->type, c->options.number[OPTION_ALPHA]);

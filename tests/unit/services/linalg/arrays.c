@@ -14,6 +14,7 @@
 size_t request_memory = OUTPUT_MOST;
 unsigned answer_arrays;
 double answer_flop;
+unsigned answer_levels;
 
 static uint8_t *body, *output;
 static size_t body_n;
@@ -225,6 +226,7 @@ const struct problem *request_send(const char *op, const char *query)
 		assert_int_equal(output[request_memory + i], 0xff);
 	answer_arrays = 0;
 	answer_flop = answer.flop;
+	answer_levels = answer.levels;
 	if (answer.problem.status == 0)
 		for (struct mf_str rest = mf_str_of(output, answer.bytes); rest.n > 0;)
 			take_answer(&rest);

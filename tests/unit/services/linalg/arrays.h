@@ -45,6 +45,7 @@ extern size_t request_memory;
 const struct problem *request_send(const char *op, const char *query);
 extern unsigned answer_arrays;
 extern double answer_flop;
+extern unsigned answer_levels;
 const struct array *answer_array(unsigned i);
 bool answer_fortran(unsigned i);
 /* Sends it, and there must be as many arrays. */

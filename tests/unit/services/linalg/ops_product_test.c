@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "services/linalg/strassen.h"
 #include "tests/unit/services/linalg/arrays.h"
 
 static const char letters[] = {'n', 't', 'c'};
@@ -201,6 +202,63 @@ static void test_syrk(void **state)
 	}
 }
 
+/* The same by Strassen's way, where it is allowed to. */
+static void test_algorithms(void **state)
+{
+	(void)state;
+	strassen_least = 4;
+	for (enum npy_type type = NPY_F4; type <= NPY_C16; type++)
+		for (unsigned orders = 0; orders < 8; orders++) {
+			struct array a = array_random(type, 21, 18), b = array_random(type, 19, 18);
+			struct array c = array_random(type, 21, 19), bt = array_turned(&b, 'c');
+			struct array expected = array_product(&a, &bt);
+
+			request_begin();
+			request_add(&a, orders & 1);
+			request_add(&b, orders & 2);
+			request_ask("multiply", "transb=c&algorithm=strassen", 1);
+			assert_int_equal(answer_levels, 2);
+			array_near(answer_array(0), &expected);
+			request_add(&c, orders & 4);
+			for (unsigned i = 0; i < 21 * 19; i++)
+				expected.at[i] = 2 * expected.at[i] - 0.5 * c.at[i];
+			request_ask("multiply", "transb=c&algorithm=strassen&alpha=2&beta=-0.5", 1);
+			array_near(answer_array(0), &expected);
+			arrays_forget();
+		}
+	strassen_least = 1024;
+}
+
+static void test_tolerances(void **state)
+{
+	struct array a = array_random(NPY_F8, 32, 32);
+
+	(void)state;
+	strassen_least = 4;
+	request_begin();
+	request_add(&a, true);
+	request_add(&a, false);
+	request_refused("multiply", "algorithm=auto", 400, "needs a tolerance");
+	request_ask("multiply", "algorithm=auto&tolerance=1", 1);
+	assert_int_equal(answer_levels, 3);
+	request_ask("multiply", "algorithm=auto&tolerance=4e-14", 1);
+	assert_int_equal(answer_levels, 1);
+	request_ask("multiply", "algorithm=auto&tolerance=4e-15", 1);
+	assert_int_equal(answer_levels, 0);
+	request_refused("multiply", "algorithm=auto&tolerance=3e-15", 422, "the tolerance 3e-15");
+	request_refused("multiply", "algorithm=strassen&tolerance=4e-14", 422, "bound is");
+	request_ask("multiply", "algorithm=classic&tolerance=4e-14", 1);
+	/* with less memory, fewer levels */
+	request_memory = 32 * 32 * 8 + 128 + 2 * 16 * 16 * 8 + 100;
+	request_ask("multiply", "algorithm=strassen", 1);
+	assert_int_equal(answer_levels, 1);
+	request_memory = 32 * 32 * 8 + 128;
+	request_ask("multiply", "algorithm=strassen", 1);
+	assert_int_equal(answer_levels, 0);
+	strassen_least = 1024;
+	arrays_forget();
+}
+
 static void test_refused(void **state)
 {
 	struct array a = array_random(NPY_F8, 3, 4), b = array_random(NPY_F8, 5, 2);
@@ -234,6 +292,8 @@ int main(void)
 		cmocka_unit_test(test_of_no_size),
 		cmocka_unit_test(test_trsm),
 		cmocka_unit_test(test_syrk),
+		cmocka_unit_test(test_algorithms),
+		cmocka_unit_test(test_tolerances),
 		cmocka_unit_test(test_refused),
 	};
 
