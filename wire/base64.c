@@ -46,3 +46,35 @@ bool base64_read(struct mf_str text, uint8_t *to, size_t *n)
 	}
 	return true;
 }
+
+static char letter(uint32_t bits)
+{
+	static const char all[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	return all[bits & 63];
+}
+
+size_t base64_write(struct mf_str bytes, char *to)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < bytes.n; i += 3) {
+		size_t left = bytes.n - i;
+		uint32_t bits = (uint32_t)bytes.p[i] << 16;
+
+		if (left > 1)
+			bits |= (uint32_t)bytes.p[i + 1] << 8;
+		if (left > 2)
+			bits |= bytes.p[i + 2];
+		to[n++] = letter(bits >> 18);
+		to[n++] = letter(bits >> 12);
+		to[n++] = '=';
+		to[n++] = '=';
+		if (left > 1)
+			to[n - 2] = letter(bits >> 6);
+		if (left > 2)
+			to[n - 1] = letter(bits);
+	}
+	return n;
+}

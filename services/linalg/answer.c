@@ -122,43 +122,53 @@ static struct matrix matrix_of(const struct npy *npy, const uint8_t *at)
 	return m;
 }
 
+bool operand_check(struct call *c, const struct npy *npy)
+{
+	return check_type(c, c->operands, npy) && check_extents(c, c->operands, npy);
+}
+
+void operand_add(struct call *c, const struct npy *npy, const uint8_t *at)
+{
+	c->in[c->operands++] = matrix_of(npy, at);
+}
+
+bool operands_enough(struct call *c)
+{
+	if (c->operands >= c->op->least)
+		return true;
+	c->problem.argument = (char)('a' + c->operands);
+	return wrong(c, 400, "%s takes %u arrays, one after another: %u came", c->op->name,
+		c->op->least, c->operands);
+}
+
 /* The next operand. A header of a dtype that isn't served is a 415, also if its elements aren't there. */
 static bool take_operand(struct call *c, struct mf_str *body)
 {
-	unsigned i = c->operands;
 	struct npy npy;
 	const uint8_t *at = NULL;
 	const char *text = npy_read(*body, &npy);
 
 	if (text == NULL) {
-		if (!check_type(c, i, &npy) || !check_extents(c, i, &npy))
+		if (!operand_check(c, &npy))
 			return false;
 		text = npy_next(body, &npy, &at);
 	}
 	if (text) {
-		c->problem.argument = (char)('a' + i);
-		return wrong(c, 400, "%c is no .npy array: %s", 'a' + (int)i, text);
+		c->problem.argument = (char)('a' + c->operands);
+		return wrong(c, 400, "%c is no .npy array: %s", 'a' + (int)c->operands, text);
 	}
-	c->in[i] = matrix_of(&npy, at);
-	c->operands++;
+	operand_add(c, &npy, at);
 	return true;
 }
 
 static bool take_operands(struct call *c, struct mf_str body)
 {
-	const struct op *op = c->op;
-
-	while (body.n > 0 && c->operands < op->most)
+	while (body.n > 0 && c->operands < c->op->most)
 		if (!take_operand(c, &body))
 			return false;
-	if (c->operands < op->least) {
-		c->problem.argument = (char)('a' + c->operands);
-		return wrong(c, 400, "%s takes %u arrays, one after another: %u came", op->name,
-			op->least, c->operands);
-	}
-	if (body.n > 0)
-		return wrong(c, 400, "%zu bytes stand behind the last array", body.n);
-	return true;
+	if (!operands_enough(c))
+		return false;
+	return body.n == 0 || wrong(c, 400, "%zu bytes stand behind the last array", body.n);
 }
 
 /* Elements that lie askew, behind a header of another length than NumPy's, are copied behind all else. */
@@ -264,7 +274,7 @@ static void write_headers(const struct call *c)
 
 #define PREFIX "/linalg/"
 
-static bool find_op(struct call *c, const struct request *request)
+bool find_op(struct call *c, const struct request *request)
 {
 	struct mf_str name = request->path, prefix = MF_STR(PREFIX);
 	char all[200] = "";

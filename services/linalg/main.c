@@ -6,7 +6,7 @@
 
 #include <mayfly.h>
 
-#include "linalg.h"
+#include "plan.h"
 
 #define TEXT_MOST 1536u /* of a problem: its longest strings with every character escaped */
 
@@ -44,10 +44,19 @@ void mf_main(const struct mf_event *ev)
 	};
 	struct answer answer;
 
+	bool plans = ev->source == MF_SOURCE_JOB && mf_str_is(mf_type(ev), MF_JOB_PLAN);
+
 	request.output = mf_output(&request.capacity);
-	linalg_answer(&request, &answer);
+	if (plans)
+		linalg_plan(&request, &answer);
+	else
+		linalg_answer(&request, &answer);
 	if (answer.problem.status) {
 		refuse(ev, &answer.problem);
+		return;
+	}
+	if (plans) {
+		mf_reply_output(200, "application/json", answer.bytes);
 		return;
 	}
 	tell(&answer);

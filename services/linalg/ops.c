@@ -6,7 +6,7 @@
 const struct op ops[] = {
 	{NAMED(multiply), .least = 2, .most = 3, .is_complex = true,
 		.options = OPTION(ALPHA) | OPTION(BETA) | OPTION(TRANSA) | OPTION(TRANSB) |
-			OPTION(ORDER) | OPTION(ALGORITHM) | OPTION(TOLERANCE) | OPTION(PLAN)},
+			OPTION(ORDER) | OPTION(ALGORITHM) | OPTION(TOLERANCE)},
 	{NAMED(matvec), .least = 2, .most = 3, .is_complex = true,
 		.options = OPTION(ALPHA) | OPTION(BETA) | OPTION(TRANS)},
 	{NAMED(solve), .least = 2, .most = 2, .options = OPTION(ASSUME) | OPTION(UPLO)},

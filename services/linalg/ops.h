@@ -23,6 +23,13 @@ struct op {
 extern const struct op ops[];
 extern const size_t ops_count;
 
+/* --- answer.c: steps that a plan takes too; false: the problem is set */
+bool find_op(struct call *c, const struct request *request);
+/* May the next operand be of this type and shape? */
+bool operand_check(struct call *c, const struct npy *npy);
+void operand_add(struct call *c, const struct npy *npy, const uint8_t *at);
+bool operands_enough(struct call *c);
+
 /* --- ops_product.c, ops_solve.c, ops_factor.c, ops_spectral.c */
 #define OP(name)                                                                                   \
 	bool name##_shape(struct call *c);                                                         \

@@ -59,7 +59,8 @@ static void set_levels(struct call *c, uint64_t m, uint64_t n, uint64_t k, unsig
 
 	c->levels = levels;
 	c->bound = strassen_bound(type, k, 1, levels);
-	c->work[WORK_STRASSEN] = strassen_bytes(type, m, n, k, levels);
+	c->work[WORK_STRASSEN] = c->out[0].flipped ? strassen_bytes(type, n, m, k, levels)
+						   : strassen_bytes(type, m, n, k, levels);
 	c->work[WORK_PRODUCT] = levels > 0 && c->operands > 2 ? matrix_bytes(&c->out[0]) : 0;
 }
 

@@ -187,6 +187,7 @@ static bool read_pair(
 bool options_read(struct mf_str query, uint32_t taken, struct options *to, char *text, size_t size)
 {
 	*to = (struct options){0};
+	taken |= OPTION(PLAN); /* the hub's, which asks for a plan, not ours */
 	to->number[OPTION_ALPHA].re = to->number[OPTION_BETA].re = 1;
 	while (query.n > 0) {
 		struct mf_str pair = mf_str_of(query.p, 0);

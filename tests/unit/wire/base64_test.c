@@ -13,11 +13,14 @@
 static void reads(const char *text, const char *bytes)
 {
 	uint8_t to[32];
+	char text_again[BASE64_TEXT(32)];
 	size_t n;
 
 	assert_true(base64_read(mf_str_of(text, strlen(text)), to, &n));
 	assert_int_equal(n, strlen(bytes));
 	assert_memory_equal(to, bytes, n);
+	assert_int_equal(base64_write(mf_str_of(bytes, n), text_again), strlen(text));
+	assert_memory_equal(text_again, text, strlen(text));
 }
 
 static void test_rfc_4648(void **state)

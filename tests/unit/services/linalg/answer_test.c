@@ -160,7 +160,7 @@ static void test_options(void **state)
 	longest[5] = '1';
 	request_refused("multiply", longest, 400, "no option");
 	request_begin();
-	request_refused("det", "x=1", 400, "it takes none");
+	request_refused("det", "x=1", 400, "it takes plan");
 	arrays_forget();
 }
 
