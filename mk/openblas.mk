@@ -26,17 +26,17 @@ uplo_diag := UU UN LU LN
 triangles = $(call cross,$(sides),$(uplo_diag))
 
 BLAS_interface := $(call four,gemm gemv scal) \
-	$(call both,asum axpy copy dot ger nrm2 swap symm symv syr2k syrk trmm trmv trsm trsv) \
+	$(call both,asum axpy copy dot ger nrm2 rot swap symm symv syr syr2 syr2k syrk trmm trmv trsm trsv) \
 	$(call both,gesv getrf getrs laswp potrf trtri trtrs) isamax idamax \
 	$(addprefix cblas_,$(call four,gemm gemv) $(call both,symm syr2k syrk trmm trsm))
-BLAS_driver/level2 := $(call both,$(call cross,trmv_ trsv_,$(call cross,N T,$(uplo_diag))))
+BLAS_driver/level2 := $(call both,$(call cross,syr_ syr2_,U L) $(call cross,trmv_ trsv_,$(call cross,N T,$(uplo_diag))))
 BLAS_driver/level3 := $(foreach t,s d,$(addprefix $(t)gemm_,nn nt tn tt)) \
 	$(foreach t,c z,$(addprefix $(t)gemm_,$(call cross,n t r c,n t r c))) \
 	$(call both,$(addprefix symm_,LL LU RL RU) $(call cross,syrk_ syr2k_,UN UT LN LT) \
 		$(call cross,syrk_kernel_ syr2k_kernel_,U L) $(call cross,trmm_ trsm_,$(triangles)))
 BLAS_driver/others := parameter
 BLAS_kernel := $(call four,$(addprefix gemm_,beta incopy itcopy oncopy otcopy) scal_k) \
-	$(call both,gemm_kernel gemv_n gemv_t amin_k asum_k axpy_k copy_k dot_k ger_k nrm2_k swap_k symv_U symv_L \
+	$(call both,gemm_kernel gemv_n gemv_t amin_k asum_k axpy_k copy_k dot_k ger_k nrm2_k rot_k swap_k symv_U symv_L \
 		$(addprefix symm_,iutcopy iltcopy outcopy oltcopy) $(call cross,trmm_kernel_ trsm_kernel_,$(sides)) \
 		$(call cross,trmm_ trsm_,$(addsuffix copy,$(call cross,i o,$(call cross,ln lt un ut,n u))))) \
 	$(foreach t,c z,$(addprefix $(t)gemm_kernel_,n l r b) $(addprefix $(t)gemv_,n t r c o u s d)) \

@@ -48,22 +48,19 @@ uint64_t strassen_bytes(enum npy_type type, uint64_t m, uint64_t n, uint64_t k, 
 double strassen_bound(enum npy_type type, uint64_t k, uint64_t parts, unsigned levels)
 {
 	double unit = type == NPY_F4 || type == NPY_C8 ? 0x1p-24 : 0x1p-53;
-	double n = (double)k / (double)(parts ? parts : 1), growth = 1, half;
+	double half = (double)k / (double)(parts ? parts : 1), growth = 1, product;
 
 	/* a complex product is two real ones added (Higham, 3.6) */
 	if (type == NPY_C8 || type == NPY_C16)
 		unit *= 4;
 	if (k == 0)
 		return 0;
-	for (unsigned i = 0; i < levels; i++)
+	for (unsigned i = 0; i < levels; i++) {
 		growth *= 18;
-	half = n;
-	for (unsigned i = 0; i < levels; i++)
 		half = (half + 1) / 2;
-	if (levels == 0)
-		return (double)k * unit;
-	return ((double)parts * growth * (half * half + 6 * half) / (double)k + (double)parts) *
-		unit;
+	}
+	product = levels > 0 ? growth * (half * half + 6 * half) : half * half;
+	return ((double)parts * product / (double)k + (double)(parts - 1)) * unit;
 }
 
 /* --------------------------------------------------------------------------- sums */

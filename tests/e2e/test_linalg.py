@@ -2,7 +2,9 @@
 
 import io
 import json
+import re
 import subprocess
+import sys
 
 import pytest
 
@@ -386,13 +388,43 @@ def test_mayfly_run(backend, tmp_path):
     assert str(2 * 50 * 30 * 50) in done.stdout and "flop" in done.stdout
 
 
-def test_up_and_curl(up, tmp_path, port):
-    """The first minute: one command, one request."""
-    a = np.random.default_rng(1).standard_normal((20, 20))
-    (tmp_path / "ab.npy").write_bytes(body_of(a, a))
-    service = up(IMAGE, "--http", f"127.0.0.1:{port}", "--state", tmp_path / "state")
+def test_the_page(up, tmp_path, port):
+    """docs/linalg.md, typed as it stands there but for the port."""
+    text = (ROOT / "docs/linalg.md").read_text().replace(":8080", f":{port}")
+    service = up(IMAGE, "--http", f"127.0.0.1:{port}", env={"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)})
     service.wait_for(f"127.0.0.1:{port}")
-    done = run("curl", "-sS", "--fail", "--data-binary", f"@{tmp_path}/ab.npy", "-o", tmp_path / "c.npy",
-               f"http://127.0.0.1:{port}/linalg/multiply")
+    code = re.search(r"```python\n(.*?)```", text, re.S).group(1)
+    check = "assert np.allclose(a @ x, b) and np.allclose(u * s @ vt, a) and np.allclose(c, 0.5 * a.T @ b)"
+    done = run(sys.executable, "-c", code + check)
     assert done.returncode == 0, done.stderr
-    near(np.load(tmp_path / "c.npy"), a @ a, "float64")
+    (tmp_path / "system.c").write_text(re.search(r"```c\n(.*?)```", text, re.S).group(1))
+    a, b = np.random.default_rng(3).standard_normal((2, 30, 30))
+    np.save(tmp_path / "a.npy", a)
+    np.save(tmp_path / "b.npy", b)
+    typed = [line[4:] for line in text.splitlines() if re.match(r"    (curl|python3|cc|cat) ", line)]
+    script = "\n".join(typed).replace("python3", sys.executable).replace("curl ", "curl -sS --fail ")
+    done = run("sh", "-ec", script, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["[[1.", "1.]", "[1.", "1.]", "[1.", "1.]]"]
+    near(np.load(tmp_path / "x.npy"), np.linalg.solve(a, b), "float64", 1000)
+    assert len(typed) == 7
+
+
+# ----------------------------------------------------------------------- larger and faster
+
+
+def test_algorithms(linalg):
+    """What was done and how far off it may be stands with the answer; the true error is below that."""
+    a = np.random.default_rng(5).choice([-1.0, 1.0], (2048, 2048)).astype("float32")
+    answer = linalg.ask("multiply?algorithm=strassen", body_of(a, a))
+    assert answer.headers["mayfly-algorithm"] == "strassen-winograd; levels=1"
+    bound = float(answer.headers["mayfly-error-bound"])
+    error = np.abs(arrays_of(answer.body)[0] - a @ a).max()  # which is exact: whole numbers below 2^24
+    assert error <= bound * 2048 and bound < 1e-2
+    small = np.eye(3)
+    answer = linalg.ask("multiply?algorithm=auto&tolerance=1e-9", body_of(small, small))
+    assert answer.headers["mayfly-algorithm"] == "classic"
+    assert float(answer.headers["mayfly-error-bound"]) == pytest.approx(3 * 2 ** -53, rel=1e-2)
+    assert "mayfly-algorithm" not in linalg.ask("multiply", body_of(small, small)).headers
+    linalg.refused("multiply?algorithm=auto", 400, small, small)
+    linalg.refused("multiply?tolerance=1e-20", 422, small, small)

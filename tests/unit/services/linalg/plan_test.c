@@ -376,9 +376,9 @@ static void test_algorithms(void **state)
 	assert_int_equal(answer.problem.status, 400);
 	make_plan("/linalg/multiply", "algorithm=auto&tolerance=1e-16");
 	assert_int_equal(answer.problem.status, 422);
-	make_plan("/linalg/multiply", "algorithm=strassen&tolerance=1e-13");
+	make_plan("/linalg/multiply", "algorithm=strassen&tolerance=3e-14");
 	assert_int_equal(answer.problem.status, 422);
-	make_plan("/linalg/multiply", "algorithm=auto&tolerance=1e-13");
+	make_plan("/linalg/multiply", "algorithm=auto&tolerance=3e-14");
 	assert_int_equal(answer.problem.status, 0);
 	headers = json_string_value(json_object_get(json_object_get(plan, "result"), "headers"));
 	assert_non_null(strstr(headers, "Mayfly-Algorithm: classic\r\n"));
