@@ -20,7 +20,7 @@ static const char help[] =
 	"       mayfly job cancel ID\n"
 	"The jobs of a hub, docs/jobs.md: work of a service that is larger than one life, or that\n"
 	"nobody waited for. How far they are and when they may be done; one until it has ended; "
-        "that\n"
+	"that\n"
 	"one ends, or, if it has ended, is forgotten with its result.\n" CLIENT_HELP
 	"Exit status: 0 ok, 1 watch: the job failed or was cancelled, 2 usage, 3 no such job,\n"
 	"4 denied, 6 no hub.\n";

@@ -89,7 +89,7 @@ static bool add(struct conn *c, struct operands *o, struct mf_str word)
 	if (word.n != BLOB_NAME || !blob_name_read(word.p, hash))
 		return bad(c, 400,
 			"Mayfly-Operands is a list of names of blobs, with one '-' at most for the "
-		        "body");
+			"body");
 	o->blob[o->count] = blobs_find(o->hub->blobs, hash);
 	if (!o->blob[o->count]) {
 		snprintf(detail, sizeof(detail), "blob %.*s isn't here", (int)BLOB_NAME,
