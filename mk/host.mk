@@ -190,7 +190,7 @@ define test-rule
 $(B)/$(1:.c=): $(B)/host/$(1:.c=.o) $(call TEST_HELPERS,$(1)) $(call test-guest-libs,$(1)) \
 		$(call test-libs,$(1))
 	@mkdir -p $$(@D)
-	$$(call link,$$^,$(LIBS_TEST) $(if $(filter tests/unit/client/%,$(1)),$(CLIENT_LIBS)),$(call test-link,$(1)))
+	$$(call link,$$^,$(LIBS_TEST) $(if $(filter tests/unit/client/%,$(1)),$(CLIENT_LIBS)),$(subst $(comma),$$(comma),$(call test-link,$(1))))
 endef
 $(foreach t,$(TEST_SRC),$(eval $(call test-rule,$(t))))
 $(TEST_OBJ): EXTRA = -Ilibos

@@ -1,5 +1,5 @@
 /* tests/unit/services/linalg/answer_test.c - what is refused before anything is computed, and in which words */
-/* link: -Wl,--no-as-needed -llapack -lblas -Wl,--as-needed */
+/* link: -Wl,--no-as-needed -llapack -lblas -lm -Wl,--as-needed */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* tests/unit/services/linalg/ops_solve_test.c - solutions, put back into the equations that they solve */
-/* link: -Wl,--no-as-needed -llapack -lblas -Wl,--as-needed */
+/* link: -Wl,--no-as-needed -llapack -lblas -lm -Wl,--as-needed */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* tests/unit/services/linalg/plan_test.c - plans, run as a hub would, against the plain product */
-/* link: -Wl,--no-as-needed -llapack -lblas -Wl,--as-needed */
+/* link: -Wl,--no-as-needed -llapack -lblas -lm -Wl,--as-needed */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

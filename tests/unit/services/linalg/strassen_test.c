@@ -1,5 +1,5 @@
 /* tests/unit/services/linalg/strassen_test.c - the same product as the plain one, within the bound that is stated */
-/* link: -Wl,--no-as-needed -llapack -lblas -Wl,--as-needed */
+/* link: -Wl,--no-as-needed -llapack -lblas -lm -Wl,--as-needed */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
