@@ -115,7 +115,7 @@ def test_kept_and_used_again(hub):
         assert (answer.status, answer.body) == (200, b"3 294")
         assert answer.headers["mayfly-blob"] == name_of(b"3 294")
         assert "preference-applied" not in answer.headers
-        answer = c.ask("POST", "/areas?echo", a, {"Mayfly-Keep": "10m", "Prefer": "respond-async, return=minimal; x=y"})
+        answer = c.ask("POST", "/areas?echo", a, {"Mayfly-Keep": "10m", "Prefer": "wait=10, return=minimal; x=y"})
         assert answer.status == 201
         answer = c.ask("POST", "/areas?echo", a, {"Prefer": "return=minimal"})  # nobody said how long
         assert (answer.status, answer.body) == (200, a)
