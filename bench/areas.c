@@ -142,6 +142,8 @@ int main(int argc, char **argv)
 	out_bytes = strtoul(argv[4], NULL, 10) << 20;
 	input = malloc(in_bytes);
 	copy = malloc(out_bytes);
+	if (input == NULL || copy == NULL)
+		return 1;
 	memset(input, 1, in_bytes);
 	memset(copy, 1, out_bytes);
 	options = life_monitor(&setup, &o);

@@ -218,21 +218,31 @@ int areas_take_early(struct areas *a)
 	return a->in_use + 1 < a->count ? areas_take(a) : -EAGAIN;
 }
 
-void areas_keep(struct areas *a, int number)
+static void hold(struct areas *a, int number)
 {
 	a->in_use += a->holders[number]++ == 0;
+}
+
+static void let_go(struct areas *a, int number)
+{
+	if (--a->holders[number] > 0)
+		return;
+	a->in_use--;
+	if (a->in_use == 0 && !a->outputs)
+		close_inputs(a);
+	if (a->service)
+		loop_later(a->loop, &a->freed);
+}
+
+void areas_keep(struct areas *a, int number)
+{
+	hold(a, number);
 	a->users++;
 }
 
 void areas_drop(struct areas *a, int number)
 {
-	if (--a->holders[number] == 0) {
-		a->in_use--;
-		if (a->in_use == 0 && !a->outputs)
-			close_inputs(a);
-		if (a->service)
-			loop_later(a->loop, &a->freed);
-	}
+	let_go(a, number);
 	unuse(a);
 }
 
@@ -287,7 +297,7 @@ int areas_for_worker(struct areas *a, int *input_fd, int *output_fd)
 void areas_post(struct areas *a, int number)
 {
 	a->posted[number] = true;
-	areas_keep(a, number);
+	hold(a, number);
 }
 
 void areas_over(struct areas *a, int number)
@@ -295,7 +305,7 @@ void areas_over(struct areas *a, int number)
 	if (!a->posted[number])
 		return;
 	a->posted[number] = false;
-	areas_drop(a, number);
+	let_go(a, number);
 }
 
 void areas_without_worker(struct areas *a)

@@ -472,14 +472,17 @@ static void prepare(void)
 	monitor_prepare_thread(worker.backend);
 }
 
-static int open_first(struct shell **shell, char error[MONITOR_ERROR_MAX])
+/* This thread's shell; NULL where slots have theirs, of which the first must be possible. */
+static struct shell *open_first(void)
 {
+	char error[MONITOR_ERROR_MAX];
+	struct shell *shell = NULL;
 	int rc = has_areas() ? shell_open_at(&worker.bound[0], worker.monitor, 0, error)
-			     : shell_open(shell, worker.monitor, error);
+			     : shell_open(&shell, worker.monitor, error);
 
-	if (has_areas())
-		*shell = NULL;
-	return rc;
+	if (rc != 0)
+		fail(MFW_ERR_BACKEND, error);
+	return shell;
 }
 
 int main(void)
@@ -533,8 +536,7 @@ int main(void)
 		&worker.monitor, &worker.image, worker.data, worker.data_size, &options, error);
 	if (rc != 0)
 		fail((enum mfw_result)rc, error);
-	if (open_first(&shell, error) != 0)
-		fail(MFW_ERR_BACKEND, error);
+	shell = open_first();
 	socket_init(&worker.socket, &worker.ring, &worker.image.note);
 	report(MFW_READY, MFW_OK, "");
 	pthread_barrier_wait(&worker.go);

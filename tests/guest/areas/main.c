@@ -25,8 +25,10 @@ static void fill(size_t n, bool dirty)
 {
 	if (n > capacity)
 		mf_fail("the output has %zu bytes", capacity);
-	for (size_t i = 0; i < n; i++)
-		output[i] = dirty ? 0xaa : (uint8_t)i;
+	if (dirty)
+		memset(output, 0xaa, n);
+	for (size_t i = 0; i < n && !dirty; i++)
+		output[i] = (uint8_t)i;
 }
 
 static void do_echo(uint64_t n)
@@ -70,12 +72,15 @@ static void do_scatter(uint64_t n)
 	mf_reply_text("scattered");
 }
 
+/* `to` is a multiple of 8. */
 static uint64_t others(const uint8_t *from, const uint8_t *to)
 {
 	uint64_t n = 0;
 
-	for (; from < to; from++)
+	for (; (uintptr_t)from % 8 != 0; from++)
 		n += *from != 0;
+	for (; from < to; from += 8)
+		n += *(const uint64_t *)(const void *)from != 0;
 	return n;
 }
 
