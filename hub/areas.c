@@ -132,7 +132,7 @@ static void on_freed(struct loop_later *later)
 	struct areas_wait *wait;
 
 	service_pump(a->service);
-	while (a->in_use + 1 < a->count && (wait = first_waiter(a)))
+	for (unsigned n = a->in_use + 1; n < a->count && (wait = first_waiter(a)); n++)
 		wait->ready(wait);
 	hub_ended(a->service->hub);
 }

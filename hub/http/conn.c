@@ -20,8 +20,10 @@
 /* A client must take at least so much of an answer, or send so much of a body in CONN_SPOOL, in this time. */
 #define SEND_NS    (10 * CLOCK_S)
 #define SEND_LEAST 10240u
-/* Who holds an area moves at least so much in that time, for others wait for it. */
-#define AREA_LEAST (256u << 10)
+/* Who holds an area moves at least so much in that time, or sends so much in the time of a request: others
+ * wait for it. */
+#define AREA_LEAST   (256u << 10)
+#define UPLOAD_LEAST (1u << 20)
 /* And has so long to read the last answer before the connection is closed. */
 #define LINGER_NS (2 * CLOCK_S)
 
@@ -407,7 +409,7 @@ static void too_late(struct conn *c)
 static bool moves(const struct conn *c)
 {
 	if (c->phase == CONN_BODY)
-		return c->spool.areas && c->moved >= AREA_LEAST;
+		return c->spool.areas && c->moved >= UPLOAD_LEAST;
 	if (c->phase == CONN_SPOOL)
 		return c->moved >= SEND_LEAST || !intake_ready(c);
 	if (c->phase != CONN_SEND)
