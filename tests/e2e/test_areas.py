@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import socket
-import subprocess
+import ssl
 import threading
 
 import pytest
@@ -233,6 +233,27 @@ def test_other_sources_have_their_payload_there_too(make_hub):
         for payload, want in ((b"sum\nabc", b"3 294"), (b"fill 100", bytes(range(100))), (b"look", b"0 0")):
             s.sendto(payload, ("127.0.0.1", hub.port("areas")))
             assert s.recv(65536) == want
+
+
+def test_questions_to_and_of_services_with_areas(make_hub, backend):
+    """The caller's areas stay as they are while it stands still; the answer comes from the other's output."""
+    hub = make_hub(hub_yaml(service(AREAS, f"backend: {backend}"), service(AREAS, "name: twin", f"backend: {backend}",
+                                                                          "http: [{path: /twin}]"),
+                            head=listener()))
+    for size, status in ((1000, 200), (100000, 507)):  # which doesn't fit memory.event
+        got = ask(hub.http(), f"ask={size}", LARGE)
+        assert got.body == b"%d %d %s" % (status, size if status == 200 else 0, sum_of(LARGE)), hub.said()
+
+
+def test_tls(make_hub, tmp_path):
+    certificate, key = tmp_path / "crt", tmp_path / "key"
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
+        "-out", certificate, "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", check=True)
+    hub = make_hub(hub_yaml(service(AREAS), head=listener(tls=(certificate, key))))
+    with Client(hub.http("https"), tls=ssl.create_default_context(cafile=str(certificate))) as c:
+        for size in (len(LARGE), 1, 20000):
+            assert c.ask("POST", "/areas?echo", LARGE[:size]).body == LARGE[:size]
+        assert in_chunks(c, "echo", LARGE).body == LARGE
 
 
 def test_the_same_request_again(hub):

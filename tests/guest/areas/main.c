@@ -11,6 +11,7 @@
  *	spin        never ends, having filled the output
  *	again       the same if it is the first life of its event, else as sum
  *	crash, write-input, behind-input, behind-output      end it, the first having filled the output
+ *	ask N       asks the service twin to fill N bytes; replies with status and size of the answer, and as sum
  *	forge N     says that its reply has N bytes, however large the output is
  *	product N   of two square matrices of that size
  */
@@ -139,6 +140,23 @@ static void do_behind_output(uint64_t n)
 	mf_reply_text("written");
 }
 
+static void do_ask(uint64_t n)
+{
+	char text[32];
+	size_t used = mf_format(text, sizeof(text), "fill %llu", (unsigned long long)n);
+	struct mf_answer answer;
+
+	memset(output, 0x5a, 100);
+	answer = mf_call("twin", "/", text, used);
+	used = mf_format((char *)output, 100, "%u %zu ", answer.status, answer.body.n);
+	n = 0;
+	for (size_t i = 0; i < payload.n; i++)
+		n += payload.p[i];
+	used += mf_format((char *)output + used, 100 - used, "%zu %llu", payload.n,
+		(unsigned long long)n);
+	mf_reply_output(200, "text/plain", used);
+}
+
 static void do_forge(uint64_t n)
 {
 	const struct mf_info *info = (const struct mf_info *)MF_ADDR_INFO;
@@ -178,6 +196,7 @@ static const struct {
 	{"write-input", do_write_input},
 	{"behind-input", do_behind_input},
 	{"behind-output", do_behind_output},
+	{"ask", do_ask},
 	{"forge", do_forge},
 	{"product", do_product},
 };
