@@ -152,8 +152,8 @@ static void do_ask(uint64_t n)
 	n = 0;
 	for (size_t i = 0; i < payload.n; i++)
 		n += payload.p[i];
-	used += mf_format((char *)output + used, 100 - used, "%zu %llu", payload.n,
-		(unsigned long long)n);
+	used += mf_format(
+		(char *)output + used, 100 - used, "%zu %llu", payload.n, (unsigned long long)n);
 	mf_reply_output(200, "text/plain", used);
 }
 
