@@ -64,6 +64,15 @@ int up_image_build(const char *dir, char image[PATH_MAX])
 	return status == STATUS_OK ? build(dir) : status;
 }
 
+/* They lie in a disk cache, and in the database. */
+static bool takes_jobs(const struct manifest *manifest)
+{
+	for (unsigned i = 0; i < manifest->triggers_count; i++)
+		if (manifest->triggers[i].type == TRIGGER_JOB)
+			return true;
+	return false;
+}
+
 int up_image_manifest(const char *path, struct manifest *manifest, bool *stores)
 {
 	char error[MANIFEST_ERROR_MAX] = "";
@@ -81,7 +90,7 @@ int up_image_manifest(const char *path, struct manifest *manifest, bool *stores)
 		return out_say(
 			"up", STATUS_USAGE, "\"%s\": %s", path, error[0] ? error : strerror(-rc));
 	rc = note_manifest(manifest, &image, path, error);
-	*stores = rc == 0 && grants_store(&image.note, manifest);
+	*stores = rc == 0 && (grants_store(&image.note, manifest) || takes_jobs(manifest));
 	image_close(&image);
 	return rc < 0 ? out_say("up", STATUS_USAGE, "%s", error) : STATUS_OK;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "hub/hub.h"
+#include "hub/jobs/jobs.h"
 #include "hub/mqtt/mqtt.h"
 #include "hub/mqtt/publisher.h"
 #include "hub/outbox.h"
@@ -113,6 +114,28 @@ static void write_store(struct metrics_text *t)
 	metrics_histogram(t, "mayfly_store_flush_seconds", NULL, NULL, &counts.flush);
 }
 
+/* ---------------------------------------------------------------------- jobs */
+
+static void write_jobs(struct metrics_text *t)
+{
+	struct jobs_counts c;
+
+	if (!t->hub->jobs)
+		return;
+	jobs_count(t->hub, &c);
+	metrics_plain(t, "mayfly_jobs", "gauge", "Jobs that haven't ended.", c.working);
+	metrics_plain(t, "mayfly_jobs_begun_total", "counter", "Jobs that were taken.", c.begun);
+	metrics_plain(
+		t, "mayfly_jobs_done_total", "counter", "Jobs that came to a result.", c.done);
+	metrics_plain(t, "mayfly_jobs_failed_total", "counter", "Jobs that failed.", c.failed);
+	metrics_plain(t, "mayfly_jobs_cancelled_total", "counter", "Jobs that were cancelled.",
+		c.cancelled);
+	metrics_plain(
+		t, "mayfly_job_tasks_total", "counter", "Tasks of jobs that were done.", c.tasks);
+	metrics_plain(t, "mayfly_job_task_failures_total", "counter",
+		"Lives of tasks that failed, or were refused.", c.task_failures);
+}
+
 /* -------------------------------------------------------------------- broker */
 
 /* Each connection's own figures are those of its listener. */
@@ -133,5 +156,6 @@ void metrics_store(struct metrics_text *t)
 {
 	write_store(t);
 	write_outbox(t);
+	write_jobs(t);
 	write_mqtt(t);
 }

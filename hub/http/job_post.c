@@ -38,11 +38,22 @@ struct posting {
 	/* the job */
 	struct job_watch watch;
 	struct loop_timer look;
-	uint8_t bytes[2][BUFFER];
+	uint8_t *bytes[2]; /* the buffers; NULL once the body is a blob */
 };
+
+/* The body is whole, or there won't be any. */
+static void drop_buffers(struct posting *p)
+{
+	if (!p->bytes[0])
+		return;
+	free(p->bytes[0]);
+	p->bytes[0] = p->bytes[1] = NULL;
+	p->hub->held.held -= 2 * BUFFER;
+}
 
 static void posting_free(struct posting *p)
 {
+	drop_buffers(p);
 	loop_timer_clear(p->hub->loop, &p->look);
 	job_unwatch(&p->watch);
 	if (p->writer)
@@ -166,6 +177,7 @@ static void begin_job(struct posting *p)
 	unsigned status = 503;
 	const char *why = "the service was taken away while the body came";
 
+	drop_buffers(p);
 	if (!request.service || !jobs_begin(p->hub, &request, &p->watch, &status, &why)) {
 		refuse(p, status, why);
 		return;
@@ -414,6 +426,18 @@ static bool turn_away(struct conn *c, struct posting *p, unsigned status, const 
 	return false;
 }
 
+/* They are counted already. */
+static bool take_buffers(struct posting *p)
+{
+	p->bytes[0] = malloc(2 * BUFFER);
+	if (!p->bytes[0]) {
+		p->hub->held.held -= 2 * BUFFER;
+		return false;
+	}
+	p->bytes[1] = p->bytes[0] + BUFFER;
+	return true;
+}
+
 static bool fill(struct posting *p, const struct route *route, const struct request *request)
 {
 	p->sink.ops = &sink_ops;
@@ -452,6 +476,12 @@ bool job_post_admit(struct conn *c, const struct route *route, const struct requ
 	wrong = take_operands(p, request, &status);
 	if (wrong)
 		return turn_away(c, p, status, wrong);
+	if (p->body != NO_BODY && !blob_hold(c, 2 * BUFFER)) {
+		posting_free(p);
+		return false;
+	}
+	if (p->body != NO_BODY && !take_buffers(p))
+		return turn_away(c, p, 503, "the hub has no memory");
 	if (p->body != NO_BODY) {
 		e = blob_begin(hub->blobs, NULL, request->chunked ? UINT64_MAX : request->length,
 			false, &p->writer);

@@ -67,6 +67,7 @@ static void written(struct job_row_wait *wait)
 	struct job_flight *f = LOOP_OWNER(wait, struct job_flight, row);
 
 	if (!job_has_ended(f->job)) {
+		f->job->jobs->counts.tasks++;
 		job_run_done(&f->job->run, f->task);
 		job_changed(f->job);
 	}
@@ -173,6 +174,7 @@ static void on_refuse(struct task *task, enum refusal why)
 		back(f, service_retry_ns(task->service, why));
 		return;
 	}
+	job->jobs->counts.task_failures++;
 	if (!job_has_ended(job) && !job_run_failed(&job->run, f->task, clock_mono_ns()))
 		job_fail(
 			job, p->status, "task %" PRIu32 " (%.*s): %s", f->task, n, path, p->detail);

@@ -17,7 +17,8 @@ struct jobs {
 	struct hub *hub;
 	struct job *first; /* the last to begin first */
 	unsigned count, working;
-	uint32_t number; /* by which its rows go in the database, as a service's */
+	struct jobs_counts counts; /* but for `working` */
+	uint32_t number;           /* by which its rows go in the database, as a service's */
 	struct loop_timer timer;
 	struct loop_later go;
 	bool stopping;

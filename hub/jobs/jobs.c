@@ -107,6 +107,12 @@ struct service *job_service(const struct job *job)
 	return s;
 }
 
+void jobs_count(const struct hub *hub, struct jobs_counts *counts)
+{
+	*counts = hub->jobs->counts;
+	counts->working = hub->jobs->working;
+}
+
 /* ------------------------------------------------------------------ watching */
 
 void job_watch(struct job *job, struct job_watch *watch)
@@ -254,6 +260,9 @@ static void end(struct job *job, enum job_state state)
 	job->ended_ns = time_wall(&hub->clocks.kept);
 	job->forget_ns = clock_mono_ns() + JOBS_KEEP_NS;
 	job->jobs->working--;
+	job->jobs->counts.done += state == JOB_IS_DONE;
+	job->jobs->counts.failed += state == JOB_IS_FAILED;
+	job->jobs->counts.cancelled += state == JOB_IS_CANCELLED;
 	job->progress = job->has_run ? job_run_progress(&job->run) : 0;
 	job->tasks = job->plan.tasks_count;
 	job->tasks_done = job->has_run ? job->run.graph.done : 0;
@@ -529,6 +538,7 @@ struct job *jobs_begin(struct hub *hub, const struct job_request *request, struc
 		return NULL;
 	}
 	job_add(job);
+	hub->jobs->counts.begun++;
 	if (watch)
 		job_watch(job, watch);
 	job_go(job);

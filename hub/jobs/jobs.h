@@ -92,6 +92,15 @@ void job_unwatch(struct job_watch *watch);
 /* Ends it if it hasn't ended; if it has, it is forgotten. It may be gone. */
 void job_cancel(struct job *job);
 
+/* Since the start, but for `working`. */
+struct jobs_counts {
+	uint64_t working; /* that haven't ended */
+	uint64_t begun, done, failed, cancelled;
+	uint64_t tasks,
+		task_failures; /* lives of tasks: that went well; that were tried again or ended their job */
+};
+void jobs_count(const struct hub *hub, struct jobs_counts *counts);
+
 /* Once database and disk cache are open there are jobs, and those that the last run left go on. 0, or an exit status with one
  * line in error. */
 int jobs_look(struct hub *hub, char error[static HUB_ERROR_MAX]);

@@ -1,10 +1,13 @@
 """Jobs: work larger than one life, planned by a life, done by many, that survives kill -9; over HTTP, with curl, and `mayfly job`.
 The service, tests/guest/planner, makes capitals of what it gets, slice by slice."""
 
+import contextlib
+import hashlib
 import json
 import os
 import random
 import signal
+import sqlite3
 import string
 import subprocess
 import time
@@ -293,6 +296,90 @@ def test_what_is_asked_of_jobs(hub):
     assert get(hub, f"{job}/result").status == 409
     with Client(hub.http()) as client:
         assert client.ask("DELETE", f"{job}/result").status == 405
+
+
+def test_results_that_are_gone_are_made_again(open_hub, text, tmp_path):
+    """Somebody empties the disk cache of a hub that was killed: what is needed still, and gone, is done again."""
+    hub = open_hub()
+    job = begin(hub, "/shout?slice=131072&burn=15", text)
+    hub.until(lambda: look(hub, job)["done"] >= 4)
+    hub.process.kill()
+    hub.process.wait()
+    for blob in (tmp_path / "state/blobs").iterdir():
+        if blob.stat().st_size in (131072, 262144):
+            blob.unlink()
+    hub = open_hub()
+    assert ended(hub, job)["state"] == "done"
+    assert get(hub, f"{job}/result").body == text.upper()
+    hub.process.kill()
+    hub.process.wait()
+    job = begin(hub := open_hub(), "/shout?slice=131072&burn=15", text)
+    hub.until(lambda: look(hub, job)["done"] >= 1)
+    hub.process.kill()
+    hub.process.wait()
+    for blob in (tmp_path / "state/blobs").iterdir():
+        blob.unlink()  # the operand too
+    hub = open_hub()
+    at = ended(hub, job)
+    assert at["state"] == "failed" and "operand" in at["result"]["problem"]["detail"]
+
+
+def test_a_job_is_forgotten(open_hub, tmp_path):
+    """After an hour; here its row says that it ended long ago."""
+    hub = open_hub()
+    job = begin(hub, "/shout", b"quiet")
+    assert ended(hub, job)["state"] == "done"
+    assert hub.stop() == 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "state/mayfly.db")) as db:
+        (row,) = db.execute("SELECT value FROM state WHERE length(key) = 32").fetchone()
+        row = json.loads(row)
+        row["ended"] -= 3600 * 10**9
+        db.execute("UPDATE state SET value = ? WHERE length(key) = 32", (json.dumps(row).encode(),))
+        db.commit()
+    hub = open_hub()
+    hub.until(lambda: get(hub, job).status == 404)
+
+
+def test_rows_that_are_nonsense(open_hub, tmp_path):
+    """One job's row doesn't keep the hub from starting, nor others from going on."""
+    hub = open_hub()
+    jobs = [begin(hub, "/shout", b"quiet") for _ in range(3)]
+    for job in jobs:
+        ended(hub, job)
+    assert hub.stop() == 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "state/mayfly.db")) as db:
+        for job, value in zip(jobs, (b"{", b"{}")):
+            db.execute("UPDATE state SET value = ? WHERE key = ?", (value, job.rsplit("/", 1)[1].encode()))
+        db.commit()
+    hub = open_hub()
+    assert [get(hub, job).status for job in jobs] == [404, 404, 200]
+
+
+def test_operands_by_their_hash(hub, text):
+    name = hashlib.sha256(text).hexdigest()
+    with Client(hub.http(), seconds=60) as client:
+        assert client.ask("PUT", f"/.well-known/mayfly/blobs/{name}", text).status == 201
+    answer = post(hub, "/shout?slice=262144", b"", **{"Mayfly-Operands": name})
+    assert answer.status == 200 and answer.body == text.upper()
+    accepted = post(hub, "/shout?plan=1", b"", **ASYNC, **{"Mayfly-Operands": name})
+    at = ended(hub, accepted.headers["location"])
+    assert at["state"] == "done" and at["operand_bytes"] == len(text)
+    for operands, status in (("0" * 64, 404), ("-, -", 400), ("x", 400)):
+        refused = post(hub, "/shout?plan=1", b"body", **{"Mayfly-Operands": operands})
+        assert refused.status == status, (operands, refused)
+
+
+def test_who_may_see_a_job(open_hub, tmp_path, mayfly):
+    tokens = tmp_path / "tokens"
+    token = mayfly("token", "new", "somebody", "--tokens", tokens, check=True).stdout.strip()
+    hub = open_hub(f"http: [{{path: /shout, tokens: {tokens}}}]")
+    me = {"Authorization": f"Bearer {token}"}
+    job = post(hub, "/shout", b"quiet", **ASYNC, **me).headers["location"]
+    for path in (job, f"{job}/result", "/.well-known/mayfly/jobs/x"):
+        assert get(hub, path).status == 401
+    with Client(hub.http()) as client:
+        assert client.ask("DELETE", job).status == 401
+    hub.until(lambda: get(hub, f"{job}/result", **me).body == b"QUIET")
 
 
 @pytest.mark.parametrize("args, status, says", [
