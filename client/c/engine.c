@@ -110,14 +110,19 @@ static void look_at_times(struct engine *engine)
 	}
 }
 
-/* Whoever is told may finish, cancel and start calls, so each time the list is looked at anew. */
+/* In the order in which they ended. Whoever is told may finish, cancel and start calls, so each time the list is
+ * looked at anew. */
 static void tell(struct engine *engine)
 {
 	while (engine->fresh) {
 		struct mayfly_call *call = engine->fresh;
-		mayfly_done *done = call->request.done;
-		void *context = call->request.context;
+		mayfly_done *done;
+		void *context;
 
+		while (call->next)
+			call = call->next;
+		done = call->request.done;
+		context = call->request.context;
 		*call->at = call->next;
 		if (call->next)
 			call->next->at = call->at;

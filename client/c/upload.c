@@ -174,15 +174,24 @@ static enum mayfly_error send_rest(struct upload *u, uint64_t offset)
 	return put.deadline_ms > 0 ? u->answer->error : late(u);
 }
 
+/* Another has sent some of it meanwhile (416), or what was the rest is a piece now (202). */
+static bool has_moved(const struct mayfly_answer *a)
+{
+	return a->status == 416 || a->status == 202;
+}
+
 /* False: it may not, or there is no time. */
 static bool wait_to_go_on(struct upload *u)
 {
 	const struct mayfly_answer *a = u->answer;
-	const struct outcome outcome = {
+	struct outcome outcome = {
 		a->error, a->status, mayfly_header(a, "retry-after") != NULL, true};
 	uint64_t random = 0, pause;
 	struct timespec time;
 
+	if (has_moved(a))
+		outcome =
+			(struct outcome){.error = MAYFLY_REFUSED, .status = 408}; /* a few times */
 	(void)!getrandom(&random, sizeof(random), 0);
 	pause = retry_pause_ns(u->attempts, a->retry_s, random);
 	if (!retry_may(&outcome, 0, u->attempts) || pause / MS >= left_ms(u))
@@ -206,9 +215,13 @@ static enum mayfly_error send_all(struct upload *u)
 			return MAYFLY_OK;
 		u->attempts++;
 		error = send_rest(u, offset);
-		if (error == MAYFLY_OK || !wait_to_go_on(u))
+		if (error == MAYFLY_OK && !has_moved(u->answer))
+			return error;
+		if (!wait_to_go_on(u))
 			break;
 	}
+	if (has_moved(u->answer))
+		u->answer->error = MAYFLY_REFUSED;
 	if (u->answer->error == MAYFLY_REFUSED && u->answer->status == 422)
 		u->answer->error = MAYFLY_CHANGED;
 	return u->answer->error;

@@ -1,5 +1,6 @@
 """libmayfly: real calls of a real hub, by a program that was linked with it (tests/client/ask.c)."""
 
+import hashlib
 import json
 import os
 import re
@@ -185,6 +186,51 @@ def test_a_hub_that_comes_later(make_hub, build):
                             stdout=subprocess.PIPE, text=True)
     make_hub(hub_yaml(service(build / "guest/web.mfy"), head=listener(f"127.0.0.1:{port}")))
     assert json.loads(asks.communicate(timeout=60 * PATIENCE)[0])["status"] == 200
+
+
+# ---------------------------------------------------------------------- blobs
+
+
+def cuts(port, most):
+    """Connections to a hub; the first that has sent so many bytes ends. Returns its address, and how many came of each, in a list."""
+    to, came, limits = socket.create_server(("127.0.0.1", 0)), [], [most]
+
+    def one(client):
+        with client, socket.create_connection(("127.0.0.1", port)) as hub:
+            came.append(got := [0])
+            back = threading.Thread(target=lambda: [client.sendall(x) for x in iter(lambda: hub.recv(65536), b"")])
+            back.start()
+            while data := client.recv(65536):
+                got[0] += len(data)
+                hub.sendall(data)
+                if limits and got[0] >= limits[0]:
+                    limits.clear()
+                    break
+            hub.shutdown(socket.SHUT_WR)
+            back.join()
+
+    def serve():
+        while True:
+            threading.Thread(target=one, args=(to.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    return f"http://127.0.0.1:{to.getsockname()[1]}", came
+
+
+def test_an_upload_that_is_cut_off_goes_on(start, build, tmp_path):
+    data = bytes(i * i >> 8 & 255 for i in range(3 << 20))
+    file, name = tmp_path / "data", hashlib.sha256(data).hexdigest()
+    file.write_bytes(data)
+    hub = start(service(build / "guest/takes.mfy"), head=f"state: {tmp_path}/state\n" + listener())
+    url, came = cuts(hub.http(), 2 << 20)
+    ask("--upload", file, "--method", "GET", url, f"/.well-known/mayfly/blobs/{name}")
+    assert len(data) < sum(n for n, in came) < len(data) + (1 << 20), came
+    with Client(hub.http()) as client:
+        assert client.ask("GET", f"/.well-known/mayfly/blobs/{name}").body == data
+    # and what is there isn't sent
+    straight, came = cuts(hub.http(), 1 << 40)
+    ask("--upload", file, "--method", "GET", straight, f"/.well-known/mayfly/blobs/{name}")
+    assert sum(n for n, in came) < 4096, came
 
 
 # ------------------------------------------------------------------- who asks

@@ -128,6 +128,29 @@ static void an_offset_that_is_none(void **state)
 	is(1, "PUT " PATH, NULL, "hello world");
 }
 
+static void what_moves_while_it_is_sent(void **state)
+{
+	static const struct turn turns[] = {{.answer = NOT EMPTY},
+		{.answer = "HTTP/1.1 416 Range Not Satisfiable\r\n" EMPTY},
+		{.answer = NOT "Upload-Offset: 6\r\n" EMPTY},
+		{.answer = "HTTP/1.1 202 Accepted\r\n" EMPTY}, {.answer = HAS}},
+				 never[] = {{.answer = NOT EMPTY},
+					 {.answer = "HTTP/1.1 202 Accepted\r\n" EMPTY},
+					 {.answer = NOT EMPTY},
+					 {.answer = "HTTP/1.1 202 Accepted\r\n" EMPTY},
+					 {.answer = NOT EMPTY},
+					 {.answer = "HTTP/1.1 202 Accepted\r\n" EMPTY},
+					 {.answer = NOT EMPTY}};
+
+	(void)state;
+	assert_int_equal(upload(turns, 5, 0), MAYFLY_OK);
+	is(3, "PUT " PATH, "bytes 6-10/11", "world");
+	assert_int_equal(server_count(server), 5);
+	end(NULL);
+	assert_int_equal(upload(never, 7, 0), MAYFLY_REFUSED);
+	assert_int_equal(server_count(server), 6);
+}
+
 static void what_it_is_not(void **state)
 {
 	static const struct turn turns[] = {
@@ -191,6 +214,7 @@ int main(void)
 		TEST(what_is_not_is),
 		TEST(the_rest_of_it),
 		TEST(an_offset_that_is_none),
+		TEST(what_moves_while_it_is_sent),
 		TEST(what_it_is_not),
 		TEST(refusals),
 		TEST(no_time),
