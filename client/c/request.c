@@ -249,6 +249,7 @@ static void set_trust(struct options *o, const struct mayfly_client *client)
 	if (client->certificate) {
 		SET(o, CURLOPT_SSLCERT, client->certificate);
 		SET(o, CURLOPT_SSLKEY, client->key ? client->key : client->certificate);
+		SET(o, CURLOPT_KEYPASSWD, ""); /* OpenSSL would ask at the terminal */
 	}
 }
 

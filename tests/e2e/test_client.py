@@ -17,7 +17,7 @@ from http_client import Client, listener
 from hubs import hub_yaml, service
 from test_access import tokens  # noqa: F401
 
-OK, UNREACHABLE, UNTRUSTED, DEADLINE, REFUSED, TOO_LARGE = 0, 4, 5, 7, 8, 9
+OK, FILE, UNREACHABLE, UNTRUSTED, DEADLINE, REFUSED, TOO_LARGE = 0, 3, 4, 5, 7, 8, 9
 
 
 def ask_all(*args):
@@ -264,6 +264,11 @@ def test_a_certificate_of_ours(start, build, ca):
     assert ask("--ca", ca.file, "--cert", certificate, "--key", key, url, "/echo")["status"] == 200
     refused = ask("--ca", ca.file, url, "/echo")
     assert refused["error"] == UNTRUSTED and refused["attempts"] == 1, refused
+    locked = key.with_suffix(".locked")
+    run("openssl", "pkey", "-in", key, "-aes128", "-passout", "pass:word", "-out", locked, check=True)
+    os.chmod(locked, 0o600)
+    refused = ask("--ca", ca.file, "--cert", certificate, "--key", locked, url, "/echo")
+    assert refused["error"] == FILE and refused["attempts"] == 1, refused
 
 
 def test_a_token(start, build, ca, tokens, tmp_path):  # noqa: F811
