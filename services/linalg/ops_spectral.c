@@ -206,8 +206,8 @@ bool lstsq_run(struct call *c)
 	const struct matrix *a = &c->in[0], *b = &c->in[1], *to = &c->out[0];
 	size_t size = npy_size(a->type), n = (size_t)a->columns;
 	int32_t m = (int32_t)a->rows, columns = (int32_t)n, count = (int32_t)most(b->columns, 1),
-		lda = m > 0 ? m : 1, ldb = (int32_t)most(most(a->rows, a->columns), 1), rank = 0,
-		info, room = queried_elements(c, WORK_SPACE);
+		lda = m > 0 ? m : 1, ldb = (int32_t)most(most(a->rows, a->columns), 1), rank, info,
+		room = queried_elements(c, WORK_SPACE);
 	union scalar rcond = scalar_of(a->type, (struct number){rcond_of(c), 0});
 	uint8_t *s = (uint8_t *)c->work_at[WORK_A] + matrix_bytes(a), *x = c->work_at[WORK_B];
 
@@ -220,6 +220,8 @@ bool lstsq_run(struct call *c)
 			&info);
 		if (!no_convergence(c, info))
 			return false;
+	} else {
+		rank = 0;
 	}
 	for (uint64_t j = 0; j < to->columns; j++)
 		memcpy((uint8_t *)to->at + j * n * size, x + j * (size_t)ldb * size, n * size);

@@ -125,7 +125,7 @@ static bool read_value(
 	char words[96] = "a number, as 1.5 or 1.5-2j";
 	int word;
 
-	if (option < OPTION_NUMBERS) {
+	if (kinds[option].words[0] == NULL) {
 		if (number_read(value, &to->number[option]))
 			return true;
 	} else {

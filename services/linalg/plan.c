@@ -13,9 +13,9 @@
 /* --------------------------------------------------------------------- the text */
 
 struct plan {
-	const struct call *c;
-	const struct ask *ask;
-	const struct place *place;
+	struct ask ask;
+	struct call product; /* with its shape; its operands lie at `place` */
+	struct place place[OPERANDS_MOST];
 	struct split split;
 	struct mf_str query; /* the client's */
 	uint64_t k;
@@ -83,7 +83,7 @@ static bool turned_b(const struct call *c)
 
 static void put_literals(struct plan *p)
 {
-	const struct call *c = p->c;
+	const struct call *c = &p->product;
 	const struct split *s = &p->split;
 	const struct matrix *to = &c->out[0];
 	bool at = turned_a(c), bt = turned_b(c);
@@ -129,7 +129,7 @@ static void put_piece(struct plan *p, char kind, uint64_t source, uint64_t to, u
 
 static uint64_t part_bytes(const struct plan *p, uint64_t rows, uint64_t columns)
 {
-	return rows * columns * npy_size(p->c->in[0].type);
+	return rows * columns * npy_size(p->product.in[0].type);
 }
 
 /* Where a part of a matrix lies: where its first run begins, how long runs are and how far apart. */
@@ -150,7 +150,7 @@ static struct runs runs_of(const struct matrix *m, struct range rows, struct ran
 static void put_part(struct plan *p, unsigned i, unsigned header, struct range rows,
 	struct range columns, uint64_t *at)
 {
-	struct runs runs = runs_of(&p->c->in[i], rows, columns);
+	struct runs runs = runs_of(&p->product.in[i], rows, columns);
 
 	put(p, "[\"l%u\",%llu,0,%u],", header, (unsigned long long)*at, NPY_WRITTEN);
 	*at += NPY_WRITTEN;
@@ -163,12 +163,12 @@ static void put_part(struct plan *p, unsigned i, unsigned header, struct range r
 
 static void put_query(struct plan *p, bool first)
 {
-	const struct options *o = &p->c->options;
+	const struct options *o = &p->product.options;
 	struct mf_str alpha = http_parameter(p->query, "alpha"),
 		      beta = http_parameter(p->query, "beta");
 
 	put(p, "transa=%c&transb=%c&order=%c", option_letter(o, OPTION_TRANSA) + 32,
-		option_letter(o, OPTION_TRANSB) + 32, p->c->out[0].flipped ? 'c' : 'f');
+		option_letter(o, OPTION_TRANSB) + 32, p->product.out[0].flipped ? 'c' : 'f');
 	if (p->split.levels > 0)
 		put(p, "&algorithm=strassen");
 	if (o->given & OPTION(ALPHA))
@@ -180,7 +180,7 @@ static void put_query(struct plan *p, bool first)
 /* A tile's part of the sum: what the part before left, or c, is what it is added to. */
 static void put_task(struct plan *p, uint64_t number, uint64_t i, uint64_t j, uint64_t part_of_k)
 {
-	const struct call *c = p->c;
+	const struct call *c = &p->product;
 	struct range m = part(&p->split.m, i, c->out[0].rows),
 		     n = part(&p->split.n, j, c->out[0].columns);
 	struct range k = part(&p->split.k, part_of_k, p->k);
@@ -208,14 +208,14 @@ static void put_task(struct plan *p, uint64_t number, uint64_t i, uint64_t j, ui
 
 static void put_result(struct plan *p)
 {
-	const struct matrix *to = &p->c->out[0];
+	const struct matrix *to = &p->product.out[0];
 	const struct split *s = &p->split;
 	char algorithm[64] = "classic";
 
 	if (s->levels > 0)
 		snprintf(algorithm, sizeof(algorithm), "strassen-winograd; levels=%u", s->levels);
 	put(p, "],\"result\":{\"type\":\"application/x-npy\",");
-	if (p->c->options.given & (OPTION(ALGORITHM) | OPTION(TOLERANCE)))
+	if (p->product.options.given & (OPTION(ALGORITHM) | OPTION(TOLERANCE)))
 		put(p, "\"headers\":\"Mayfly-Algorithm: %s\\r\\nMayfly-Error-Bound: %.3g\\r\\n\",",
 			algorithm, strassen_bound(to->type, p->k, s->k.parts, s->levels));
 	put(p, "\"bytes\":%llu,\"pieces\":[[\"l%u\",0,0,%u]",
@@ -274,22 +274,22 @@ static bool choose_levels(struct plan *p, struct call *c, const struct options *
 		wrong(c, 422, "the error's bound is %.3g, the tolerance %.3g", bound, most);
 }
 
-/* c with the shape of the product, and without what is chosen only here. */
+/* The product's shape, without what is chosen only here. */
 static bool plan_product(struct plan *p, struct call *c)
 {
-	struct call whole = *c;
+	struct call *product = &p->product;
 
-	whole.capacity = SIZE_MAX;
-	whole.options.given &= ~OPTION(TOLERANCE);
-	whole.options.word[OPTION_ALGORITHM] = ALGORITHM_CLASSIC;
-	if (!multiply_shape(&whole)) {
-		c->problem = whole.problem;
+	*product = *c;
+	product->capacity = SIZE_MAX;
+	product->options.given &= ~OPTION(TOLERANCE);
+	product->options.word[OPTION_ALGORITHM] = ALGORITHM_CLASSIC;
+	if (!multiply_shape(product)) {
+		c->problem = product->problem;
 		return false;
 	}
-	whole.options = c->options;
-	p->c = &whole;
+	product->options = c->options;
 	p->k = turned_a(c) ? c->in[0].rows : c->in[0].columns;
-	if (!split_product(&whole, &p->ask->head, &p->split))
+	if (!split_product(product, &p->ask.head, &p->split))
 		return wrong(c, 413, "this product would be more than %u tasks", TASKS_MOST);
 	if (!choose_levels(p, c, &c->options))
 		return false;
@@ -299,22 +299,18 @@ static bool plan_product(struct plan *p, struct call *c)
 
 static bool make_plan(struct plan *p, struct call *c, const struct request *request)
 {
-	struct place place[OPERANDS_MOST];
 	struct look look = {0};
-	struct ask ask;
 	char text[sizeof(c->problem.detail)];
 
-	if (!ask_read(request->body, &ask))
+	if (!ask_read(request->body, &p->ask))
 		return wrong(c, 400, "this is no question for a plan");
 	if (!find_op(c, request))
 		return false;
 	if (!options_read(request->query, c->op->options, &c->options, text, sizeof(text)))
 		return wrong(c, 400, "%s", text);
-	p->ask = &ask;
-	p->place = place;
 	if (c->op->run != multiply_run)
-		return too_large(c, &ask);
-	if (ask_operands(&ask, c, place, &look))
+		return too_large(c, &p->ask);
+	if (ask_operands(&p->ask, c, p->place, &look))
 		return plan_product(p, c);
 	if (look.bytes > 0)
 		put(p, "{\"version\":1,\"read\":[[%u,%llu,%llu]]}\n", look.operand,

@@ -256,7 +256,7 @@ def test_factors(linalg, random, dtype, shape):
         near(s, np.linalg.svd(a, compute_uv=False), dtype, 10)
         near(linalg("svd?vectors=0", m)[0], s, dtype, 10)
         packed, pivots = linalg("lu", m)
-        near(exchanged((np.tril(packed, -1) + np.eye(*shape))[:, :k] @ np.triu(packed)[:k], pivots), a, dtype)
+        near(exchanged((np.tril(packed, -1) + np.eye(*shape, dtype=dtype))[:, :k] @ np.triu(packed)[:k], pivots), a, dtype)
         b = made(random, dtype, shape[0], 2)
         x, rank, s = linalg("lstsq", m, b)
         expected = np.linalg.lstsq(a, b, rcond=None)
@@ -419,7 +419,8 @@ def test_algorithms(linalg):
     answer = linalg.ask("multiply?algorithm=strassen", body_of(a, a))
     assert answer.headers["mayfly-algorithm"] == "strassen-winograd; levels=1"
     bound = float(answer.headers["mayfly-error-bound"])
-    error = np.abs(arrays_of(answer.body)[0] - a @ a).max()  # which is exact: whole numbers below 2^24
+    rows = slice(0, 2048, 64)  # the whole product takes NumPy 20 s with the BLAS that Debian has by itself
+    error = np.abs(arrays_of(answer.body)[0][rows] - a[rows] @ a).max()  # which is exact: whole numbers below 2^24
     assert error <= bound * 2048 and bound < 1e-2
     small = np.eye(3)
     answer = linalg.ask("multiply?algorithm=auto&tolerance=1e-9", body_of(small, small))
