@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#define BODY_MOST   ((size_t)4 << 20)
-#define OUTPUT_MOST ((size_t)8 << 20)
+#define BODY_MOST   ((size_t)256 << 10)
+#define OUTPUT_MOST ((size_t)512 << 10)
 
 size_t request_memory = OUTPUT_MOST;
 unsigned answer_arrays;
