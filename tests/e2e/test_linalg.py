@@ -41,11 +41,11 @@ def arrays_of(body):
 class Linalg:
     """A hub with the service, and a connection to it."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, image=IMAGE, *lines):
         directory.mkdir(exist_ok=True)
         port = free_port()
         self.hub = Hub(directory, hub_yaml(
-            entry(IMAGE), head=f"state: {directory}/state\nhttp:\n  - listen: 127.0.0.1:{port}\n"))
+            entry(image, *lines), head=f"state: {directory}/state\nhttp:\n  - listen: 127.0.0.1:{port}\n"))
         self.url = f"http://127.0.0.1:{port}"
         self.client = Client(port, seconds=60)
 
@@ -59,14 +59,14 @@ class Linalg:
         assert answer.headers["content-type"] == "application/x-npy"
         return arrays_of(answer.body)
 
-    def refused(self, path, status, *arrays, body=None):
-        """Its problem, a dict."""
+    def refused(self, path, status, *arrays, body=None, plan=False):
+        """Its problem, a dict; from the life that would have planned."""
         answer = self.ask(path, body_of(*arrays) if body is None else body)
         assert answer.status == status, (answer.status, answer.body[:300])
         assert answer.headers["content-type"] == "application/problem+json"
         problem = json.loads(answer.body)
         assert problem["type"] == "about:blank" and problem["status"] == status
-        assert problem["id"] == answer.headers["mayfly-event"]
+        assert plan or problem["id"] == answer.headers["mayfly-event"]
         return problem
 
 
@@ -415,13 +415,13 @@ def test_the_page(up, tmp_path, port):
 
 def test_algorithms(linalg):
     """What was done and how far off it may be stands with the answer; the true error is below that."""
-    a = np.random.default_rng(5).choice([-1.0, 1.0], (2048, 2048)).astype("float32")
+    a = np.random.default_rng(5).choice([-1.0, 1.0], (1024, 1024)).astype("float32")
     answer = linalg.ask("multiply?algorithm=strassen", body_of(a, a))
     assert answer.headers["mayfly-algorithm"] == "strassen-winograd; levels=1"
     bound = float(answer.headers["mayfly-error-bound"])
-    rows = slice(0, 2048, 64)  # the whole product takes NumPy 20 s with the BLAS that Debian has by itself
+    rows = slice(0, 1024, 32)  # the whole product takes NumPy 3 s with the BLAS that Debian has by itself
     error = np.abs(arrays_of(answer.body)[0][rows] - a[rows] @ a).max()  # which is exact: whole numbers below 2^24
-    assert error <= bound * 2048 and bound < 1e-2
+    assert error <= bound * 1024 and bound < 1e-2
     small = np.eye(3)
     answer = linalg.ask("multiply?algorithm=auto&tolerance=1e-9", body_of(small, small))
     assert answer.headers["mayfly-algorithm"] == "classic"
