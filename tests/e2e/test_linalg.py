@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -429,3 +430,58 @@ def test_algorithms(linalg):
     assert "mayfly-algorithm" not in linalg.ask("multiply", body_of(small, small)).headers
     linalg.refused("multiply?algorithm=auto", 400, small, small)
     linalg.refused("multiply?tolerance=1e-20", 422, small, small)
+
+
+# ------------------------------------------------------------------ larger than a life
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """The same service with little memory: 3 MiB for what comes in, 2 for what goes out. Two lives at once."""
+    directory = tmp_path_factory.mktemp("small")
+    shutil.copytree(ROOT / "services/linalg", directory / "linalg")
+    manifest = directory / "linalg/mayfly.yaml"
+    text = re.sub(r"input: \w+", "input: 3MiB", manifest.read_text())
+    manifest.write_text(re.sub(r"output: \w+", "output: 2MiB", text))
+    done = run(BUILD / "mayfly", "build", directory / "linalg", "-o", directory / "linalg.mfy")
+    assert done.returncode == 0, done.stderr
+    service = Linalg(directory / "hub", directory / "linalg.mfy", "limits: {threads: 2}")
+    yield service
+    service.client.socket.close()
+    assert service.hub.stop() == 0
+
+
+def test_larger_than_a_life(small, random):
+    """Operands and result of several times the memory of a life, in all orders; the sum is cut too."""
+    for shape, query in (((700, 650, 610), ""), ((640, 700, 620), "transa=t&transb=t&order=c"), ((90, 9000, 80), ""),
+                         ((700, 500, 600), "alpha=-2&beta=0.5")):
+        m, k, n = shape
+        a, b = made(random, "float64", m, k), made(random, "float64", k, n)
+        sent = [a.T.copy("F"), b.T.copy()] if "transa" in query else [a, b.copy("F")]
+        expected = a @ b
+        if "beta" in query:
+            sent.append(made(random, "float64", m, n))
+            expected = -2 * expected + 0.5 * sent[2]
+        assert len(body_of(*sent)) > 3 << 20
+        got, = small(f"multiply?{query}", *sent)
+        near(got, expected, "float64")
+
+
+def test_plans_that_are_refused(small, random):
+    """In the same words as one life would."""
+    big = made(random, "float64", 700, 700)
+    problem = small.refused("multiply", 422, big, big[1:], plan=True)
+    assert (problem["argument"], problem["found"], problem["wanted"]) == ("b", "(699, 700)", "(700, n)")
+    assert "is done in one life" in small.refused("solve", 413, big, big, plan=True)["detail"]
+    assert small.refused("multiply", 415, big.astype(">f8"), big, plan=True)["found"] == ">f8"
+    assert small.refused("multiply", 400, big, plan=True)["argument"] == "b"
+    problem = small.refused("svd", 413, made(random, "float64", 400, 400))
+    assert "or less" in problem["wanted"]
+
+
+def test_asked_for_a_plan(small, random):
+    """What would fit is planned too if that is asked for, and says how it was computed."""
+    a = made(random, "float64", 100, 100)
+    answer = small.ask("multiply?plan=1&algorithm=auto&tolerance=1e-9", body_of(a, a))
+    near(arrays_of(answer.body)[0], a @ a, "float64")
+    assert answer.headers["mayfly-algorithm"] == "classic"
