@@ -33,7 +33,7 @@ static uint8_t *map_aligned(uint64_t bytes, int fd)
 	return at;
 }
 
-int areas_open(struct monitor *m)
+int monitor_map_areas(struct monitor *m)
 {
 	const struct layout *layout = &m->layout;
 	const uint64_t n = m->options.areas;
@@ -51,7 +51,7 @@ int areas_open(struct monitor *m)
 	return 0;
 }
 
-void areas_close(struct monitor *m)
+void monitor_unmap_areas(struct monitor *m)
 {
 	const uint64_t n = m->options.areas;
 

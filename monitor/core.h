@@ -140,8 +140,8 @@ void shell_take_effects(struct shell *shell, struct life *life);
 
 /* areas.c: the files of options.areas mapped, 0 or -errno; a shell's two, its own (`area` AREA_OWN) or of these. */
 #define AREA_OWN UINT32_MAX
-int areas_open(struct monitor *monitor);
-void areas_close(struct monitor *monitor);
+int monitor_map_areas(struct monitor *monitor);
+void monitor_unmap_areas(struct monitor *monitor);
 int shell_take_areas(struct shell *shell, unsigned area);
 void shell_free_areas(struct shell *shell);
 /* Before a birth: all of the output zero, and of the input what lies behind its bytes; false: so many don't fit. */

@@ -320,7 +320,8 @@ int monitor_open(struct monitor **out, const struct image *image, const uint8_t 
 		; /* it said why */
 	else if (m->which == MFW_BACKEND_PROCESS && !use_maker(m))
 		monitor_refuse(error, MFW_ERR_BACKEND, "the process that makes gated ones");
-	else if (make_fixed(m, data, data_size) < 0 || make_snapshot(m) < 0 || areas_open(m) < 0)
+	else if (make_fixed(m, data, data_size) < 0 || make_snapshot(m) < 0 ||
+		monitor_map_areas(m) < 0)
 		monitor_refuse(error, MFW_ERR_BACKEND, "memory for the image");
 	else
 		rc = image->note.flags & MFI_HAS_INIT ? start_from_init(m, error) : 0;
@@ -349,7 +350,7 @@ void monitor_close(struct monitor *m)
 	if (m->snapshot != NULL)
 		munmap(m->snapshot, m->layout.window_bytes);
 	free(m->filled);
-	areas_close(m);
+	monitor_unmap_areas(m);
 	if (m->kvm != NULL)
 		kvm_host_close(m->kvm);
 	if (m->maker)

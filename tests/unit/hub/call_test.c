@@ -71,7 +71,7 @@ static struct service *add(const char *how)
 		.backend = MFW_BACKEND_PROCESS};
 	s->queue_most = 8;
 	s->deadline_ns = 2 * CLOCK_S;
-	s->idle_ns = 200 * CLOCK_MS;
+	s->idle_ns = 500 * CLOCK_MS;
 	return s;
 }
 

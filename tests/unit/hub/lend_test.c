@@ -40,7 +40,7 @@ static void open_hub(const char *how)
 	service->note.grants = 0;
 	service->head.flags = MFW_OWN_SOCKET;
 	service->deadline_ns = 200 * CLOCK_MS;
-	service->idle_ns = 100 * CLOCK_MS;
+	service->idle_ns = 400 * CLOCK_MS;
 	service->lend = calloc(1, sizeof(*service->lend));
 	assert_int_equal(net_parse(&address, "127.0.0.1:0"), 0);
 	assert_int_equal(in_udp_open(&input, service, &address, WORDS_DNS), 0);
