@@ -206,15 +206,15 @@ static int choose_socket(
 		return setup_bad(config->place, error, SETUP_USAGE,
 			"socket: 'worker' needs exactly one address under udp, %u are there",
 			config->udp_count);
-	if (!only_replies(s))
-		return setup_bad(config->place, error, SETUP_USAGE,
-			"socket: 'worker' is for services that can only reply; %s may do more: its "
-			"mayfly.yaml has reads, writes, emits, calls or upstream",
-			s->name);
 	if (s->note.input_bytes > 0 || s->note.output_bytes > 0)
 		return setup_bad(config->place, error, SETUP_USAGE,
 			"socket: 'worker' is not for services with memory.input or memory.output: "
 			"the mayfly.yaml of %s has one",
+			s->name);
+	if (!only_replies(s))
+		return setup_bad(config->place, error, SETUP_USAGE,
+			"socket: 'worker' is for services that can only reply; %s may do more: its "
+			"mayfly.yaml has reads, writes, emits, calls or upstream",
 			s->name);
 	s->lend = calloc(1, sizeof(*s->lend));
 	if (!s->lend)

@@ -186,7 +186,7 @@ def test_a_worker_finds_no_memory(start, build, echo, backend):
     """A clear error, others are served, and it starts once there is memory again."""
     hub = start(service(guest(build, "large"), UDP, f"backend: {backend}"),
                 service(echo, UDP, f"backend: {backend}"))
-    limit(hub, hub.nursery(), **{"as": (status(hub.pid, "VmSize") << 10) + (6 << 20)})
+    limit(hub, hub.nursery(), **{"as": (status(hub.pid, "VmSize") << 10) + (2 << 20)})
     throw(hub.port("large"), b"0")
     hub.until(lambda: "large: can't start: memory for" in hub.said())
     assert udp_ask(hub.port("echo"), b"x") == b"x"
