@@ -3,14 +3,21 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+static bool find(void *library, const char *name, void *to)
+{
+	void *function = dlsym(library, name);
+
+	memcpy(to, &function, sizeof(function)); /* C has no cast between the two kinds */
+	return function != NULL;
+}
 
 int library_load(
 	const struct library *library, void *to, void **handle, char *error, size_t error_size)
 {
-	void *function;
-
 	*handle = dlopen(library->file, RTLD_LAZY | RTLD_LOCAL);
 	if (!*handle) {
 		snprintf(error, error_size, "can't load %s: %s: type apt-get install %s",
@@ -18,15 +25,11 @@ int library_load(
 		return -ENOENT;
 	}
 	for (const struct library_function *f = library->functions; f->name; f++) {
-		function = dlsym(*handle, f->name);
-		if (!function) {
-			snprintf(error, error_size, "can't use %s: it has no %s", library->file,
-				f->name);
-			library_drop(handle);
-			return -ENOSYS;
-		}
-		/* C has no cast between pointers to functions and to data */
-		memcpy((char *)to + f->at, &function, sizeof(function));
+		if (find(*handle, f->name, (char *)to + f->at))
+			continue;
+		snprintf(error, error_size, "can't use %s: it has no %s", library->file, f->name);
+		library_drop(handle);
+		return -ENOSYS;
 	}
 	return 0;
 }
