@@ -301,7 +301,7 @@ static void test_caller_late(void **state)
 	(void)state;
 	open_hub("call", "echo");
 	caller->next->after = caller;
-	caller->deadline_ns = 300 * CLOCK_MS;
+	caller->deadline_ns = 1500 * CLOCK_MS; /* its worker has to start before that */
 	ask();
 	run(1);
 	/* it heard 504 in time, and replied so */
