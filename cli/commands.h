@@ -39,6 +39,7 @@ int cmd_events(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_rehearse(int argc, char **argv);
 int cmd_state(int argc, char **argv);
+int cmd_blob(int argc, char **argv);
 int cmd_dlq(int argc, char **argv);
 int cmd_job(int argc, char **argv);
 int cmd_reload(int argc, char **argv);

@@ -42,6 +42,7 @@ static const struct command commands[] = {
 	{"rehearse", cmd_rehearse, "IMAGE --last N",
 		"real events on a candidate image: what would differ"},
 	{"state", cmd_state, "ls|get|put|rm SERVICE", "what its services remember"},
+	{"blob", cmd_blob, "ls|put|get|rm", "its disk cache"},
 	{"dlq", cmd_dlq, "ls|show|retry|rm", "events that failed, dead letters"},
 	{"job", cmd_job, "ls|show|watch|cancel", "work larger than one life"},
 	{"reload", cmd_reload, "", "it reads its hub.yaml again"},

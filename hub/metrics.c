@@ -155,6 +155,7 @@ void metrics_write(const struct hub *hub, FILE *to)
 	metrics_services(&text);
 	metrics_inputs(&text);
 	metrics_store(&text);
+	metrics_blobs(&text);
 	metrics_flush(&text);
 }
 

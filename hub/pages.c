@@ -17,6 +17,8 @@
 #include "hub/journal.h"
 #include "hub/life.h"
 #include "hub/metrics.h"
+#include "hub/http/blobs.h"
+#include "hub/pages_blobs.h"
 #include "hub/pages_dead.h"
 #include "hub/pages_jobs.h"
 #include "hub/pages_events.h"
@@ -322,6 +324,7 @@ static json_t *hub_figures(const struct hub *hub)
 	pages_set(o, "reloads", pages_count(hub->reloads.done));
 	pages_set(o, "reloads_failed", pages_count(hub->reloads.failed));
 	pages_set(o, "store", pages_store(hub));
+	pages_set(o, "blobs", pages_blobs(hub));
 	pages_set(o, "outbox", pages_outbox(hub));
 	return o;
 }
@@ -534,6 +537,13 @@ int pages_add(struct router *router, struct access *look, struct access *change)
 			.path = "/v1/jobs/cancel",
 			.page = pages_jobs_cancel,
 			.changes = true},
+		{.method = "GET", .path = "/v1/blobs", .page = pages_blobs_list},
+		{.method = "POST",
+			.path = "/v1/blobs/rm",
+			.page = pages_blobs_remove,
+			.changes = true},
+		{.method = "GET", .path = BLOBS_PATH "+", .blobs = true},
+		{.method = "PUT", .path = BLOBS_PATH "+", .blobs = true, .changes = true},
 		{.method = "GET", .path = "/metrics", .page = metrics_page},
 	};
 	int err = 0;

@@ -1,49 +1,46 @@
 /* store/digest.c - see digest.h. */
 #include "store/digest.h"
 
-#include <dlfcn.h>
 #include <openssl/opensslv.h>
+#include <stddef.h>
+
+#include "sys/library.h"
 
 #define STRING_OF(x) #x
 #define STRING(x)    STRING_OF(x)
-#define LIBRARY      "libcrypto.so." STRING(OPENSSL_SHLIB_VERSION)
 
-static struct {
-	void *library;
+struct openssl {
 	int (*init)(SHA256_CTX *c);
 	int (*update)(SHA256_CTX *c, const void *p, size_t n);
 	int (*final)(unsigned char *hash, SHA256_CTX *c);
-} openssl;
-
-static void *find(const char *name)
-{
-	return dlsym(openssl.library, name);
-}
+};
+static struct openssl openssl;
+static void *loaded;
 
 void digest_load(void)
 {
-	if (openssl.library)
-		return;
-	openssl.library = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
-	if (!openssl.library)
-		return;
-	*(void **)(void *)&openssl.init = find("SHA256_Init");
-	*(void **)(void *)&openssl.update = find("SHA256_Update");
-	*(void **)(void *)&openssl.final = find("SHA256_Final");
-	if (openssl.init && openssl.update && openssl.final)
-		return;
-	dlclose(openssl.library);
-	openssl.library = NULL;
+	static const struct library_function functions[] = {
+		{"SHA256_Init", offsetof(struct openssl, init)},
+		{"SHA256_Update", offsetof(struct openssl, update)},
+		{"SHA256_Final", offsetof(struct openssl, final)},
+		{0},
+	};
+	static const struct library library = {
+		"OpenSSL", "libcrypto.so." STRING(OPENSSL_SHLIB_VERSION), "libssl3", functions};
+	char why[256]; /* libsodium does it then */
+
+	if (!loaded)
+		(void)library_load(&library, &openssl, &loaded, why, sizeof(why));
 }
 
 const char *digest_by(void)
 {
-	return openssl.library ? "OpenSSL" : "libsodium";
+	return loaded ? "OpenSSL" : "libsodium";
 }
 
 void digest_begin(struct digest *d)
 {
-	if (openssl.library)
+	if (loaded)
 		(void)openssl.init(&d->openssl);
 	else
 		(void)crypto_hash_sha256_init(&d->sodium);
@@ -51,7 +48,7 @@ void digest_begin(struct digest *d)
 
 void digest_add(struct digest *d, const void *p, size_t n)
 {
-	if (openssl.library)
+	if (loaded)
 		(void)openssl.update(&d->openssl, p, n);
 	else
 		(void)crypto_hash_sha256_update(&d->sodium, p, n);
@@ -59,7 +56,7 @@ void digest_add(struct digest *d, const void *p, size_t n)
 
 void digest_end(struct digest *d, uint8_t hash[static DIGEST_BYTES])
 {
-	if (openssl.library)
+	if (loaded)
 		(void)openssl.final(hash, &d->openssl);
 	else
 		(void)crypto_hash_sha256_final(&d->sodium, hash);

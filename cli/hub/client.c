@@ -9,6 +9,7 @@
 
 #include "abi/image.h"
 #include "cli/commands.h"
+#include "cli/hub/client_curl.h"
 #include "cli/hub/curl.h"
 #include "cli/hub/find.h"
 #include "cli/hub/remote.h"
@@ -133,13 +134,18 @@ int client_open(struct client *client, const char *command, const struct client_
 	return check(client);
 }
 
-void client_close(struct client *client)
+void client_forget(struct client *client)
 {
 	const char *why = NULL;
 
 	if (client->curl)
 		curl_load(&why)->cleanup(client->curl);
 	client->curl = NULL;
+}
+
+void client_close(struct client *client)
+{
+	client_forget(client);
 	remote_close(client);
 }
 
@@ -184,20 +190,16 @@ const char *client_text(const json_t *object, const char *key)
 	return json_string_value(json_object_get(object, key));
 }
 
-static int talk(struct client *c, const char *method, const char *page, FILE *to, long *status,
-	char error[static CURL_ERROR_SIZE])
+CURL *client_handle(struct client *c, const char *page, char error[static CURL_ERROR_SIZE])
 {
 	const char *why = NULL;
 	const struct curl_functions *f = curl_load(&why);
 	char url[CLIENT_URL + CLIENT_PAGE];
-	CURLcode rc;
-
-	error[0] = '\0';
 
 	if (!c->curl)
 		c->curl = f->init();
 	if (!c->curl)
-		return CURLE_OUT_OF_MEMORY;
+		return NULL;
 	snprintf(url, sizeof(url), "%s%s", c->url[0] ? c->url : "http://hub", page);
 	if (c->url[0])
 		remote_set(c, f, error);
@@ -205,12 +207,26 @@ static int talk(struct client *c, const char *method, const char *page, FILE *to
 		f->setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, c->path);
 	f->setopt(c->curl, CURLOPT_PROXY, "");
 	f->setopt(c->curl, CURLOPT_URL, url);
+	f->setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
+	f->setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+	return c->curl;
+}
+
+static int talk(struct client *c, const char *method, const char *page, FILE *to, long *status,
+	char error[static CURL_ERROR_SIZE])
+{
+	const char *why = NULL;
+	const struct curl_functions *f = curl_load(&why);
+	CURLcode rc;
+
+	error[0] = '\0';
+
+	if (!client_handle(c, page, error))
+		return CURLE_OUT_OF_MEMORY;
 	f->setopt(c->curl, CURLOPT_POST, strcmp(method, "POST") == 0 ? 1L : 0L);
 	f->setopt(c->curl, CURLOPT_POSTFIELDS, c->body_n > 0 ? c->body : "");
 	f->setopt(c->curl, CURLOPT_POSTFIELDSIZE, (long)c->body_n);
 	f->setopt(c->curl, CURLOPT_HTTPGET, strcmp(method, "GET") == 0 ? 1L : 0L);
-	f->setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
-	f->setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
 	f->setopt(c->curl, CURLOPT_TIMEOUT_MS, ANSWER_MS);
 	f->setopt(c->curl, CURLOPT_WRITEDATA, to); /* written with fwrite */
 	rc = f->perform(c->curl);
@@ -225,8 +241,7 @@ static bool is_others(const char *path)
 	return geteuid() != 0 && stat(path, &st) == 0 && st.st_uid != geteuid();
 }
 
-/* Why there is no answer. */
-static int unreachable(struct client *c, CURLcode rc, const char *error, bool *gone)
+int client_unreachable(struct client *c, CURLcode rc, const char *error, bool *gone)
 {
 	const char *why = NULL;
 
@@ -245,8 +260,7 @@ static int unreachable(struct client *c, CURLcode rc, const char *error, bool *g
 		c->path, curl_load(&why)->strerror(rc));
 }
 
-/* The hub refused: what it says, and the exit status that fits. */
-static int refused(const struct client *c, long status, json_t *answer)
+int client_refused(const struct client *c, long status, json_t *answer)
 {
 	const char *detail = json_string_value(json_object_get(answer, "detail"));
 	int as = status == 404  ? STATUS_NOT_FOUND
@@ -278,9 +292,9 @@ int client_ask(
 	*answer = rc == CURLE_OK && body ? json_loadb(body, n, 0, NULL) : NULL;
 	free(body);
 	if (rc != CURLE_OK)
-		return unreachable(client, rc, error, gone);
+		return client_unreachable(client, rc, error, gone);
 	if (status >= 400)
-		return refused(client, status, *answer);
+		return client_refused(client, status, *answer);
 	if (!json_is_object(*answer)) {
 		json_decref(*answer);
 		return out_say(client->command, STATUS_FAILED,

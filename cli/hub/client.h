@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #define CLIENT_PATH 108
 #define CLIENT_URL  280
@@ -47,6 +48,17 @@ int client_denied(const struct client *client, const char *path);
  * said when the hub isn't there, and *gone is set. */
 int client_ask(
 	struct client *client, const char *method, const char *page, json_t **answer, bool *gone);
+
+/* Bytes to or from the hub, as many as there are. */
+struct client_transfer {
+	const char *page;
+	FILE *from;           /* NULL: they come */
+	long long from_bytes; /* that are read there, and sent with PUT */
+	const char *header;   /* NULL: none; "Content-Range: ..." */
+	FILE *to;             /* what comes, but for what a refusal says; NULL: nobody wants it */
+};
+/* STATUS_OK, or an exit status: said already. */
+int client_transfer(struct client *client, const struct client_transfer *transfer);
 
 /* The same for a command that asks once: opens, asks, closes. */
 int client_ask_once(const char *command, const struct client_options *options, const char *method,

@@ -15,6 +15,8 @@ struct curl_functions {
 	CURLcode (*getinfo)(CURL *, CURLINFO, ...);
 	const char *(*strerror)(CURLcode);
 	void (*cleanup)(CURL *);
+	struct curl_slist *(*append)(struct curl_slist *, const char *);
+	void (*free_all)(struct curl_slist *);
 };
 
 /* NULL, with one line in *why: it can't be loaded. */

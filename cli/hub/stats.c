@@ -74,6 +74,22 @@ static void show_store(const json_t *s)
 		table_us(b, json_object_get(s, "commit_p99_us")));
 }
 
+static void show_blobs(const json_t *b)
+{
+	char a[TABLE_CELL], c[TABLE_CELL], d[TABLE_CELL];
+
+	if (!json_is_object(b))
+		return;
+	printf("  disk cache   %lld blobs, %s of at most %s, in use or kept %s; hits %lld, misses "
+	       "%lld, evictions %lld%s\n",
+		(long long)client_integer(b, "blobs"), table_bytes(a, client_integer(b, "bytes")),
+		table_bytes(c, client_integer(b, "limit_bytes")),
+		table_bytes(d, client_integer(b, "held_bytes")),
+		(long long)client_integer(b, "hits"), (long long)client_integer(b, "misses"),
+		(long long)client_integer(b, "evictions"),
+		client_integer(b, "damaged") > 0 ? "; some were damaged" : "");
+}
+
 static bool has_outbox(const json_t *o)
 {
 	return client_integer(o, "messages") > 0 || client_integer(o, "waiting") > 0;
@@ -225,6 +241,7 @@ static int show(json_t *answer, bool all)
 	if (all) {
 		show_hub(hub);
 		show_store(json_object_get(hub, "store"));
+		show_blobs(json_object_get(hub, "blobs"));
 		show_outbox(json_object_get(hub, "outbox"));
 	}
 	if (all || json_array_size(json_object_get(answer, "listeners")) > 0)

@@ -111,6 +111,8 @@ bool guard_admits_blobs(struct conn *c, const struct route *route, const struct 
 	const struct route *one;
 	struct mf_str who;
 
+	if (c->http->input.own)
+		return guard_admits(c, route, request, &who);
 	for (size_t i = 0; (one = router_at(c->http->router, i)); i++) {
 		if (!one->service || one->service->note.input_bytes == 0)
 			continue;
