@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fuzz/lib/fuzz.h"
+#include "hub/http/blobs.h"
 #include "hub/http/chunked.h"
 #include "hub/http/request.h"
 #include "hub/http/target.h"
@@ -73,6 +74,8 @@ static void try_lists(struct mf_str text, uint64_t size)
 	if (http_etag_named(text, MF_STR("\"abc\""), false))
 		MUST(http_etag_named(text, MF_STR("\"abc\""), true));
 	if (http_range(text, size, &first, &last) == HTTP_RANGE_PART)
+		MUST(first <= last && last < size);
+	if (blob_content_range(text, &first, &last, &size) == 0)
 		MUST(first <= last && last < size);
 }
 

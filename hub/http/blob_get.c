@@ -10,6 +10,7 @@
 #include "hub/http/problem.h"
 #include "hub/hub.h"
 #include "sys/log.h"
+#include "wire/http_text.h"
 
 #define BUFFER (256u << 10)
 
@@ -193,20 +194,22 @@ static struct mf_str lines_of(const struct blob *blob, uint64_t first, uint64_t 
 }
 
 /* If-Range (RFC 9110, 13.1.5): with another tag, or a date, all is wanted. */
-static bool wants_range(
-	const struct request *request, const struct blob *blob, struct mf_str *range)
+static enum http_range range_of(
+	const struct request *request, const struct blob *blob, uint64_t *first, uint64_t *last)
 {
-	char name[BLOB_NAME + 1];
+	char tag[BLOB_NAME + 3];
 	unsigned next = 0;
-	struct mf_str tag = request_header(request, "if-range", &next);
+	struct mf_str asked = request_header(request, "if-range", &next), range;
 
+	tag[0] = '"';
+	blob_name(blob_hash(blob), tag + 1);
+	tag[BLOB_NAME + 1] = '"';
 	next = 0;
-	*range = request_header(request, "range", &next);
-	if (!range->p || !mf_str_is(request->method, "GET"))
-		return false;
-	blob_name(blob_hash(blob), name);
-	return !tag.p ||
-		(tag.n == BLOB_NAME + 2 && memcmp((const char *)tag.p + 1, name, BLOB_NAME) == 0);
+	range = request_header(request, "range", &next);
+	if (!range.p || !mf_str_is(request->method, "GET") ||
+		(asked.p && !http_etag_named(asked, mf_str_of(tag, BLOB_NAME + 2), false)))
+		return HTTP_RANGE_ALL;
+	return http_range(range, blob_size(blob), first, last);
 }
 
 static void refuse_range(struct conn *c, uint64_t size)
@@ -225,22 +228,17 @@ static void give(struct conn *c, const struct request *request, struct blob *blo
 {
 	struct response r = {.status = 200, .content_type = MF_STR("application/octet-stream")};
 	uint64_t size = blob_size(blob), first = 0, last = size - 1;
+	enum http_range part = range_of(request, blob, &first, &last);
 	char lines[BLOB_LINES];
-	struct mf_str range, text;
-	int part = wants_range(request, blob, &range) ? blob_range(range, size, &first, &last)
-						      : -EINVAL;
+	struct mf_str text;
 
-	if (part == -ERANGE) {
+	if (part == HTTP_RANGE_OUTSIDE) {
 		refuse_range(c, size);
 		return;
 	}
-	if (part < 0) {
-		first = 0;
-		last = size - 1;
-	} else {
+	if (part == HTTP_RANGE_PART)
 		r.status = 206;
-	}
-	text = lines_of(blob, first, last, part == 0, lines);
+	text = lines_of(blob, first, last, part == HTTP_RANGE_PART, lines);
 	if (c->bodiless)
 		answer_head(c, &r, text, size);
 	else

@@ -46,32 +46,6 @@ int blob_content_range(struct mf_str text, uint64_t *first, uint64_t *last, uint
 	return *first <= *last && *last < *size && *size < UINT64_MAX ? 0 : -EINVAL;
 }
 
-int blob_range(struct mf_str text, uint64_t size, uint64_t *first, uint64_t *last)
-{
-	if (!take_word(&text, "bytes="))
-		return -EINVAL;
-	if (take_word(&text, "-")) { /* the last so many */
-		if (!take_number(&text, last) || text.n > 0)
-			return -EINVAL;
-		if (*last == 0 || size == 0)
-			return -ERANGE;
-		*first = *last < size ? size - *last : 0;
-		*last = size - 1;
-		return 0;
-	}
-	if (!take_number(&text, first) || !take_word(&text, "-"))
-		return -EINVAL;
-	*last = UINT64_MAX;
-	if (text.n > 0 && !take_number(&text, last))
-		return -EINVAL;
-	if (text.n > 0 || *last < *first)
-		return -EINVAL;
-	if (*first >= size)
-		return -ERANGE;
-	*last = *last < size ? *last : size - 1;
-	return 0;
-}
-
 /* --- refusals */
 
 void blob_refuse(struct conn *c, unsigned status, const char *detail, uint64_t offset)

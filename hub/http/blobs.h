@@ -39,9 +39,7 @@ bool blob_put_admit(struct conn *conn, const struct request *request);
 void blob_put_run(struct conn *conn);
 void blob_get_run(struct conn *conn, const struct request *request);
 
-/* "bytes 0-99/200" (RFC 9110, 14.4) and "bytes=0-99", "bytes=100-", "bytes=-5" of `size` bytes (14.2): the first that
- * is meant. 0; -EINVAL: it is none of these, or several; -ERANGE: nothing of it is there. Pure. */
+/* "bytes 0-99/200" (RFC 9110, 14.4), and nothing else. Pure. -EINVAL. */
 int blob_content_range(struct mf_str text, uint64_t *first, uint64_t *last, uint64_t *size);
-int blob_range(struct mf_str text, uint64_t size, uint64_t *first, uint64_t *last);
 
 #endif

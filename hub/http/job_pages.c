@@ -10,6 +10,7 @@
 #include "hub/http/router.h"
 #include "hub/hub.h"
 #include "store/blobs.h"
+#include "wire/http_text.h"
 
 static const struct mf_str nothing = {NULL, 0};
 
@@ -43,20 +44,17 @@ static void give_blob(struct conn *c, const struct job_answer *a, const struct r
 	char lines[JOB_HEADERS_MOST + 256], name[BLOB_NAME + 1];
 	unsigned next = 0;
 	struct mf_str range = request ? request_header(request, "range", &next) : nothing;
-	int part = range.p ? blob_range(range, size, &first, &last) : -1, n;
+	const bool part = range.p && http_range(range, size, &first, &last) == HTTP_RANGE_PART;
+	int n;
 
-	if (part < 0) {
-		first = 0;
-		last = size - 1;
-	} else {
+	if (part)
 		r.status = 206;
-	}
 	blob_name(blob_hash(a->blob), name);
 	n = snprintf(lines, sizeof(lines), "%.*sMayfly-Blob: %s\r\n", (int)a->headers.n,
 		a->headers.p ? (const char *)a->headers.p : "", name);
 	if (request)
 		n += snprintf(lines + n, sizeof(lines) - (size_t)n, "Accept-Ranges: bytes\r\n");
-	if (part == 0)
+	if (part)
 		n += snprintf(lines + n, sizeof(lines) - (size_t)n,
 			"Content-Range: bytes %llu-%llu/%llu\r\n", (unsigned long long)first,
 			(unsigned long long)last, (unsigned long long)size);

@@ -10,6 +10,7 @@
 #include "hub/hub.h"
 #include "image/units.h"
 #include "sys/clock.h"
+#include "wire/http_text.h"
 
 struct keeping {
 	struct conn *conn; /* it and its input are held */
@@ -28,21 +29,16 @@ struct keeping {
 /* "return=minimal" among preferences with their parameters (RFC 7240, 2). */
 static bool is_minimal(struct mf_str list)
 {
-	while (list.p) {
-		const uint8_t *comma = memchr(list.p, ',', list.n);
-		size_t n = comma ? (size_t)(comma - list.p) : list.n, from = 0, end;
-		const uint8_t *semicolon;
+	struct mf_str item;
 
-		while (from < n && (list.p[from] == ' ' || list.p[from] == '\t'))
-			from++;
-		semicolon = memchr(list.p + from, ';', n - from);
-		end = semicolon ? (size_t)(semicolon - list.p) : n;
-		while (end > from && (list.p[end - 1] == ' ' || list.p[end - 1] == '\t'))
-			end--;
-		if (token_is(mf_str_of(list.p + from, end - from), "return=minimal") ||
-			token_is(mf_str_of(list.p + from, end - from), "return=\"minimal\""))
+	while (http_list_next(&list, &item)) {
+		const uint8_t *end = memchr(item.p, ';', item.n);
+
+		item.n = end ? (size_t)(end - item.p) : item.n;
+		while (item.n > 0 && (item.p[item.n - 1] == ' ' || item.p[item.n - 1] == '\t'))
+			item.n--;
+		if (token_is(item, "return=minimal") || token_is(item, "return=\"minimal\""))
 			return true;
-		list = comma ? mf_str_of(comma + 1, list.n - n - 1) : (struct mf_str){NULL, 0};
 	}
 	return false;
 }

@@ -9,6 +9,7 @@
 #include "hub/http/blobs.h"
 #include "hub/http/conn.h"
 #include "hub/hub.h"
+#include "wire/http_text.h"
 
 #define OPERANDS_MOST 16u
 
@@ -62,17 +63,6 @@ static bool bad(struct conn *c, unsigned status, const char *detail)
 	return false;
 }
 
-static struct mf_str trim(struct mf_str s)
-{
-	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
-		s.p++;
-		s.n--;
-	}
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 /* One of the list. False: it was refused. */
 static bool add(struct conn *c, struct operands *o, struct mf_str word)
 {
@@ -102,14 +92,13 @@ static bool add(struct conn *c, struct operands *o, struct mf_str word)
 
 static bool parse(struct conn *c, struct operands *o, struct mf_str list)
 {
-	while (list.p) {
-		const uint8_t *comma = memchr(list.p, ',', list.n);
-		struct mf_str word = mf_str_of(list.p, comma ? (size_t)(comma - list.p) : list.n);
+	struct mf_str word;
 
-		if (!add(c, o, trim(word)))
+	while (http_list_next(&list, &word))
+		if (!add(c, o, word))
 			return false;
-		list = comma ? mf_str_of(comma + 1, list.n - word.n - 1) : (struct mf_str){NULL, 0};
-	}
+	if (o->count == 0)
+		return bad(c, 400, "Mayfly-Operands names nothing");
 	if (o->body == OPERANDS_MOST)
 		o->body = o->count;
 	return true;

@@ -123,10 +123,10 @@ def test_ranges(cached):
             assert answer.status == 206, text
             assert answer.headers["content-range"] == f"bytes {first}-{last}/{n}"
             assert answer.body == data[first:last + 1], text
-        for text in (f"{n}-", "-0"):
+        for text in (f"{n}-", "-0", "99999999999999999999-"):
             answer = get(c, name, Range=f"bytes={text}")
             assert (answer.status, answer.headers["content-range"]) == (416, f"bytes */{n}")
-        for text in ("bytes=5-4", "bytes=a-b", "lines=1-2", "bytes=0-1,5-6", "bytes=99999999999999999999-"):
+        for text in ("bytes=5-4", "bytes=a-b", "lines=1-2", "bytes=0-1,5-6", "bytes=-"):
             assert get(c, name, Range=text).status == 200, text
         assert get(c, name, Range="bytes=0-1", If_Range=f'"{name}"').status == 206
         assert get(c, name, Range="bytes=0-1", If_Range='"x"').status == 200
