@@ -92,6 +92,7 @@ help:
 	@echo 'make SAN=1           the same programs with ASan and UBSan, into build/san/'
 	@echo 'make TSAN=1          the same with ThreadSanitizer, into build/tsan/'
 	@echo 'make VALGRIND=1      what tests/valgrind/run runs under valgrind, into build/valgrind/'
+	@echo 'make variants        images for processors that can more, NAME+VARIANT.mfy: mayfly.yaml(5)'
 	@echo 'make tests [SAN=1]   also the unit tests; ./test builds and runs everything'
 	@echo 'make analyze         gcc -fanalyzer, clang-tidy and cppcheck; DEEP=1 looks further'
 	@echo 'make fuzz            the fuzzers, into build/fuzz/; fuzz/run runs them'

@@ -38,6 +38,7 @@
 #define MFI_VERSION_MAX  31
 #define MFI_FILE_MAX     (64u << 20)
 #define MFI_MANIFEST_MAX 65536u
+#define MFI_VARIANT_MAX  15 /* a variant's name: [a-z][a-z0-9-]* */
 
 #define MFI_NOTE_CRITICAL 0x40000000u
 enum mfi_note {
@@ -51,6 +52,30 @@ enum mfi_note {
 
 enum mfi_flag {
 	MFI_HAS_INIT = 1u << 0, /* mf_init is there: run it to make the snapshot */
+};
+
+/* What code may need of a processor: bit = enum mfi_cpu; image/cpu.h has their names, those of the
+ * compiler. An image with a bit that isn't known is refused. */
+enum mfi_cpu {
+	MFI_CPU_SSE3,
+	MFI_CPU_SSSE3,
+	MFI_CPU_SSE4_1,
+	MFI_CPU_SSE4_2,
+	MFI_CPU_POPCNT,
+	MFI_CPU_AVX,
+	MFI_CPU_FMA,
+	MFI_CPU_BMI,
+	MFI_CPU_BMI2,
+	MFI_CPU_AVX2,
+	MFI_CPU_AVX512F,
+	MFI_CPU_AVX512CD,
+	MFI_CPU_AVX512BW,
+	MFI_CPU_AVX512DQ,
+	MFI_CPU_AVX512VL,
+	MFI_CPU_AVX512VNNI,
+	MFI_CPU_AVX512BF16,
+	MFI_CPU_FMA4, /* AMD's, 2011 to 2017 */
+	MFI_CPUS
 };
 
 /* The numbers that the monitor needs, so that it reads no YAML. */
@@ -74,7 +99,10 @@ struct mfi_image {
 	uint64_t budget;             /* bytes this file may have */
 	char name[MFI_NAME_MAX + 1]; /* zero-padded */
 	char release[MFI_VERSION_MAX + 1];
-	uint64_t reserved[4];
+	uint64_t processor; /* MFI_CPU bits: what its code needs beyond plain x86-64 */
+	char variant[MFI_VARIANT_MAX +
+		1]; /* of the service, built for such processors; "": for all */
+	uint64_t reserved[1];
 };
 _Static_assert(sizeof(struct mfi_image) == 232, "mfi_image");
 

@@ -12,7 +12,9 @@
 
 #include "cli/commands.h"
 #include "cli/out.h"
+#include "image/cpu.h"
 #include "image/note.h"
+#include "image/variant.h"
 
 static const char usage[] =
 	"usage: mayfly inspect IMAGE [-o text|json]\n"
@@ -78,6 +80,35 @@ static void gather_regions(struct inspection *i)
 	add_sized(i, "output", MF_ADDR_OUTPUT, n->output_bytes, "rw-", "a blob for the hub");
 }
 
+static void name_variant(void *arg, const char *file)
+{
+	const char *plus = strrchr(file, '+');
+	struct inspection *i = arg;
+	size_t n = strlen(i->beside);
+
+	snprintf(i->beside + n, sizeof(i->beside) - n, "%s%.*s", n ? ", " : "",
+		(int)strcspn(plus, "."), plus);
+}
+
+/* What of it and its variants is run here, if it is told to be. */
+static void gather_variants(struct inspection *i, int fd)
+{
+	char error[IMAGE_ERROR_MAX];
+	struct variant variant;
+	struct image best;
+	int other;
+
+	if (!i->image.note.variant[0])
+		variant_each(i->path, name_variant, i);
+	if (!i->beside[0] || lseek(fd, 0, SEEK_SET) < 0 || image_open(&best, fd, error) < 0)
+		return;
+	other = variant_choose(i->path, cpu_here(), NULL, &best, &variant);
+	snprintf(i->chosen, sizeof(i->chosen), "%s", best.note.variant);
+	if (other >= 0)
+		close(other);
+	image_close(&best);
+}
+
 static int load(struct inspection *i)
 {
 	int fd = open(i->path, O_RDONLY | O_CLOEXEC);
@@ -88,6 +119,8 @@ static int load(struct inspection *i)
 		return out_say("inspect", errno == EACCES ? STATUS_DENIED : STATUS_NOT_FOUND,
 			"\"%s\": %s", i->path, strerror(errno));
 	rc = image_open(&i->image, fd, error);
+	if (rc == 0)
+		gather_variants(i, fd);
 	close(fd);
 	if (rc)
 		return out_say("inspect", STATUS_USAGE, "\"%s\": %s", i->path, error);

@@ -30,6 +30,8 @@ struct inspection {
 	struct signature signature; /* if the image has one that can be read */
 	uint64_t counter;           /* that counts: the signature's, or the image's own */
 	char signature_error[SIGNATURE_ERROR_MAX]; /* "": it can be read; nobody checked it */
+	char beside[256];                 /* variants that lie beside it: "+haswell, +skylakex" */
+	char chosen[MFI_VARIANT_MAX + 1]; /* which of them runs here; "": itself */
 	struct region region[REGIONS_MAX];
 	unsigned regions;
 };

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/inspect.h"
 #include "cli/out.h"
+#include "image/cpu.h"
 #include "image/units.h"
 #include "sys/log.h"
 #include "wire/effects.h"
@@ -102,6 +103,22 @@ static void print_signature(const struct inspection *i)
 
 /* ------------------------------------------------------------------- text */
 
+static void print_processor(const struct inspection *i)
+{
+	const struct mfi_image *n = &i->image.note;
+	char names[CPU_NAMES_MAX], why[CPU_WHY_MAX];
+
+	if (n->variant[0])
+		printf("  variant    %s\n", n->variant);
+	if (n->processor)
+		printf("  needs      %s\n", cpu_names(n->processor, names, sizeof(names)));
+	if (!cpu_runs(n->processor, cpu_here(), why))
+		printf("             doesn't run here: %s\n", why);
+	if (i->beside[0])
+		printf("  beside it  %s; here %s%s runs\n", i->beside, i->chosen[0] ? "+" : "",
+			i->chosen[0] ? i->chosen : "none of them");
+}
+
 static void print_head(const struct inspection *i)
 {
 	const struct mfi_image *n = &i->image.note;
@@ -113,6 +130,7 @@ static void print_head(const struct inspection *i)
 	print_signature(i);
 	printf("  size       %zu bytes, %llu left of its budget of %llu\n", i->image.content,
 		(unsigned long long)(n->budget - i->image.content), (unsigned long long)n->budget);
+	print_processor(i);
 	printf("  limits     cpu %s, deadline %s, init %s\n",
 		units_show_time(n->cpu_ns, a, sizeof(a)),
 		units_show_time(n->deadline_ns, b, sizeof(b)),
@@ -246,6 +264,17 @@ static json_t *json_sizes(const struct inspection *i)
 		(json_int_t)n->input_bytes, "output_bytes", (json_int_t)n->output_bytes);
 }
 
+static json_t *needs_json(uint64_t processor)
+{
+	json_t *list = json_array();
+	char name[CPU_NAMES_MAX];
+
+	for (uint64_t rest = processor; rest; rest &= rest - 1)
+		json_array_append_new(
+			list, json_string(cpu_names(rest & -rest, name, sizeof(name))));
+	return list;
+}
+
 int inspect_json(const struct inspection *i)
 {
 	const struct mfi_image *n = &i->image.note;
@@ -258,6 +287,10 @@ int inspect_json(const struct inspection *i)
 
 	if (!o)
 		return out_json("inspect", STATUS_FAILED, NULL);
+	json_object_set_new(o, "variant", n->variant[0] ? json_string(n->variant) : json_null());
+	json_object_set_new(o, "needs", needs_json(n->processor));
+	json_object_set_new(o, "runs_here", json_boolean(!(n->processor & ~cpu_here())));
+	json_object_set_new(o, "variant_here", i->chosen[0] ? json_string(i->chosen) : json_null());
 	json_object_set_new(o, "signed", json_boolean(i->image.signature.n > 0));
 	json_object_set_new(o, "key_id",
 		readable ? json_string(signature_id(i->signature.key_id, id)) : json_null());

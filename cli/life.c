@@ -12,7 +12,9 @@
 #include "cli/life.h"
 #include "cli/out.h"
 #include "image/attach.h"
+#include "image/cpu.h"
 #include "image/note.h"
+#include "image/variant.h"
 #include "sys/clock.h"
 #include "sys/random.h"
 #include "wire/event.h"
@@ -177,6 +179,7 @@ int life_option(struct life_options *o, int code, const char *value)
 		status = choose(o, "--source", sources, value, &v);
 		o->source = (enum mf_source)v;
 		return status;
+	case LIFE_OPT_EXACT: o->exact = true; return 0;
 	case 'o': return out_format(o->command, value, &o->json) ? 0 : STATUS_USAGE;
 	default: return STATUS_USAGE; /* getopt_long has said it */
 	}
@@ -206,9 +209,22 @@ static int status_of(int rc)
 	return rc == -ENOENT ? STATUS_NOT_FOUND : rc == -EACCES ? STATUS_DENIED : STATUS_USAGE;
 }
 
-static int load_image(struct life_setup *s, const struct life_options *o)
+/* One image a command. */
+static void choose_variant(struct life_setup *s, struct life_options *o)
 {
-	char error[IMAGE_ERROR_MAX] = "", why[MANIFEST_ERROR_MAX] = "";
+	static struct variant variant;
+	int fd = variant_choose(o->image_path, cpu_here(), o->digest, &s->image, &variant);
+
+	if (variant.left[0] != '\0')
+		out_say(o->command, 0, "no variant of \"%s\": %s", o->image_path, variant.left);
+	if (fd >= 0)
+		close(fd);
+	o->image_path = variant.path;
+}
+
+static int load_image(struct life_setup *s, struct life_options *o)
+{
+	char error[IMAGE_ERROR_MAX] = "", why[MANIFEST_ERROR_MAX] = "", lacks[CPU_WHY_MAX];
 	struct stat st;
 	int fd = open(o->image_path, O_RDONLY | O_CLOEXEC), rc;
 
@@ -229,6 +245,10 @@ static int load_image(struct life_setup *s, const struct life_options *o)
 		return out_say(o->command, STATUS_USAGE, "\"%s\": %s", o->image_path,
 			error[0] != '\0' ? error : strerror(-rc));
 	}
+	if (!o->exact)
+		choose_variant(s, o);
+	if (!cpu_runs(s->image.note.processor, cpu_here(), lacks))
+		return out_say(o->command, STATUS_USAGE, "\"%s\": %s", o->image_path, lacks);
 	if (note_manifest(&s->manifest, &s->image, "mayfly.yaml", why) < 0) {
 		s->manifest = (struct manifest){0};
 		return out_say(
@@ -395,7 +415,7 @@ static int open_kvm(struct life_setup *s, const struct life_options *o)
 	return 0;
 }
 
-int life_load(struct life_setup *setup, const struct life_options *options)
+int life_load(struct life_setup *setup, struct life_options *options)
 {
 	int status;
 

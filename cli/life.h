@@ -23,8 +23,10 @@
 #define LIFE_ATTACH_MAX 64
 
 struct life_options {
-	const char *command; /* "run", "bench": in front of every message */
-	const char *image_path;
+	const char *command;    /* "run", "bench": in front of every message */
+	const char *image_path; /* life_load puts the variant's in its place that it took */
+	const uint8_t *digest;  /* of the variant that is looked for; NULL: the best here */
+	bool exact;             /* image_path itself, and no variant of it */
 	const char *event_path; /* NULL: an empty event; "-": stdin */
 	const char *http_line;  /* NULL: not a request */
 	struct http_event http;
@@ -57,6 +59,7 @@ enum life_option_code {
 	LIFE_OPT_SEED,
 	LIFE_OPT_TIME,
 	LIFE_OPT_HTTP,
+	LIFE_OPT_EXACT,
 	LIFE_OPT_OWN, /* a command's own options start here */
 };
 /* clang-format off */
@@ -70,6 +73,7 @@ enum life_option_code {
 	{"seed", required_argument, NULL, LIFE_OPT_SEED},          \
 	{"time", required_argument, NULL, LIFE_OPT_TIME},          \
 	{"http", required_argument, NULL, LIFE_OPT_HTTP},          \
+	{"exact", no_argument, NULL, LIFE_OPT_EXACT},              \
 	{"header", required_argument, NULL, 'H'},                  \
 	{"output", required_argument, NULL, 'o'}
 /* clang-format on */
@@ -94,7 +98,7 @@ struct life_setup {
 };
 
 /* Loads all that the options name. life_unload also after a failure. */
-int life_load(struct life_setup *setup, const struct life_options *options);
+int life_load(struct life_setup *setup, struct life_options *options);
 void life_unload(struct life_setup *setup);
 
 /* What to give monitor_open, by options and what life_load found. */

@@ -178,6 +178,13 @@ static int tell_json(const struct replay *r, const struct again *a)
 	return out_json("replay", a->compare.same ? STATUS_OK : STATUS_FAILED, j);
 }
 
+/* Of variants the one that ran then, if it is still there. */
+static int load(struct replay *r, struct life_setup *s)
+{
+	r->life.digest = r->capsule.image;
+	return life_load(s, &r->life);
+}
+
 int cmd_replay(int argc, char **argv)
 {
 	struct replay r = {.life = {.command = "replay", .source = MF_SOURCE_RUN}};
@@ -189,7 +196,7 @@ int cmd_replay(int argc, char **argv)
 		return status - 1;
 	status = take_capsule(&r);
 	if (status == 0)
-		status = life_load(&s, &r.life);
+		status = load(&r, &s);
 	if (status == 0)
 		status = again_run(&again, &r.life, &s, &r.capsule, r.file);
 	if (status == 0)

@@ -30,6 +30,7 @@ static const char usage[] =
 	"  --state KEY=VALUE       attach state, as a hub does by the manifest's reads\n"
 	"  --backend auto|kvm|process\n"
 	"  --birth pooled|fresh    (default: what the manifest says)\n"
+	"  --exact                 the image itself, no variant of it that lies beside\n"
 	"  --source run|udp|tcp    what the event pretends to be\n"
 	"  --http 'METHOD /PATH'   the event is this request, its body --event's\n"
 	"  -H 'Name: value'        a header of it; status and headers go to stderr\n"

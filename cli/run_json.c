@@ -217,6 +217,8 @@ int run_print_json(const struct life_setup *s, const struct run_record *r)
 
 	json_object_set_new(j, "service", json_string(s->image.note.name));
 	json_object_set_new(j, "image", hex(s->image.digest));
+	json_object_set_new(j, "variant",
+		s->image.note.variant[0] ? json_string(s->image.note.variant) : json_null());
 	json_object_set_new(j, "snapshot", born ? hex(r->snapshot) : json_null());
 	json_object_set_new(j, "result", json_string(out->name));
 	json_object_set_new(j, "status", json_integer(out->status));

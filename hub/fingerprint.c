@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "hub/config.h"
+#include "image/variant.h"
 #include "sys/clock.h"
 
 /* Clocks of file systems are coarse; 2 s is the coarsest in use (FAT). */
@@ -47,6 +48,35 @@ static bool add_file(crypto_hash_sha256_state *h, const char *path)
 	return marks[4] + SETTLED_NS < now && marks[3] + SETTLED_NS < now;
 }
 
+struct variants {
+	bool settled;
+	uint8_t sum[crypto_hash_sha256_BYTES]; /* of each one's: a directory has no order */
+};
+
+static void add_variant(void *arg, const char *file)
+{
+	uint8_t one[crypto_hash_sha256_BYTES];
+	crypto_hash_sha256_state h;
+	struct variants *v = arg;
+
+	(void)crypto_hash_sha256_init(&h);
+	add_text(&h, file);
+	v->settled = add_file(&h, file) && v->settled;
+	(void)crypto_hash_sha256_final(&h, one);
+	for (size_t i = 0; i < sizeof(one); i++)
+		v->sum[i] ^= one[i];
+}
+
+/* The image, and what lies beside it and may run in its place (image/variant.h). */
+static bool add_image(crypto_hash_sha256_state *h, const char *path)
+{
+	struct variants v = {.settled = add_file(h, path)};
+
+	variant_each(path, add_variant, &v);
+	add(h, v.sum, sizeof(v.sum));
+	return v.settled;
+}
+
 static bool add_data(crypto_hash_sha256_state *h, const struct config_service *c)
 {
 	for (unsigned i = 0; i < c->data_count; i++) {
@@ -85,7 +115,7 @@ bool fingerprint(const struct config_service *c, const uint8_t trust[static FING
 	for (unsigned i = 0; i < c->config_count; i++)
 		add_text(&h, c->config[i]);
 	add_text(&h, NULL);
-	settled = add_file(&h, c->image) && add_data(&h, c);
+	settled = add_image(&h, c->image) && add_data(&h, c);
 	(void)crypto_hash_sha256_final(&h, print);
 	if (!settled)
 		memset(print, 0, FINGERPRINT);

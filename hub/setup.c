@@ -14,10 +14,13 @@
 #include "hub/database.h"
 #include "hub/trust.h"
 #include "image/attach.h"
+#include "image/cpu.h"
 #include "image/image.h"
 #include "image/note.h"
+#include "image/variant.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
+#include "sys/log.h"
 
 /* An image that says nothing sensible gets this. */
 #define DEADLINE_NS      CLOCK_S
@@ -68,10 +71,35 @@ static int take_image(struct service *s, const struct config_service *config,
 	return 0;
 }
 
+/* The image's own file, or a variant of it that this processor does better with. */
+static int choose_variant(struct service *s, const struct config_service *config,
+	struct image *image, struct variant *variant, char error[static HUB_ERROR_MAX])
+{
+	int fd = variant_choose(config->image, cpu_here(), NULL, image, variant);
+	char why[CPU_WHY_MAX];
+
+	if (variant->left[0])
+		log_about(LOG_WARN, image->note.name, NULL, "no variant of its image: %s",
+			variant->left);
+	if (fd >= 0) {
+		close(s->image_fd);
+		s->image_fd = fd;
+	}
+	s->image_path = strdup(variant->path);
+	if (!s->image_path)
+		return setup_bad(config->place, error, SETUP_FAILED, "no memory");
+	if (!cpu_runs(image->note.processor, cpu_here(), why))
+		return setup_bad(config->place, error, SETUP_FAILED, "image: \"%s\": %s",
+			variant->path, why);
+	return 0;
+}
+
 static int load_image(struct service *s, const struct config_service *config,
 	const struct trust *trust, char error[static HUB_ERROR_MAX])
 {
+	struct config_service told = *config; /* what runs stands in what is said */
 	char why[IMAGE_ERROR_MAX] = "";
+	struct variant variant;
 	struct image image;
 	int rc;
 
@@ -85,9 +113,12 @@ static int load_image(struct service *s, const struct config_service *config,
 	if (rc < 0)
 		return setup_bad(config->place, error, SETUP_FAILED, "image: \"%s\": %s",
 			config->image, why[0] ? why : strerror(-rc));
-	rc = trust_judge(trust, &image, config, &s->verdict, error);
+	rc = choose_variant(s, config, &image, &variant, error);
+	told.image = variant.path;
 	if (rc == 0)
-		rc = take_image(s, config, &image, error);
+		rc = trust_judge(trust, &image, &told, &s->verdict, error);
+	if (rc == 0)
+		rc = take_image(s, &told, &image, error);
 	image_close(&image);
 	return rc;
 }
@@ -249,10 +280,7 @@ static int choose_name(
 			"name: '%.80s' is not a small letter, then small letters, digits and '-'",
 			name);
 	s->name = strdup(name);
-	s->image_path = strdup(config->image);
-	return s->name && s->image_path
-		? 0
-		: setup_bad(config->place, error, SETUP_FAILED, "no memory");
+	return s->name ? 0 : setup_bad(config->place, error, SETUP_FAILED, "no memory");
 }
 
 int setup_service(struct hub *hub, const struct config_service *config, const struct trust *trust,

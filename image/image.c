@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image/cpu.h"
 #include "wire/sha256.h"
 
 #define IMAGE_GRANTS (((1u << MF_EFFECT_KINDS) - 1) & ~1u)
@@ -215,6 +216,13 @@ static int parse_image_note(struct parser *p, const uint8_t *desc, size_t n)
 		return fail(p, "the service's name is not of the form [a-z][a-z0-9-]*");
 	if (!is_text(note->release, sizeof(note->release)))
 		return fail(p, "the service's version is not printable text");
+	if (note->processor & ~CPU_KNOWN)
+		return fail(p,
+			"it needs something of a processor that this mayfly doesn't know: 0x%llx",
+			(unsigned long long)(note->processor & ~CPU_KNOWN));
+	if (!is_text(note->variant, sizeof(note->variant)) ||
+		(note->variant[0] && !is_name(note->variant, strlen(note->variant))))
+		return fail(p, "the variant's name is not of the form [a-z][a-z0-9-]*");
 	if (!all_zero(note->reserved, sizeof(note->reserved)))
 		return fail(p, "reserved fields of the image note are not zero");
 	return check_sizes(p);

@@ -101,6 +101,7 @@ static void take(const struct reading *r, const struct raw_manifest *raw, struct
 	m->version = raw->version ? raw->version : (char *)(uintptr_t) "0";
 	m->key = raw->key;
 	m->modules = raw->modules, m->modules_count = raw->modules_count;
+	m->variants = raw->variants, m->variants_count = raw->variants_count;
 	m->reads = raw->reads, m->reads_count = raw->reads_count;
 	m->writes = raw->writes, m->writes_count = raw->writes_count;
 	if (!yaml_tree_has(r->tree, "writes")) /* an empty list says: none */

@@ -61,6 +61,8 @@ struct manifest {
 	uint64_t counter; /* of releases */
 	char **modules;   /* what it needs beyond what it links by itself, e.g. posix */
 	unsigned modules_count;
+	char **variants; /* it is built for these processors too: image/variant.h */
+	unsigned variants_count;
 	struct {
 		uint64_t window, event, effects, stack; /* bytes, defaults filled in */
 		uint64_t init, input, output;           /* bytes, default 0 */

@@ -265,6 +265,11 @@ static bool is_service_name(const char *name)
 		name[strspn(name, LETTERS DIGITS "-")] == '\0';
 }
 
+static bool is_variant_name(const char *name)
+{
+	return is_service_name(name) && strlen(name) <= MFI_VARIANT_MAX;
+}
+
 static bool is_module_name(const char *name)
 {
 	return name[strspn(name, LETTERS DIGITS "_-/")] == '\0';
@@ -352,6 +357,8 @@ static int check_lists(const struct reading *r, const struct manifest *m)
 	const struct list lists[] = {
 		{"modules", "a module's name, as in posix", m->modules, m->modules_count,
 			is_module_name},
+		{"variants", "a variant's name: [a-z][a-z0-9-]*, 15 letters at most", m->variants,
+			m->variants_count, is_variant_name},
 		{"reads", "a state key" PARTS, m->reads, m->reads_count, is_read},
 		{"writes", "a state key" ALONE, m->writes, m->writes_count, is_write},
 		{"emits", "a topic" ALONE, m->emits, m->emits_count, topic_is_filter},

@@ -41,9 +41,9 @@ struct raw_manifest {
 	struct raw_price price;
 	struct raw_trigger *triggers;
 	unsigned triggers_count;
-	char **modules, **reads, **writes, **emits, **calls, **upstream, **data;
-	unsigned modules_count, reads_count, writes_count, emits_count, calls_count, upstream_count,
-		data_count;
+	char **modules, **variants, **reads, **writes, **emits, **calls, **upstream, **data;
+	unsigned modules_count, variants_count, reads_count, writes_count, emits_count, calls_count,
+		upstream_count, data_count;
 	struct manifest_pair *config;
 	unsigned config_count;
 };

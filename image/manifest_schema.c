@@ -91,6 +91,7 @@ static const cyaml_schema_field_t fields[] = {
 	RAW("version", version),
 	RAW("counter", counter),
 	LIST("modules", modules),
+	LIST("variants", variants),
 	PART("memory", memory, memory),
 	PART("limits", limits, limits),
 	PART("retry", retry, retry),

@@ -73,5 +73,23 @@ ifeq ($(SAN),)
 $(foreach n,$(SERVICES),$(eval $(call image-rule,services,services,$(n))))
 $(foreach n,$(GUESTS),$(eval $(call image-rule,guest,tests/guest,$(n))))
 endif
+# For processors that can more: NAME+VARIANT.mfy, not part of `all` (make variants)
+# $(call variants-of,DIRECTORY): what its mayfly.yaml names, in one line
+variants-of = $(shell sed -n 's/^variants: *\[\(.*\)\].*/\1/p' $(1)/mayfly.yaml | tr ',' ' ')
+define variant-rule
+build/$(1)/$(3)+$(4).mfy: $(wildcard $(2)/$(3)/*) build/mayfly $(LIB_FILES) $(POSIX_FILES) $(BLAS_FILES) $(call blas-archive,$(4))
+	@mkdir -p $$(@D)
+	$$(call say,mayfly build,$(2)/$(3) --variant $(4))
+	$$(Q)build/mayfly build $(2)/$(3) --variant $(4) -o $$@ >/dev/null
+VARIANT_IMAGES += build/$(1)/$(3)+$(4).mfy
+endef
+ifneq ($(BLAS_FILES),)
+$(foreach n,$(filter $(BLAS_IMAGES),$(SERVICES)),$(foreach v,$(filter $(BLAS_VARIANTS),$(call variants-of,services/$(n))),\
+	$(eval $(call variant-rule,services,services,$(n),$(v)))))
+$(foreach n,$(filter $(BLAS_IMAGES),$(GUESTS)),$(foreach v,$(filter $(BLAS_VARIANTS),$(call variants-of,tests/guest/$(n))),\
+	$(eval $(call variant-rule,guest,tests/guest,$(n),$(v)))))
+endif
+.PHONY: variants
+variants: $(VARIANT_IMAGES)
 IMAGES := $(SERVICES:%=build/services/%.mfy) $(GUESTS:%=build/guest/%.mfy)
 endif

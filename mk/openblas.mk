@@ -13,6 +13,10 @@ BLAS_VARIANTS := haswell skylakex
 BLAS_TARGET_portable := PRESCOTT
 BLAS_TARGET_haswell  := HASWELL
 BLAS_TARGET_skylakex := SKYLAKEX
+# and what each needs of a processor, in the compiler's words (image/cpu.h)
+BLAS_FEATURES_portable := sse3
+BLAS_FEATURES_haswell  := sse3 ssse3 sse4.1 avx avx2 fma
+BLAS_FEATURES_skylakex := sse3 ssse3 sse4.1 sse4.2 popcnt avx fma bmi bmi2 avx2 avx512f avx512cd avx512bw avx512dq avx512vl
 # What blas_memory_alloc gives at a time: 32 << this bytes, of which a product touches what it packs
 BLAS_BUFFER := 18
 
@@ -84,6 +88,7 @@ $(BLAS_PARTS:%=build/blas/$(1)/%.ok): build/blas/$(1)/%.ok: build/blas/$(1)/done
 $(call blas-archive,$(1)): $(BLAS_PARTS:%=build/blas/$(1)/%.ok) $(BLAS_OWN_OBJ)
 	@mkdir -p $$(@D)
 	$$(call say,ar,$$@)
+	$$(Q)echo $(BLAS_FEATURES_$(1)) >$$(@:.a=.features)
 	$$(Q)rm -f $$@ && $(AR) rcsD $$@ $(BLAS_OWN_OBJ) $(foreach p,$(BLAS_PARTS),$(call blas-objects,$(1),$(p)))
 endef
 

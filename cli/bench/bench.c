@@ -21,7 +21,7 @@ static const char usage[] =
 	"  --threads T             (default 1)\n"
 	"  --birth pooled|fresh|cold   cold: from image file to nothing left, each time\n"
 	"  --backend auto|kvm|process\n"
-	"  --data, --config, --source, --http, -H, --seed, --time   as for mayfly run\n"
+	"  --data, --config, --source, --http, -H, --seed, --time, --exact   as for mayfly run\n"
 	"  --pin                   keep each thread on a processor of its own\n"
 	"  -o text|json\n"
 	"Every reply must equal the first. Exit status 1 if one doesn't, or a life fails.\n";
@@ -191,6 +191,8 @@ static int print_json(const struct bench_plan *plan, const struct life_setup *s,
 
 	json_object_set_new(j, "service", json_string(s->image.note.name));
 	json_object_set_new(j, "image", json_string(out_hex(s->image.digest, 32, digest)));
+	json_object_set_new(j, "variant",
+		s->image.note.variant[0] ? json_string(s->image.note.variant) : json_null());
 	set_lives(j, plan, r);
 	set_figures(j, f);
 	json_object_set_new(j, "clock_ns", json_integer((json_int_t)r->clock_ns));

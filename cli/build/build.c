@@ -17,12 +17,14 @@
 #include "image/write.h"
 
 static const char usage[] =
-	"usage: mayfly build DIR [-o FILE]\n"
+	"usage: mayfly build DIR [--variant NAME] [-o FILE]\n"
 	"\n"
 	"Makes an image of the service in DIR: mayfly.yaml and all *.c and *.S beside it.\n"
 	"\n"
 	"  -o, --output FILE   the image (default: DIR/NAME.mfy, NAME from mayfly.yaml);\n"
 	"                      its symbols go beside it, as FILE with .debug for .mfy\n"
+	"  --variant NAME      for processors that can more: one of those that `variants` of\n"
+	"                      mayfly.yaml names; the image is DIR/NAME+VARIANT.mfy\n"
 	"\n"
 	"CC, LD and OBJDUMP in the environment name other tools; MAYFLY_LIB another library OS.\n"
 	"Exit status: 0 built, 1 a tool failed or the code doesn't compile, 2 the service is\n"
@@ -83,7 +85,9 @@ static int prepare(struct build *b)
 
 static int choose_output(struct build *b)
 {
-	if (!b->out && asprintf(&b->out, "%s/%s.mfy", b->dir, b->manifest.name) < 0)
+	if (!b->out &&
+		asprintf(&b->out, "%s/%s%s%s.mfy", b->dir, b->manifest.name, b->variant ? "+" : "",
+			b->variant ? b->variant : "") < 0)
 		return out_say("build", STATUS_MEMORY, "no memory");
 	return STATUS_OK;
 }
@@ -142,7 +146,7 @@ static int build(struct build *b)
 {
 	static int (*const steps[])(struct build * b) = {build_read_manifest, choose_output,
 		build_list_sources, prepare, build_check_modules, build_check_posix,
-		build_compile};
+		build_check_variant, build_compile};
 	int status = STATUS_OK;
 
 	for (size_t i = 0; status == STATUS_OK && i < sizeof(steps) / sizeof(steps[0]); i++)
@@ -172,7 +176,8 @@ static char *without_slashes(const char *dir)
 int cmd_build(int argc, char **argv)
 {
 	static const struct option options[] = {{"output", required_argument, NULL, 'o'},
-		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"variant", required_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
 	struct build b = {.dir = NULL};
 	char *dir;
 	int c, status;
@@ -183,6 +188,10 @@ int cmd_build(int argc, char **argv)
 			fputs(usage, stdout);
 			free(b.out);
 			return out_end("build", STATUS_OK);
+		}
+		if (c == 'v') {
+			b.variant = optarg;
+			continue;
 		}
 		free(b.out);
 		b.out = c == 'o' ? strdup(optarg) : NULL;

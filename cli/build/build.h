@@ -20,10 +20,11 @@
 #define BUILD_MODULES 256
 
 struct build {
-	const char *dir; /* as the user typed it, without a slash at its end */
-	char *out;       /* NAME.mfy */
-	char *lib;       /* where libmayfly-os.a, service.ld, cflags and include/ lie */
-	char *temp;      /* a directory of our own for objects */
+	const char *dir;     /* as the user typed it, without a slash at its end */
+	char *out;           /* NAME.mfy, or NAME+VARIANT.mfy */
+	const char *variant; /* --variant; NULL: for any processor */
+	char *lib;           /* where libmayfly-os.a, service.ld, cflags and include/ lie */
+	char *temp;          /* a directory of our own for objects */
 
 	char *manifest_path;
 	uint8_t *manifest_text;
@@ -70,8 +71,12 @@ int build_check_modules(struct build *b);
 
 /* posix.c: the module posix, and archives for it, LIB/posix/libNAME.a, which are modules too. */
 bool build_is_archive(const struct build *b, const char *module);
-/* malloc'ed; NULL: no memory */
+/* malloc'ed; NULL: no memory. LIB/posix/VARIANT/libNAME.a where there is one. */
 char *build_archive(const struct build *b, const char *module);
+/* variant.c: refuses --variant where the manifest doesn't name it, or none of the modules was built for it. */
+int build_check_variant(struct build *b);
+/* MFI_CPU bits of all its archives into *bits: what libNAME.features beside each says, one name a line. */
+int build_processor(const struct build *b, uint64_t *bits);
 /* Sets b->posix; refuses what posix can't be linked with. */
 int build_check_posix(struct build *b);
 /* Where the compiler's own headers lie, malloc'ed; NULL: it doesn't say. */

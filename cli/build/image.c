@@ -162,17 +162,20 @@ static void warn(const struct build *b, const struct linked *l, uint32_t allowed
 				b->manifest.name, l->function[kind], b->manifest_path, keys[kind]);
 }
 
-static void fill_note(struct build *b, const struct linked *l)
+static int fill_note(struct build *b, const struct linked *l)
 {
 	struct mfi_image *note = &b->image.note;
 
 	note_from_manifest(note, &b->manifest);
+	if (b->variant)
+		snprintf(note->variant, sizeof(note->variant), "%s", b->variant);
 	warn(b, l, note->grants);
 	/* code that brings its own mf_boot may write any effect by hand */
 	if (l->has_start)
 		note->grants &= l->uses | ALWAYS;
 	if (l->has_init)
 		note->flags |= MFI_HAS_INIT;
+	return build_processor(b, &note->processor);
 }
 
 int build_describe(struct build *b)
@@ -184,8 +187,7 @@ int build_describe(struct build *b)
 		return status;
 	elf_symbols(&b->elf, look_at_symbol, &linked);
 	b->image.manifest = mf_str_of(b->manifest_text, b->manifest_size);
-	fill_note(b, &linked);
-	return STATUS_OK;
+	return fill_note(b, &linked);
 }
 
 /* ----------------------------------------------------------------- budget */

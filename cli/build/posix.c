@@ -18,6 +18,11 @@ char *build_archive(const struct build *b, const char *module)
 {
 	char *path;
 
+	if (b->variant && asprintf(&path, "%s/posix/%s/lib%s.a", b->lib, b->variant, module) >= 0) {
+		if (access(path, R_OK) == 0)
+			return path;
+		free(path);
+	}
 	return asprintf(&path, "%s/posix/lib%s.a", b->lib, module) < 0 ? NULL : path;
 }
 
@@ -54,8 +59,8 @@ int build_check_posix(struct build *b)
 	b->posix = names_posix(b);
 	if (!b->posix && named_archive(b))
 		return out_say("build", STATUS_USAGE,
-			"%s: the module '%s' needs the module 'posix': name both",
-			b->manifest_path, named_archive(b));
+			"%s: the module '%s' needs the module 'posix': name both", b->manifest_path,
+			named_archive(b));
 	if (!b->posix)
 		return STATUS_OK;
 	if (!build_is_archive(b, "c"))
@@ -107,16 +112,17 @@ static const struct {
 			"clone", "daemon", "wordexp", "ptrace", "__synccall", "unshare", "getpgrp",
 			"setsid", "setpgid", "setpgrp", "getpgid", "getsid", "nice"}},
 	{"a life has one thread: compile without threads, or leave the lock out",
-		{"pthread_*", "thrd_*", "mtx_*", "cnd_*", "tss_*", "sem_*", "call_once", "sched_*"}},
+		{"pthread_*", "thrd_*", "mtx_*", "cnd_*", "tss_*", "sem_*", "call_once",
+			"sched_*"}},
 	{"the hub does the network: use mf_reply, mf_emit or mf_call",
 		{"socket*", "connect", "bind", "listen", "accept*", "send*", "recv*", "getaddrinfo",
 			"freeaddrinfo", "gethostby*", "inet_*", "htons", "htonl", "ntohs", "ntohl",
 			"getsockopt", "setsockopt", "shutdown", "getpeername", "getsockname",
 			"if_*", "getservby*", "res_*", "dn_*"}},
 	{"there are no users",
-		{"getuid", "geteuid", "getgid", "getegid", "setuid", "setgid", "seteuid", "setegid", "getpw*",
-			"getgr*", "initgroups", "setgroups", "getlogin*", "chown", "fchown",
-			"lchown", "getres*", "setres*", "setre*"}},
+		{"getuid", "geteuid", "getgid", "getegid", "setuid", "setgid", "seteuid", "setegid",
+			"getpw*", "getgr*", "initgroups", "setgroups", "getlogin*", "chown",
+			"fchown", "lchown", "getres*", "setres*", "setre*"}},
 	{"nobody sends a life a signal",
 		{"signal", "sigaction", "raise", "kill", "killpg", "sig*", "alarm", "ualarm",
 			"setitimer", "getitimer", "timer_*", "pause", "__sig*"}},

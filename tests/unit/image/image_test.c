@@ -293,6 +293,9 @@ static void test_sizes_that_lie(void **state)
 		{"service's name", right},
 		{"service's name", right},
 		{"version is not printable", right},
+		{"doesn't know: 0x8000000000000000", right},
+		{"variant's name", right},
+		{"variant's name", right},
 	};
 
 	cases[0].note.window_bytes = MF_PAGE;
@@ -312,10 +315,13 @@ static void test_sizes_that_lie(void **state)
 	cases[14].note.event_bytes = 40960;
 	cases[15].note.flags = 0x80;
 	cases[16].note.grants |= 1;
-	cases[17].note.reserved[3] = 1;
+	cases[17].note.reserved[0] = 1;
 	strcpy(cases[18].note.name, "Sample");
 	memset(cases[19].note.name, 'a', sizeof(cases[19].note.name));
 	strcpy(cases[20].note.release, "1.\033[31m");
+	cases[21].note.processor = 1ull << 63 | 1;
+	strcpy(cases[22].note.variant, "../x");
+	memset(cases[23].note.variant, 'a', sizeof(cases[23].note.variant));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		d.note = cases[i].note;
 		description_refused(&d, cases[i].words);
