@@ -88,6 +88,7 @@ $(BLAS_PARTS:%=build/blas/$(1)/%.ok): build/blas/$(1)/%.ok: build/blas/$(1)/done
 $(call blas-archive,$(1)): $(BLAS_PARTS:%=build/blas/$(1)/%.ok) $(BLAS_OWN_OBJ)
 	@mkdir -p $$(@D)
 	$$(call say,ar,$$@)
+	$$(Q)cp $(dir $(BLAS_SRC))debian/copyright $(POSIX)/libblas.copyright
 	$$(Q)echo $(BLAS_FEATURES_$(1)) >$$(@:.a=.features)
 	$$(Q)rm -f $$@ && $(AR) rcsD $$@ $(BLAS_OWN_OBJ) $(foreach p,$(BLAS_PARTS),$(call blas-objects,$(1),$(p)))
 endef
@@ -136,6 +137,7 @@ build/lapack/fortran.o: libos/posix/lapack/fortran.c libos/cflags mk/openblas.mk
 	$(Q)$(CC) $(GUEST_CFLAGS) -c $< -o $@
 $(POSIX)/liblapack.a: $(LAPACK_OBJ) build/lapack/fortran.o
 	$(call say,ar,$@)
+	$(Q)cp $(dir $(LAPACK_SRC))../debian/copyright $(POSIX)/liblapack.copyright
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 BLAS_FILES += $(POSIX)/liblapack.a
 endif

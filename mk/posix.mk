@@ -46,6 +46,7 @@ $(POSIX)/libc.a: mk/posix.mk libos/cflags $(wildcard libos/posix/musl/*) $(MUSL_
 	$(Q)cp -r $(dir $(MUSL_SRC))include $(POSIX)/include
 	$(Q)cp -r $(dir $(MUSL_SRC))arch/generic/bits $(dir $(MUSL_SRC))arch/$(ARCH)/bits build/posix/obj/include/bits \
 		$(POSIX)/include/
+	$(Q)cp $(dir $(MUSL_SRC))debian/copyright $(POSIX)/libc.copyright
 	$(Q)cp build/posix/lib/libc.a $@.new && $(AR) rcsD $@.new build/posix/ends.o && mv $@.new $@
 
 POSIX_FILES += $(POSIX)/liblua.a
@@ -61,5 +62,6 @@ $(LUA_OBJ): build/posix/lua/%.o: $(dir $(LUA_SRC))%.c $(POSIX)/include/lua5.4-de
 $(POSIX)/liblua.a: $(LUA_OBJ)
 	$(call say,ar,$@)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $(LUA_OBJ)
+	$(Q)cp $(dir $(LUA_SRC))../debian/copyright $(POSIX)/liblua.copyright
 	$(Q)cp $(addprefix $(dir $(LUA_SRC)),lua.h luaconf.h lauxlib.h lualib.h) $(POSIX)/include/
 endif

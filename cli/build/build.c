@@ -104,7 +104,7 @@ static int put(const char *path, const void *bytes, size_t size)
 static int write_files(const struct build *b, const uint8_t *bytes, size_t size)
 {
 	size_t n = strlen(b->out);
-	char *debug;
+	char *debug, *copyright;
 	int status;
 
 	if (n > 4 && strcmp(b->out + n - 4, ".mfy") == 0)
@@ -113,6 +113,12 @@ static int write_files(const struct build *b, const uint8_t *bytes, size_t size)
 		return out_say("build", STATUS_MEMORY, "no memory");
 	status = put(debug, b->linked, b->linked_size);
 	free(debug);
+	if (status == STATUS_OK && asprintf(&copyright, "%.*s.copyright", (int)n, b->out) < 0)
+		return out_say("build", STATUS_MEMORY, "no memory");
+	if (status == STATUS_OK) {
+		status = build_write_copyright(b, copyright);
+		free(copyright);
+	}
 	return status ? status : put(b->out, bytes, size);
 }
 

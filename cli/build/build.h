@@ -92,6 +92,9 @@ int build_describe(struct build *b);
 /* The budget: b->image as bytes of `size`; the last build at b->out may tell what grew. */
 int build_check_budget(const struct build *b, size_t size);
 
+/* copyright.c: what libraries in it want to be told, if there are any, into the file `path`. */
+int build_write_copyright(const struct build *b, const char *path);
+
 /* tools.c: other programs and our own files. */
 struct tool_output {
 	char *text; /* stdout and stderr, zero-terminated; owned by the caller */

@@ -90,6 +90,14 @@ def run_sample(tmp_path, backend):
     return life(tmp_path / "sample.mfy", backend, event)
 
 
+def test_copyright():
+    """Notices of what is in an image lie beside it: musl's and OpenBLAS's here, nobody's where there is only ours."""
+    text = PRODUCT.with_suffix(".copyright").read_text()
+    assert "In this image: blas" in text and "The OpenBLAS Project" in text
+    assert "In this image: c\n" in text and "Felker" in text
+    assert not (BUILD / "guest/flags.copyright").exists()
+
+
 def test_wrong_argument(tmp_path, backend):
     """A routine that was called wrongly says which argument, and the life goes on."""
     sample(tmp_path, 'dsymv_("u", &one, &a, &b, &zero, &x, &one, &b, &y, &one, 1);').check_returncode()
