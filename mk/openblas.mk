@@ -62,7 +62,7 @@ BLAS_CFLAGS := @$(CURDIR)/libos/cflags -fhosted -nostdinc -isystem $(CURDIR)/$(P
 	-isystem $(shell $(CC) -print-file-name=include) -w -g0
 BLAS_MAKE = $(MAKE) --no-print-directory -C build/blas/$(1)/$(2) CC='$(CC) $(BLAS_CFLAGS)' HOSTCC='$(CC)' AR='$(AR)' \
 	TARGET=$(BLAS_TARGET_$(1)) BINARY=64 CROSS=1 NOFORTRAN=1 USE_THREAD=0 USE_LOCKING=0 NO_AFFINITY=1 NO_WARMUP=1 \
-	NO_LAPACKE=1 NO_SHARED=1 BUILD_BFLOAT16=0 SMALL_MATRIX_OPT=0 MAX_STACK_ALLOC=0 NEED_PIC=0 BUFFERSIZE=$(BLAS_BUFFER)
+	NO_LAPACKE=1 NO_SHARED=1 CFLAGS= LDFLAGS= BUILD_BFLOAT16=0 SMALL_MATRIX_OPT=0 MAX_STACK_ALLOC=0 NEED_PIC=0 BUFFERSIZE=$(BLAS_BUFFER)
 BLAS_LOG = >build/blas/$(1)/$(subst /,-,$(2)).log 2>&1 || { tail -n 20 build/blas/$(1)/$(subst /,-,$(2)).log >&2; exit 1; }
 BLAS_TAKEN = $(filter-out %/debian %/test %/ctest %/utest %/make.inc,$(wildcard $(dir $(BLAS_SRC))*))
 blas-objects = $(addprefix build/blas/$(1)/$(2)/,$(addsuffix .o,$(filter-out $(BLAS_NOT_$(1)),$(BLAS_$(2)))))
