@@ -30,6 +30,7 @@ include mk/posix.mk
 include mk/openblas.mk
 include mk/guest.mk
 include mk/client.mk
+include mk/blas.mk
 include mk/host.mk
 include mk/examples.mk
 include mk/analyze.mk
@@ -38,7 +39,7 @@ include mk/fuzz.mk
 .PHONY: all plain tests threads thread-tests svm layers check-layers format check-format install clean help
 
 ifeq ($(SAN),)
-all: layers $(PROGRAMS) $(BENCHES) $(LIB_FILES) $(IMAGES) $(TAKEN) $(CLIENT_FILES) $(CLIENT_ASK) $(EXAMPLES)
+all: layers $(PROGRAMS) $(BENCHES) $(LIB_FILES) $(IMAGES) $(TAKEN) $(CLIENT_FILES) $(CLIENT_ASK) $(BLAS_FILES) $(EXAMPLES)
 	@:
 else
 all: plain $(PROGRAMS) $(BENCHES) $(SAN_LINKS) $(CLIENT_FILES) $(CLIENT_ASK) $(EXAMPLES)
@@ -69,7 +70,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 INSTALL_TO = $(DESTDIR)$(PREFIX)
 UNITS      := mayflyd.service mayflyd.socket
-install: all install-client
+install: all install-client install-blas
 	install -d $(INSTALL_TO)/bin $(INSTALL_TO)/lib/mayfly
 	install -m 755 $(PROGRAMS) $(INSTALL_TO)/bin/
 	cd build/lib && find . -type f -exec install -D -m 644 {} $(abspath $(INSTALL_TO))/lib/mayfly/{} \;

@@ -8,7 +8,7 @@
 DEEP ?=
 A := build/analyze$(if $(DEEP),/deep)
 # What is looked at: all that runs on Linux, and what guests are made of
-ANALYZED_HOST  := $(HOST_SRC:%.S=) $(filter-out $(BARE),$(wildcard bench/*.c)) $(wildcard client/c/*.c) $(if $(EXAMPLES),$(EXAMPLES_SRC))
+ANALYZED_HOST  := $(HOST_SRC:%.S=) $(filter-out $(BARE),$(wildcard bench/*.c)) $(wildcard client/c/*.c client/blas/*.c) $(if $(EXAMPLES),$(EXAMPLES_SRC))
 ANALYZED_HOST  := $(filter %.c,$(ANALYZED_HOST))
 ANALYZED_GUEST := $(filter %.c,$(GUEST_SRC))
 # on musl's headers, where they are

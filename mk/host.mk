@@ -159,7 +159,7 @@ $(filter %/lib %/services %/guest,$(SAN_LINKS)):
 # get those too, compiled for the host.
 TEST_SRC := $(sort $(shell [ ! -d tests/unit ] || find tests/unit -name '*_test.c'))
 TESTS := $(TEST_SRC:%.c=$(B)/%)
-test-libs = $(if $(filter tests/unit/client/%,$(1)),$(B)/pic/client.a) $(foreach l,$(filter cli hub,$(word 3,$(subst /, ,$(1)))) store monitor image wire sys base,\
+test-libs = $(if $(filter tests/unit/client/%,$(1)),$(B)/pic/client.a $(B)/pic/blas.a) $(foreach l,$(filter cli hub,$(word 3,$(subst /, ,$(1)))) store monitor image wire sys base,\
 	$(call host-archive,$(l))) $(B)/host/llhttp.a
 TEST_OBJ := $(TEST_SRC:%.c=$(B)/host/%.o)
 # helpers that several tests share: any other .c file in a directory of tests, and those of other
@@ -190,7 +190,7 @@ define test-rule
 $(B)/$(1:.c=): $(B)/host/$(1:.c=.o) $(call TEST_HELPERS,$(1)) $(call test-guest-libs,$(1)) \
 		$(call test-libs,$(1))
 	@mkdir -p $$(@D)
-	$$(call link,$$^,$(LIBS_TEST) $(if $(filter tests/unit/client/%,$(1)),$(CLIENT_LIBS)),$(subst $(comma),$$(comma),$(call test-link,$(1))))
+	$$(call link,$$^,$(LIBS_TEST) $(if $(filter tests/unit/client/%,$(1)),$(CLIENT_LIBS) -lm),$(subst $(comma),$$(comma),$(call test-link,$(1))))
 endef
 $(foreach t,$(TEST_SRC),$(eval $(call test-rule,$(t))))
 $(TEST_OBJ): EXTRA = -Ilibos
