@@ -35,12 +35,20 @@ static enum form form_of(const struct call *c)
 	}
 }
 
+static void exchange(struct matrix *a, struct matrix *b)
+{
+	struct matrix had = *a;
+
+	*a = *b;
+	*b = had;
+}
+
 /* The operands as the service wants them. false: no memory. */
 static bool operands(struct job *job, struct product *x)
 {
 	const struct call *c = job->call;
 	const struct plan *p = job->plan;
-	bool ta = p->transa != 'N', tb = p->transb != 'N';
+	bool ta = p->transa != 'N', tb = p->transb != 'N', in_place = c->kind == KIND_trmm;
 
 	if (form_of(c) == FORM_WHOLE) { /* without a second operand: its own transpose */
 		x->a = view(c, c->a, ta ? p->k : p->m, ta ? p->m : p->k, c->lda);
@@ -51,14 +59,9 @@ static bool operands(struct job *job, struct product *x)
 	x->a = view(c, c->a, p->k, p->k, c->lda);
 	x->a = matrix_whole(&x->a, form_of(c), c->uplo);
 	x->whole = x->a.data;
-	x->b = c->kind == KIND_trmm ? view(c, c->c, c->m, c->n, c->ldc)
-				    : view(c, c->b, c->m, c->n, c->ldb);
-	if (c->side == 'R') {
-		struct matrix had = x->a;
-
-		x->a = x->b;
-		x->b = had;
-	}
+	x->b = view(c, in_place ? c->c : c->b, c->m, c->n, in_place ? c->ldc : c->ldb);
+	if (c->side == 'R')
+		exchange(&x->a, &x->b);
 	return x->whole != NULL;
 }
 

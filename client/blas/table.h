@@ -45,15 +45,18 @@
 	BLAS_TWO(X, ormqr, ORMQR)                                                                  \
 	BLAS_TWO(X, trtrs, TRTRS)
 
+/* It moves such lists further each time. */
+/* clang-format off */
+
 /* What a routine does, whatever its type; the names that explanations and the cache file have. */
 #define BLAS_KINDS(X)                                                                              \
-	X(gemm)                                                                                    \
-	X(symm)                                                                                    \
-	X(hemm) X(syrk) X(herk) X(syr2k) X(her2k) X(trmm) X(trsm) X(getrf) X(getrs) X(gesv)        \
-		X(potrf) X(potrs) X(posv) X(geqrf) X(gels) X(syev) X(syevd) X(gesdd)
+	X(gemm) X(symm) X(hemm) X(syrk) X(herk) X(syr2k) X(her2k) X(trmm) X(trsm)                  \
+	X(getrf) X(getrs) X(gesv) X(potrf) X(potrs) X(posv) X(geqrf) X(gels) X(syev) X(syevd)      \
+	X(gesdd)
 
 /* What the service is asked for: paths are /linalg/NAME. */
 #define BLAS_OPS(X)                                                                                \
 	X(multiply) X(syrk) X(trsm) X(lu) X(getrs) X(cholesky) X(potrs) X(qr) X(eigh) X(svd)
+/* clang-format on */
 
 #endif

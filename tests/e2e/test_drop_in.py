@@ -13,6 +13,7 @@ import pytest
 from conftest import PATIENCE, ROOT, free_port, run
 
 pytest.importorskip("numpy")
+from hubs import Hub, hub_yaml, service  # noqa: E402 pylint: disable=wrong-import-position
 from linalg_double import Double  # noqa: E402 pylint: disable=wrong-import-position
 
 BUILD = ROOT / "build"  # what is preloaded has no sanitizer: the program hasn't either
@@ -34,10 +35,12 @@ def program(tmp_path_factory):
 def under(tmp_path):
     """under(command..., VERIFY=2, ...): runs it with the drop-in preloaded"""
 
-    def start(*command, **settings):
+    def start(*command, env=None, **settings):
+        more = env or {}
         env = {k: v for k, v in os.environ.items() if not k.startswith("MAYFLY_BLAS")}
         env |= {"LD_PRELOAD": str(DROP_IN), "XDG_CACHE_HOME": str(tmp_path), "OPENBLAS_NUM_THREADS": "1"}
         env |= {f"MAYFLY_BLAS_{k}": str(v) for k, v in settings.items()}
+        env |= more
         return run(*command, env=env, timeout=60 * PATIENCE)
 
     return start
@@ -138,6 +141,23 @@ def test_fortran(under, tmp_path):
     with Double() as double:
         result = under(tmp_path / "p", URL=double.url, MODE="remote")
     assert (result.stdout, result.stderr) == (alone, "") and double.asked == ["multiply"]
+
+
+def test_as_an_alternative(program, under):
+    """Under the name that programs are linked with, all of BLAS is there."""
+    reference = os.path.realpath(subprocess.run(
+        ["ldd", program], capture_output=True, text=True, check=True).stdout.split("libblas.so.3 => ")[1].split(" ")[0])
+    environment = {"LD_PRELOAD": "", "LD_LIBRARY_PATH": str(BUILD / "mayfly-blas"), "BLAS_PROGRAM_LOCAL": reference}
+    with Double() as double:
+        result = under(program, env=environment, URL=double.url, MODE="remote", LOCAL=reference)
+        assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
+        assert len(double.asked) > 1000
+        lines = "import numpy as np\na = np.arange(9.).reshape(3, 3)\n" \
+                "print((a @ a).sum(), (a @ a[0]).sum(), np.vdot(a[0] + 1j, a[1]), np.linalg.solve(a + np.eye(3), a[1])[1])"
+        expected = run(sys.executable, "-c", lines).stdout
+        result = under(sys.executable, "-c", lines, env=environment, URL=double.url, MODE="remote")
+    assert result.stderr == "" and [complex(x) for x in result.stdout.split()] == pytest.approx(
+        [complex(x) for x in expected.split()])
 
 
 def test_threads(numpy):
@@ -352,3 +372,39 @@ def test_nothing_is_loaded_before_it_is_needed(under):
     """A program with small matrices has no more libraries than before, but the one."""
     result = under(sys.executable, "-c", "print(open('/proc/self/maps').read())", URL="http://127.0.0.1:1")
     assert "libmayfly-blas" in result.stdout and "libmayfly.so" not in result.stdout and "libcurl" not in result.stdout
+
+
+# ------------------------------------------------------------------------- the real service
+
+@pytest.fixture(scope="module")
+def linalg(tmp_path_factory):
+    """the address of a hub with services/linalg"""
+    image = BUILD / "services/linalg.mfy"
+    if not image.exists():
+        pytest.skip("OpenBLAS's, LAPACK's or musl's sources are not to be had here, or no gfortran")
+    directory, port = tmp_path_factory.mktemp("linalg"), free_port()
+    hub = Hub(directory, hub_yaml(service(image), head=f"state: {directory}/state\nhttp:\n  - listen: 127.0.0.1:{port}\n"))
+    yield f"http://127.0.0.1:{port}"
+    hub.stop()
+
+
+def test_every_routine_at_the_service(program, under, linalg):
+    result = under(program, URL=linalg, MODE="remote", VERIFY=3, EXPLAIN=1)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "answered wrong" not in result.stderr and "warning" not in result.stderr
+    for op in ("multiply", "syrk", "trsm", "lu", "getrs", "cholesky", "potrs", "qr", "eigh", "svd"):
+        assert f": remote ({op}): " in result.stderr, op
+
+
+def test_numpy_at_the_service(numpy, linalg):
+    """Also what the user's tolerance lets it do."""
+    result = numpy("""
+        a = rng.standard_normal((300, 200)); b = rng.standard_normal((200, 250))
+        np.testing.assert_allclose(a @ b, np.einsum("ij,jk->ik", a, b), atol=1e-10)
+        s = a.T @ a
+        np.testing.assert_allclose(s @ np.linalg.solve(s, b), b, atol=1e-8)
+        w, v = np.linalg.eigh(s); np.testing.assert_allclose(v * w @ v.T, s, atol=1e-10)
+    """, None, URL=linalg, MODE="remote", TOLERANCE="1e-9", EXPLAIN=1)
+    assert result.returncode == 0 and "answered wrong" not in result.stderr, result.stderr
+    for op in ("multiply", "syrk", "lu", "eigh"):
+        assert f": remote ({op}): " in result.stderr, op
