@@ -39,7 +39,7 @@ include mk/fuzz.mk
 .PHONY: all plain tests threads thread-tests svm layers check-layers format check-format install clean help
 
 ifeq ($(SAN),)
-all: layers $(PROGRAMS) $(BENCHES) $(LIB_FILES) $(IMAGES) $(TAKEN) $(CLIENT_FILES) $(CLIENT_ASK) $(BLAS_FILES) $(EXAMPLES)
+all: layers $(PROGRAMS) $(BENCHES) $(LIB_FILES) $(IMAGES) $(TAKEN) $(CLIENT_FILES) $(CLIENT_ASK) $(BLAS_ASK_FILES) $(EXAMPLES)
 	@:
 else
 all: plain $(PROGRAMS) $(BENCHES) $(SAN_LINKS) $(CLIENT_FILES) $(CLIENT_ASK) $(EXAMPLES)
