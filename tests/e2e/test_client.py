@@ -221,7 +221,7 @@ def test_an_upload_that_is_cut_off_goes_on(start, build, tmp_path):
     data = bytes(i * i >> 8 & 255 for i in range(3 << 20))
     file, name = tmp_path / "data", hashlib.sha256(data).hexdigest()
     file.write_bytes(data)
-    hub = start(service(build / "guest/takes.mfy"), head=f"state: {tmp_path}/state\n" + listener())
+    hub = start(service(build / "guest/areas.mfy"), head=f"state: {tmp_path}/state\n" + listener())
     url, came = cuts(hub.http(), 2 << 20)
     ask("--upload", file, "--method", "GET", url, f"/.well-known/mayfly/blobs/{name}")
     assert len(data) < sum(n for n, in came) < len(data) + (1 << 20), came
