@@ -7,6 +7,7 @@
 #include "hub/http/blobs.h"
 #include "hub/http/conn.h"
 #include "hub/http/jobs.h"
+#include "hub/http/operand_list.h"
 #include "hub/http/problem.h"
 #include "hub/http/router.h"
 #include "hub/http/token.h"
@@ -16,7 +17,8 @@
 #define BUFFER  (256u << 10)     /* two of them: one fills while the other is written */
 #define LEAST   65536u           /* room that there must be for what a round may bring */
 #define LOOK_NS (200 * CLOCK_MS) /* is the client still there? */
-#define NO_BODY UINT32_MAX
+
+_Static_assert(OPERANDS_MOST <= JOB_OPERANDS_MOST, "operands of a request");
 
 /* It outlives its connection until what is being written is, and then while the job is there that its client waits for. */
 struct posting {
@@ -26,8 +28,8 @@ struct posting {
 	/* the request */
 	char *service, *path, *query, *type;
 	bool planned, kept;
-	struct blob *operands[JOB_OPERANDS_MOST]; /* pinned; NULL: the body */
-	uint32_t count, body;                     /* body: which one it is, NO_BODY: none */
+	struct operand_list
+		operands; /* one at least; `blob` of the body is filled in when it is one */
 	/* its body */
 	struct blob_writer *writer;
 	struct blob_op op;
@@ -58,9 +60,7 @@ static void posting_free(struct posting *p)
 	job_unwatch(&p->watch);
 	if (p->writer)
 		blob_break(p->writer);
-	for (uint32_t i = 0; i < p->count; i++)
-		if (p->operands[i])
-			blob_unpin(p->operands[i]);
+	operand_list_free(&p->operands);
 	free(p->service);
 	free(p->path);
 	free(p->query);
@@ -169,8 +169,8 @@ static void begin_job(struct posting *p)
 		.path = text_of(p->path),
 		.query = text_of(p->query),
 		.type = text_of(p->type),
-		.operands = p->operands,
-		.count = p->count,
+		.operands = p->operands.blob,
+		.count = p->operands.count,
 		.planned = p->planned,
 		.kept = p->kept,
 	};
@@ -196,7 +196,7 @@ static void committed(struct blob_op *op, int error)
 		finish(p);
 		return;
 	}
-	p->operands[p->body] = op->blob;
+	p->operands.blob[p->operands.body] = op->blob;
 	if (!p->kept && is_gone(p->conn)) /* a job that is kept may be looked for */
 		finish(p);
 	else
@@ -338,26 +338,18 @@ static bool may_plan(const struct service *s)
 	return false;
 }
 
-static struct mf_str operands_of(const struct request *request)
-{
-	unsigned next = 0;
-
-	return request_header(request, "mayfly-operands", &next);
-}
-
-/* Bytes of the blobs that it names and of its body; what isn't there counts as nothing. */
+/* Bytes of the blobs that it names and of its body; what can't be counts as nothing. */
 static uint64_t size_of(const struct conn *c, const struct request *request)
 {
-	struct mf_str list = operands_of(request), item;
 	uint64_t sum = request->length;
-	uint8_t hash[BLOB_HASH];
-	const struct blob *blob;
+	struct operand_list list;
+	char detail[OPERANDS_DETAIL];
 
-	while (http_list_next(&list, &item))
-		if (item.n == BLOB_NAME && blob_name_read(item.p, hash)) {
-			blob = blobs_find(c->http->input.hub->blobs, hash);
-			sum += blob ? blob_size(blob) : 0;
-		}
+	if (operand_list_read(&list, c->http->input.hub->blobs, request, detail) != 0)
+		return sum;
+	if (__builtin_add_overflow(sum, operand_list_bytes(&list), &sum))
+		sum = UINT64_MAX;
+	operand_list_free(&list);
 	return sum;
 }
 
@@ -382,38 +374,20 @@ static char *copy(struct mf_str s)
 	return s.p && s.n > 0 ? strndup((const char *)s.p, s.n) : NULL;
 }
 
-/* NULL, or what is wrong, with its status. */
-static const char *take_operands(struct posting *p, const struct request *request, unsigned *status)
+/* Without such a header its body is all. */
+static unsigned take_operands(
+	struct posting *p, const struct request *request, char detail[static OPERANDS_DETAIL])
 {
-	struct mf_str list = operands_of(request), item;
-	uint8_t hash[BLOB_HASH];
+	unsigned status = operand_list_read(&p->operands, p->hub->blobs, request, detail);
 
-	*status = 400;
-	p->body = NO_BODY;
-	while (http_list_next(&list, &item)) {
-		if (p->count == JOB_OPERANDS_MOST)
-			return "Mayfly-Operands names too many";
-		if (mf_str_is(item, "-")) {
-			if (p->body != NO_BODY)
-				return "Mayfly-Operands names the body twice";
-			p->body = p->count++;
-			continue;
-		}
-		if (item.n != BLOB_NAME || !blob_name_read(item.p, hash))
-			return "Mayfly-Operands: a blob's name is its SHA-256: 64 digits, lower "
-			       "case";
-		p->operands[p->count] = blobs_find(p->hub->blobs, hash);
-		if (!p->operands[p->count]) {
-			*status = 404;
-			return "a blob that Mayfly-Operands names isn't here";
-		}
-		blob_pin(p->operands[p->count++]);
-	}
-	if (p->count == 0)
-		p->body = p->count++;
-	if (p->body == NO_BODY && (request->length > 0 || request->chunked))
-		return "Mayfly-Operands doesn't say where the body belongs: write - for it";
-	return NULL;
+	if (status == 0 && p->operands.count == 0)
+		p->operands = (struct operand_list){.count = 1, .body = 0};
+	return status;
+}
+
+static bool has_body(const struct posting *p)
+{
+	return p->operands.body < p->operands.count;
 }
 
 static bool turn_away(struct conn *c, struct posting *p, unsigned status, const char *detail)
@@ -457,7 +431,7 @@ bool job_post_admit(struct conn *c, const struct route *route, const struct requ
 {
 	struct hub *hub = c->http->input.hub;
 	struct posting *p;
-	const char *wrong;
+	char detail[OPERANDS_DETAIL];
 	unsigned status;
 	int e;
 
@@ -473,16 +447,16 @@ bool job_post_admit(struct conn *c, const struct route *route, const struct requ
 	p->conn = c;
 	if (!fill(p, route, request))
 		return turn_away(c, p, 503, "the hub has no memory");
-	wrong = take_operands(p, request, &status);
-	if (wrong)
-		return turn_away(c, p, status, wrong);
-	if (p->body != NO_BODY && !blob_hold(c, 2 * BUFFER)) {
+	status = take_operands(p, request, detail);
+	if (status != 0)
+		return turn_away(c, p, status, detail);
+	if (has_body(p) && !blob_hold(c, 2 * BUFFER)) {
 		posting_free(p);
 		return false;
 	}
-	if (p->body != NO_BODY && !take_buffers(p))
+	if (has_body(p) && !take_buffers(p))
 		return turn_away(c, p, 503, "the hub has no memory");
-	if (p->body != NO_BODY) {
+	if (has_body(p)) {
 		e = blob_begin(hub->blobs, NULL, request->chunked ? UINT64_MAX : request->length,
 			false, &p->writer);
 		if (e < 0) {

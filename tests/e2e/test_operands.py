@@ -75,10 +75,10 @@ def test_refusals(hub):
         assert put(c, a).status == 201
     A, other = name_of(a), name_of(b"other")
     for operands, body, status, words in [
-            (other, b"", 404, other), (f"{A}, {other}", b"", 404, other), ("x", b"", 400, "list of names"),
-            ("", b"", 400, "names nothing"), (" , ", b"", 400, "names nothing"), ("-, -", b"x", 400, "list of names"), (A.upper(), b"", 400, "list of names"),
-            (f"{A} {A}", b"", 400, "list of names"), (A, b"x", 400, "no '-'"),
-            (", ".join([A] * 17), b"", 400, "more than 16")]:
+            (other, b"", 404, other), (f"{A}, {other}", b"", 404, other), ("x", b"", 400, "list of"),
+            ("", b"", 400, "names nothing"), (" , ", b"", 400, "names nothing"), ("-, -", b"x", 400, "the body twice"), (A.upper(), b"", 400, "list of"),
+            (f"{A} {A}", b"", 400, "list of"), (A, b"x", 400, "no '-'"),
+            (", ".join([A] * 65), b"", 400, "more than 64")]:
         with Client(hub.http()) as c:
             answer = echo(c, operands, body)
             assert answer.status == status, operands
