@@ -9,9 +9,9 @@
  * vectors miss such a wrong answer with probability 2^-rounds at most; if only one element of a row is wrong, with
  * probability 0.
  *
- * The tolerance. Of a product C = op(A) op(B) with inner dimension k and unit roundoff u, rounding makes an error E
- * whose rows have norms |E_i| <= sqrt(k) u r |B|, r the largest norm of a row of op(A), |B| Frobenius's: half of it at most
- * was seen with data of either sign or of one, and one long chain of sums that all round the same way adds k u times
+ * The tolerance. Of a product C = op(A) op(B) with inner dimension k and unit roundoff u, rounding usually makes an
+ * error E whose rows have norms |E_i| <= sqrt(k) u r |B|, r the largest norm of a row of op(A), |B| Frobenius's (errors that
+ * are like random ones; no proven bound), and one long chain of sums that all round the same way adds k u times
  * the row of C itself. (Ex)_i passes 8 |E_i| with probability 2 exp(-32). So
  *     t = 8 sqrt(k) u r |B| + k u max |C_i|   (plus the check's own rounding, the same with 2^-53)
  * is passed by honest answers; Strassen's algorithms, whose errors are tens of times the classic ones at two or three
