@@ -80,16 +80,14 @@ static double cblas_ns(cblas *f, int n)
 
 static void small_calls(void *local, void *drop_in, int n)
 {
-	gemm *f[2] = {(gemm *)function(local, "dgemm_"), (gemm *)function(drop_in, "dgemm_")};
-	cblas *g[2] = {
-		(cblas *)function(local, "cblas_dgemm"), (cblas *)function(drop_in, "cblas_dgemm")};
+	void *libraries[2] = {local, drop_in};
 	double ns[4][PAIRS], more[2][PAIRS];
 
-	(void)fortran_ns(f[1], n); /* finds its local library */
+	(void)fortran_ns((gemm *)function(drop_in, "dgemm_"), n); /* finds its local library */
 	for (unsigned i = 0; i < PAIRS; i++) {
 		for (unsigned w = 0; w < 2; w++) {
-			ns[w][i] = fortran_ns(f[w], n);
-			ns[2 + w][i] = cblas_ns(g[w], n);
+			ns[w][i] = fortran_ns((gemm *)function(libraries[w], "dgemm_"), n);
+			ns[2 + w][i] = cblas_ns((cblas *)function(libraries[w], "cblas_dgemm"), n);
 		}
 		more[0][i] = ns[1][i] - ns[0][i];
 		more[1][i] = ns[3][i] - ns[2][i];
@@ -116,7 +114,7 @@ static void check_of(void *local, int n)
 	struct matrix a = ones(n), b = ones(n), p = ones(n);
 	struct side given = {1, 1, {{.m = p, .trans = 'N'}}};
 	struct side factors = {1, 2, {{.m = a, .trans = 'N'}, {.m = b, .trans = 'N'}}};
-	double product[TIMES], checked[TIMES], share[TIMES];
+	double product[TIMES] = {0}, checked[TIMES] = {0}, share[TIMES] = {0};
 	const double one = 1, none = 0;
 
 	for (unsigned i = 0; a.data != NULL && b.data != NULL && p.data != NULL && i < TIMES; i++) {

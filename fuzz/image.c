@@ -46,6 +46,22 @@ static void check_segments(const struct image *image, const uint8_t *bytes, size
 	MUST(image_heap_at(image) <= image_guard_at(image));
 }
 
+/* A region lies in the memory that it names. */
+static bool lies_there(const struct layout *l, const struct layout_region *r)
+{
+	const struct {
+		uint64_t gpa, bytes;
+	} memory[LAYOUT_MEMORIES] = {
+		[LAYOUT_FIXED] = {l->fixed_gpa, l->fixed_bytes},
+		[LAYOUT_SHELL] = {l->shell_gpa, l->window_bytes},
+		[LAYOUT_INPUT] = {MF_ADDR_INPUT, l->input_bytes},
+		[LAYOUT_OUTPUT] = {MF_ADDR_OUTPUT, l->output_bytes},
+	};
+
+	return r->memory < LAYOUT_MEMORIES && r->gpa >= memory[r->memory].gpa &&
+		r->gpa - memory[r->memory].gpa + r->bytes <= memory[r->memory].bytes;
+}
+
 /* Regions never share a guest address, and nothing is writable and executable. */
 static void check_layout(const struct image *image)
 {
@@ -55,14 +71,11 @@ static void check_layout(const struct image *image)
 	MUST(l.regions <= LAYOUT_REGIONS);
 	for (unsigned i = 0; i < l.regions; i++) {
 		const struct layout_region *r = &l.region[i];
-		bool fixed =
-			r->gpa >= l.fixed_gpa && r->gpa - l.fixed_gpa + r->bytes <= l.fixed_bytes;
-		bool shell =
-			r->gpa >= l.shell_gpa && r->gpa - l.shell_gpa + r->bytes <= l.window_bytes;
 
 		MUST(!(r->write && r->execute) && r->bytes % MF_PAGE == 0);
-		MUST(fixed || shell);
-		MUST(!r->write || !fixed);
+		MUST(lies_there(&l, r));
+		MUST(!r->write || r->memory == LAYOUT_SHELL || r->memory == LAYOUT_OUTPUT);
+		MUST(!r->execute || !layout_is_area(r));
 		for (unsigned k = 0; k < i; k++)
 			MUST(r->address + r->bytes <= l.region[k].address ||
 				l.region[k].address + l.region[k].bytes <= r->address);

@@ -378,9 +378,11 @@ static int first_zero(const struct matrix *lu)
 	size_t size = type_size(lu->type);
 
 	for (int64_t i = 0; i < lu->rows && i < lu->cols; i++) {
-		const char *at = (const char *)lu->data + (size_t)(i + i * lu->ld) * size;
+		const void *at = (const char *)lu->data + (size_t)(i + i * lu->ld) * size;
+		const float *single = at;
+		const double *twice = at;
 
-		if (lu->type == 's' ? *(const float *)at == 0 : *(const double *)at == 0)
+		if (lu->type == 's' ? *single == 0 : *twice == 0)
 			return (int)i + 1;
 	}
 	return 0;
