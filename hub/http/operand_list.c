@@ -31,7 +31,7 @@ static unsigned add(struct operand_list *list, struct blobs *blobs, struct mf_st
 	if (word.n != BLOB_NAME || !blob_name_read(word.p, hash))
 		return wrong(400,
 			"Mayfly-Operands is a list of blobs' names, 64 digits in small letters, "
-		        "and '-' for the body",
+			"and '-' for the body",
 			detail);
 	blob = blobs_find(blobs, hash);
 	if (!blob) {

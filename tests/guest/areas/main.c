@@ -101,8 +101,8 @@ static void do_spin(uint64_t n)
 {
 	(void)n;
 	fill(capacity, true);
-	for (;;)
-		__asm__ volatile(""); /* no pause: under emulation it takes a thousand times as long */
+	for (;;) /* no pause: under emulation it takes a thousand times as long */
+		__asm__ volatile("");
 }
 
 static void do_again(uint64_t n)
