@@ -104,17 +104,16 @@ bool guard_admits(struct conn *c, const struct route *route, const struct reques
 	return result == ACCESS_GRANTED || refuse(c, route, result);
 }
 
-/* Who is told why not is told by the first of them. */
-bool guard_admits_blobs(struct conn *c, const struct route *route, const struct request *request)
+/* By any of the listener's routes to such services. Who is told why not is told by the first of them. */
+static bool admits_by_one(struct conn *c, const struct route *route, const struct request *request,
+	bool (*is_such)(const struct service *, const char *), const char *name)
 {
 	enum access_result first = ACCESS_RESULTS, result;
 	const struct route *one;
 	struct mf_str who;
 
-	if (c->http->input.own)
-		return guard_admits(c, route, request, &who);
 	for (size_t i = 0; (one = router_at(c->http->router, i)); i++) {
-		if (!one->service || one->service->note.input_bytes == 0)
+		if (!one->service || !is_such(one->service, name))
 			continue;
 		result = look(c, one, request, &who);
 		if (result == ACCESS_GRANTED)
@@ -127,25 +126,30 @@ bool guard_admits_blobs(struct conn *c, const struct route *route, const struct 
 	return refuse(c, route, first == ACCESS_RESULTS ? ACCESS_NOT_NAMED : first);
 }
 
+static bool has_input(const struct service *service, const char *name)
+{
+	(void)name;
+	return service->note.input_bytes > 0;
+}
+
+static bool is_named(const struct service *service, const char *name)
+{
+	return !name || strcmp(service->name, name) == 0;
+}
+
+bool guard_admits_blobs(struct conn *c, const struct route *route, const struct request *request)
+{
+	struct mf_str who;
+
+	if (c->http->input.own)
+		return guard_admits(c, route, request, &who);
+	return admits_by_one(c, route, request, has_input, NULL);
+}
+
 bool guard_admits_to(struct conn *c, const struct route *route, const struct request *request,
 	const char *service)
 {
-	enum access_result first = ACCESS_RESULTS, result;
-	const struct route *one;
-	struct mf_str who;
-
-	for (size_t i = 0; (one = router_at(c->http->router, i)); i++) {
-		if (!one->service || (service && strcmp(one->service->name, service) != 0))
-			continue;
-		result = look(c, one, request, &who);
-		if (result == ACCESS_GRANTED)
-			return true;
-		if (first == ACCESS_RESULTS) {
-			first = result;
-			route = one;
-		}
-	}
-	return refuse(c, route, first == ACCESS_RESULTS ? ACCESS_NOT_NAMED : first);
+	return admits_by_one(c, route, request, is_named, service);
 }
 
 void guard_refused_tls(struct conn *c, const char *why)
