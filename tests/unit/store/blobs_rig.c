@@ -52,18 +52,6 @@ static DIR *open_there(const struct blobs_rig *rig)
 	return dir;
 }
 
-unsigned blobs_rig_files(const struct blobs_rig *rig)
-{
-	DIR *dir = open_there(rig);
-	struct dirent *entry;
-	unsigned n = 0;
-
-	while ((entry = readdir(dir)))
-		n += entry->d_name[0] != '.';
-	(void)closedir(dir);
-	return n;
-}
-
 void blobs_rig_close(struct blobs_rig *rig)
 {
 	char path[400];
@@ -115,6 +103,20 @@ void blobs_rig_settle(struct blobs_rig *rig)
 {
 	while (blobs_waiting(rig->blobs) > 0)
 		wait_once(rig);
+}
+
+unsigned blobs_rig_files(struct blobs_rig *rig)
+{
+	struct dirent *entry;
+	unsigned n = 0;
+	DIR *dir;
+
+	blobs_rig_settle(rig);
+	dir = open_there(rig);
+	while ((entry = readdir(dir)))
+		n += entry->d_name[0] != '.';
+	(void)closedir(dir);
+	return n;
 }
 
 uint8_t *blobs_rig_bytes(size_t n, unsigned seed)

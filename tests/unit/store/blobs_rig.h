@@ -39,7 +39,7 @@ int blobs_rig_read(
 /* The path of a file there. */
 const char *blobs_rig_path(
 	const struct blobs_rig *rig, const uint8_t hash[static BLOB_HASH], const char *suffix);
-/* How many files there are. */
-unsigned blobs_rig_files(const struct blobs_rig *rig);
+/* How many files there are once the disk's thread has done what it was asked for. */
+unsigned blobs_rig_files(struct blobs_rig *rig);
 
 #endif

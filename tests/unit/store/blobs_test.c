@@ -112,7 +112,6 @@ static void test_same_at_once(void **state)
 	assert_true(blob_pinned(b.op.blob));
 	blob_unpin(b.op.blob);
 	assert_int_equal(blobs_rig_read(&r, blob_hash(a.op.blob), 2 * BLOB_STEP, 3), 0);
-	blobs_rig_settle(&r);
 	assert_int_equal(blobs_rig_files(&r), 1);
 	free(p);
 	blobs_rig_close(&r);
@@ -197,7 +196,6 @@ static void test_least_recently_used_goes(void **state)
 	assert_null(blobs_find(r.blobs, hash[1]));
 	assert_int_equal(blobs_rig_read(&r, hash[0], K, 0), 0);
 	assert_int_equal(blobs_rig_put(&r, 3 * K, 5, hash[1]), 0);
-	blobs_rig_settle(&r);
 	assert_int_equal(blobs_rig_files(&r), 2);
 	blobs_count(r.blobs, &c);
 	assert_int_equal(c.evictions, 4);

@@ -133,7 +133,6 @@ static void resume_at(struct upload *u, uint64_t at)
 	assert_int_equal(commit(&u->r, u->w), 0);
 	assert_int_equal(blobs_rig_read(&u->r, u->hash, N, 9), 0);
 	assert_false(blobs_part(u->r.blobs, u->hash, &bytes, &active));
-	blobs_rig_settle(&u->r);
 	assert_int_equal(blobs_rig_files(&u->r), 1);
 }
 
@@ -199,7 +198,6 @@ static void test_part_altered(void **state)
 	assert_int_equal(blob_begin(u.r.blobs, u.hash, N, true, &u.w), 0);
 	assert_int_equal(append(&u.r, u.w, u.p + BLOB_STEP, 10), -EUCLEAN);
 	blob_drop(u.w);
-	blobs_rig_settle(&u.r);
 	assert_int_equal(blobs_rig_files(&u.r), 0);
 	end(&u);
 }
@@ -240,7 +238,6 @@ static void test_two_at_once(void **state)
 	assert_int_equal(commit(&u.r, other), 0);
 	assert_int_equal(append(&u.r, u.w, u.p + 1000, N - 1000), 0);
 	assert_int_equal(commit(&u.r, u.w), 0);
-	blobs_rig_settle(&u.r);
 	assert_int_equal(blobs_rig_files(&u.r), 1);
 	assert_int_equal(blobs_rig_read(&u.r, u.hash, N, 9), 0);
 	end(&u);
@@ -260,7 +257,6 @@ static void test_anew_takes_its_place(void **state)
 	assert_int_equal(append(&u.r, u.w, u.p, N), 0);
 	assert_int_equal(commit(&u.r, u.w), 0);
 	assert_int_equal(blobs_rig_read(&u.r, u.hash, N, 9), 0);
-	blobs_rig_settle(&u.r);
 	assert_int_equal(blobs_rig_files(&u.r), 1);
 	end(&u);
 }
