@@ -17,7 +17,8 @@ BLAS_TARGET_skylakex := SKYLAKEX
 BLAS_FEATURES_portable := sse3
 BLAS_FEATURES_haswell  := sse3 ssse3 sse4.1 avx avx2 fma
 BLAS_FEATURES_skylakex := sse3 ssse3 sse4.1 sse4.2 popcnt avx fma bmi bmi2 avx2 avx512f avx512cd avx512bw avx512dq avx512vl
-# What blas_memory_alloc gives at a time: 32 << this bytes, of which a product touches what it packs
+# What blas_memory_alloc gives at a time: 32 << this bytes, of which a product touches what it packs. How many columns of B
+# that is, R, their param.h says as a number for some targets, that fits 32 MiB; here it is reckoned from these bytes for all.
 BLAS_BUFFER := 18
 
 # s and d of all, c and z of products. Level 1 is there for LAPACK.
@@ -76,6 +77,7 @@ build/blas/$(1)/done: $(BLAS_SRC) mk/openblas.mk libos/cflags | $(POSIX)/libc.a
 	@rm -rf build/blas/$(1) && mkdir -p build/blas/$(1)
 	$$(call say,openblas,$(BLAS_TARGET_$(1)))
 	$$(Q)cp -r $$(BLAS_TAKEN) build/blas/$(1)/
+	$$(Q)sed -i -E 's/^(#define (SGEMM|DGEMM|CGEMM|ZGEMM)_DEFAULT_R)[[:space:]]+[0-9]+$$$$/\1 \L\2_r/' build/blas/$(1)/param.h
 	$$(Q)mv build/blas/$(1)/driver/others/parameter.c build/blas/$(1)/driver/others/parameter_asked.c
 	$$(Q)printf '%s\n' '#include "common.h"' '#define cpuid(leaf, a, b, c, d) ((void)(a), (void)(b), (void)(d), *(c) = 1024 << 16)' \
 		'#include "parameter_asked.c"' >build/blas/$(1)/driver/others/parameter.c

@@ -142,6 +142,16 @@ def test_sizes_around_the_blocks(linalg, random, n):
         near(linalg("multiply", a, b)[0], a @ b, dtype)
 
 
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_wider_than_the_buffer(linalg, random, dtype):
+    """OpenBLAS keeps a copy of B, a block of columns at a time: each target must know what fits its 8 MiB."""
+    m, k = 800, 250
+    a, b = made(random, dtype, m, k), made(random, dtype, k, (10 << 20) // (k * np.dtype(dtype).itemsize))
+    got, = linalg("multiply", a, b)
+    rows = slice(0, m, 100)
+    near(got[rows], a[rows] @ b, dtype)
+
+
 def test_matvec(linalg, random):
     for dtype in TOLERANCE:
         for letter in "ntc":
