@@ -21,6 +21,10 @@ BLAS_FEATURES_skylakex := sse3 ssse3 sse4.1 sse4.2 popcnt avx fma bmi bmi2 avx2 
 # that is, R, their param.h says as a number for some targets, that fits 32 MiB; here it is reckoned from these bytes for all.
 BLAS_BUFFER := 18
 
+# ger copies an x whose elements lie apart there, however long it is: here as many rows at a time as there is room for
+BLAS_GER := for (BLASLONG i = 0, most = BUFFER_SIZE \/ sizeof(FLOAT); i < m; i += most) \
+	GER(MIN(most, m - i), n, 0, alpha, x + i * incx, incx, y, incy, a + i, lda, buffer);
+
 # s and d of all, c and z of products. Level 1 is there for LAPACK.
 both = $(foreach t,s d,$(addprefix $(t),$(1)))
 four = $(foreach t,s d c z,$(addprefix $(t),$(1)))
@@ -78,6 +82,8 @@ build/blas/$(1)/done: $(BLAS_SRC) mk/openblas.mk libos/cflags | $(POSIX)/libc.a
 	$$(call say,openblas,$(BLAS_TARGET_$(1)))
 	$$(Q)cp -r $$(BLAS_TAKEN) build/blas/$(1)/
 	$$(Q)sed -i -E 's/^(#define (SGEMM|DGEMM|CGEMM|ZGEMM)_DEFAULT_R)[[:space:]]+[0-9]+$$$$/\1 \L\2_r/' build/blas/$(1)/param.h
+	$$(Q)sed -i 's/^    GER(m, n, 0, alpha, x, incx, y, incy, a, lda, buffer);/    $(BLAS_GER)/' build/blas/$(1)/interface/ger.c
+	$$(Q)grep -q BUFFER_SIZE build/blas/$(1)/interface/ger.c
 	$$(Q)mv build/blas/$(1)/driver/others/parameter.c build/blas/$(1)/driver/others/parameter_asked.c
 	$$(Q)printf '%s\n' '#include "common.h"' '#define cpuid(leaf, a, b, c, d) ((void)(a), (void)(b), (void)(d), *(c) = 1024 << 16)' \
 		'#include "parameter_asked.c"' >build/blas/$(1)/driver/others/parameter.c

@@ -198,6 +198,23 @@ void again_identify(struct conn *c, struct task *task, const struct route *route
 	hash_request(&k.what, task->request);
 }
 
+/* Jobs are in the database themselves: their name is enough. */
+bool again_name(struct conn *c, const struct route *route, const struct request *request,
+	struct mf_str client, char id[static TASK_ID + 1])
+{
+	static struct keyed k;
+	struct mf_str pieces[WHO_MOST + 2];
+	bool bad;
+
+	id[0] = '\0';
+	if (look(&k, route, request, client, (struct mf_str){NULL, 0}, &bad))
+		task_identity_id(id, MF_SOURCE_JOB, route->service->name, pieces,
+			name_pieces(&k, pieces));
+	if (bad)
+		exchange_turn_away(c, &bad_key, &(struct response){0});
+	return !bad;
+}
+
 /* ------------------------------------------------------------------ in memory */
 
 bool again_begin(struct conn *c, const struct route *route, const struct request *request,

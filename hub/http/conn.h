@@ -29,6 +29,7 @@
 #include "hub/http/sink.h"
 #include "hub/in_http.h"
 #include "hub/spool.h"
+#include "hub/task.h"
 #include "sys/log.h"
 #include "sys/loop.h"
 
@@ -214,6 +215,9 @@ bool again_begin(struct conn *conn, const struct route *route, const struct requ
 	struct mf_str client, struct mf_str body);
 /* An event with such a key for a service that writes: what is written is written once, whenever it is asked for
  * again. Between service_begin and service_submit. */
+/* What names a request with an Idempotency-Key that becomes a job; "" if it has none. False: it was answered. */
+bool again_name(struct conn *conn, const struct route *route, const struct request *request,
+	struct mf_str client, char id[static TASK_ID + 1]);
 void again_identify(struct conn *c, struct task *task, const struct route *route,
 	const struct request *request, struct mf_str client, struct mf_str body);
 void again_keep(struct conn *conn, const char *event, const struct reply *reply);

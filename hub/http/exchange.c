@@ -228,7 +228,7 @@ bool exchange_admit(
 		return turn_away(c, 415, "the service takes no Content-Encoding", NULL, "identity");
 	if (job_post_wanted(c, route, request)) {
 		*service = NULL;
-		return job_post_admit(c, route, request);
+		return job_post_admit(c, route, request, who);
 	}
 	return !*service || (keep_read(c, request) && operands_admit(c, request, *most));
 }

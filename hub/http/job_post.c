@@ -1,5 +1,6 @@
 /* hub/http/job_post.c - a body becomes a blob, and that a job. See jobs.h. */
 #include <errno.h>
+#include <sodium/crypto_generichash.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,13 +28,16 @@ struct posting {
 	struct conn *conn; /* NULL: gone */
 	/* the request */
 	char *service, *path, *query, *type;
-	bool planned, kept;
+	bool planned, kept, minimal;
+	uint64_t keep_ns;
+	struct job_key key;
 	struct operand_list
 		operands; /* one at least; `blob` of the body is filled in when it is one */
 	/* its body */
 	struct blob_writer *writer;
 	struct blob_op op;
 	bool writing, whole;
+	bool again; /* the job was begun by a request before */
 	int error;
 	unsigned at; /* the buffer that fills */
 	size_t n[2];
@@ -93,9 +97,11 @@ static void refuse(struct posting *p, unsigned status, const char *detail)
 
 /* ------------------------------------------------------------------ the answer */
 
-static void answer_accepted(struct conn *c, const struct job *job)
+static void answer_accepted(struct conn *c, const struct job *job, bool again)
 {
-	struct response r = {.status = 202, .content_type = MF_STR("application/json")};
+	struct response r = {.status = 202,
+		.content_type = MF_STR("application/json"),
+		.replayed = again};
 	char lines[256], id[TASK_ID + 1];
 	int n = snprintf(lines, sizeof(lines),
 		"Location: " JOBS_PATH "%s\r\nPreference-Applied: respond-async\r\n", job_id(job));
@@ -107,6 +113,32 @@ static void answer_accepted(struct conn *c, const struct job *job)
 	send_answer(c, &r, mf_str_of(lines, (size_t)n), mf_str_of(text, text ? strlen(text) : 0));
 	json_decref(json);
 	free(text);
+}
+
+/* Its result stays here, under its name. */
+static void answer_minimal(struct conn *c, const struct job_answer *a)
+{
+	struct response r = {.status = 201};
+	char lines[JOB_HEADERS_MOST + 256], id[TASK_ID + 1], name[BLOB_NAME + 1];
+	int n;
+
+	blob_name(blob_hash(a->blob), name);
+	n = snprintf(lines, sizeof(lines),
+		"%.*sMayfly-Blob: %s\r\nPreference-Applied: return=minimal\r\n", (int)a->headers.n,
+		a->headers.p ? (const char *)a->headers.p : "", name);
+	task_make_id(id);
+	r.event = id;
+	send_answer(c, &r, mf_str_of(lines, (size_t)n), mf_str_of(NULL, 0));
+}
+
+static void answer_ended(struct conn *c, const struct posting *p, const struct job *job)
+{
+	const struct job_answer *a = job_answer(job);
+
+	if (p->minimal && job_state(job) == JOB_IS_DONE && a->blob && a->status < 300)
+		answer_minimal(c, a);
+	else
+		job_give(c, job, NULL);
 }
 
 static bool is_gone(const struct conn *c)
@@ -129,9 +161,9 @@ static void on_changed(struct job_watch *watch)
 	if (c->fd < 0)
 		c->http->input.counts.unsent++;
 	else if (job_is_kept(job))
-		answer_accepted(c, job);
+		answer_accepted(c, job, p->again);
 	else
-		job_give(c, job, NULL);
+		answer_ended(c, p, job);
 	finish(p);
 }
 
@@ -162,6 +194,51 @@ static struct service *service_of(const struct posting *p)
 	return s;
 }
 
+static void hash_piece(crypto_generichash_state *state, const void *at, uint64_t n)
+{
+	crypto_generichash_update(state, (const uint8_t *)&n, sizeof(n));
+	crypto_generichash_update(state, at, n);
+}
+
+/* All that it is: blobs are named by what is in them. */
+static void hash_request(struct posting *p)
+{
+	const struct mf_str texts[] = {text_of(p->path), text_of(p->query), text_of(p->type)};
+	crypto_generichash_state state;
+
+	crypto_generichash_init(&state, NULL, 0, sizeof(p->key.request));
+	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		hash_piece(&state, texts[i].p, texts[i].n);
+	for (unsigned i = 0; i < p->operands.count; i++)
+		hash_piece(&state, blob_hash(p->operands.blob[i]), BLOB_HASH);
+	crypto_generichash_final(&state, p->key.request, sizeof(p->key.request));
+}
+
+/* A request that came before has its job. True: it was answered, or will be. */
+static bool was_begun(struct posting *p)
+{
+	struct hub *hub = p->hub;
+	struct job *job;
+	bool other;
+
+	if (p->key.id[0] == '\0')
+		return false;
+	hash_request(p);
+	job = jobs_find_key(hub, &p->key, &other);
+	if (!job)
+		return false;
+	if (other) {
+		hub->answers.conflicts++;
+		refuse(p, 409, "this Idempotency-Key was used for another request");
+		return true;
+	}
+	hub->answers.replayed++;
+	p->again = true;
+	job_watch(job, &p->watch);
+	on_changed(&p->watch);
+	return true;
+}
+
 static void begin_job(struct posting *p)
 {
 	struct job_request request = {
@@ -173,11 +250,15 @@ static void begin_job(struct posting *p)
 		.count = p->operands.count,
 		.planned = p->planned,
 		.kept = p->kept,
+		.keep_ns = p->keep_ns,
+		.key = &p->key,
 	};
 	unsigned status = 503;
 	const char *why = "the service was taken away while the body came";
 
 	drop_buffers(p);
+	if (was_begun(p))
+		return;
 	if (!request.service || !jobs_begin(p->hub, &request, &p->watch, &status, &why)) {
 		refuse(p, status, why);
 		return;
@@ -423,30 +504,51 @@ static bool fill(struct posting *p, const struct route *route, const struct requ
 	p->type = copy(request->content_type);
 	p->planned = is_planned(p->conn, route->service, request);
 	p->kept = prefers_async(request);
+	p->keep_ns = p->conn->keep_ns;
+	p->minimal = p->conn->minimal;
 	return p->service && p->path && (request->query.n == 0 || p->query) &&
 		(request->content_type.n == 0 || p->type);
 }
 
-bool job_post_admit(struct conn *c, const struct route *route, const struct request *request)
+/* What the job is; NULL: it was answered. */
+static struct posting *posting_make(
+	struct conn *c, const struct route *route, const struct request *request)
 {
 	struct hub *hub = c->http->input.hub;
 	struct posting *p;
-	char detail[OPERANDS_DETAIL];
-	unsigned status;
-	int e;
 
 	if (!blob_hold(c, sizeof(*p)))
-		return false;
+		return NULL;
 	p = calloc(1, sizeof(*p));
 	if (!p) {
 		hub->held.held -= sizeof(*p);
 		blob_refuse_error(c, -ENOMEM, UINT64_MAX);
-		return false;
+		return NULL;
 	}
 	p->hub = hub;
 	p->conn = c;
-	if (!fill(p, route, request))
-		return turn_away(c, p, 503, "the hub has no memory");
+	if (fill(p, route, request))
+		return p;
+	(void)turn_away(c, p, 503, "the hub has no memory");
+	return NULL;
+}
+
+bool job_post_admit(struct conn *c, const struct route *route, const struct request *request,
+	struct mf_str client)
+{
+	struct hub *hub = c->http->input.hub;
+	struct posting *p;
+	char detail[OPERANDS_DETAIL], key[TASK_ID + 1];
+	unsigned status;
+	int e;
+
+	if (!keep_read(c, request) || !again_name(c, route, request, client, key))
+		return false;
+	p = posting_make(c, route, request);
+	if (!p)
+		return false;
+	if (p->kept) /* who waits, and goes, wants no job */
+		memcpy(p->key.id, key, sizeof(key));
 	status = take_operands(p, request, detail);
 	if (status != 0)
 		return turn_away(c, p, status, detail);

@@ -24,8 +24,9 @@ struct route;
 /* Is this request for a job? */
 bool job_post_wanted(
 	const struct conn *conn, const struct route *route, const struct request *request);
-/* Takes its body, as conn->sink. False: it was answered. */
-bool job_post_admit(struct conn *conn, const struct route *route, const struct request *request);
+/* Takes its body, as conn->sink. `client`: by which name the hub knows him. False: it was answered. */
+bool job_post_admit(struct conn *conn, const struct route *route, const struct request *request,
+	struct mf_str client);
 /* Is it its body that conn->sink takes? Then it is whole. */
 bool job_post_run(struct conn *conn);
 

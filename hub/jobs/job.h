@@ -55,6 +55,8 @@ struct job {
 	unsigned operands;
 	struct blob *operand[JOB_OPERANDS_MOST]; /* pinned, NULL after its end */
 	uint64_t sizes[JOB_OPERANDS_MOST];
+	struct job_key key;
+	uint64_t keep_ns; /* of its result, in the disk cache */
 	/* its plan */
 	struct job_ask *ask; /* while it is made */
 	struct planner *planner;
@@ -140,6 +142,10 @@ void job_rows_forget(struct job *job);
 /* Its plan is there: what an earlier run did of it needn't be done again. 0, -errno. */
 int job_rows_resume(struct job *job);
 int jobs_rows_read(struct jobs *jobs);
+
+/* key.c: as a member of the row */
+json_t *job_key_json(const struct job_key *key);
+void job_key_load(struct job_key *key, const json_t *json);
 
 /* shown.c */
 json_t *job_row_json(const struct job *job);

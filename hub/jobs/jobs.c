@@ -311,6 +311,8 @@ void job_done(struct job *job, unsigned status, struct mf_str type, struct mf_st
 	job->answer.status = status;
 	job->answer.blob = result;
 	job->answer_bytes = result ? blob_size(result) : 0;
+	if (result && job->keep_ns > 0 && status < 300)
+		blob_keep(result, job->keep_ns);
 	end(job, JOB_IS_DONE);
 }
 
@@ -502,6 +504,9 @@ static bool fill(struct job *job, const struct job_request *r)
 	job->query = text_of(r->query);
 	job->type = text_of(r->type);
 	job->kept = r->kept;
+	job->keep_ns = r->keep_ns;
+	if (r->key)
+		job->key = *r->key;
 	job->single = !r->planned;
 	job->made_ns = time_wall(&job->jobs->hub->clocks.kept);
 	job->operands = r->count;

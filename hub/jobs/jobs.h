@@ -48,6 +48,12 @@ struct job_watch {
 	void (*changed)(struct job_watch *watch);
 };
 
+/* What says that a request for a job came before: its Idempotency-Key with who asks and where, and all else that it is. */
+struct job_key {
+	char id[TASK_ID + 1]; /* "": none */
+	uint8_t request[32];
+};
+
 struct job_request {
 	struct service *service;
 	struct mf_str path, query, type; /* of the client's request */
@@ -55,6 +61,8 @@ struct job_request {
 	unsigned count;                  /* JOB_OPERANDS_MOST at most, 1 at least */
 	bool planned; /* a life makes a plan; else it is one task, the request itself */
 	bool kept;
+	uint64_t keep_ns;          /* its result stays so long in the disk cache; 0: as long as the job */
+	const struct job_key *key; /* NULL: none */
 };
 
 /* What a job came to. */
@@ -70,6 +78,8 @@ bool jobs_can(const struct hub *hub);
 struct job *jobs_begin(struct hub *hub, const struct job_request *request, struct job_watch *watch,
 	unsigned *status, const char **why);
 struct job *jobs_find(const struct hub *hub, struct mf_str id);
+/* The one that was begun with this key. *other: by another request. */
+struct job *jobs_find_key(const struct hub *hub, const struct job_key *key, bool *other);
 /* In the order of their beginning, the last first. */
 struct job *jobs_first(const struct hub *hub);
 struct job *jobs_next(const struct job *job);

@@ -125,6 +125,8 @@ json_t *job_row_json(const struct job *job)
 	pages_set(o, "text", a->text.p ? pages_base64(a->text.p, a->text.n) : json_null());
 	pages_set(o, "blob", hash_json(a->blob));
 	pages_set(o, "bytes", pages_count(job->answer_bytes));
+	pages_set(o, "keep", pages_count(job->keep_ns));
+	pages_set(o, "key", job_key_json(&job->key));
 	return o;
 }
 
@@ -218,6 +220,10 @@ bool job_row_load(struct job *job, const json_t *row)
 	job->single = json_is_true(json_object_get(row, "single"));
 	job->made_ns = (int64_t)number(row, "made");
 	job->ended_ns = (int64_t)number(row, "ended");
+	job->keep_ns = number(row, "keep");
+	if (job->keep_ns > BLOB_KEEP_MOST_NS)
+		job->keep_ns = 0;
+	job_key_load(&job->key, json_object_get(row, "key"));
 	job->state = state < JOB_STATES ? (enum job_state)state : JOB_IS_FAILED;
 	job->kept = job->written = job->resumed = true;
 	if (!job->service || !job->path || !load_operands(job, row))

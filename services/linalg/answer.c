@@ -200,6 +200,14 @@ static void straighten(struct call *c, uint8_t *to)
 
 /* ------------------------------------------------------------------------ memory */
 
+/* So many 1024ths of an extent, but something of what is something. */
+static uint64_t lessened(uint64_t extent, uint64_t part)
+{
+	uint64_t n = extent / 1024 * part + extent % 1024 * part / 1024;
+
+	return n == 0 && extent > 0 ? 1 : n;
+}
+
 /* Would it fit with all extents by so many 1024ths? */
 static bool fits(const struct call *c, uint64_t part, uint64_t capacity)
 {
@@ -208,9 +216,9 @@ static bool fits(const struct call *c, uint64_t part, uint64_t capacity)
 
 	for (unsigned i = 0; i < c->operands; i++) {
 		smaller.in[i] = c->in[i];
-		smaller.in[i].rows = c->in[i].rows * part / 1024;
+		smaller.in[i].rows = lessened(c->in[i].rows, part);
 		if (c->in[i].dims == 2)
-			smaller.in[i].columns = c->in[i].columns * part / 1024;
+			smaller.in[i].columns = lessened(c->in[i].columns, part);
 	}
 	return c->op->shape(&smaller) && needed_bytes(&smaller) <= capacity;
 }
@@ -228,8 +236,8 @@ static bool too_large(struct call *c, uint64_t need, uint64_t capacity)
 			most = middle;
 	}
 	snprintf(c->problem.wanted, sizeof(c->problem.wanted), "a of (%llu, %llu) or less",
-		(unsigned long long)(c->in[0].rows * least / 1024),
-		(unsigned long long)(c->in[0].dims == 2 ? c->in[0].columns * least / 1024 : 1));
+		(unsigned long long)lessened(c->in[0].rows, least),
+		(unsigned long long)lessened(c->in[0].columns, least));
 	snprintf(c->problem.found, sizeof(c->problem.found), "a of (%llu, %llu)",
 		(unsigned long long)c->in[0].rows, (unsigned long long)c->in[0].columns);
 	return wrong(c, 413,

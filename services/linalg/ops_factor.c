@@ -70,7 +70,8 @@ bool lu_run(struct call *c)
 
 /* -------------------------------------------------------------------------- qr */
 
-/* What both routines want to work with, at most. */
+/* What both routines want to work with, at most. They want a row of 32 for each column, also where there are fewer to
+ * eliminate, and these fit less. */
 static uint64_t qr_space(const struct call *c, int32_t m, int32_t n, int32_t wide)
 {
 	enum npy_type type = c->in[0].type;
@@ -80,6 +81,8 @@ static uint64_t qr_space(const struct call *c, int32_t m, int32_t n, int32_t wid
 
 	lapack_of(c)->geqrf(&m, &n, &space, &lead, &space, &space, &minus, &info);
 	most = queried(type, &space);
+	if (k > 0)
+		most = least(most, bytes_of((uint64_t)n, (uint64_t)k, npy_size(type)));
 	if (wide < 0)
 		return most;
 	lapack_of(c)->orgqr(&m, &wide, &k, &space, &lead, &space, &space, &minus, &info);

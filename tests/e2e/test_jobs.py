@@ -369,6 +369,58 @@ def test_operands_by_their_hash(hub, text):
         assert refused.status == status, (operands, refused)
 
 
+# ------------------------------------------------------- asked again, and kept
+
+
+def test_the_same_key_is_the_same_job(open_hub, text):
+    """Whatever has become of it, and of the hub."""
+    hub, key = open_hub(), {**ASYNC, "Idempotency-Key": '"key-1"'}
+    first = post(hub, "/shout?slice=262144", text, **key)
+    assert first.status == 202 and "idempotency-replayed" not in first.headers
+    job = first.headers["location"]
+
+    def again():
+        answer = post(hub, "/shout?slice=262144", text, **key)
+        return answer.status, answer.headers["location"], answer.headers["idempotency-replayed"]
+
+    assert again() == (202, job, "true")
+    assert ended(hub, job)["state"] == "done" and again() == (202, job, "true")
+    hub.process.kill()
+    hub.process.wait()
+    hub = open_hub()
+    assert again() == (202, job, "true")
+    for path, body in (("/shout?slice=262143", text), ("/shout?slice=262144", text[1:])):
+        refused = post(hub, path, body, **key)
+        assert refused.status == 409 and b"used for another request" in refused.body
+    assert post(hub, "/shout", b"x", **ASYNC, **{"Idempotency-Key": "two words"}).status == 400
+    other = post(hub, "/shout?slice=262144", text, **ASYNC, **{"Idempotency-Key": "key-2"})
+    assert other.status == 202 and other.headers["location"] != job
+    assert get(hub, f"{job}/result").body == text.upper()
+    for path in (job, other.headers["location"]):
+        ended(hub, path)
+        with Client(hub.http()) as client:
+            assert client.ask("DELETE", path).status == 204
+    assert post(hub, "/shout?slice=262144", text, **key).headers["location"] != job  # nobody knows it any more
+
+
+def test_a_result_that_stays(hub, text, ask):
+    """Longer than its job; and it needn't be sent."""
+    def kept(name):
+        return next(b["kept_until"] - time.time() for b in json.loads(ask("blob", "ls", "-o", "json").stdout)["blobs"] if b["blob"] == name)
+
+    answer = post(hub, "/shout?slice=262144", text, **{"Mayfly-Keep": "2h", "Prefer": "return=minimal"})
+    assert answer.status == 201 and answer.body == b"" and answer.headers["preference-applied"] == "return=minimal"
+    name = answer.headers["mayfly-blob"]
+    assert name == hashlib.sha256(text.upper()).hexdigest() and 7000 < kept(name) <= 7200
+    accepted = post(hub, "/shout", b"quiet", **ASYNC, **{"Mayfly-Keep": "3h"})
+    at = ended(hub, accepted.headers["location"])
+    assert kept(at["result"]["blob"]) > 10000
+    refused = post(hub, "/shout?slice=262144", text, **{"Mayfly-Keep": "for ever"})
+    assert refused.status == 400 and b"Mayfly-Keep is a time" in refused.body
+    failed = post(hub, "/shout?slice=262144&fail=3", text, **{"Mayfly-Keep": "2h", "Prefer": "return=minimal"})
+    assert failed.status == 422 and "mayfly-blob" not in failed.headers
+
+
 def test_who_may_see_a_job(open_hub, tmp_path, mayfly):
     tokens = tmp_path / "tokens"
     token = mayfly("token", "new", "somebody", "--tokens", tokens, check=True).stdout.strip()
