@@ -142,6 +142,8 @@ static void make_r(struct call *c, const struct matrix *r)
 	struct matrix top = c->in[0];
 	size_t size = npy_size(r->type), rows = (size_t)r->rows;
 
+	if (rows == 0) /* there may be two billion columns of nothing */
+		return;
 	top.at = c->work_at[WORK_A];
 	for (uint64_t j = 0; j < r->columns; j++)
 		memcpy((uint8_t *)r->at + j * rows * size,
