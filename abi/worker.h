@@ -52,6 +52,10 @@
  * `touched` says, and the worker wipes before the life. What a life left in the output the worker wipes before the next
  * one in this slot; until then it stays, for the hub to send.
  *
+ * The hub may end the life of such a slot, when nobody wants what it computes any more: it sets the slot's bit in `stop` of
+ * the ring to the worker, whose watchdog finds it within a tick; the MFW_DEATH that follows is as of one that ran too
+ * long, or of one that ended just then. The bit is cleared with the next MFW_BIRTH.
+ *
  * Rule for MFW_VERSION: hub and worker of one release only; any change raises it.
  */
 #ifndef ABI_WORKER_H
@@ -62,7 +66,7 @@
 
 #include "abi/guest.h"
 
-#define MFW_VERSION 6u
+#define MFW_VERSION 7u
 #define MFW_MAGIC   0x314b524f574d664dull
 
 /* Descriptors of a worker besides 0 (null), 1 (null) and 2 (its last words). */
@@ -207,7 +211,8 @@ struct mfw_ring {
 	uint32_t pad1[15];
 	uint32_t sleeping;
 	uint32_t pad2[15];
-	uint32_t pad3[16];
+	uint32_t stop[MFW_SLOTS / 32]; /* hub: a bit for each slot; only of the ring to the worker */
+	uint32_t pad3[16 - MFW_SLOTS / 32];
 	struct mfw_message message[MFW_RING];
 };
 _Static_assert(sizeof(struct mfw_ring) == 256 + 64 * MFW_RING, "mfw_ring");

@@ -307,6 +307,16 @@ void link_post(struct link *link, int slot, enum mfw_kind kind, size_t bytes)
 	post(link, &m);
 }
 
+static uint32_t *stop_of(struct link *link, int slot)
+{
+	return &link->out->stop[(unsigned)slot / 32];
+}
+
+void link_stop(struct link *link, int slot)
+{
+	(void)__atomic_fetch_or(stop_of(link, slot), 1u << (unsigned)slot % 32, __ATOMIC_RELEASE);
+}
+
 void link_birth(struct link *link, int slot, size_t bytes, uint64_t filled)
 {
 	const struct mfw_message m = {.slot = (uint32_t)slot,
@@ -314,6 +324,8 @@ void link_birth(struct link *link, int slot, size_t bytes, uint64_t filled)
 		.bytes = (uint32_t)bytes,
 		.touched = filled};
 
+	(void)__atomic_fetch_and(
+		stop_of(link, slot), ~(1u << (unsigned)slot % 32), __ATOMIC_RELEASE);
 	post(link, &m);
 }
 

@@ -66,6 +66,9 @@ void link_kick(struct link *link);
 /* MFW_BIRTH for a service with areas: so much of this slot's input may be other than zero. */
 void link_birth(struct link *link, int slot, size_t bytes, uint64_t filled);
 
+/* The life in this slot, of a service with areas, is to end soon: nobody wants it. */
+void link_stop(struct link *link, int slot);
+
 /* MFW_RECEIVE or MFW_FINISH, about its own socket. */
 void link_turn(struct link *link, enum mfw_kind kind, uint32_t turn);
 /* Copies what it counts there, and what a message MFW_TOLD_... is about; nothing is checked. */

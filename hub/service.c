@@ -331,7 +331,10 @@ void service_refuse_for(struct task *task, enum refusal why, const char *detail)
 {
 	const struct ending ending = {
 		.refused = true, .why = why, .result = refusal_names[why], .detail = detail};
+	struct service *s = task->service;
 
+	if (s->areas && task->phase == TASK_POSTED && s->at[task->slot] == task)
+		link_stop(s->link, task->slot);
 	if (!failed_give_up(task, &ending))
 		service_end(task, &ending);
 }

@@ -91,6 +91,8 @@ int shell_open(struct shell **shell, struct monitor *monitor, char error[MONITOR
 int shell_open_at(struct shell **shell, struct monitor *monitor, unsigned area,
 	char error[MONITOR_ERROR_MAX]);
 void shell_close(struct shell *shell);
+/* From now on a life of it ends, as one that takes too long, when this bit is set there: by another process. */
+void shell_stop_at(struct shell *shell, const uint32_t *stop, uint32_t bit);
 
 /* One life. event is a struct mf_event and what belongs to it, `size` bytes in
  * all; it is copied. Fills *life; never fails otherwise. */

@@ -73,6 +73,11 @@ int ring_open(struct ring *ring, int shared_fd, int wake_worker, int wake_hub)
 	return head_check(&ring->head, (uint64_t)stat.st_size);
 }
 
+const uint32_t *ring_stop(const struct ring *ring, uint32_t slot)
+{
+	return &ring->to_worker->stop[slot / 32];
+}
+
 uint8_t *ring_event(const struct ring *ring, uint32_t slot)
 {
 	return ring->shared + MFW_AT_SLOTS + slot * slot_bytes(&ring->head);

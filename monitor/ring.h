@@ -48,6 +48,9 @@ void ring_tell_of(struct ring *ring, struct mfw_message *message, const char id[
 /* Tells the hub even if it doesn't sleep: the state has changed. */
 void ring_tell(struct ring *ring);
 
+/* Where the hub says that it doesn't want the slot's life any more: the bit slot % 32 of that. */
+const uint32_t *ring_stop(const struct ring *ring, uint32_t slot);
+
 uint8_t *ring_event(const struct ring *ring, uint32_t slot);
 uint8_t *ring_effects(const struct ring *ring, uint32_t slot);
 

@@ -216,6 +216,12 @@ void shell_allow(const struct monitor *m)
 		allow(m);
 }
 
+void shell_stop_at(struct shell *shell, const uint32_t *stop, uint32_t bit)
+{
+	shell->watch.stop_bit = bit;
+	atomic_store(&shell->watch.stop, stop);
+}
+
 int shell_open(struct shell **out, struct monitor *m, char error[MONITOR_ERROR_MAX])
 {
 	return shell_open_at(out, m, AREA_OWN, error);

@@ -30,6 +30,13 @@ static void expire(struct watch *w, uint64_t state)
 		w->kill(w->shell);
 }
 
+static bool is_unwanted(const struct watch *w)
+{
+	const uint32_t *stop = atomic_load(&w->stop);
+
+	return stop && (__atomic_load_n(stop, __ATOMIC_ACQUIRE) & w->stop_bit);
+}
+
 /* Is a life under way? */
 static bool look(struct watch *w, uint64_t wall)
 {
@@ -43,6 +50,8 @@ static bool look(struct watch *w, uint64_t wall)
 		w->seen_cpu = now(w->clock);
 	} else if (wall - w->seen_wall >= w->wall_ns ||
 		(wall - w->seen_wall >= w->cpu_ns && now(w->clock) - w->seen_cpu >= w->cpu_ns)) {
+		expire(w, state);
+	} else if (is_unwanted(w)) {
 		expire(w, state);
 	}
 	return true;

@@ -25,6 +25,9 @@ struct watch {
 	_Atomic uint64_t state;
 	_Atomic clockid_t clock; /* CPU time of what runs the guest; a new machine has a new one */
 	_Atomic uint64_t cpu_ns, wall_ns; /* limits; changed while no life runs */
+	/* shared with the hub: this bit there ends a life too; NULL: none does */
+	const uint32_t *_Atomic stop;
+	uint32_t stop_bit; /* set before `stop` is */
 	/* the watchdog's own */
 	uint64_t seen, seen_wall, seen_cpu;
 };

@@ -170,16 +170,28 @@ static bool has_areas(void)
 	return worker.ring.head.areas > 0;
 }
 
-/* The one whose areas are this slot's; NULL: there is no machine, or no memory, for it. */
+/* Makes the one whose areas are this slot's. */
+static int bind(uint32_t slot, char error[MONITOR_ERROR_MAX])
+{
+	struct shell *shell;
+	int rc = shell_open_at(&shell, worker.monitor, slot, error);
+
+	if (rc != 0)
+		return rc;
+	shell_stop_at(shell, ring_stop(&worker.ring, slot), 1u << slot % 32);
+	worker.bound[slot] = shell;
+	return 0;
+}
+
+/* That one; NULL: there is no machine, or no memory, for it. */
 static struct shell *bound_to(uint32_t slot)
 {
 	char error[MONITOR_ERROR_MAX];
 
 	if (slot >= worker.ring.head.areas)
 		last_words("the hub's slot", EPROTO);
-	if (worker.bound[slot] == NULL &&
-		shell_open_at(&worker.bound[slot], worker.monitor, slot, error) != 0)
-		worker.bound[slot] = NULL;
+	if (worker.bound[slot] == NULL)
+		(void)bind(slot, error);
 	return worker.bound[slot];
 }
 
@@ -477,8 +489,7 @@ static struct shell *open_first(void)
 {
 	char error[MONITOR_ERROR_MAX];
 	struct shell *shell = NULL;
-	int rc = has_areas() ? shell_open_at(&worker.bound[0], worker.monitor, 0, error)
-			     : shell_open(&shell, worker.monitor, error);
+	int rc = has_areas() ? bind(0, error) : shell_open(&shell, worker.monitor, error);
 
 	if (rc != 0)
 		fail(MFW_ERR_BACKEND, error);

@@ -96,6 +96,7 @@ void conn_enter(struct conn *c, enum conn_phase phase)
 		c->phase = CONN_BODY;
 		return;
 	}
+	areas_wait_no_more(&c->wait); /* or one that was refused meanwhile takes the turn of another */
 	list_remove(c);
 	start_phase(c, phase);
 }
@@ -156,6 +157,11 @@ static uint32_t wanted(const struct conn *c)
 
 void conn_settle(struct conn *c)
 {
+	if (c->task && (c->ended || c->fd < 0)) {
+		c->holds++;
+		exchange_gone(c);
+		c->holds--;
+	}
 	/* The client sends no more, so a request that isn't whole never will be. */
 	if (c->fd >= 0 && c->ended && c->phase != CONN_WORK && c->phase != CONN_SEND &&
 		c->phase != CONN_WAIT && !c->resume.queued)

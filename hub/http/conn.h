@@ -54,6 +54,7 @@ struct operands;
 struct problem;
 struct reply;
 struct service;
+struct task;
 struct tls;
 
 struct conn {
@@ -90,6 +91,7 @@ struct conn {
 	uint64_t to_come;      /* CONN_SPOOL: bytes of it, where a length was given */
 	struct stream *stream; /* CONN_SEND: what goes behind `out`; NULL: nothing */
 	struct tls *tls;       /* NULL: it is plain */
+	struct task *task; /* CONN_WORK: the event, until its end; NULL: there is none */
 	struct answers_entry *entry; /* CONN_WORK: where its answer will be kept; NULL: nowhere */
 	unsigned peer_n;
 	char peer[NET_TEXT];
@@ -220,6 +222,8 @@ bool again_name(struct conn *conn, const struct route *route, const struct reque
 	struct mf_str client, char id[static TASK_ID + 1]);
 void again_identify(struct conn *c, struct task *task, const struct route *route,
 	const struct request *request, struct mf_str client, struct mf_str body);
+/* The client is gone: if only he wanted what is computed, it ends. The connection may be gone with it. */
+void exchange_gone(struct conn *conn);
 void again_keep(struct conn *conn, const char *event, const struct reply *reply);
 void again_drop(struct conn *conn);
 

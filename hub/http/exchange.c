@@ -270,6 +270,7 @@ static void on_reply(struct task *task, const struct reply *reply)
 	struct conn *c = task->context;
 	struct response r = {.status = 204, .event = task->id};
 
+	c->task = NULL;
 	if (reply) {
 		r.status = reply->status;
 		r.content_type = reply->content_type;
@@ -294,6 +295,7 @@ static void on_refuse(struct task *task, enum refusal why)
 	struct response r = {.event = task->id};
 	const struct problem p = refusal(task->service, why);
 
+	c->task = NULL;
 	again_drop(c);
 	if (c->fd < 0)
 		c->http->input.counts.unsent++;
@@ -305,6 +307,24 @@ static void on_refuse(struct task *task, enum refusal why)
 }
 
 static const struct origin_ops origin = {.source = "http", .reply = on_reply, .refuse = on_refuse};
+
+/* Nobody else would have anything of it: it does nothing but answer, and the answer isn't kept. */
+static bool is_his_alone(const struct conn *c)
+{
+	const uint32_t harmless = MFI_GRANT(MF_EFFECT_REPLY) | MFI_GRANT(MF_EFFECT_LOG) |
+		MFI_GRANT(MF_EFFECT_METER);
+
+	return c->task->phase != TASK_COMMITTING && c->task->service->areas && !c->entry &&
+		c->keep_ns == 0 && (c->task->service->note.grants & ~harmless) == 0;
+}
+
+void exchange_gone(struct conn *c)
+{
+	if (!c->task || !is_his_alone(c))
+		return;
+	conn_close(c);
+	service_refuse_for(c->task, REFUSED_STOPPING, "its client went away");
+}
 
 /* Several headers of one name are one, with commas (RFC 9110, 5.3), or semicolons for Cookie
  * (RFC 6265, 5.4). False: it doesn't fit. */
@@ -399,6 +419,7 @@ static void make_event(struct conn *c, const struct route *route, const struct r
 	again_identify(c, task, route, request, who, same);
 	task->origin = &origin;
 	task->context = c;
+	c->task = task;
 	c->holds++;
 	c->http->input.tasks++;
 	service_submit(task);

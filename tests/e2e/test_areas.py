@@ -193,15 +193,21 @@ def test_a_request_waits_for_an_area_and_gets_it(hub):
 
 
 def test_a_request_does_not_wait_for_ever(make_hub):
-    hub = start_hub(make_hub, head="limits: {request: 1s}\n")
+    hub = start_hub(make_hub, head="limits: {request: 2s}\n")
     with contextlib.ExitStack() as stack:
-        for _ in range(COUNT):  # who take nothing of their answers hold the areas
-            c = stack.enter_context(Client(hub.http()))
+        holders = [stack.enter_context(Client(hub.http())) for _ in range(COUNT)]
+        for c in holders:  # who take nothing of their answers hold the areas
             c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             c.send(head_of("fill=9437184", 1) + b"x")
             c.socket.recv(100)
-        got = ask(hub.http(), "sum", b"abc")
+        late, other = (stack.enter_context(Client(hub.http())) for _ in range(2))
+        late.send(head_of("sum", 3) + b"abc")
+        got = late.answer()
         assert got.status == 503 and "retry-after" in got.headers
+        other.send(head_of("sum", 3) + b"abc")
+        for c in holders[:2]:
+            c.socket.close()
+        assert other.answer().body == b"3 294"  # though the one before it hasn't gone yet
     assert ask(hub.http(), "sum", b"abc").body == b"3 294"
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import socket
 import sqlite3
 import string
 import subprocess
@@ -244,6 +245,25 @@ def test_the_client_goes_away(hub, text, jobs):
     client.socket.close()
     hub.until(lambda: jobs() == 0)
     assert len(set(task_lives(hub))) < len(text) // 65536
+
+
+def test_nobody_wants_it_any_more(open_hub):
+    """A life without end ends when its client goes, or its job is cancelled: or the next one would wait for hours."""
+    hub = open_hub("limits: {threads: 1, cpu: 1h, deadline: 1h}")
+    for how in (socket.SHUT_RDWR, socket.SHUT_WR):
+        with Client(hub.http()) as client:
+            assert client.ask("POST", "/shout", b"x").body == b"X"
+            client.send(b"POST /shout?burn=1000000000 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+            time.sleep(0.3)
+            client.socket.shutdown(how)
+            assert post(hub, "/shout", b"y").body == b"Y"
+    job = begin(hub, "/shout?burn=1000000000", b"x")
+    hub.until(lambda: look(hub, job)["running"] == 1)
+    time.sleep(0.3)
+    with Client(hub.http()) as client:
+        assert client.ask("DELETE", job).status == 204
+    assert post(hub, "/shout", b"z").body == b"Z"
+    assert hub.count(3, "life", result="stopping") == 3
 
 
 @pytest.mark.parametrize("what, status, says, lives", [

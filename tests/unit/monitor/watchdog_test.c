@@ -118,6 +118,33 @@ static void cpu_time_is_not_wall_time(void **state)
 	watchdog_remove(&w);
 }
 
+/* Whoever shares a bit with it may end it; other bits mean nothing to it. */
+static void what_nobody_wants_is_killed(void **state)
+{
+	struct watch w = watch_of(1000000, 1000000);
+	_Atomic uint32_t stop = 2;
+
+	(void)state;
+	killed = 0;
+	w.stop_bit = 4;
+	w.stop = (const uint32_t *)&stop;
+	watchdog_add(&w);
+	watchdog_begin(&w);
+	sleep_ms(60);
+	assert_int_equal(killed, 0);
+	stop |= 4;
+	for (int i = 0; i < 2000 && killed == 0; i++)
+		sleep_ms(1);
+	assert_int_equal(killed, 1);
+	assert_false(watchdog_end(&w));
+	stop &= ~4u;
+	watchdog_begin(&w);
+	sleep_ms(60);
+	assert_true(watchdog_end(&w));
+	assert_int_equal(killed, 1);
+	watchdog_remove(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +152,7 @@ int main(void)
 		cmocka_unit_test(what_overruns_is_killed_once),
 		cmocka_unit_test(it_wakes),
 		cmocka_unit_test(cpu_time_is_not_wall_time),
+		cmocka_unit_test(what_nobody_wants_is_killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
