@@ -211,7 +211,8 @@ struct mfw_ring {
 	uint32_t pad1[15];
 	uint32_t sleeping;
 	uint32_t pad2[15];
-	uint32_t stop[MFW_SLOTS / 32]; /* hub: a bit for each slot; only of the ring to the worker */
+	uint32_t
+		stop[MFW_SLOTS / 32]; /* hub: a bit for each slot; only of the ring to the worker */
 	uint32_t pad3[16 - MFW_SLOTS / 32];
 	struct mfw_message message[MFW_RING];
 };

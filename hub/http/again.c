@@ -208,8 +208,8 @@ bool again_name(struct conn *c, const struct route *route, const struct request 
 
 	id[0] = '\0';
 	if (look(&k, route, request, client, (struct mf_str){NULL, 0}, &bad))
-		task_identity_id(id, MF_SOURCE_JOB, route->service->name, pieces,
-			name_pieces(&k, pieces));
+		task_identity_id(
+			id, MF_SOURCE_JOB, route->service->name, pieces, name_pieces(&k, pieces));
 	if (bad)
 		exchange_turn_away(c, &bad_key, &(struct response){0});
 	return !bad;

@@ -96,7 +96,8 @@ void conn_enter(struct conn *c, enum conn_phase phase)
 		c->phase = CONN_BODY;
 		return;
 	}
-	areas_wait_no_more(&c->wait); /* or one that was refused meanwhile takes the turn of another */
+	if (c->phase == CONN_WAIT) /* or one that was refused meanwhile takes the turn of another */
+		areas_wait_no_more(&c->wait);
 	list_remove(c);
 	start_phase(c, phase);
 }

@@ -91,7 +91,7 @@ struct conn {
 	uint64_t to_come;      /* CONN_SPOOL: bytes of it, where a length was given */
 	struct stream *stream; /* CONN_SEND: what goes behind `out`; NULL: nothing */
 	struct tls *tls;       /* NULL: it is plain */
-	struct task *task; /* CONN_WORK: the event, until its end; NULL: there is none */
+	struct task *task;     /* CONN_WORK: the event, until its end; NULL: there is none */
 	struct answers_entry *entry; /* CONN_WORK: where its answer will be kept; NULL: nowhere */
 	unsigned peer_n;
 	char peer[NET_TEXT];

@@ -311,8 +311,8 @@ static const struct origin_ops origin = {.source = "http", .reply = on_reply, .r
 /* Nobody else would have anything of it: it does nothing but answer, and the answer isn't kept. */
 static bool is_his_alone(const struct conn *c)
 {
-	const uint32_t harmless = MFI_GRANT(MF_EFFECT_REPLY) | MFI_GRANT(MF_EFFECT_LOG) |
-		MFI_GRANT(MF_EFFECT_METER);
+	const uint32_t harmless =
+		MFI_GRANT(MF_EFFECT_REPLY) | MFI_GRANT(MF_EFFECT_LOG) | MFI_GRANT(MF_EFFECT_METER);
 
 	return c->task->phase != TASK_COMMITTING && c->task->service->areas && !c->entry &&
 		c->keep_ns == 0 && (c->task->service->note.grants & ~harmless) == 0;

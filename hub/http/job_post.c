@@ -99,9 +99,8 @@ static void refuse(struct posting *p, unsigned status, const char *detail)
 
 static void answer_accepted(struct conn *c, const struct job *job, bool again)
 {
-	struct response r = {.status = 202,
-		.content_type = MF_STR("application/json"),
-		.replayed = again};
+	struct response r = {
+		.status = 202, .content_type = MF_STR("application/json"), .replayed = again};
 	char lines[256], id[TASK_ID + 1];
 	int n = snprintf(lines, sizeof(lines),
 		"Location: " JOBS_PATH "%s\r\nPreference-Applied: respond-async\r\n", job_id(job));

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "hub/http/blobs.h"
 #include "hub/http/conn.h"
+#include "hub/http/problem.h"
 #include "hub/http/token.h"
 #include "hub/hub.h"
 #include "image/units.h"
@@ -43,6 +44,15 @@ static bool is_minimal(struct mf_str list)
 	return false;
 }
 
+static void refuse_time(struct conn *c, struct mf_str text)
+{
+	char detail[128], quoted[PROBLEM_WORD];
+
+	snprintf(detail, sizeof(detail), "Mayfly-Keep: %s: it is a time from 1s to 168h, as in 10m",
+		problem_word(text, quoted));
+	blob_refuse(c, 400, detail, UINT64_MAX);
+}
+
 bool keep_read(struct conn *c, const struct request *request)
 {
 	unsigned next = 0;
@@ -58,7 +68,7 @@ bool keep_read(struct conn *c, const struct request *request)
 	if (text.n >= sizeof(words) || !units_time(words, &c->keep_ns) || c->keep_ns < CLOCK_S ||
 		c->keep_ns > BLOB_KEEP_MOST_NS || request_header(request, "mayfly-keep", &next).p) {
 		c->keep_ns = 0;
-		blob_refuse(c, 400, "Mayfly-Keep is a time from 1s to 168h, as in 10m", UINT64_MAX);
+		refuse_time(c, text);
 		return false;
 	}
 	if (!c->http->input.hub->blobs) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hub/http/problem.h"
 #include "hub/http/request.h"
 #include "wire/http_text.h"
 
@@ -11,6 +12,17 @@ static unsigned wrong(unsigned status, const char *why, char detail[static OPERA
 {
 	snprintf(detail, OPERANDS_DETAIL, "%s", why);
 	return status;
+}
+
+static unsigned wrong_word(struct mf_str word, char detail[static OPERANDS_DETAIL])
+{
+	char quoted[PROBLEM_WORD];
+
+	snprintf(detail, OPERANDS_DETAIL,
+		"Mayfly-Operands: '%s' is no blob's name, 64 digits in small letters, nor '-', the "
+	        "body",
+		problem_word(word, quoted));
+	return 400;
 }
 
 static unsigned add(struct operand_list *list, struct blobs *blobs, struct mf_str word,
@@ -29,10 +41,7 @@ static unsigned add(struct operand_list *list, struct blobs *blobs, struct mf_st
 		return 0;
 	}
 	if (word.n != BLOB_NAME || !blob_name_read(word.p, hash))
-		return wrong(400,
-			"Mayfly-Operands is a list of blobs' names, 64 digits in small letters, "
-			"and '-' for the body",
-			detail);
+		return wrong_word(word, detail);
 	blob = blobs_find(blobs, hash);
 	if (!blob) {
 		snprintf(detail, OPERANDS_DETAIL, "blob %.*s isn't here", (int)BLOB_NAME,

@@ -2,6 +2,7 @@
 #include "hub/http/problem.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "hub/http/response.h"
 
@@ -23,6 +24,22 @@ static const struct problem problems[REFUSALS] = {
 const struct problem *problem_of(enum refusal why)
 {
 	return &problems[why];
+}
+
+const char *problem_word(struct mf_str word, char to[static PROBLEM_WORD])
+{
+	const bool whole = word.n < PROBLEM_WORD;
+	const size_t n = whole ? word.n : PROBLEM_WORD - 4;
+
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t c = word.p[i];
+
+		to[i] = (char)(c < ' ' || c > '~' || c == '"' || c == '\\' ? '?' : c);
+	}
+	memcpy(to + n, "...", 4);
+	if (whole)
+		to[n] = '\0';
+	return to;
 }
 
 size_t problem_write(const struct problem *problem, const char *event, char to[static PROBLEM_MOST])

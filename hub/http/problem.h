@@ -15,8 +15,13 @@
 struct problem {
 	unsigned status;
 	unsigned retry_after; /* seconds; 0: not said */
-	const char *detail;   /* a sentence of the hub's own: no bytes of others */
+	const char *detail; /* a sentence of the hub's own; of others' bytes only a problem_word */
 };
+
+/* A client's own word, to be quoted in a detail: a '?' for what could be anything but itself there; its beginning, if it is
+ * longer. */
+#define PROBLEM_WORD 32u
+const char *problem_word(struct mf_str word, char to[static PROBLEM_WORD]);
 
 /* How many bytes. */
 size_t problem_write(

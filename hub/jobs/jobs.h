@@ -61,7 +61,7 @@ struct job_request {
 	unsigned count;                  /* JOB_OPERANDS_MOST at most, 1 at least */
 	bool planned; /* a life makes a plan; else it is one task, the request itself */
 	bool kept;
-	uint64_t keep_ns;          /* its result stays so long in the disk cache; 0: as long as the job */
+	uint64_t keep_ns; /* its result stays so long in the disk cache; 0: as long as the job */
 	const struct job_key *key; /* NULL: none */
 };
 

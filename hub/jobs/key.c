@@ -33,8 +33,7 @@ void job_key_load(struct job_key *key, const json_t *json)
 	const json_t *id = json_array_get(json, 0), *request = json_array_get(json, 1);
 
 	memset(key, 0, sizeof(*key));
-	if (json_string_length(id) == TASK_ID &&
-		json_string_length(request) == BLOB_NAME &&
+	if (json_string_length(id) == TASK_ID && json_string_length(request) == BLOB_NAME &&
 		blob_name_read(json_string_value(request), key->request))
 		memcpy(key->id, json_string_value(id), TASK_ID + 1);
 }

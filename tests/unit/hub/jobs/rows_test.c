@@ -15,12 +15,13 @@
 #include "tests/unit/hub/stage.h"
 #include "tests/unit/store/blobs_rig.h"
 
-#define ID   "0123456789abcdef0123456789abcdef"
-#define PLAN "{'version': 1, 'tasks': [" \
-	     "{'path': '/a', 'bytes': 8, 'pieces': [['o0', 0, 0, 8]], 'result': 8}," \
-	     "{'path': '/b', 'bytes': 8, 'pieces': [['t0', 0, 0, 8]], 'result': 8}," \
-	     "{'path': '/c', 'bytes': 8, 'pieces': [['t1', 0, 0, 8]], 'result': 8}]," \
-	     " 'result': {'bytes': 16, 'pieces': [['t0', 0, 0, 8], ['t2', 8, 0, 8]]}}"
+#define ID "0123456789abcdef0123456789abcdef"
+#define PLAN                                                                                       \
+	"{'version': 1, 'tasks': ["                                                                \
+	"{'path': '/a', 'bytes': 8, 'pieces': [['o0', 0, 0, 8]], 'result': 8},"                    \
+	"{'path': '/b', 'bytes': 8, 'pieces': [['t0', 0, 0, 8]], 'result': 8},"                    \
+	"{'path': '/c', 'bytes': 8, 'pieces': [['t1', 0, 0, 8]], 'result': 8}],"                   \
+	" 'result': {'bytes': 16, 'pieces': [['t0', 0, 0, 8], ['t2', 8, 0, 8]]}}"
 
 static struct jobs jobs;
 static struct blobs_rig rig;
