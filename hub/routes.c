@@ -16,6 +16,7 @@
 #include "hub/in_http.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
+#include "sys/pace.h"
 
 /* What of a service and its entry is about one protocol. */
 struct protocol {
@@ -252,20 +253,12 @@ int routes_make(struct plan *plan, char error[static HUB_ERROR_MAX])
 
 /* ------------------------------------------------------------------- report */
 
-/* Does what is sent there stay on this machine? */
-static bool is_loopback(const struct net_address *a)
-{
-	if (a->any.sa_family == AF_INET)
-		return (ntohl(a->v4.sin_addr.s_addr) >> 24) == 127;
-	return IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
-}
-
 static void warn_of_open_tokens(const struct want *w)
 {
 	const struct router *router = in_http_router(w->input);
 	const struct route *route;
 
-	if (w->listener->certificate || is_loopback(w->address))
+	if (w->listener->certificate || pace_is_loopback(&w->address->any))
 		return;
 	for (size_t i = 0; (route = router_at(router, i)); i++)
 		if (access_has_tokens(route->access)) {

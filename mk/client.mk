@@ -3,7 +3,7 @@
 # be taken for something of the program's. The drop-in BLAS is linked with the archive.
 
 SONAME := libmayfly.so.0
-CLIENT_SRC := $(wildcard client/c/*.c) wire/npy.c wire/decimal.c sys/secret.c sys/fd.c
+CLIENT_SRC := $(wildcard client/c/*.c) wire/npy.c wire/decimal.c sys/secret.c sys/fd.c sys/pace.c
 CLIENT_OBJ := $(CLIENT_SRC:%.c=$(B)/pic/%.o)
 CLIENT_LIBS := -lcurl -ljansson -lcrypto
 CLIENT_FILES := $(B)/libmayfly.a $(B)/$(SONAME) $(B)/libmayfly.so

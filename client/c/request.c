@@ -10,6 +10,7 @@
 
 #include "base/version.h"
 #include "client/c/inner.h"
+#include "sys/pace.h"
 
 #define LINE_MOST           8192u
 #define BUFFER              131072L
@@ -220,6 +221,18 @@ static int on_seek(void *context, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_OK;
 }
 
+/* Before it is connected, when the other side's address is known. */
+static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+
+	(void)context;
+	(void)purpose;
+	if (fd >= 0)
+		pace_not(fd, &address->addr);
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
 static void set_behaviour(struct options *o, const struct mayfly_client *client)
 {
 	SET(o, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -231,6 +244,7 @@ static void set_behaviour(struct options *o, const struct mayfly_client *client)
 	SET(o, CURLOPT_NOSIGNAL, 1L);
 	SET(o, CURLOPT_QUICK_EXIT, 1L); /* what looks up a name isn't waited for */
 	SET(o, CURLOPT_TCP_KEEPALIVE, 1L);
+	SET(o, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	SET(o, CURLOPT_BUFFERSIZE, BUFFER);
 	SET(o, CURLOPT_USERAGENT, "libmayfly/" MAYFLY_VERSION);
 	SET(o, CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_ms);

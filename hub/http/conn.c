@@ -11,6 +11,7 @@
 #include "hub/hub.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
+#include "sys/pace.h"
 
 #define READ_MOST 65536u /* bytes a round, of one connection */
 /* The same of a body that goes straight to where it is needed. */
@@ -341,6 +342,7 @@ int conn_open(struct input *input, int fd, const struct net_address *peer)
 	} else {
 		c->peer_n = net_text(peer, c->peer);
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		pace_not(fd, &peer->any);
 	}
 	err = http->tls ? tls_open(&c->tls, http->tls, fd) : 0;
 	if (err == 0)
