@@ -52,8 +52,11 @@ static struct worker {
 	struct shell *suspended[MFW_SLOTS];
 	struct shell *spare[SPARE_MOST];
 	unsigned spares;
-	/* With areas each slot has a shell of its own, made for its first life; a slot has one at a time. */
+	/* With areas each slot has a shell of its own, made for its first life; a slot has one at a time. Whoever does
+	 * something with the shell holds the mutex: the life that the hub heard the end of is cleaned up after, and the
+	 * slot's next may be another thread's by then. */
 	struct shell *bound[MFW_AREAS];
+	pthread_mutex_t at_work[MFW_AREAS];
 } worker = {.shells = PTHREAD_MUTEX_INITIALIZER};
 
 /* One line for the hub, by one `write`: what stdio makes of it the jail needn't allow. */
@@ -188,8 +191,6 @@ static struct shell *bound_to(uint32_t slot)
 {
 	char error[MONITOR_ERROR_MAX];
 
-	if (slot >= worker.ring.head.areas)
-		last_words("the hub's slot", EPROTO);
 	if (worker.bound[slot] == NULL)
 		(void)bind(slot, error);
 	return worker.bound[slot];
@@ -257,12 +258,8 @@ static struct shell *ended(struct shell *shell, uint32_t slot, struct life *life
 	if (life->result == MFW_ERR_BACKEND && maker_gone()) /* another worker will have one */
 		last_words("the process that makes gated ones", ESRCH);
 	m = message_of(shell, slot, life);
-	if (has_areas()) { /* as soon as the hub knows, the slot and its shell may be another thread's */
-		shell_clean(shell);
-		shell = NULL;
-	}
 	tell(&m);
-	return shell;
+	return has_areas() ? NULL : shell;
 }
 
 /* It goes on in the shell where it stands still. */
@@ -298,19 +295,41 @@ static struct shell *no_machine(uint32_t slot)
 	return NULL;
 }
 
+/* In the slot's own shell, which is cleaned when the hub knows what it left: an answer waits for that no longer. */
+static void serve_bound(const struct mfw_message *m)
+{
+	struct shell *shell;
+	struct life life;
+
+	if (m->slot >= worker.ring.head.areas)
+		last_words("the hub's slot", EPROTO);
+	pthread_mutex_lock(&worker.at_work[m->slot]);
+	shell = bound_to(m->slot);
+	if (shell == NULL) {
+		(void)no_machine(m->slot);
+	} else if (m->kind == MFW_BIRTH) {
+		shell_input_filled(shell, m->touched);
+		shell_begin(shell, ring_event(&worker.ring, m->slot), m->bytes, &life);
+		(void)ended(shell, m->slot, &life);
+	} else {
+		(void)go_on(NULL, m);
+	}
+	if (shell != NULL && !shell->suspended)
+		shell_clean(shell);
+	pthread_mutex_unlock(&worker.at_work[m->slot]);
+}
+
 /* Does what the hub says; returns this thread's shell from now on. */
 static struct shell *serve(struct shell *shell, const struct mfw_message *m)
 {
 	struct life life;
 
+	if (has_areas()) {
+		serve_bound(m);
+		return NULL;
+	}
 	if (m->kind != MFW_BIRTH)
 		return go_on(shell, m);
-	if (has_areas()) {
-		shell = bound_to(m->slot);
-		if (shell == NULL)
-			return no_machine(m->slot);
-		shell_input_filled(shell, m->touched);
-	}
 	shell_begin(shell, ring_event(&worker.ring, m->slot), m->bytes, &life);
 	return ended(shell, m->slot, &life);
 }
@@ -411,6 +430,8 @@ static void start_threads(void)
 		n = THREADS_MAX;
 	if (n < 1)
 		n = 1;
+	for (unsigned i = 0; i < MFW_AREAS; i++)
+		pthread_mutex_init(&worker.at_work[i], NULL);
 	pthread_barrier_init(&worker.up, NULL, n);
 	pthread_barrier_init(&worker.go, NULL, n);
 	for (unsigned i = 1; i < n; i++)

@@ -201,6 +201,7 @@ bool exchange_admit(
 {
 	const struct route *route = find(c, request);
 	struct mf_str who;
+	bool job;
 
 	*service = NULL;
 	operands_drop(c);
@@ -215,7 +216,8 @@ bool exchange_admit(
 	*most = *service         ? (*service)->note.input_bytes
 		: route->service ? route->service->note.event_bytes
 				 : PAGE_BODY_MOST;
-	if (request->length > *most && !job_post_wanted(c, route, request)) {
+	job = job_post_wanted(c, route, request);
+	if (request->length > *most && !job) {
 		if (route->service)
 			service_refused(route->service, REFUSED_TOO_BIG);
 		return turn_away(c, 413, too_large(*service), NULL, NULL);
@@ -226,7 +228,7 @@ bool exchange_admit(
 	if (request->content_encoding.p && !token_is(request->content_encoding, "identity") &&
 		!exchange_names(route, "content-encoding"))
 		return turn_away(c, 415, "the service takes no Content-Encoding", NULL, "identity");
-	if (job_post_wanted(c, route, request)) {
+	if (job) {
 		*service = NULL;
 		return job_post_admit(c, route, request, who);
 	}
