@@ -202,6 +202,34 @@ static void keeps_connections(void **state)
 	assert_int_equal(hub.connections, 0);
 }
 
+/* The hub's descriptor of `client`. */
+static int other_end(void)
+{
+	struct sockaddr_in mine = {0}, peer = {0};
+	socklen_t n = sizeof(mine);
+	int fd = 0;
+
+	assert_int_equal(getsockname(client, (void *)&mine, &n), 0);
+	while (fd < 1024 &&
+		(getpeername(fd, (void *)&peer, &(socklen_t){sizeof(peer)}) < 0 ||
+			peer.sin_port != mine.sin_port))
+		fd++;
+	assert_true(fd < 1024);
+	return fd;
+}
+
+/* sys/pace.h. Where the machine's own is reno this shows nothing. */
+static void does_not_pace_its_own_machine(void **state)
+{
+	char name[16] = "";
+	socklen_t n = sizeof(name);
+
+	(void)state;
+	expect("GET /get HTTP/1.1\r\n" HOST "\r\n", "HTTP/1.1 200", "GET /get? ");
+	assert_int_equal(getsockopt(other_end(), IPPROTO_TCP, TCP_CONGESTION, name, &n), 0);
+	assert_string_equal(name, "reno");
+}
+
 static void speaks_the_old_version(void **state)
 {
 	(void)state;
@@ -527,6 +555,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(keeps_connections),
+		TEST(does_not_pace_its_own_machine),
 		TEST(speaks_the_old_version),
 		TEST(answers_head_without_body),
 		TEST(answers_in_order),
