@@ -14,7 +14,7 @@
  *	struct mfw_head      written by the hub before the worker starts
  *	struct mfw_status    written by the worker
  *	struct mfw_socket    written by the worker, if it reads a socket of its own
- *	struct mfw_ring      hub to worker: MFW_BIRTH, MFW_ANSWER, MFW_DROP, MFW_RECEIVE, MFW_FINISH
+ *	struct mfw_ring      hub to worker: MFW_BIRTH, MFW_ANSWER, MFW_DROP, MFW_WIPE, MFW_RECEIVE, MFW_FINISH
  *	struct mfw_ring      worker to hub: MFW_DEATH, MFW_SUSPENDED, MFW_FINISHED,
  *	                     MFW_TOLD_...
  *	slots × (event area, effects area), each area rounded up to MF_PAGE
@@ -50,7 +50,8 @@
  * its lives see the first read-only at MF_ADDR_INPUT, the second at MF_ADDR_OUTPUT. No slot above mfw_head.areas is
  * used then. The hub writes an input before it sends MFW_BIRTH; what it may have written beyond mf_event.input_bytes,
  * `touched` says, and the worker wipes before the life. What a life left in the output the worker wipes before the next
- * one in this slot; until then it stays, for the hub to send.
+ * one in this slot; until then it stays, for the hub to send. MFW_WIPE says that it is sent: a worker may wipe it then,
+ * when nobody waits.
  *
  * The hub may end the life of such a slot, when nobody wants what it computes any more: it sets the slot's bit in `stop` of
  * the ring to the worker, whose watchdog finds it within a tick; the MFW_DEATH that follows is as of one that ran too
@@ -150,6 +151,9 @@ enum mfw_kind {
 	MFW_TOLD_DENIED = 9, /* it asked for an effect that is no reply: `bytes` is its kind */
 	MFW_TOLD_LOG = 10,   /* it logged, at level `result`, `bytes` of text */
 	MFW_DROP = 11, /* hub: the suspended life in this slot is over: MFW_DEATH, MFW_ERR_CALL */
+	MFW_WIPE =
+		12, /* hub: nobody needs what this slot's `touched`-th life left in the output; that
+	                  many were sent, and another may be since: then it means nothing */
 };
 
 /* How a life ended, as the worker saw it. */
@@ -176,7 +180,7 @@ struct mfw_message {
 	uint32_t bytes;    /* of the event, or of the effects */
 	uint32_t vector;   /* of the exception, when it crashed */
 	uint64_t address;  /* instruction */
-	uint64_t touched;  /* address that it touched; MFW_BIRTH: see above, of areas */
+	uint64_t touched;  /* address that it touched; MFW_BIRTH: see above, of areas; MFW_WIPE */
 	uint64_t birth_ns; /* from taking the message to entering the guest */
 	uint64_t run_ns;   /* in the guest */
 	uint64_t reserved[2];

@@ -238,8 +238,10 @@ static bool take_one(void)
 		socket_heed(&own, &m);
 		return true;
 	}
-	MUST(m.kind == MFW_BIRTH || m.kind == MFW_ANSWER || m.kind == MFW_DROP);
 	MUST(m.slot < ring.head.slots && m.slot < MFW_SLOTS);
+	if (m.kind == MFW_WIPE)
+		return ring.head.areas > 0;
+	MUST(m.kind == MFW_BIRTH || m.kind == MFW_ANSWER || m.kind == MFW_DROP);
 	MUST(m.bytes <= ring.head.event_area);
 	MUST(inside(ring_event(&ring, m.slot), m.bytes));
 	MUST(inside(ring_effects(&ring, m.slot), ring.head.effects_area));

@@ -3,14 +3,19 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "hub/hub.h"
 #include "hub/service.h"
+#include "hub/service_parts.h"
 #include "sys/fd.h"
 
 /* A life is at work on each thread; beside them one is received, and one is sent. */
 #define AREAS_MORE 2u
+
+/* What is larger is wiped as soon as it was sent; what is smaller isn't worth a message, and its next life does it. */
+#define WIPE_LEAST (1u << 20)
 
 struct areas_outputs {
 	unsigned users; /* the areas that it belongs to, and who holds one of them */
@@ -31,6 +36,8 @@ struct areas {
 	unsigned holders[MFW_AREAS], in_use;
 	bool posted[MFW_AREAS];
 	uint64_t dirty[MFW_AREAS];
+	uint64_t lives[MFW_AREAS];       /* at this worker */
+	bool sent[MFW_AREAS];            /* a large reply, from the output of the last of these */
 	struct areas_wait *first, *last; /* who waits, as they came */
 	struct loop_later freed;
 };
@@ -125,6 +132,17 @@ static struct areas_wait *first_waiter(struct areas *a)
 	return wait;
 }
 
+/* Outputs that nobody uses, nor will at once. */
+static void wipe_outputs(struct areas *a)
+{
+	for (unsigned i = 0; i < a->count; i++) {
+		if (!a->sent[i] || a->holders[i] > 0)
+			continue;
+		a->sent[i] = false;
+		service_wipe(a->service, (int)i, a->lives[i]);
+	}
+}
+
 /* Events that wait for their life come first. */
 static void on_freed(struct loop_later *later)
 {
@@ -134,6 +152,7 @@ static void on_freed(struct loop_later *later)
 	service_pump(a->service);
 	for (unsigned n = a->in_use + 1; n < a->count && (wait = first_waiter(a)); n++)
 		wait->ready(wait);
+	wipe_outputs(a);
 	hub_ended(a->service->hub);
 }
 
@@ -297,6 +316,8 @@ int areas_for_worker(struct areas *a, int *input_fd, int *output_fd)
 void areas_post(struct areas *a, int number)
 {
 	a->posted[number] = true;
+	a->lives[number]++;
+	a->sent[number] = false; /* its birth wipes */
 	hold(a, number);
 }
 
@@ -312,6 +333,8 @@ void areas_without_worker(struct areas *a)
 {
 	for (unsigned i = 0; i < a->count; i++)
 		areas_over(a, (int)i);
+	memset(a->lives, 0, sizeof(a->lives));
+	memset(a->sent, 0, sizeof(a->sent));
 	drop_outputs(a->outputs);
 	a->outputs = NULL;
 	if (a->in_use == 0)
@@ -347,10 +370,12 @@ void areas_release(struct areas_hold *hold)
 
 struct mf_str areas_output(const struct areas_hold *hold, uint64_t bytes)
 {
-	const struct areas *a = hold->areas;
+	struct areas *a = hold->areas;
 
 	if (bytes == 0)
 		return mf_str_of(NULL, 0);
+	if (bytes >= WIPE_LEAST && hold->outputs == a->outputs)
+		a->sent[hold->number] = true;
 	return mf_str_of(
 		hold->outputs->at + (unsigned)hold->number * MFW_AREA(a->output_bytes), bytes);
 }

@@ -329,6 +329,13 @@ void link_birth(struct link *link, int slot, size_t bytes, uint64_t filled)
 	post(link, &m);
 }
 
+void link_wipe(struct link *link, int slot, uint64_t lives)
+{
+	const struct mfw_message m = {.slot = (uint32_t)slot, .kind = MFW_WIPE, .touched = lives};
+
+	put(link, &m);
+}
+
 void link_turn(struct link *link, enum mfw_kind kind, uint32_t turn)
 {
 	const struct mfw_message m = {.kind = (uint16_t)kind, .bytes = turn};

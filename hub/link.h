@@ -68,6 +68,9 @@ void link_birth(struct link *link, int slot, size_t bytes, uint64_t filled);
 
 /* The life in this slot, of a service with areas, is to end soon: nobody wants it. */
 void link_stop(struct link *link, int slot);
+/* MFW_WIPE: what the `lives`-th life in this slot left in its output isn't needed any more. At most once between two
+ * births there: the ring has room for so many. */
+void link_wipe(struct link *link, int slot, uint64_t lives);
 
 /* MFW_RECEIVE or MFW_FINISH, about its own socket. */
 void link_turn(struct link *link, enum mfw_kind kind, uint32_t turn);

@@ -136,6 +136,14 @@ void service_slot_over(struct service *s, int slot, const struct task *task, boo
 	areas_over(s->areas, slot);
 }
 
+void service_wipe(struct service *service, int area, uint64_t lives)
+{
+	if (!service->link || service->worker == WORKER_ENDING)
+		return;
+	link_wipe(service->link, area, lives);
+	loop_later(service->hub->loop, &service->kick);
+}
+
 static void kick(struct loop_later *later)
 {
 	struct service *s = LOOP_OWNER(later, struct service, kick);

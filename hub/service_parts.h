@@ -26,6 +26,8 @@ int service_slot(struct service *service);
 /* The worker is done with this slot, where `task` lived (NULL: nobody knows), and has put its areas back if that went
  * `well`. */
 void service_slot_over(struct service *service, int slot, const struct task *task, bool well);
+/* Nobody sends any more from what the `lives`-th life in this area left. */
+void service_wipe(struct service *service, int area, uint64_t lives);
 
 /* service->timer's. */
 void service_tick(struct loop_timer *timer);

@@ -125,6 +125,16 @@ void shell_free_areas(struct shell *shell)
 	give_back(&shell->areas.output);
 }
 
+void shell_clean_output(struct shell *shell)
+{
+	struct shell_areas *a = &shell->areas;
+
+	if (a->used && a->output.at != NULL)
+		for (uint64_t at = 0, n; shell->monitor->backend->touched(shell, &at, &n); at += n)
+			memset(a->output.at + at, 0, n);
+	a->used = false;
+}
+
 bool shell_clean_areas(struct shell *shell, uint64_t input_bytes)
 {
 	struct shell_areas *a = &shell->areas;
@@ -134,10 +144,7 @@ bool shell_clean_areas(struct shell *shell, uint64_t input_bytes)
 	if (a->filled > input_bytes)
 		memset(a->input.at + input_bytes, 0, a->filled - input_bytes);
 	a->filled = input_bytes;
-	if (a->used && a->output.at != NULL)
-		for (uint64_t at = 0, n; shell->monitor->backend->touched(shell, &at, &n); at += n)
-			memset(a->output.at + at, 0, n);
-	a->used = false;
+	shell_clean_output(shell);
 	return true;
 }
 

@@ -129,6 +129,8 @@ bool shell_piece(const struct shell *shell, unsigned i, struct shell_piece *piec
 /* Puts the window back, as shell_live would do first: for whoever has time between two lives. The output
  * area stays as it is until then: somebody may send from it. */
 void shell_clean(struct shell *shell);
+/* The same of the output area, for whoever knows that nobody does. */
+void shell_clean_output(struct shell *shell);
 
 /* A bare entry that leaves at once: the floor below which no birth goes. ns, or 0
  * where the backend has no such thing. The kvm backend enters the shell's own VM

@@ -150,7 +150,8 @@ static bool sane(const struct ring *ring, const struct mfw_message *message)
 		return (ring->head.flags & MFW_OWN_SOCKET) != 0;
 	return message->slot < ring->head.slots && message->bytes <= ring->head.event_area &&
 		(message->kind == MFW_BIRTH || message->kind == MFW_ANSWER ||
-			message->kind == MFW_DROP);
+			message->kind == MFW_DROP ||
+			(message->kind == MFW_WIPE && ring->head.areas > 0));
 }
 
 int ring_take(struct ring *ring, struct mfw_message *message)

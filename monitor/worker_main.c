@@ -57,6 +57,7 @@ static struct worker {
 	 * slot's next may be another thread's by then. */
 	struct shell *bound[MFW_AREAS];
 	pthread_mutex_t at_work[MFW_AREAS];
+	uint64_t lives[MFW_AREAS]; /* that began there */
 } worker = {.shells = PTHREAD_MUTEX_INITIALIZER};
 
 /* One line for the hub, by one `write`: what stdio makes of it the jail needn't allow. */
@@ -295,6 +296,21 @@ static struct shell *no_machine(uint32_t slot)
 	return NULL;
 }
 
+/* Threads don't keep the order of what they took: a life that began since has wiped it, or is at it. */
+static void wipe(const struct mfw_message *m)
+{
+	struct shell *shell;
+
+	if (m->slot >= worker.ring.head.areas)
+		last_words("the hub's slot", EPROTO);
+	if (pthread_mutex_trylock(&worker.at_work[m->slot]) != 0)
+		return;
+	shell = worker.bound[m->slot];
+	if (shell != NULL && !shell->suspended && worker.lives[m->slot] == m->touched)
+		shell_clean_output(shell);
+	pthread_mutex_unlock(&worker.at_work[m->slot]);
+}
+
 /* In the slot's own shell, which is cleaned when the hub knows what it left: an answer waits for that no longer. */
 static void serve_bound(const struct mfw_message *m)
 {
@@ -304,6 +320,7 @@ static void serve_bound(const struct mfw_message *m)
 	if (m->slot >= worker.ring.head.areas)
 		last_words("the hub's slot", EPROTO);
 	pthread_mutex_lock(&worker.at_work[m->slot]);
+	worker.lives[m->slot] += m->kind == MFW_BIRTH;
 	shell = bound_to(m->slot);
 	if (shell == NULL) {
 		(void)no_machine(m->slot);
@@ -324,6 +341,10 @@ static struct shell *serve(struct shell *shell, const struct mfw_message *m)
 {
 	struct life life;
 
+	if (m->kind == MFW_WIPE) {
+		wipe(m);
+		return shell;
+	}
 	if (has_areas()) {
 		serve_bound(m);
 		return NULL;

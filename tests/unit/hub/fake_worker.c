@@ -384,7 +384,7 @@ void fake_worker_if_asked(int argc, char **argv)
 			leave(how, &m);
 		else if (m.kind == MFW_ANSWER || m.kind == MFW_DROP)
 			go_on(how, &m);
-		else
+		else if (m.kind != MFW_WIPE)
 			live(how, &m);
 	}
 }

@@ -25,7 +25,8 @@ void sleep_ms(long ms)
 
 void hub_open(struct hub *h, enum mfw_backend backend, uint32_t threads)
 {
-	*h = (struct hub){.data = -1, .cpuid = -1, .socket = -1, .kept = -1};
+	*h = (struct hub){
+		.data = -1, .cpuid = -1, .socket = -1, .kept = -1, .input = -1, .output = -1};
 	h->shared = memfd_create("worker-test", MFD_CLOEXEC);
 	h->wake_worker = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	h->wake_hub = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -58,7 +59,9 @@ static void place_descriptors(const struct hub *h, int image)
 		[MFW_FD_KVM] = kvm_fd(),
 		[MFW_FD_SOCKET] = h->socket,
 		[MFW_FD_CPUID] = h->cpuid,
-		[MFW_FD_KEPT] = h->kept};
+		[MFW_FD_KEPT] = h->kept,
+		[MFW_FD_INPUT] = h->input,
+		[MFW_FD_OUTPUT] = h->output};
 
 	for (int i = MFW_FD_SHARED; i < MFW_FD_END; i++)
 		if (from[i] >= 0)

@@ -14,6 +14,7 @@
 
 struct hub {
 	int shared, wake_worker, wake_hub, data, cpuid, socket, kept; /* -1: it gets none */
+	int input, output;                                            /* the same; the caller's */
 	pid_t worker;
 	uint8_t *at;
 	struct mfw_head *head;

@@ -233,6 +233,113 @@ static void keeps_its_own(void **state)
 	close(copy);
 }
 
+/* ---------------------------------------------------------------------- areas */
+
+#define INPUT  (18u << 20) /* of tests/guest/areas */
+#define OUTPUT (9u << 20)
+
+static int area_memory(uint64_t bytes)
+{
+	int fd = memfd_create("worker-test-area", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert_int_equal(ftruncate(fd, (off_t)bytes), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK), 0);
+	return fd;
+}
+
+static void open_areas(struct hub *h, enum mfw_backend backend)
+{
+	hub_open(h, backend, 1);
+	h->head->areas = 3;
+	h->head->input_bytes = INPUT;
+	h->head->output_bytes = OUTPUT;
+	h->input = area_memory(3 * MFW_AREA(INPUT));
+	h->output = area_memory(3 * MFW_AREA(OUTPUT));
+	hub_start(h, "areas", 0);
+	if (h->status->state != MFW_READY)
+		fail_msg("areas: %s", h->status->message);
+}
+
+/* A life in this slot that does what the word says. */
+static void live_there(struct hub *h, uint32_t slot, const char *word)
+{
+	const struct mf_event event = {.abi = MF_ABI_VERSION,
+		.bytes = sizeof(event),
+		.source = MF_SOURCE_RUN,
+		.input_bytes = strlen(word)};
+	const uint64_t area = MF_EVENT_DEFAULT + MF_EFFECTS_DEFAULT;
+	struct mfw_message death;
+
+	assert_int_equal(pwrite(h->input, word, strlen(word), (off_t)(slot * MFW_AREA(INPUT))),
+		strlen(word));
+	memcpy(h->at + MFW_AT_SLOTS + slot * area, &event, sizeof(event));
+	hub_send(h,
+		(struct mfw_message){.kind = MFW_BIRTH,
+			.slot = slot,
+			.bytes = sizeof(event),
+			.touched = strlen(word)});
+	death = hub_hear(h);
+	assert_int_equal(death.slot, slot);
+	assert_int_equal(death.result, MFW_OK);
+}
+
+/* Of a slot's output: a byte that the life above wrote. */
+static bool is_dirty(const struct hub *h, uint32_t slot)
+{
+	uint8_t byte = 0;
+
+	assert_int_equal(
+		pread(h->output, &byte, 1, (off_t)(slot * MFW_AREA(OUTPUT) + OUTPUT / 2 + 1)), 1);
+	return byte != 0;
+}
+
+static void send_wipe(struct hub *h, uint32_t slot, uint64_t lives)
+{
+	hub_send(h, (struct mfw_message){.kind = MFW_WIPE, .slot = slot, .touched = lives});
+}
+
+/* What was sent is wiped before the next birth, but not what a life left since. */
+static void wipes(enum mfw_backend backend)
+{
+	struct hub h;
+	int waited = 0;
+
+	need_backend(backend);
+	open_areas(&h, backend);
+	live_there(&h, 0, "fill 9437184\n");
+	assert_true(is_dirty(&h, 0));
+	send_wipe(&h, 0, 0);
+	send_wipe(&h, 0, 2);
+	send_wipe(&h, 1, 1); /* nothing lived there yet */
+	live_there(&h, 1, "fill 9437184\n");
+	assert_true(is_dirty(&h, 0)); /* one thread: it has read those above */
+	send_wipe(&h, 0, 1);
+	while (is_dirty(&h, 0) && waited++ < SECONDS * 100)
+		sleep_ms(10);
+	assert_false(is_dirty(&h, 0));
+	assert_true(is_dirty(&h, 1));
+	live_there(&h, 0, "fill 9437184\n");
+	send_wipe(&h, 0, 1); /* late */
+	live_there(&h, 1, "look\n");
+	assert_true(is_dirty(&h, 0));
+	assert_false(is_dirty(&h, 1));
+	close(h.input);
+	close(h.output);
+	hub_close(&h);
+}
+
+static void wipes_kvm(void **state)
+{
+	(void)state;
+	wipes(MFW_BACKEND_KVM);
+}
+
+static void wipes_process(void **state)
+{
+	(void)state;
+	wipes(MFW_BACKEND_PROCESS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +352,8 @@ int main(void)
 		cmocka_unit_test(keeps_kvm),
 		cmocka_unit_test(keeps_process),
 		cmocka_unit_test(keeps_its_own),
+		cmocka_unit_test(wipes_kvm),
+		cmocka_unit_test(wipes_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
