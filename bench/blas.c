@@ -4,8 +4,9 @@
  *
  *	build/bench/blas [LIBRARY [N]]     LIBRARY: the local BLAS, libblas.so.3; N: of the product, 4096
  *
- * Medians of pairs that take turns; all times are the thread's own, so that it matters
- * little what else runs: with OPENBLAS_NUM_THREADS=1 that is all of the product. The check has one thread.
+ * Medians of pairs that take turns. Processor time, so that it matters little what else runs: of the thread for
+ * small calls; of all threads for the product and its check, which has as many as the product
+ * (OPENBLAS_NUM_THREADS). Beside it the same ratio by the clock on the wall.
  */
 #include <dlfcn.h>
 #include <libgen.h>
@@ -49,12 +50,17 @@ static void *function(void *library, const char *name)
 	return f;
 }
 
-static double own_time(void)
+static double seconds(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	clock_gettime(clock, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static double own_time(void)
+{
+	return seconds(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static double fortran_ns(gemm *f, int n)
@@ -107,31 +113,56 @@ static struct matrix ones(int n)
 	return m;
 }
 
+enum { TIMES = 9 };
+
+/* What the product and its check took, and the check's share of the product. */
+struct times {
+	clockid_t clock;
+	double product[TIMES], check[TIMES], share[TIMES];
+};
+
+static void took(struct times *t, unsigned i, const double *from, const double *middle)
+{
+	t->product[i] = *middle - *from;
+	t->check[i] = seconds(t->clock) - *middle;
+	t->share[i] = 100 * t->check[i] / t->product[i];
+}
+
+static unsigned threads_of(void *local)
+{
+	void *symbol = dlsym(local, "openblas_get_num_threads");
+	int (*f)(void);
+
+	memcpy(&f, &symbol, sizeof(f));
+	return f != NULL ? (unsigned)f() : 1;
+}
+
 static void check_of(void *local, int n)
 {
-	enum { TIMES = 9 };
 	gemm *f = (gemm *)function(local, "dgemm_");
 	struct matrix a = ones(n), b = ones(n), p = ones(n);
 	struct side given = {1, 1, {{.m = p, .trans = 'N'}}};
 	struct side factors = {1, 2, {{.m = a, .trans = 'N'}, {.m = b, .trans = 'N'}}};
-	double product[TIMES] = {0}, checked[TIMES] = {0}, share[TIMES] = {0};
+	struct times cpu = {.clock = CLOCK_PROCESS_CPUTIME_ID}, wall = {.clock = CLOCK_MONOTONIC};
+	unsigned threads = threads_of(local);
 	const double one = 1, none = 0;
 
 	for (unsigned i = 0; a.data != NULL && b.data != NULL && p.data != NULL && i < TIMES; i++) {
-		struct check check = {.rounds = 2};
-		double began = own_time();
+		struct check check = {.rounds = 2, .threads = threads};
+		double began[2] = {seconds(cpu.clock), seconds(wall.clock)}, middle[2];
 
 		f("N", "N", &n, &n, &n, &one, a.data, &n, b.data, &n, &none, p.data, &n, 1, 1);
-		product[i] = own_time() - began;
-		began = own_time();
+		middle[0] = seconds(cpu.clock);
+		middle[1] = seconds(wall.clock);
 		if (check_equal(&check, &given, &factors, n, 0) != CHECK_RIGHT)
 			printf("the product is wrong\n");
-		checked[i] = own_time() - began;
-		share[i] = 100 * checked[i] / product[i];
+		took(&cpu, i, &began[0], &middle[0]);
+		took(&wall, i, &began[1], &middle[1]);
 	}
-	printf("product n=%d: %.3f s (%.1f GFLOP/s); check in 2 rounds: %.4f s, %.2f %%\n", n,
-		median(product, TIMES), 2e-9 * n * (double)n * n / median(product, TIMES),
-		median(checked, TIMES), median(share, TIMES));
+	printf("product n=%d, %u threads: %.3f s (%.1f GFLOP/s); check in 2 rounds: %.4f s, %.2f %% (processor time: %.2f %%)\n",
+		n, threads, median(wall.product, TIMES),
+		2e-9 * n * (double)n * n / median(wall.product, TIMES), median(wall.check, TIMES),
+		median(wall.share, TIMES), median(cpu.share, TIMES));
 	free(a.data);
 	free(b.data);
 	free(p.data);

@@ -12,7 +12,7 @@
 /* Vectors on their way through a side, `count` of them; W's are doubles, or pairs of them. */
 struct vectors {
 	double *v, *next;
-	unsigned count, width; /* width: doubles of an element */
+	unsigned count, width, threads; /* width: doubles of an element */
 	int64_t length;
 };
 
@@ -72,7 +72,7 @@ static void step(const struct factor *f, struct vectors *x, struct norms *norms)
 	double *had;
 
 	if (f->kind == FACTOR_MATRIX) {
-		matrix_times(&f->m, f->trans, x->v, x->count, x->next, norms);
+		matrix_times(&f->m, f->trans, x->v, x->count, x->next, x->threads, norms);
 		had = x->v;
 		x->v = x->next;
 		x->next = had;
@@ -145,11 +145,12 @@ static int64_t longest(const struct side *side)
 	return n;
 }
 
-static bool vectors_new(struct vectors *x, int64_t length, unsigned count, unsigned width)
+static bool vectors_new(
+	struct vectors *x, int64_t length, const struct check *check, unsigned width)
 {
-	size_t bytes = (size_t)length * count * width * sizeof(double);
+	size_t bytes = (size_t)length * check->rounds * width * sizeof(double);
 
-	*x = (struct vectors){.count = count, .width = width};
+	*x = (struct vectors){.count = check->rounds, .width = width, .threads = check->threads};
 	x->v = malloc(bytes > 0 ? bytes : 1);
 	x->next = malloc(bytes > 0 ? bytes : 1);
 	return x->v != NULL && x->next != NULL;
@@ -237,8 +238,8 @@ enum verdict check_equal(struct check *check, const struct side *given, const st
 	enum verdict verdict = CHECK_UNSURE;
 	double began = say_now();
 
-	if (check->rounds > 0 && n > 0 && vectors_new(&left, most, check->rounds, width) &&
-		vectors_new(&right, most, check->rounds, width) &&
+	if (check->rounds > 0 && n > 0 && vectors_new(&left, most, check, width) &&
+		vectors_new(&right, most, check, width) &&
 		random_signs(left.v, (size_t)n * check->rounds, width)) {
 		memcpy(right.v, left.v, (size_t)n * check->rounds * width * sizeof(double));
 		left.length = right.length = n;

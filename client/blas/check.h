@@ -45,7 +45,7 @@ struct side {
 };
 
 struct check {
-	unsigned rounds;
+	unsigned rounds, threads; /* threads: of large matrices; 0 is 1 */
 	double tolerance; /* norm-wise, relative, that the user allows; 0: rounding's only */
 	double seconds;   /* that it took, added up */
 	double worst;     /* largest difference over tolerance that was seen; <= 1: right */

@@ -3,8 +3,8 @@
  * made in (double or double complex), NAME(x) for names, CONJ(x), REAL(x) and SQUARE(x) of a W. No guard on purpose.
  */
 
-/* Rows of a block that stays in the first cache while all vectors are done with it, and columns at once. */
-enum { NAME(BLOCK) = 512 };
+/* Rows of a block: sums of a few vectors stay in the first cache. */
+enum { NAME(BLOCK) = 1024 };
 
 static void NAME(whole)(
 	const struct matrix *to, const struct matrix *from, enum form form, char uplo)
@@ -79,41 +79,65 @@ CLONES static void NAME(squares)(const T *restrict a, int64_t n, double *restric
 		to[i] += SQUARE((W)a[i]);
 }
 
-/* One block of rows of A, all columns: y += A x. rows2 gets sums of squares by row. */
-static void NAME(block)(const struct matrix *a, int64_t i, int64_t n, const W *x, unsigned count,
-	W *y, double *rows2)
+/* Two vectors and the squares at once: what comes from memory is looked at once. */
+CLONES static void NAME(pair)(const T *restrict a, int64_t ld, int64_t n, const W *restrict x,
+	const W *restrict v, W *restrict y, W *restrict w, double *restrict rows2)
 {
+	const T *a1 = a + ld, *a2 = a + 2 * ld, *a3 = a + 3 * ld;
+	const W x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3];
+	const W v0 = v[0], v1 = v[1], v2 = v[2], v3 = v[3];
+
+	for (int64_t i = 0; i < n; i++) {
+		W e = a[i], f = a1[i], g = a2[i], h = a3[i];
+
+		y[i] += (e * x0 + f * x1) + (g * x2 + h * x3);
+		w[i] += (e * v0 + f * v1) + (g * v2 + h * v3);
+		rows2[i] += (SQUARE(e) + SQUARE(f)) + (SQUARE(g) + SQUARE(h));
+	}
+}
+
+/* One block of rows of A, all columns: y += A x. rows2 gets sums of squares by row. */
+static void NAME(block)(const struct share *s, int64_t i, int64_t n, double *rows2)
+{
+	const struct matrix *a = s->a;
 	const T *at = (const T *)a->data + i;
+	const W *x = s->x;
+	W *y = (W *)s->y + i;
+	unsigned first = rows2 != NULL && s->count > 1 ? 2 : 0;
 	int64_t j = 0;
 
 	for (; j + 4 <= a->cols; j += 4, at += 4 * a->ld) {
-		for (unsigned r = 0; r < count; r++)
-			NAME(four)(at, a->ld, n, x + r * a->cols + j, y + r * a->rows + i);
-		for (unsigned c = 0; rows2 != NULL && c < 4; c++)
+		if (first > 0)
+			NAME(pair)(at, a->ld, n, x + j, x + a->cols + j, y, y + a->rows, rows2);
+		for (unsigned r = first; r < s->count; r++)
+			NAME(four)(at, a->ld, n, x + r * a->cols + j, y + r * a->rows);
+		for (unsigned c = 0; rows2 != NULL && first == 0 && c < 4; c++)
 			NAME(squares)(at + c * a->ld, n, rows2);
 	}
 	for (; j < a->cols; j++, at += a->ld) {
-		for (unsigned r = 0; r < count; r++)
-			NAME(one)(at, n, x[r * a->cols + j], y + r * a->rows + i);
+		for (unsigned r = 0; r < s->count; r++)
+			NAME(one)(at, n, x[r * a->cols + j], y + r * a->rows);
 		if (rows2 != NULL)
 			NAME(squares)(at, n, rows2);
 	}
 }
 
-static void NAME(times)(
-	const struct matrix *a, const W *x, unsigned count, W *y, struct norms *norms)
+/* The share's rows. */
+static void NAME(times)(struct share *s)
 {
 	double rows2[NAME(BLOCK)];
 
-	memset(y, 0, (size_t)a->rows * count * sizeof(*y));
-	for (int64_t i = 0; i < a->rows; i += NAME(BLOCK)) {
-		int64_t n = a->rows - i < NAME(BLOCK) ? a->rows - i : NAME(BLOCK);
+	for (unsigned r = 0; r < s->count; r++)
+		memset((W *)s->y + r * s->a->rows + s->from, 0,
+			(size_t)(s->to - s->from) * sizeof(W));
+	for (int64_t i = s->from; i < s->to; i += NAME(BLOCK)) {
+		int64_t n = s->to - i < NAME(BLOCK) ? s->to - i : NAME(BLOCK);
 
 		memset(rows2, 0, sizeof(rows2));
-		NAME(block)(a, i, n, x, count, y, norms != NULL ? rows2 : NULL);
-		for (int64_t r = 0; norms != NULL && r < n; r++) {
-			norms->frobenius2 += rows2[r];
-			norms->row2 = larger(norms->row2, rows2[r]);
+		NAME(block)(s, i, n, s->wanted ? rows2 : NULL);
+		for (int64_t r = 0; s->wanted && r < n; r++) {
+			s->norms.frobenius2 += rows2[r];
+			s->norms.row2 = larger(s->norms.row2, rows2[r]);
 		}
 	}
 }
@@ -149,19 +173,22 @@ CLONES static double NAME(dot_squares)(const T *restrict a, int64_t n)
 	return all;
 }
 
-static void NAME(transposed)(const struct matrix *a, bool conjugate, const W *x, unsigned count,
-	W *y, struct norms *norms)
+/* The share's columns. A column is short enough to stay in a cache while all are done with it. */
+static void NAME(transposed)(struct share *s)
 {
-	for (int64_t j = 0; j < a->cols; j++) {
+	const struct matrix *a = s->a;
+
+	for (int64_t j = s->from; j < s->to; j++) {
 		const T *at = (const T *)a->data + j * a->ld;
 
-		for (unsigned r = 0; r < count; r++)
-			y[r * a->cols + j] = NAME(dot)(at, x + r * a->rows, a->rows, conjugate);
-		if (norms != NULL) {
+		for (unsigned r = 0; r < s->count; r++)
+			((W *)s->y)[r * a->cols + j] = NAME(dot)(
+				at, (const W *)s->x + r * a->rows, a->rows, s->conjugate);
+		if (s->wanted) {
 			double row2 = NAME(dot_squares)(at, a->rows);
 
-			norms->frobenius2 += row2;
-			norms->row2 = larger(norms->row2, row2);
+			s->norms.frobenius2 += row2;
+			s->norms.row2 = larger(s->norms.row2, row2);
 		}
 	}
 }

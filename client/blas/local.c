@@ -122,6 +122,27 @@ const char *local_file(void)
 	return found.file;
 }
 
+/* Libraries whose products have several threads have a function that says how many. */
+unsigned local_threads(void)
+{
+	static const char *const names[] = {
+		"openblas_get_num_threads", "bli_thread_get_num_threads", "MKL_Get_Max_Threads"};
+	void *library = found.file[0] != '\0'
+		? dlopen(found.file, RTLD_LAZY | RTLD_LOCAL | RTLD_NOLOAD)
+		: NULL;
+	long n = 1;
+
+	for (unsigned i = 0; library != NULL && i < 3; i++) {
+		void *symbol = dlsym(library, names[i]);
+
+		if (symbol != NULL) /* bli's returns a long; of an int the upper half may be anything */
+			n = (int)((long (*)(void))function(symbol))();
+	}
+	if (library != NULL)
+		dlclose(library);
+	return n > 0 ? (unsigned)n : 1;
+}
+
 void local_find(void)
 {
 	Dl_info info;

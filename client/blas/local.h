@@ -21,5 +21,7 @@ void local_find_solvers(void);
 void (*local_function(const char *name))(void);
 /* The file that dgemm_ came from: by that speeds are kept. "" if it isn't known. */
 const char *local_file(void);
+/* How many threads a large product has there; 1 if the library doesn't say. */
+unsigned local_threads(void);
 
 #endif

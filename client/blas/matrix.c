@@ -1,6 +1,8 @@
 #include "client/blas/matrix.h"
 
 #include <float.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,11 +16,27 @@
 #define CLONES
 #endif
 
+#define WORTH_A_THREAD 4e6 /* bytes: a millisecond's work; to start a thread takes a twentieth of it */
+
 /* Like fmax, but a NaN stays one. */
 static double larger(double a, double b)
 {
 	return a > b ? a : b != b ? b : a != a ? a : b;
 }
+
+/* One thread's part of matrix_times: rows of A, or, where A is transposed, columns. */
+struct share {
+	const struct matrix *a;
+	char trans;
+	bool conjugate, wanted; /* wanted: norms, too */
+	const void *x;
+	void *y;
+	unsigned count;
+	int64_t from, to;
+	struct norms norms;
+	pthread_t thread;
+	bool started;
+};
 
 #define T         float
 #define W         double
@@ -127,19 +145,67 @@ void matrix_add(const struct matrix *to, const struct matrix *p, const struct su
 	}
 }
 
-void matrix_times(const struct matrix *a, char trans, const void *x, unsigned count, void *y,
-	struct norms *norms)
-{
-	bool conjugate = trans == 'C';
+/* ------------------------------------------------------------- products with vectors */
 
-	switch (trans == 'N' ? a->type : a->type - 'a' + 'A') {
-	case 's': s_times(a, x, count, y, norms); break;
-	case 'd': d_times(a, x, count, y, norms); break;
-	case 'c': c_times(a, x, count, y, norms); break;
-	case 'z': z_times(a, x, count, y, norms); break;
-	case 'S': s_transposed(a, conjugate, x, count, y, norms); break;
-	case 'D': d_transposed(a, conjugate, x, count, y, norms); break;
-	case 'C': c_transposed(a, conjugate, x, count, y, norms); break;
-	default: z_transposed(a, conjugate, x, count, y, norms); break;
+static void *work(void *context)
+{
+	struct share *s = context;
+
+	switch (s->trans == 'N' ? s->a->type : s->a->type - 'a' + 'A') {
+	case 's': s_times(s); break;
+	case 'd': d_times(s); break;
+	case 'c': c_times(s); break;
+	case 'z': z_times(s); break;
+	case 'S': s_transposed(s); break;
+	case 'D': d_transposed(s); break;
+	case 'C': c_transposed(s); break;
+	default: z_transposed(s); break;
+	}
+	return NULL;
+}
+
+/* Signals are for the program's own threads. What can't be started is done by the caller. */
+static void work_together(struct share *shares, unsigned n)
+{
+	sigset_t all, had;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &had);
+	for (unsigned i = 1; i < n; i++)
+		shares[i].started = pthread_create(&shares[i].thread, NULL, work, &shares[i]) == 0;
+	pthread_sigmask(SIG_SETMASK, &had, NULL);
+	for (unsigned i = 0; i < n; i++)
+		if (!shares[i].started)
+			work(&shares[i]);
+	for (unsigned i = 1; i < n; i++)
+		if (shares[i].started)
+			pthread_join(shares[i].thread, NULL);
+}
+
+void matrix_times(const struct matrix *a, char trans, const void *x, unsigned count, void *y,
+	unsigned threads, struct norms *norms)
+{
+	int64_t length = trans == 'N' ? a->rows : a->cols, each;
+	struct share shares[MATRIX_THREADS];
+	unsigned n = 0;
+
+	if ((double)a->rows * (double)a->cols * (double)type_size(a->type) < WORTH_A_THREAD)
+		threads = 1;
+	threads = threads > MATRIX_THREADS ? MATRIX_THREADS : threads > 0 ? threads : 1;
+	each = (length / threads + 8) / 8 * 8; /* whole lines of a cache */
+	for (int64_t from = 0; n == 0 || from < length; from += each)
+		shares[n++] = (struct share){.a = a,
+			.trans = trans,
+			.conjugate = trans == 'C',
+			.wanted = norms != NULL,
+			.x = x,
+			.y = y,
+			.count = count,
+			.from = from,
+			.to = length - from < each ? length : from + each};
+	work_together(shares, n);
+	for (unsigned i = 0; norms != NULL && i < n; i++) {
+		norms->frobenius2 += shares[i].norms.frobenius2;
+		norms->row2 = larger(norms->row2, shares[i].norms.row2);
 	}
 }

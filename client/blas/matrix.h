@@ -61,8 +61,10 @@ struct norms {
 	double row2;       /* of that row of op(A) which has most */
 };
 /* y = op(A) * x; trans: 'N' 'T' 'C'. x has as many elements a vector as op(A) has columns, y as many as rows. norms
- * may be NULL. Complex types have complex x and y. */
+ * may be NULL. Complex types have complex x and y. A large matrix is shared by so many threads, this one and others
+ * that are gone when it returns: it is memory that is waited for. */
+enum { MATRIX_THREADS = 8 };
 void matrix_times(const struct matrix *a, char trans, const void *x, unsigned count, void *y,
-	struct norms *norms);
+	unsigned threads, struct norms *norms);
 
 #endif

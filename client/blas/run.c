@@ -12,6 +12,7 @@
 #include "client/blas/config.h"
 #include "client/blas/finish.h"
 #include "client/blas/job.h"
+#include "client/blas/local.h"
 #include "client/blas/say.h"
 #include "client/blas/state.h"
 
@@ -192,7 +193,9 @@ static bool remote(struct call *c, const struct plan *p)
 	struct job job = {.call = c,
 		.plan = p,
 		.ask.deadline = deadline(c),
-		.check = {.rounds = config.verify, .tolerance = config.tolerance}};
+		.check = {.rounds = config.verify,
+			.threads = local_threads(),
+			.tolerance = config.tolerance}};
 	double began = say_now(), took;
 	bool done;
 

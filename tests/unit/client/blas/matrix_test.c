@@ -56,7 +56,7 @@ static double complex at(const struct matrix *m, char trans, int64_t i, int64_t 
 	return trans == 'N' ? get(m, i, j) : trans == 'T' ? get(m, j, i) : conj(get(m, j, i));
 }
 
-static void times(char type, char trans, int64_t rows, int64_t cols)
+static void times(char type, char trans, int64_t rows, int64_t cols, unsigned threads)
 {
 	enum { COUNT = 3 };
 	struct matrix a = numbers(type, rows, cols, 3);
@@ -71,7 +71,7 @@ static void times(char type, char trans, int64_t rows, int64_t cols)
 	assert_non_null(y);
 	for (int64_t i = 0; i < n * COUNT; i++)
 		x[i * width] = i % 3 == 0 ? -1 : 1;
-	matrix_times(&a, trans, x, COUNT, y, &norms);
+	matrix_times(&a, trans, x, COUNT, y, threads, &norms);
 	for (int64_t i = 0; i < m; i++) {
 		double row = 0;
 
@@ -102,7 +102,18 @@ static void multiplying(void **state)
 	for (unsigned i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
 		for (const char *type = "sdcz"; *type != '\0'; type++)
 			for (const char *trans = "NTC"; *trans != '\0'; trans++)
-				times(*type, *trans, shapes[i][0], shapes[i][1]);
+				times(*type, *trans, shapes[i][0], shapes[i][1], 2);
+}
+
+/* 5 and 8 MB: enough to be shared, in parts that don't come out even */
+static void by_several_threads(void **state)
+{
+	static const unsigned threads[] = {2, 3, 100};
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		for (const char *trans = "NTC"; *trans != '\0'; trans++)
+			times(i == 1 ? 'c' : 'd', *trans, 1500 + i, 423, threads[i]);
 }
 
 static void filling_in(void **state)
@@ -188,6 +199,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(multiplying),
+		cmocka_unit_test(by_several_threads),
 		cmocka_unit_test(filling_in),
 		cmocka_unit_test(parts),
 		cmocka_unit_test(adding),
