@@ -322,6 +322,44 @@ static void test_products(void **state)
 	}
 }
 
+/* An operand of which there is only its head: planning needs no more. */
+static void add_head(uint64_t rows, uint64_t columns)
+{
+	const uint64_t shape[2] = {rows, columns};
+	struct bytes *to = &operands[operands_n++];
+
+	to->p = calloc(1, 4096);
+	assert_non_null(to->p);
+	to->n = NPY_WRITTEN + rows * columns * 8;
+	npy_write(NPY_F8, true, 2, shape, to->p);
+}
+
+/* The figures of docs/scale.md, which bench/scale computes for itself. */
+static void test_very_large(void **state)
+{
+	static const struct {
+		uint64_t n, columns, input_mib;
+		size_t tasks; /* 0: too many */
+	} cases[] = {{100000, 100000, 272, 0}, {100000, 20000, 272, 5624}, {100000, 25000, 272, 0},
+		{100000, 100000, 704, 6348}, {100000, 100000, 688, 0}, {10000, 10000, 272, 32}};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begin();
+		input_most = cases[i].input_mib << 20;
+		result_most = (uint64_t)256 << 20;
+		add_head(cases[i].n, cases[i].n);
+		add_head(cases[i].n, cases[i].columns);
+		make_plan("/linalg/multiply", "plan=1");
+		assert_int_equal(
+			json_array_size(json_object_get(plan, "tasks")), cases[i].tasks);
+		if (cases[i].tasks > 0) /* what the hub reads (hub/jobs/plan.h) */
+			assert_true(answer.bytes <= (size_t)4 << 20);
+		else
+			assert_int_equal(answer.problem.status, 413);
+	}
+}
+
 /* A long sum is cut; a product that fits is cut for the threads alone. */
 static void test_cuts(void **state)
 {
@@ -451,6 +489,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_products),
 		cmocka_unit_test(test_cuts),
+		cmocka_unit_test(test_very_large),
 		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_long_headers),
