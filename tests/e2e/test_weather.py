@@ -1,10 +1,12 @@
 """examples/weather: the filter finds the truth, in whichever BLAS; what it draws; what it refuses."""
 
+import os
 import re
 import xml.etree.ElementTree
 
 import pytest
-from conftest import BUILD, run
+from conftest import BUILD, PATIENCE, ROOT, free_port, run
+from hubs import Hub, hub_yaml, service
 
 PROGRAM = BUILD / "examples/weather"
 pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason="there is no CBLAS or no LAPACK here: weather isn't built")
@@ -80,3 +82,49 @@ def test_a_picture_that_can_not_be_written(tmp_path):
     assert done.returncode == 1 and "No such file" in done.stderr
     done = run(PROGRAM, "-c", "2", "-p", "/dev/full")
     assert done.returncode == 1
+
+
+# ---------------------------------------------------------------------------- with the drop-in BLAS
+
+@pytest.fixture(scope="module")
+def linalg(tmp_path_factory):
+    """the address of a hub with services/linalg"""
+    image = ROOT / "build/services/linalg.mfy"
+    if not image.exists():
+        pytest.skip("OpenBLAS's, LAPACK's or musl's sources are not to be had here, or no gfortran")
+    directory, port = tmp_path_factory.mktemp("linalg"), free_port()
+    hub = Hub(directory, hub_yaml(service(image), head=f"state: {directory}/state\nhttp:\n  - listen: 127.0.0.1:{port}\n"))
+    yield f"http://127.0.0.1:{port}"
+    hub.stop()
+
+
+def typed(linalg, tmp_path):
+    """The README's commands behind `mayfly up`, each with what it says to others: [(command, done)]"""
+    text = (ROOT / "examples/weather/README.md").read_text().split("## With the drop-in BLAS")[1]
+    lines = [line.strip() for line in re.search(r"(?:^    .*\n)+", text, re.M)[0].splitlines()]
+    assert lines[0].startswith("mayfly up build/services/linalg.mfy") and lines[1].startswith("export ")
+    before = lines[1].replace("http://127.0.0.1:8080", linalg)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAYFLY_BLAS")} | {"XDG_CACHE_HOME": str(tmp_path)}
+    return [(line, run("bash", "-e", "-c", f"{before}\n{line}", env=environment, timeout=60 * PATIENCE)) for line in lines[2:]]
+
+
+def figures(text):
+    return [float(x) for x in re.findall(r"\d+\.\d+", text)]
+
+
+@pytest.mark.skipif("valgrind" in os.environ.get("MAYFLY_BUILD", ""), reason="the same library")
+def test_the_same_weather_with_the_drop_in(linalg, tmp_path):
+    """All calls at the service, or those that pay: the lines are the same but for the last digit, which rounding may turn.
+    What is preloaded has no sanitizer, so the program hasn't either."""
+    alone = run(ROOT / "build/examples/weather", "-c", 40).stdout
+    (remote, forced), (auto, chosen) = typed(linalg, tmp_path)
+    assert "MODE=remote" in remote and "MODE" not in auto
+    for done in (forced, chosen):
+        assert done.returncode == 0, done.stderr
+        assert figures(done.stdout) == pytest.approx(figures(alone), abs=0.0015)
+        assert re.sub(r"\d", "", done.stdout) == re.sub(r"\d", "", alone)
+    went = re.findall(r"^mayfly-blas: (\w+) .*?: remote \((\w+)\): .*; life [0-9a-f]{32}; verified in 2 rounds", forced.stderr, re.M)
+    once = [("dgemm", "multiply"), ("dpotrf", "cholesky"), ("dpotrs", "potrs"), ("dgemm", "multiply")]
+    assert went == once * 40, forced.stderr
+    lines = [line for line in chosen.stderr.splitlines() if line.startswith("mayfly-blas: d")]
+    assert len(lines) == 4 * 40 and all(re.search(r": (here|remote \(\w+\)): ", line) for line in lines), chosen.stderr
