@@ -159,7 +159,8 @@ static void check_of(void *local, int n)
 		took(&cpu, i, &began[0], &middle[0]);
 		took(&wall, i, &began[1], &middle[1]);
 	}
-	printf("product n=%d, %u threads: %.3f s (%.1f GFLOP/s); check in 2 rounds: %.4f s, %.2f %% (processor time: %.2f %%)\n",
+	printf("product n=%d, %u threads: %.3f s (%.1f GFLOP/s); check in 2 rounds: %.4f s, %.2f "
+	       "%% (processor time: %.2f %%)\n",
 		n, threads, median(wall.product, TIMES),
 		2e-9 * n * (double)n * n / median(wall.product, TIMES), median(wall.check, TIMES),
 		median(wall.share, TIMES), median(cpu.share, TIMES));

@@ -71,12 +71,14 @@ void config_read(void)
 	config.cache = cache();
 	config.deadline = 3600;
 	config.retry = 30;
+	config.keep = 600;
 	number("MAYFLY_BLAS_EXPLAIN", 0, 1, &explain);
 	number("MAYFLY_BLAS_VERIFY", 0, 64, &verify);
 	number("MAYFLY_BLAS_WRONG", 1, 1e6, &wrong);
 	number("MAYFLY_BLAS_TOLERANCE", 0, 1, &config.tolerance);
 	number("MAYFLY_BLAS_DEADLINE", 0.001, 1e7, &config.deadline);
 	number("MAYFLY_BLAS_RETRY", 0, 1e7, &config.retry);
+	number("MAYFLY_BLAS_KEEP", 0, 604800, &config.keep);
 	config.explain = explain > 0;
 	config.verify = (unsigned)verify;
 	config.wrong_most = (unsigned)wrong;

@@ -21,6 +21,7 @@ struct config {
 	double deadline;     /* seconds for one remote call at most */
 	unsigned wrong_most; /* so many wrong answers, and the service isn't asked any more */
 	double retry;        /* seconds until an unreachable service is tried again */
+	double keep;         /* seconds for which factors stay at the service; 0: they don't */
 };
 
 /* Thread-safe after config_read. In a program with more rights than its user (AT_SECURE) nothing is read. */

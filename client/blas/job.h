@@ -17,8 +17,9 @@ struct job {
 	struct told told;
 	struct check check; /* rounds 0: answers are believed */
 	enum outcome outcome;
-	enum verdict verdict; /* of an answer that came */
-	const char *why;      /* not even asked: why; NULL otherwise */
+	enum verdict verdict;     /* of an answer that came */
+	const char *why;          /* not even asked: why; NULL otherwise */
+	char factor[FACTOR_NAME]; /* the name of a factor that the service keeps */
 };
 
 /* true: the caller's results are there. */

@@ -182,8 +182,8 @@ static void NAME(transposed)(struct share *s)
 		const T *at = (const T *)a->data + j * a->ld;
 
 		for (unsigned r = 0; r < s->count; r++)
-			((W *)s->y)[r * a->cols + j] = NAME(dot)(
-				at, (const W *)s->x + r * a->rows, a->rows, s->conjugate);
+			((W *)s->y)[r * a->cols + j] =
+				NAME(dot)(at, (const W *)s->x + r * a->rows, a->rows, s->conjugate);
 		if (s->wanted) {
 			double row2 = NAME(dot_squares)(at, a->rows);
 

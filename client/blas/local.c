@@ -135,7 +135,8 @@ unsigned local_threads(void)
 	for (unsigned i = 0; library != NULL && i < 3; i++) {
 		void *symbol = dlsym(library, names[i]);
 
-		if (symbol != NULL) /* bli's returns a long; of an int the upper half may be anything */
+		if (symbol !=
+			NULL) /* bli's returns a long; of an int the upper half may be anything */
 			n = (int)((long (*)(void))function(symbol))();
 	}
 	if (library != NULL)

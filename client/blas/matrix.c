@@ -16,7 +16,8 @@
 #define CLONES
 #endif
 
-#define WORTH_A_THREAD 4e6 /* bytes: a millisecond's work; to start a thread takes a twentieth of it */
+#define WORTH_A_THREAD                                                                             \
+	4e6 /* bytes: a millisecond's work; to start a thread takes a twentieth of it */
 
 /* Like fmax, but a NaN stays one. */
 static double larger(double a, double b)

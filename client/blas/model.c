@@ -26,6 +26,7 @@ void model_begin(struct model *model)
 {
 	memset(model, 0, sizeof(*model));
 	model->checked = 5e9;
+	model->hashed = 1e9;
 }
 
 unsigned type_number(char type)
@@ -97,7 +98,8 @@ double model_remote(const struct model *model, const struct load *load, double n
 
 	*guessed = s <= 0 || (when > 0 && now - when > LONG_AGO);
 	return model->latency + load->up / model->up + load->down / model->down +
-		(*guessed ? 0 : load->flops / s) + load->beside / model->checked;
+		(*guessed ? 0 : load->flops / s) + load->beside / model->checked +
+		load->hashed / model->hashed;
 }
 
 static void correct(double *bandwidth, double bytes, double seconds)
@@ -131,17 +133,29 @@ void model_saw_check(struct model *model, double bytes, double seconds)
 	correct(&model->checked, bytes, seconds);
 }
 
+void model_saw_hash(struct model *model, double bytes, double seconds)
+{
+	correct(&model->hashed, bytes, seconds);
+}
+
+bool model_keeps(const struct model *model, double bytes)
+{
+	return model->up > 0 && 2 * bytes / model->hashed < 0.5 * bytes / model->up;
+}
+
 /* The fewest bytes that a routine with dimensions whose product is w can move: 1.8 w^(2/3) elements (a rank-k update
- * whose result and operand are balanced; a product of cubes takes 3), at the better bandwidth. */
+ * whose result and operand are balanced; a product of cubes takes 3), at the better bandwidth. Of a system whose factor
+ * is there already next to none. */
 static double least_remote(
 	const struct model *model, enum service_op op, char type, double w, double flops)
 {
 	double bytes = 1.8 * cbrt(w) * cbrt(w) * (double)type_size(type);
+	bool kept = op == OP_getrs || op == OP_potrs;
 	double wide = model->up > model->down ? model->up : model->down;
 	struct load load = {.op = op, .type = type, .flops = flops};
 	bool guessed;
 
-	return model_remote(model, &load, 0, &guessed) + bytes / wide;
+	return model_remote(model, &load, 0, &guessed) + (kept ? 0 : bytes / wide);
 }
 
 double model_threshold(const struct model *model, enum kind kind, enum service_op op, char type)

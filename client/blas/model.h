@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "client/blas/call.h"
+#include "client/blas/factors.h"
 #include "client/blas/matrix.h"
 
 enum service_op {
@@ -46,6 +47,8 @@ struct model {
 			  [TYPES]; /* monotonic seconds of the last one; 0: this process saw none */
 	double latency, up, down;  /* up 0: the link was never measured */
 	double checked;            /* bytes a second of the check of answers */
+	double hashed;             /* bytes a second of hashing a factor */
+	struct factors factors;    /* that the service keeps; not saved */
 	bool changed;              /* since it was saved */
 };
 
@@ -63,12 +66,17 @@ struct load {
 	char type;
 	double flops, up, down; /* flops at the service; bytes */
 	double beside;          /* bytes that are looked at here for it: copies, the check */
+	double hashed;          /* bytes of a factor that isn't sent if its hash is known there */
 };
 /* Seconds; *guessed: the service's speed isn't known, or was found long ago, and counts as endless. */
 double model_remote(const struct model *model, const struct load *load, double now, bool *guessed);
 void model_saw_remote(
 	struct model *model, const struct load *load, const struct trip *trip, double now);
 void model_saw_check(struct model *model, double bytes, double seconds);
+void model_saw_hash(struct model *model, double bytes, double seconds);
+/* Is it worth keeping a factor of so many bytes there? It is hashed there, and here each time it is used; that must
+ * cost less than half of what sending it does. */
+bool model_keeps(const struct model *model, double bytes);
 /* An unknown local speed is taken for this one where something must be assumed. */
 double model_assumed(char type);
 

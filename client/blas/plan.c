@@ -316,3 +316,23 @@ const char *plan_make(const struct call *c, unsigned rounds, struct plan *p)
 		return "values without vectors can't be checked";
 	return NULL;
 }
+
+/* ---- factors that are kept */
+
+bool plan_factor(const struct call *c, struct factor_kind_of *kind)
+{
+	enum service_op op = plan_op(c->kind, c->type);
+	bool lu = op == OP_lu || op == OP_getrs, makes = op == OP_lu || op == OP_cholesky;
+
+	*kind = (struct factor_kind_of){.type = c->type, .uplo = lu ? 0 : c->uplo, .n = c->n};
+	if (op == OP_lu && c->m != c->n) /* only a square one is solved with */
+		return false;
+	return makes || op == OP_getrs || op == OP_potrs;
+}
+
+void plan_keep(const struct call *c, struct plan *p)
+{
+	p->kept = true;
+	p->load.hashed = (double)c->n * (double)c->n * (double)type_size(c->type);
+	p->load.up -= p->load.hashed;
+}

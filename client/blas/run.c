@@ -135,7 +135,7 @@ static void learn(const struct call *c, const struct job *job)
 
 	model_saw_remote(model, &load, &job->told.trip, say_now());
 	if (job->check.rounds > 0)
-		model_saw_check(model, load.up + load.down, job->check.seconds);
+		model_saw_check(model, load.up + load.hashed + load.down, job->check.seconds);
 	(void)c;
 	state_unlock(ROUTINES);
 	state_here();
@@ -182,13 +182,14 @@ static void explain_remote(const struct call *c, const struct job *job, double t
 	if (job->check.rounds > 0)
 		snprintf(checked, sizeof(checked), "verified in %u rounds, %s", job->check.rounds,
 			say_time(job->check.seconds, v));
-	say("%s: remote (%s): predicted %s, here %s; took %s; life %s; %s", what,
-		op_names[job->plan->load.op], say_time(c->predicted_remote, a),
-		say_time(c->predicted_local, b), say_time(took, t), job->told.event, checked);
+	say("%s: remote (%s%s): predicted %s, here %s; took %s; life %s; %s", what,
+		op_names[job->plan->load.op], job->plan->kept ? ", its factor was there" : "",
+		say_time(c->predicted_remote, a), say_time(c->predicted_local, b),
+		say_time(took, t), job->told.event, checked);
 }
 
-/* true: done there. */
-static bool remote(struct call *c, const struct plan *p)
+/* true: done there. p->kept becomes false if that was all that was in the way. */
+static bool remote(struct call *c, struct plan *p)
 {
 	struct job job = {.call = c,
 		.plan = p,
@@ -201,6 +202,11 @@ static bool remote(struct call *c, const struct plan *p)
 
 	done = c->kind <= KIND_trmm ? job_product(&job) : job_solve(&job);
 	took = say_now() - began;
+	if (!done && job.why == NULL && job.outcome == ASK_GONE) {
+		snprintf(c->why, sizeof(c->why), "its factor isn't kept at the service");
+		p->kept = false;
+		return false;
+	}
 	if (!done) {
 		failed(c, &job);
 		return false;
@@ -211,6 +217,24 @@ static bool remote(struct call *c, const struct plan *p)
 }
 
 /* ---------------------------------------------------------------------------- entries */
+
+/* With a factor that may be there, if that is quicker. */
+static void choose_kept(const struct call *c, struct plan *p, const struct model *model)
+{
+	struct plan kept = *p;
+	struct factor_kind_of kind;
+	double now = say_now();
+	bool guessed;
+
+	if ((p->load.op != OP_getrs && p->load.op != OP_potrs) || !plan_factor(c, &kind) ||
+		!factors_may(&model->factors, &kind, now))
+		return;
+	plan_keep(c, &kept);
+	if (config.mode == MODE_REMOTE ||
+		model_remote(model, &kept.load, now, &guessed) <
+			model_remote(model, &p->load, now, &guessed))
+		*p = kept;
+}
 
 /* Everything but the arithmetic; true: it goes out. */
 static bool decide(struct call *c, struct plan *p)
@@ -223,6 +247,8 @@ static bool decide(struct call *c, struct plan *p)
 	model = state_lock();
 	c->predicted_local = model_local(model, c->kind, c->type, p->here);
 	c->predicted_remote = HUGE_VAL;
+	if (why == NULL)
+		choose_kept(c, p, model);
 	here = config.mode == MODE_AUTO && why == NULL && stays(c, p, model);
 	probed = model->up > 0;
 	state_unlock(NOTHING);
@@ -259,10 +285,31 @@ static bool goes(struct call *c, struct plan *p)
 	return false;
 }
 
-static bool begin(struct call *c)
+/* The factor isn't there after all: does it pay to send it? */
+static bool remote_whole(struct call *c, struct plan *p)
+{
+	bool here;
+
+	if (plan_make(c, config.verify, p) != NULL)
+		return false;
+	here = stays(c, p, state_lock()) && config.mode == MODE_AUTO;
+	state_unlock(NOTHING);
+	return !here && remote(c, p);
+}
+
+static bool away(struct call *c)
 {
 	struct plan plan;
+	bool kept;
 
+	if (!goes(c, &plan))
+		return false;
+	kept = plan.kept;
+	return remote(c, &plan) || (kept && !plan.kept && remote_whole(c, &plan));
+}
+
+static bool begin(struct call *c)
+{
 	state_begin(c->kind >= KIND_getrf);
 	c->nested = inside;
 	if (inside) {
@@ -270,7 +317,7 @@ static bool begin(struct call *c)
 		return false;
 	}
 	c->predicted_local = c->predicted_remote = HUGE_VAL;
-	if (goes(c, &plan) && remote(c, &plan)) {
+	if (away(c)) {
 		inside = true;
 		finish(c);
 		inside = false;

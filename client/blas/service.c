@@ -15,7 +15,8 @@
 #define CONNECT_MS 2000
 
 /* What is used of libmayfly. */
-#define FUNCTIONS(X) X(mayfly_open) X(mayfly_call) X(mayfly_answer_free) X(mayfly_error_text)
+#define FUNCTIONS(X)                                                                               \
+	X(mayfly_open) X(mayfly_call) X(mayfly_answer_free) X(mayfly_error_text) X(mayfly_hash)
 
 static struct functions {
 #define X(name) __typeof__(name) *name;
@@ -41,6 +42,7 @@ static struct mayfly_client
 static void *library;
 static bool loaded, failed;
 static _Atomic unsigned under_way;
+static atomic_bool keeps_nothing; /* the hub has no disk cache */
 
 static struct mayfly_client *open_client(char *why, size_t n)
 {
@@ -132,8 +134,10 @@ static int hear(void *context, uint64_t offset, const void *bytes, size_t n)
 	return !reader_take(&listener->reader, bytes, n);
 }
 
-static enum outcome refused(const struct mayfly_answer *answer)
+static enum outcome refused(const struct mayfly_answer *answer, const struct ask *ask)
 {
+	if (ask->blob != NULL && (answer->status == 404 || answer->status == 501))
+		return ASK_GONE;
 	switch (answer->status) {
 	case 429:
 	case 503: return ASK_BUSY;
@@ -165,7 +169,7 @@ static enum outcome outcome_of(
 		snprintf(why, n, "%s",
 			listener->reader.wrong != NULL ? listener->reader.wrong : "stopped");
 		return ASK_WRONG;
-	case MAYFLY_REFUSED: return refused(answer);
+	case MAYFLY_REFUSED: return refused(answer, listener->ask);
 	case MAYFLY_TOO_LARGE: return ASK_WRONG;
 	default:
 		if (why[0] == '\0')
@@ -174,25 +178,50 @@ static enum outcome outcome_of(
 	}
 }
 
-static enum outcome call(struct mayfly_client *with, const struct ask *ask, struct told *told)
+/* Of those that are sent. */
+static void put_operands(struct message *message, const struct ask *ask)
+{
+	for (unsigned i = ask->blob != NULL ? ask->operands - 1 : 0; i < ask->operands; i++)
+		put(message, &ask->operand[i]);
+}
+
+bool service_name(const struct ask *ask, char name[static FACTOR_NAME])
+{
+	struct message message = {.count = 0};
+	char text[MAYFLY_TEXT];
+
+	_Static_assert(FACTOR_NAME == MAYFLY_HASH, "names of blobs");
+	if (open_client(text, sizeof(text)) == NULL)
+		return false;
+	for (unsigned i = 0; i + 1 < ask->operands; i++)
+		put(&message, &ask->operand[i]);
+	return lib.mayfly_hash(message.pieces, message.count, name) == MAYFLY_OK;
+}
+
+static enum outcome call(
+	struct mayfly_client *with, const struct ask *ask, uint64_t keep_s, struct told *told)
 {
 	struct message message = {.count = 0};
 	struct listener listener = {.ask = ask, .began = say_now()};
 	struct mayfly_answer answer = {0};
 	struct mayfly_request request = {.content_type = "application/x-npy",
 		.pieces = message.pieces,
+		.keep_s = keep_s,
 		.flags = MAYFLY_PURE | MAYFLY_ONE_TRY,
 		.deadline_ms = (uint64_t)(ask->deadline * 1e3) + 1,
 		.sink = hear,
 		.context = &listener};
 	enum outcome outcome;
-	char path[256];
+	char path[256], operands[FACTOR_NAME + 8];
 
 	snprintf(path, sizeof(path), "/linalg/%s%s%s", op_names[ask->op], ask->query[0] ? "?" : "",
 		ask->query);
 	request.path = path;
-	for (unsigned i = 0; i < ask->operands; i++)
-		put(&message, &ask->operand[i]);
+	if (ask->blob != NULL) {
+		snprintf(operands, sizeof(operands), "%s, -", ask->blob);
+		request.operands = operands;
+	}
+	put_operands(&message, ask);
 	request.pieces_count = message.count;
 	reader_begin(&listener.reader, ask->result, ask->results);
 	(void)lib.mayfly_call(with, &request, &answer);
@@ -201,7 +230,22 @@ static enum outcome call(struct mayfly_client *with, const struct ask *ask, stru
 	told->trip.sent = (double)answer.sent_ns * 1e-9;
 	outcome = outcome_of(&answer, &listener, told->text, sizeof(told->text));
 	snprintf(told->event, sizeof(told->event), "%s", answer.event);
+	snprintf(told->blob, sizeof(told->blob), "%s", answer.blob);
+	if (keep_s > 0 && answer.status == 501)
+		atomic_store(&keeps_nothing, true);
 	lib.mayfly_answer_free(&answer);
+	return outcome;
+}
+
+/* Where nothing can be kept that is said before anything is computed; once, and never asked for again. */
+static enum outcome ask_once_or_twice(
+	struct mayfly_client *with, const struct ask *ask, struct told *told)
+{
+	uint64_t keep_s = atomic_load(&keeps_nothing) ? 0 : ask->keep_s;
+	enum outcome outcome = call(with, ask, keep_s, told);
+
+	if (keep_s > 0 && outcome != ASK_DONE && atomic_load(&keeps_nothing))
+		outcome = call(with, ask, 0, told);
 	return outcome;
 }
 
@@ -215,7 +259,7 @@ enum outcome service_ask(const struct ask *ask, struct told *told)
 	if (with == NULL)
 		return ASK_AWAY;
 	if (atomic_fetch_add(&under_way, 1) < AT_ONCE)
-		outcome = call(with, ask, told);
+		outcome = ask_once_or_twice(with, ask, told);
 	atomic_fetch_sub(&under_way, 1);
 	return outcome;
 }

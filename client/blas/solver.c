@@ -2,7 +2,10 @@
  * client/blas/solver.c - trsm and LAPACK's solvers: factors and solutions come from the service into memory of our own,
  * are checked, and are then put where LAPACK would have left them. s and d only.
  */
+#include "client/blas/config.h"
 #include "client/blas/job.h"
+#include "client/blas/say.h"
+#include "client/blas/state.h"
 
 #include <ctype.h>
 #include <float.h>
@@ -485,6 +488,76 @@ static bool askable(struct job *job, struct work *w)
 	return true;
 }
 
+/* ------------------------------------------------------------------- kept factors */
+
+/* Shall this answer stay there? */
+static uint64_t keep_for(const struct job *job)
+{
+	const struct call *c = job->call;
+	struct factor_kind_of kind;
+	bool keeps, makes = job->ask.op == OP_lu || job->ask.op == OP_cholesky;
+
+	if (!makes || config.keep < 1 || !plan_factor(c, &kind))
+		return 0;
+	keeps = model_keeps(state_lock(), (double)c->n * (double)c->n * (double)type_size(c->type));
+	state_unlock(NOTHING);
+	return keeps || config.mode == MODE_REMOTE ? (uint64_t)config.keep : 0;
+}
+
+/* A tenth less than was asked for, so that it isn't asked for when it has just gone. */
+static void note_kept(const struct job *job)
+{
+	struct factor_kind_of kind;
+
+	if (job->told.blob[0] == '\0' || !plan_factor(job->call, &kind))
+		return;
+	factors_add(&state_lock()->factors, &kind, job->told.blob,
+		say_now() + 0.9 * (double)job->ask.keep_s);
+	state_unlock(NOTHING);
+}
+
+/* Is the factor that the program holds now one that the service keeps? Of Cholesky's the service has zeros in the other
+ * triangle. */
+static bool find_kept(struct job *job, struct work *w)
+{
+	struct ask ask = job->ask;
+	struct factor_kind_of kind;
+	struct model *model;
+	double began = say_now();
+	bool found;
+
+	if (!plan_factor(job->call, &kind))
+		return false;
+	if (ask.op == OP_potrs) {
+		ask.operand[0].m = whole(w, &w->a, FORM_TRIANGLE, job->call->uplo);
+		if (ask.operand[0].m.data == NULL)
+			return false;
+	}
+	if (!service_name(&ask, job->factor))
+		return false;
+	model = state_lock();
+	model_saw_hash(model, job->plan->load.hashed, say_now() - began);
+	found = factors_has(&model->factors, &kind, job->factor, say_now());
+	state_unlock(NOTHING);
+	job->ask.blob = job->factor;
+	return found;
+}
+
+/* The service, or that there is nothing to ask it for. */
+static void ask_service(struct job *job, struct work *w)
+{
+	if (job->plan->kept && !find_kept(job, w)) {
+		job->outcome = ASK_GONE;
+		return;
+	}
+	job->ask.keep_s = keep_for(job);
+	job->outcome = service_ask(&job->ask, &job->told);
+	if (job->outcome == ASK_GONE) {
+		factors_drop(&state_lock()->factors, job->factor);
+		state_unlock(NOTHING);
+	}
+}
+
 bool job_solve(struct job *job)
 {
 	const struct solver *solver;
@@ -495,7 +568,7 @@ bool job_solve(struct job *job)
 	solver = &solvers[job->ask.op];
 	if (!askable(job, &w))
 		goto out;
-	job->outcome = service_ask(&job->ask, &job->told);
+	ask_service(job, &w);
 	if (job->outcome != ASK_DONE)
 		goto out;
 	job->verdict = CHECK_RIGHT;
@@ -504,8 +577,10 @@ bool job_solve(struct job *job)
 	else if (job->check.rounds > 0)
 		job->verdict = solver->check(job, &w);
 	done = job->verdict == CHECK_RIGHT;
-	if (done)
+	if (done) {
 		solver->keep(job->call, &w);
+		note_kept(job);
+	}
 out:
 	for (unsigned i = 0; i < RESULTS; i++)
 		free(w.got[i].data);

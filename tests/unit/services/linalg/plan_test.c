@@ -351,8 +351,7 @@ static void test_very_large(void **state)
 		add_head(cases[i].n, cases[i].n);
 		add_head(cases[i].n, cases[i].columns);
 		make_plan("/linalg/multiply", "plan=1");
-		assert_int_equal(
-			json_array_size(json_object_get(plan, "tasks")), cases[i].tasks);
+		assert_int_equal(json_array_size(json_object_get(plan, "tasks")), cases[i].tasks);
 		if (cases[i].tasks > 0) /* what the hub reads (hub/jobs/plan.h) */
 			assert_true(answer.bytes <= (size_t)4 << 20);
 		else
