@@ -2,6 +2,7 @@
 another, options in the query) and computes with NumPy, slowly. It can be told to lie, to refuse, to be late or away. What
 the real service answers is tested with the real one."""
 
+import hashlib
 import http.server
 import io
 import json
@@ -149,9 +150,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         status, kind, answer = 200, "application/x-npy", b""
         name = where.path.rsplit("/", 1)[1]
         owner.asked.append(name)
+        owner.heard.append((name, len(body), self.headers["Mayfly-Operands"], self.headers["Mayfly-Keep"]))
         try:
             if owner.refuse:
                 raise Problem(owner.refuse, "as it was told")
+            body = owner.gather(self.headers, body)
             if name not in OPS:
                 raise Problem(404, "no such operation")
             time.sleep(owner.late)
@@ -164,6 +167,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(answer)))
         self.send_header("Mayfly-Event", f"double-{len(owner.asked)}")
+        if self.headers["Mayfly-Keep"] and status == 200:
+            self.send_header("Mayfly-Blob", owner.keep(answer))
         self.end_headers()
         self.wfile.write(answer)
 
@@ -180,16 +185,36 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Double:
-    """lie(op, results) -> results; change(bytes) -> bytes; refuse: a status; late: seconds."""
+    """lie(op, results) -> results; change(bytes) -> bytes; refuse: a status; late: seconds; keeps: it has a disk cache;
+    forgets: which is empty whenever something is wanted of it. heard: (operation, bytes of the body, Mayfly-Operands,
+    Mayfly-Keep)"""
 
-    def __init__(self, lie=None, change=None, refuse=0, late=0, port=0):
+    def __init__(self, lie=None, change=None, refuse=0, late=0, port=0, keeps=True, forgets=False):
         self.lie = lie or (lambda op, results: results)
         self.change = change or (lambda answer: answer)
         self.refuse, self.late, self.asked = refuse, late, []
+        self.keeps, self.forgets, self.blobs, self.heard = keeps, forgets, {}, []
         self.server = Server(("127.0.0.1", port), Handler)
         self.server.owner = self
         self.port = self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+
+    def gather(self, headers, body):
+        """The input: blobs and the body, one after another."""
+        if not self.keeps and (headers["Mayfly-Keep"] or headers["Mayfly-Operands"]):
+            raise Problem(501, "this hub keeps no blobs")
+        pieces = []
+        for name in (headers["Mayfly-Operands"] or "-").split(", "):
+            if name != "-" and name not in self.blobs:
+                raise Problem(404, f"blob {name} isn't here")
+            pieces.append(body if name == "-" else self.blobs[name])
+        return b"".join(pieces)
+
+    def keep(self, answer):
+        name = hashlib.sha256(answer).hexdigest()
+        if not self.forgets:
+            self.blobs[name] = answer
+        return name
 
     @property
     def url(self):

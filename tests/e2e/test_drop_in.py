@@ -191,6 +191,70 @@ def test_children_have_connections_of_their_own(numpy):
     assert len(double.asked) == 101
 
 
+# -------------------------------------------------------------------------- factors that are kept
+
+SOLVING = """
+    import ctypes
+    lib, n, k = ctypes.CDLL(None), 40, 3
+    i = lambda x: ctypes.byref(ctypes.c_int(x))
+    info, pivots = ctypes.c_int(), np.zeros(n, dtype=np.int32)
+    a = rng.standard_normal((n, n)) + n * np.eye(n); a = np.asfortranarray(a @ a.T)
+    b = np.asfortranarray(rng.standard_normal((n, k)))
+    def factor(positive=False):
+        f = a.copy(order="F")
+        if positive: lib.dpotrf_(b"L", i(n), f.ctypes, i(n), ctypes.byref(info), 1)
+        else: lib.dgetrf_(i(n), i(n), f.ctypes, i(n), pivots.ctypes, ctypes.byref(info))
+        assert info.value == 0
+        return f
+    def solve(f, positive=False, right=True):
+        x = b.copy(order="F")
+        if positive: lib.dpotrs_(b"L", i(n), i(k), f.ctypes, i(n), x.ctypes, i(n), ctypes.byref(info), 1)
+        else: lib.dgetrs_(b"N", i(n), i(k), f.ctypes, i(n), pivots.ctypes, x.ctypes, i(n), ctypes.byref(info), 1)
+        assert info.value == 0 and (np.abs(a @ x - b).max() < 1e-10) == right
+"""
+SIDES = 128 + 40 * 3 * 8  # of a body that is B alone
+
+
+def solved(double):
+    """Of each question for a solution: is it asked with a name, and did it send B alone?"""
+    return [(operands is not None, body == SIDES) for op, body, operands, _ in double.heard if op in ("getrs", "potrs")]
+
+
+@pytest.mark.parametrize("positive,other", [(False, "pivots[:] = np.roll(pivots, 0); f[0, 1] += 1e-3"), (True, "f[1, 0] += 1e-3")])
+def test_a_kept_factor_is_not_sent(numpy, positive, other):
+    """By what it holds: one that the program has changed is another one, wherever it lies; and the triangle that is none of a
+    Cholesky factor's may hold anything."""
+    with Double() as double:
+        result = numpy(SOLVING + f"""
+            f = factor({positive}); solve(f, {positive}); g = f.copy(order="F"); solve(g, {positive})
+            if {positive}: g[0, 1] = 77; solve(g, {positive})
+            {other}; solve(f, {positive}, False); solve(g, {positive})
+            print("done")
+        """.replace("\n            ", "\n    "), double)
+    assert (result.stdout, result.stderr) == ("done\n", ""), result.stderr
+    there, sent = (True, True), (False, False)
+    assert solved(double) == [there, there] + [there] * positive + [sent, there]
+    assert [keep for op, *_, keep in double.heard if op in ("lu", "cholesky")] == ["600s"]
+
+
+def test_a_factor_that_is_gone(numpy):
+    """It was kept, and isn't any more: sent whole, and not asked for by name again."""
+    with Double(forgets=True) as double:
+        result = numpy(SOLVING + "    f = factor(); solve(f); solve(f); print('done')", double)
+    assert (result.stdout, result.stderr) == ("done\n", ""), result.stderr
+    assert solved(double) == [(True, True), (False, False), (False, False)]
+
+
+@pytest.mark.parametrize("settings,keeps,asked", [({"KEEP": 0}, True, [None]), ({}, False, ["600s", None]), ({"KEEP": 7}, True, ["7s"])])
+def test_factors_that_are_not_kept(numpy, settings, keeps, asked):
+    """The user doesn't want it, or the hub has no disk cache: then it is asked once."""
+    with Double(keeps=keeps) as double:
+        result = numpy(SOLVING + "    f = factor(); solve(f); print('done')", double, **settings)
+    assert (result.stdout, result.stderr) == ("done\n", ""), result.stderr
+    assert [keep for op, *_, keep in double.heard if op == "lu"] == asked
+    assert solved(double) == [(True, True) if asked == ["7s"] else (False, False)]
+
+
 # ----------------------------------------------------------------------------- wrong answers
 
 WRONG = re.compile(r"^mayfly-blas: error: (\w+) .*: life double-(\d+) of http\S+ answered wrong (\(.*\)); computed here; "

@@ -47,7 +47,7 @@ static void one_odd_call_counts_a_third(void **state)
 static void trips_are_taken_apart(void **state)
 {
 	struct model m;
-	struct load load = {OP_multiply, 'd', 1e10, 1e8, 5e7, 0};
+	struct load load = {OP_multiply, 'd', 1e10, 1e8, 5e7, 0, 0};
 	struct trip trip = {0.1, 0.6, 0.7};
 	bool guessed;
 
@@ -70,7 +70,7 @@ static void trips_are_taken_apart(void **state)
 static void small_transfers_say_nothing_of_bandwidth(void **state)
 {
 	struct model m;
-	struct load load = {OP_multiply, 'd', 1e6, 1e4, 1e4, 0};
+	struct load load = {OP_multiply, 'd', 1e6, 1e4, 1e4, 0, 0};
 	struct trip trip = {0.1, 0.6, 0.7};
 
 	(void)state;
@@ -83,7 +83,7 @@ static void small_transfers_say_nothing_of_bandwidth(void **state)
 static void thresholds(void **state)
 {
 	struct model m;
-	struct load load = {OP_multiply, 'd', 1e12, 1e9, 1e9, 0};
+	struct load load = {OP_multiply, 'd', 1e12, 1e9, 1e9, 0, 0};
 	struct trip trip = {0.1, 1.1, 1.2};
 	double slow, fast;
 
@@ -112,13 +112,57 @@ static void thresholds(void **state)
 	assert_true(model_threshold(&m, KIND_gemm, OP_multiply, 'd') == HUGE_VAL);
 }
 
+/* Hashing a factor and sending the right sides, or sending it all: a matter of the link. */
+static void kept_factors(void **state)
+{
+	struct load whole = {.op = OP_potrs, .type = 'd', .flops = 1e9, .up = 1.1e8, .down = 1e7};
+	struct load kept = whole;
+	struct model m;
+	bool guessed;
+
+	(void)state;
+	kept.up = 1e7;
+	kept.hashed = 1e8;
+	model_begin(&m);
+	assert_false(model_keeps(&m, 1e8)); /* nobody knows the link */
+	m.up = m.down = 1.25e8;             /* 1 Gbit/s */
+	assert_true(model_keeps(&m, 1e8));
+	near(model_remote(&m, &whole, 1, &guessed) - model_remote(&m, &kept, 1, &guessed), 0.7);
+	m.up = m.down = 1.25e9; /* 10 */
+	assert_false(model_keeps(&m, 1e8));
+	assert_true(model_remote(&m, &whole, 1, &guessed) < model_remote(&m, &kept, 1, &guessed));
+	for (int i = 0; i < 30; i++)
+		model_saw_hash(&m, 1e8, 0.01); /* a processor that hashes quickly */
+	assert_true(model_keeps(&m, 1e8));
+	assert_true(model_remote(&m, &whole, 1, &guessed) > model_remote(&m, &kept, 1, &guessed));
+}
+
+/* What is solved with a kept factor may have few bytes to send, whatever its work is. */
+static void thresholds_of_solving(void **state)
+{
+	struct load load = {.op = OP_potrs, .type = 'd', .flops = 1e10, .up = 1e8, .down = 1e7};
+	struct trip trip = {0.1, 0.2, 0.3};
+	struct model m;
+
+	(void)state;
+	model_begin(&m);
+	for (int i = 0; i < 20; i++)
+		model_saw_local(&m, KIND_potrs, 'd', 1e9, 0.1);
+	m.latency = 1e-3;
+	m.up = m.down = 1e6;
+	model_saw_remote(&m, &load, &trip, 1);
+	m.up = m.down = 1e6;
+	assert_true(model_threshold(&m, KIND_potrs, OP_potrs, 'd') <
+		model_threshold(&m, KIND_potrs, OP_trsm, 'd'));
+}
+
 static void as_text_and_back(void **state)
 {
 	struct model m, again;
 	char *text = NULL, *rest;
 	size_t n;
 	FILE *f = open_memstream(&text, &n);
-	struct load load = {OP_lu, 's', 1e12, 1e9, 1e9, 0};
+	struct load load = {OP_lu, 's', 1e12, 1e9, 1e9, 0, 0};
 	struct trip trip = {0.1, 1.1, 1.2};
 	bool guessed;
 
@@ -168,6 +212,8 @@ int main(void)
 		cmocka_unit_test(trips_are_taken_apart),
 		cmocka_unit_test(small_transfers_say_nothing_of_bandwidth),
 		cmocka_unit_test(thresholds),
+		cmocka_unit_test(kept_factors),
+		cmocka_unit_test(thresholds_of_solving),
 		cmocka_unit_test(as_text_and_back),
 		cmocka_unit_test(lines_that_make_no_sense),
 	};

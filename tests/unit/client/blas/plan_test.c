@@ -144,6 +144,48 @@ static void memory_that_lapack_wants(void **state)
 }
 
 /* Every kind has a name, and an operation or none; nothing is asked for in complex that the service hasn't. */
+static struct call solver(enum kind kind, char uplo, int m, int n, int k)
+{
+	return (struct call){.kind = kind,
+		.type = 'd',
+		.uplo = uplo,
+		.transa = 'N',
+		.m = m,
+		.n = n,
+		.k = k,
+		.a = room,
+		.c = room,
+		.lda = 100,
+		.ldc = 100,
+		.info = &info};
+}
+
+/* What one call makes another may solve with, if it is of the same kind. */
+static void factors(void **state)
+{
+	struct call lu = solver(KIND_getrf, 0, 40, 40, 0), wide = solver(KIND_getrf, 0, 40, 50, 0);
+	struct call getrs = solver(KIND_getrs, 0, 0, 40, 5);
+	struct call potrf = solver(KIND_potrf, 'U', 0, 40, 0);
+	struct call potrs = solver(KIND_potrs, 'U', 0, 40, 5), lower = potrs;
+	struct factor_kind_of made, used;
+	struct plan p, kept;
+
+	(void)state;
+	lower.uplo = 'L';
+	assert_true(plan_factor(&lu, &made) && plan_factor(&getrs, &used));
+	assert_memory_equal(&made, &used, sizeof(made));
+	assert_true(plan_factor(&potrf, &made) && plan_factor(&potrs, &used));
+	assert_memory_equal(&made, &used, sizeof(made));
+	assert_true(plan_factor(&lower, &used) && used.uplo != made.uplo);
+	assert_false(plan_factor(&wide, &made));
+	assert_false(plan_factor(&(struct call){.kind = KIND_gemm, .type = 'd'}, &made));
+	assert_null(plan(getrs, &p));
+	kept = p;
+	plan_keep(&getrs, &kept);
+	assert_true(kept.kept && !p.kept && kept.load.up == 40 * 5 * 8);
+	assert_true(kept.load.hashed == 40 * 40 * 8 && kept.load.beside == p.load.beside);
+}
+
 static void all_kinds(void **state)
 {
 	(void)state;
@@ -162,6 +204,7 @@ int main(void)
 		cmocka_unit_test(arguments_that_stay),
 		cmocka_unit_test(solvers),
 		cmocka_unit_test(memory_that_lapack_wants),
+		cmocka_unit_test(factors),
 		cmocka_unit_test(all_kinds),
 	};
 
