@@ -10,7 +10,8 @@ A := build/analyze$(if $(DEEP),/deep)
 # What is looked at: all that runs on Linux, and what guests are made of
 ANALYZED_HOST  := $(HOST_SRC:%.S=) $(filter-out $(BARE),$(wildcard bench/*.c)) $(wildcard client/c/*.c client/blas/*.c) $(if $(EXAMPLES),$(EXAMPLES_SRC))
 ANALYZED_HOST  := $(filter %.c,$(ANALYZED_HOST))
-ANALYZED_GUEST := $(filter %.c,$(GUEST_SRC))
+ANALYZED_MODULES := $(wildcard libos/posix/blas/*.c libos/posix/lapack/*.c)
+ANALYZED_GUEST := $(filter %.c,$(GUEST_SRC)) $(ANALYZED_MODULES)
 # on musl's headers, where they are
 ANALYZED_POSIX := $(filter $(foreach i,$(POSIX_IMAGES),services/$(i)/%),$(ANALYZED_GUEST))
 ifeq ($(POSIX_FILES),)
@@ -25,6 +26,7 @@ ANALYZE_CFLAGS := $(filter-out -O% $(FORTIFY),$(HOST_CFLAGS)) -O0 -fanalyzer -Wn
 TIDY_FLAGS = $(filter-out -W% $(HERE) $(FORTIFY),$(HOST_CFLAGS)) -Xclang -analyzer-config \
 	-Xclang max-nodes=$(if $(DEEP),225000,20000)
 $(ANALYZED_GUEST:%.c=$(A)/gcc/%.o) $(ANALYZED_GUEST:%.c=$(A)/tidy/%.ok): EXTRA = -Ilibos -ffreestanding
+$(ANALYZED_MODULES:%.c=$(A)/gcc/%.o) $(ANALYZED_MODULES:%.c=$(A)/tidy/%.ok): EXTRA = -Ilibos -ffreestanding -DBLAS_BUFFER=$(BLAS_BUFFER)
 $(ANALYZED_POSIX:%.c=$(A)/gcc/%.o) $(ANALYZED_POSIX:%.c=$(A)/tidy/%.ok): EXTRA = -Ilibos -nostdinc -isystem $(POSIX)/include
 $(ANALYZED_POSIX:%.c=$(A)/gcc/%.o) $(ANALYZED_POSIX:%.c=$(A)/tidy/%.ok): | $(POSIX_FILES)
 
@@ -46,7 +48,7 @@ $(A)/tidy/%.ok: %.c .clang-tidy mk/flags.mk mk/analyze.mk
 # wrong); gcc and clang follow its members. jansson's headers aren't read, so its loop is told as one.
 CPPCHECK := --enable=warning,performance,portability --inline-suppr --error-exitcode=1 --quiet \
 	--std=c11 --platform=unix64 --template=gcc --suppress=ctuuninitvar \
-	-D_GNU_SOURCE -D__x86_64__ -D__linux__ -DLLHTTP_STRICT_MODE=1 -I. -Ilibos \
+	-D_GNU_SOURCE -DBLAS_BUFFER=$(BLAS_BUFFER) -D__x86_64__ -D__linux__ -DLLHTTP_STRICT_MODE=1 -I. -Ilibos \
 	"-Djson_array_foreach(array,index,value)=while(index=1,(value=json_array_get(array,index)))"
 $(A)/cppcheck.ok: $(ANALYZED) $(filter %.h,$(LAYERED)) mk/analyze.mk
 	@mkdir -p $(A)/cppcheck

@@ -26,6 +26,9 @@ $(B)/mayfly-blas/libblas.so.3: $(BLAS_ASK_ALL) $(B)/pic/blas.objects mk/blas.mk
 	$(call say,link,$@)
 	$(call blas-link,$$ORIGIN/..)
 
+# what is loaded by it
+$(B)/tests/unit/client/blas/threads_test: | $(B)/libmayfly.so.0
+
 .PHONY: install-blas
 install-blas: $(BLAS_ASK_FILES)
 	install -D -m 755 $(B)/libmayfly-blas.so $(INSTALL_TO)/lib/libmayfly-blas.so

@@ -195,10 +195,10 @@ endef
 $(foreach t,$(TEST_SRC),$(eval $(call test-rule,$(t))))
 $(TEST_OBJ): EXTRA = -Ilibos
 
-# What runs under ThreadSanitizer in ./test: what has threads, the worker, the store and libmayfly, and its tests
+# What runs under ThreadSanitizer in ./test: what has threads, the worker, the store, libmayfly and the drop-in BLAS, and their tests
 THREAD_TESTS := $(patsubst %,$(B)/tests/unit/monitor/%_test,monitor ring socket watchdog worker) \
 	$(patsubst %,$(B)/tests/unit/store/%_test,store state events outbox faults) \
-	$(B)/tests/unit/client/c/threads_test
+	$(patsubst %,$(B)/tests/unit/client/%/threads_test,blas c)
 threads: plain $(PROGRAMS) $(SAN_LINKS) $(THREAD_TESTS)
 thread-tests:
 	@printf '%s\n' $(THREAD_TESTS)

@@ -118,9 +118,8 @@ static void wait_for_release(struct server *s)
 	pthread_mutex_unlock(&s->mutex);
 }
 
-static void send_all(int fd, const char *text)
+static void send_all(int fd, const char *text, size_t n)
 {
-	size_t n = strlen(text);
 	ssize_t sent;
 
 	for (; n > 0; n -= (size_t)sent, text += sent)
@@ -153,7 +152,8 @@ static void *serve(void *context)
 		if (turn->wait)
 			wait_for_release(s);
 		if (turn->answer)
-			send_all(c->fd, turn->answer);
+			send_all(c->fd, turn->answer,
+				turn->size > 0 ? turn->size : strlen(turn->answer));
 		goes_on = !turn->close;
 	}
 	close(c->fd);

@@ -14,6 +14,7 @@
 
 struct turn {
 	const char *answer; /* sent as it is; NULL: none */
+	size_t size;        /* of it; 0: it is a text */
 	bool unread;        /* the body isn't read before */
 	bool close;         /* afterwards */
 	bool wait;          /* before: until server_release */
