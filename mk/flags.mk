@@ -71,7 +71,7 @@ endif
 LLHTTP_FLAGS := -isystem $(LLHTTP)/include -DLLHTTP_STRICT_MODE=1
 HOST_CFLAGS += $(LLHTTP_FLAGS)
 
-LIBS_CLI    := -lcyaml -lyaml -lsodium -ljansson -ldw
+LIBS_CLI    := -lcyaml -lyaml -lsodium -ljansson -ldw -lsqlite3 -pthread
 LIBS_HUB    := -lcyaml -lyaml -lsodium -ljansson -lseccomp -lsqlite3 -pthread
 LIBS_TEST   := -lcmocka -lcyaml -lyaml -lsodium -ljansson -lseccomp -ldw -lsqlite3 -pthread
 LIBS_BENCH   = $(LIBS_HUB) -ldw

@@ -6,7 +6,7 @@ FUZZ_CC ?= clang-14
 
 F := build/fuzz
 FUZZ_TARGETS := $(patsubst fuzz/%.c,$(F)/%,$(wildcard fuzz/*.c))
-FUZZ_LAYERS := base wire sys image store monitor hub cli libos services/dns
+FUZZ_LAYERS := base wire sys image store market monitor hub cli libos services/dns
 # warnings are gcc's business in make; here only the fuzzers' own are shown
 FUZZ_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g $(HERE) -iquote . -Ilibos $(LLHTTP_FLAGS) \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

@@ -1,7 +1,7 @@
 # What runs on the host: one static archive a layer (so that a program gets only what it uses),
 # the programs, and the unit tests.
 
-LAYERS_HOST := base wire sys image store monitor hub cli
+LAYERS_HOST := base wire sys image store market monitor hub cli
 MAINS := cli/main.c hub/main.c monitor/worker_main.c
 
 host-object = $(patsubst %,$(B)/host/%.o,$(basename $(1)))
@@ -43,8 +43,8 @@ $(B)/host/llhttp.a: $(LLHTTP_OBJ) $(B)/host/llhttp.objects
 	$(Q)rm -f $@ && $(AR) rcsD $@ $(LLHTTP_OBJ)
 
 # --- programs: their main file and the layers that LAYERS lets them use
-CLI_LIBS    := $(foreach l,cli monitor image wire sys base,$(call host-archive,$(l)))
-HUB_LIBS    := $(foreach l,hub store image wire sys base,$(call host-archive,$(l))) $(B)/host/llhttp.a
+CLI_LIBS    := $(foreach l,cli monitor market store image wire sys base,$(call host-archive,$(l)))
+HUB_LIBS    := $(foreach l,hub market store image wire sys base,$(call host-archive,$(l))) $(B)/host/llhttp.a
 WORKER_LIBS := $(foreach l,monitor image wire sys base,$(call host-archive,$(l)))
 
 PROGRAMS := $(if $(wildcard cli/main.c),$(B)/mayfly) $(if $(wildcard hub/main.c),$(B)/mayflyd) \
@@ -159,7 +159,7 @@ $(filter %/lib %/services %/guest,$(SAN_LINKS)):
 # get those too, compiled for the host.
 TEST_SRC := $(sort $(shell [ ! -d tests/unit ] || find tests/unit -name '*_test.c'))
 TESTS := $(TEST_SRC:%.c=$(B)/%)
-test-libs = $(if $(filter tests/unit/client/%,$(1)),$(B)/pic/client.a $(B)/pic/blas.a) $(foreach l,$(filter cli hub,$(word 3,$(subst /, ,$(1)))) store monitor image wire sys base,\
+test-libs = $(if $(filter tests/unit/client/%,$(1)),$(B)/pic/client.a $(B)/pic/blas.a) $(foreach l,$(filter cli hub,$(word 3,$(subst /, ,$(1)))) market store monitor image wire sys base,\
 	$(call host-archive,$(l))) $(B)/host/llhttp.a
 TEST_OBJ := $(TEST_SRC:%.c=$(B)/host/%.o)
 # helpers that several tests share: any other .c file in a directory of tests, and those of other
