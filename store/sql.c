@@ -15,6 +15,11 @@ int sql_begin(struct sql *sql, bool durable)
 	return sql->ops->begin(sql, durable);
 }
 
+int sql_look(struct sql *sql)
+{
+	return sql->ops->look(sql);
+}
+
 int sql_commit(struct sql *sql)
 {
 	return sql->ops->commit(sql);

@@ -60,6 +60,7 @@ struct sql_schema {
 struct sql;
 struct sql_ops {
 	int (*begin)(struct sql *sql, bool durable);
+	int (*look)(struct sql *sql);
 	int (*commit)(struct sql *sql);
 	void (*rollback)(struct sql *sql);
 	/* Calls `row` for each row until it returns false. How many there were, or of a statement that gives none how many
@@ -82,6 +83,8 @@ void sql_close(struct sql *sql); /* NULL is fine; what isn't committed is gone *
 /* Nobody else changes anything from now on until the end of the transaction. What is `durable` is on the disk when its
  * commit returns 0; else it survives this process, and may be lost with the power. */
 int sql_begin(struct sql *sql, bool durable);
+/* For reading only: all is seen as it is now, and nobody waits for it. Ends with sql_rollback. */
+int sql_look(struct sql *sql);
 /* After an error all of the transaction is gone. */
 int sql_commit(struct sql *sql);
 void sql_rollback(struct sql *sql);

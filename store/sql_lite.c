@@ -21,7 +21,7 @@ struct lite {
 	struct sql sql;
 	sqlite3 *db;
 	bool durable; /* what synchronous says */
-	sqlite3_stmt *begin, *commit, *rollback;
+	sqlite3_stmt *begin, *look, *commit, *rollback;
 	sqlite3_stmt *statement[];
 };
 
@@ -157,11 +157,18 @@ static int lite_begin(struct sql *sql, bool durable)
 	return step_once(l, "BEGIN IMMEDIATE", &l->begin);
 }
 
+static int lite_look(struct sql *sql)
+{
+	struct lite *l = lite_of(sql);
+
+	return step_once(l, "BEGIN", &l->look);
+}
+
 static void lite_rollback(struct sql *sql)
 {
 	struct lite *l = lite_of(sql);
 
-	if (!sqlite3_get_autocommit(l->db))
+	if (l->db && !sqlite3_get_autocommit(l->db))
 		(void)step_once(l, "ROLLBACK", &l->rollback);
 }
 
@@ -183,6 +190,7 @@ static void lite_close(struct sql *sql)
 	for (unsigned i = 0; i < sql->schema->count; i++)
 		(void)sqlite3_finalize(l->statement[i]);
 	(void)sqlite3_finalize(l->begin);
+	(void)sqlite3_finalize(l->look);
 	(void)sqlite3_finalize(l->commit);
 	(void)sqlite3_finalize(l->rollback);
 	(void)sqlite3_close(l->db);
@@ -191,6 +199,7 @@ static void lite_close(struct sql *sql)
 
 static const struct sql_ops lite_ops = {
 	.begin = lite_begin,
+	.look = lite_look,
 	.commit = lite_commit,
 	.rollback = lite_rollback,
 	.run = lite_run,
