@@ -110,7 +110,7 @@ static struct sql_value column(sqlite3_stmt *s, int at)
 static int rows(sqlite3_stmt *s, bool (*row)(void *context, const struct sql_value *out),
 	void *context, int *count)
 {
-	struct sql_value out[SQL_OUT_MOST];
+	struct sql_value out[SQL_OUT_MOST] = {0};
 	int columns = sqlite3_column_count(s), rc;
 
 	for (*count = 0; (rc = sqlite3_step(s)) == SQLITE_ROW;) {
