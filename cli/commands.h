@@ -46,6 +46,11 @@ int cmd_reload(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_token(int argc, char **argv);
+int cmd_account(int argc, char **argv);
+int cmd_plan(int argc, char **argv);
+int cmd_key(int argc, char **argv);
+int cmd_ledger(int argc, char **argv);
+int cmd_receipt(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
 #endif

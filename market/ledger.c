@@ -149,15 +149,15 @@ static bool is_currency(const char *text)
 	return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3 && text[3] == '\0';
 }
 
-static int open_at(struct ledger *l, const char *path, const char *currency, bool reading,
+static int open_at(struct ledger *l, const char *path, const char *currency, bool existing,
 	char error[static LEDGER_ERROR_MAX])
 {
-	int e = sql_lite_open(&l->sql, path, &ledger_schema, reading, error);
+	int e = sql_lite_open(&l->sql, path, &ledger_schema, existing, error);
 
 	if (e < 0)
 		return e;
 	e = take_head(l, HEAD_LOOK);
-	if (e == 0 && l->currency[0] == '\0' && !reading)
+	if (e == 0 && l->currency[0] == '\0' && !existing)
 		e = set_currency(l, currency);
 	if (e < 0)
 		(void)snprintf(error, LEDGER_ERROR_MAX, "%.400s: %s", path,
@@ -165,7 +165,7 @@ static int open_at(struct ledger *l, const char *path, const char *currency, boo
 	return e;
 }
 
-int ledger_open(struct ledger **ledger, const char *directory, const char *currency, bool reading,
+int ledger_open(struct ledger **ledger, const char *directory, const char *currency, bool existing,
 	char error[static LEDGER_ERROR_MAX])
 {
 	struct ledger *l = calloc(1, sizeof(*l));
@@ -189,7 +189,7 @@ int ledger_open(struct ledger **ledger, const char *directory, const char *curre
 		return e;
 	}
 	digest_load();
-	e = open_at(l, path, currency, reading, error);
+	e = open_at(l, path, currency, existing, error);
 	if (e < 0)
 		ledger_close(l);
 	else

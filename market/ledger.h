@@ -28,12 +28,13 @@
 #define LEDGER_AMOUNT_MOST 1000000000000000ll /* at a time: a thousand million */
 #define LEDGER_UNLIMITED   INT64_MAX          /* where there is no limit */
 #define LEDGER_AS_PLANNED  INT64_MIN          /* an account's limit is its plan's */
+#define LEDGER_AS_THERE    (INT64_MIN + 1)    /* of ledger_account_set: it stays as it is */
 
 struct ledger;
 
-/* `reading`: nothing is changed, and -ENOENT where there is none. `currency`: of a new one, NULL: EUR; of one that is there it
+/* `existing`: none is made, and -ENOENT where there is none. `currency`: of a new one, NULL: EUR; of one that is there it
  * doesn't matter. -errno with one line in error. */
-int ledger_open(struct ledger **ledger, const char *directory, const char *currency, bool reading,
+int ledger_open(struct ledger **ledger, const char *directory, const char *currency, bool existing,
 	char error[static LEDGER_ERROR_MAX]);
 void ledger_close(struct ledger *ledger); /* NULL is fine */
 const char *ledger_currency(const struct ledger *ledger);

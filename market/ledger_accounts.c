@@ -86,10 +86,12 @@ static struct sql_value limit_of(int64_t limit)
 	return limit == LEDGER_AS_PLANNED ? (struct sql_value){.kind = SQL_NULL} : sql_int(limit);
 }
 
-static bool are_limits(const struct ledger_account *a)
+static bool are_limits(const struct ledger_account *a, bool there)
 {
-	return (a->credit == LEDGER_AS_PLANNED || is_amount(a->credit)) &&
-		(a->day_most == LEDGER_AS_PLANNED || is_limit(a->day_most));
+	return (a->credit == LEDGER_AS_PLANNED || is_amount(a->credit) ||
+		       (there && a->credit == LEDGER_AS_THERE)) &&
+		(a->day_most == LEDGER_AS_PLANNED || is_limit(a->day_most) ||
+			(there && a->day_most == LEDGER_AS_THERE));
 }
 
 int ledger_account_add(struct ledger *l, struct ledger_account *a)
@@ -99,7 +101,7 @@ int ledger_account_add(struct ledger *l, struct ledger_account *a)
 	struct ledger_plan plan;
 	int e;
 
-	if (!ledger_is_name(a->name) || !are_limits(a))
+	if (!ledger_is_name(a->name) || !are_limits(a, false))
 		return -EINVAL;
 	e = ledger_plan_get(l, a->plan, &plan);
 	if (e < 0)
@@ -142,13 +144,15 @@ int ledger_account_get(struct ledger *l, const char *name, struct ledger_account
 int ledger_account_set(struct ledger *l, const struct ledger_account *a)
 {
 	struct ledger_plan plan;
-	int e = are_limits(a) ? ledger_plan_get(l, a->plan, &plan) : -EINVAL;
+	int e = are_limits(a, true) ? ledger_plan_get(l, a->plan, &plan) : -EINVAL;
 
 	if (e < 0)
 		return e;
 	e = ledger_do(l, ACCOUNT_SET,
-		LEDGER_IN(ledger_text(a->plan), limit_of(a->credit), limit_of(a->day_most),
-			sql_int(a->closed), sql_int((int64_t)a->number)));
+		LEDGER_IN(ledger_text(a->plan), sql_int(a->closed),
+			sql_int(a->credit != LEDGER_AS_THERE), limit_of(a->credit),
+			sql_int(a->day_most != LEDGER_AS_THERE), limit_of(a->day_most),
+			sql_int((int64_t)a->number)));
 	return e > 0 ? 0 : e == 0 ? -ENOENT : e;
 }
 

@@ -65,8 +65,10 @@ static const char *const statements[STATEMENTS] = {
 			" 0, 0, 0 FROM account RETURNING number",
 	[ACCOUNT_GET] = ACCOUNT_SELECT " WHERE a.name = $1",
 	[ACCOUNT_BALANCE] = "SELECT balance FROM account WHERE number = $1",
-	[ACCOUNT_SET] = "UPDATE account SET plan = $1, credit = $2, day_most = $3, closed = $4"
-			" WHERE number = $5",
+	[ACCOUNT_SET] = "UPDATE account SET plan = $1, closed = $2,"
+			" credit = CASE WHEN $3 = 1 THEN $4 ELSE credit END,"
+			" day_most = CASE WHEN $5 = 1 THEN $6 ELSE day_most END"
+			" WHERE number = $7",
 	[ACCOUNTS] = ACCOUNT_SELECT " ORDER BY a.number",
 	[KEY_ADD] = "INSERT INTO keys(number, account, shown, hash, services, made, expires, most,"
 		    " day_most, replaces, revoked, spent, held)"

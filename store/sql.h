@@ -74,10 +74,10 @@ struct sql {
 	const struct sql_schema *schema;
 };
 
-/* Opens, or makes, a file with one line in error when it can't be. `reading`: nothing is made or changed, and -ENOENT where
+/* Opens, or makes, a file with one line in error when it can't be. `existing`: none is made, and -ENOENT where
  * there is none. */
-int sql_lite_open(struct sql **sql, const char *path, const struct sql_schema *schema, bool reading,
-	char error[static SQL_ERROR_MAX]);
+int sql_lite_open(struct sql **sql, const char *path, const struct sql_schema *schema,
+	bool existing, char error[static SQL_ERROR_MAX]);
 void sql_close(struct sql *sql); /* NULL is fine; what isn't committed is gone */
 
 /* Nobody else changes anything from now on until the end of the transaction. What is `durable` is on the disk when its

@@ -256,7 +256,7 @@ static int make_tables(struct lite *l)
 }
 
 /* Is it ours? Makes its tables where there is nothing in it. */
-static int look(struct lite *l, const char *path, bool reading, char error[static SQL_ERROR_MAX])
+static int look(struct lite *l, const char *path, bool existing, char error[static SQL_ERROR_MAX])
 {
 	const struct sql_schema *schema = l->sql.schema;
 	int64_t application = 0, version = 0, pages = 0;
@@ -266,7 +266,7 @@ static int look(struct lite *l, const char *path, bool reading, char error[stati
 		e = pragma(l, "PRAGMA user_version", &version);
 	if (e == 0)
 		e = pragma(l, "PRAGMA page_count", &pages);
-	if (e == 0 && pages <= 1 && application == 0 && !reading)
+	if (e == 0 && pages <= 1 && application == 0 && !existing)
 		e = make_tables(l);
 	else if (e == 0 && application != (int64_t)schema->application)
 		return fail(error, -EUCLEAN,
@@ -284,11 +284,11 @@ static int look(struct lite *l, const char *path, bool reading, char error[stati
 	return e < 0 ? fail(error, e, "%s: %s", path, strerror(-e)) : 0;
 }
 
-static int open_file(struct lite *l, const char *path, bool reading)
+static int open_file(struct lite *l, const char *path, bool existing)
 {
 	int fd, e;
 
-	if (!reading) { /* for its owner's eyes alone */
+	if (!existing) { /* for its owner's eyes alone */
 		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 		if (fd < 0)
 			return -errno;
@@ -306,15 +306,15 @@ static int open_file(struct lite *l, const char *path, bool reading)
 	(void)sqlite3_db_config(l->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	l->durable = true;
 	e = exec(l, "PRAGMA synchronous=FULL;PRAGMA temp_store=MEMORY;PRAGMA cache_size=-4096");
-	if (e == 0 && !reading)
+	if (e == 0 && !existing)
 		e = exec(l, "PRAGMA journal_mode=WAL");
 	if (e == 0)
 		(void)sqlite3_wal_autocheckpoint(l->db, WRITE_BACK);
 	return e;
 }
 
-int sql_lite_open(struct sql **sql, const char *path, const struct sql_schema *schema, bool reading,
-	char error[static SQL_ERROR_MAX])
+int sql_lite_open(struct sql **sql, const char *path, const struct sql_schema *schema,
+	bool existing, char error[static SQL_ERROR_MAX])
 {
 	struct lite *l = calloc(1, sizeof(*l) + schema->count * sizeof(*l->statement));
 	int e;
@@ -322,13 +322,13 @@ int sql_lite_open(struct sql **sql, const char *path, const struct sql_schema *s
 	if (!l)
 		return fail(error, -ENOMEM, "%s: no memory", path);
 	l->sql = (struct sql){&lite_ops, schema};
-	e = open_file(l, path, reading);
+	e = open_file(l, path, existing);
 	if (e == -EUCLEAN)
 		e = fail(error, e, "%s: is no database: nothing was changed; move it away", path);
 	else if (e < 0)
 		e = fail(error, e, "%s: %s", path, strerror(-e));
 	else
-		e = look(l, path, reading, error);
+		e = look(l, path, existing, error);
 	if (e < 0) {
 		lite_close(&l->sql);
 		return e;

@@ -1,0 +1,252 @@
+/* cli/market/ledger.c - `mayfly ledger`: is a center's book what it was? And what stands in it. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "cli/commands.h"
+#include "cli/keys.h"
+#include "cli/market/book.h"
+#include "cli/out.h"
+#include "market/receipt.h"
+#include "sys/clock.h"
+
+static const char help[] =
+	"usage: mayfly ledger verify [--head HASH] [--key FILE]\n"
+	"       mayfly ledger export [--from NUMBER]\n"
+	"       mayfly ledger void NUMBER [--note TEXT]\n"
+	"A center's ledger. verify looks at every row: hashes, sums, charges, balances, and shows "
+	"the last\n"
+	"entry's hash, which whoever noted it can compare later. export writes a line of JSON for "
+	"each\n"
+	"entry. void takes an entry back, by another one.\n"
+	"  --head HASH    an entry with this hash must be there: what verify showed once\n"
+	"  --key FILE     every receipt must be signed by this key\n"
+	"  --from NUMBER  the first entry that is written\n"
+	"  --note TEXT    stands in the ledger\n" BOOK_HELP
+	"Exit status: 0 ok, 1 failed, 2 usage, 3 not found, 4 the ledger isn't what it was, or "
+	"denied.\n";
+
+enum { OPT_HEAD = BOOK_OWN, OPT_KEY, OPT_FROM, OPT_NOTE };
+
+struct args {
+	struct book book;
+	const char *what, *head, *key, *note;
+	uint64_t number, from, entry;
+};
+
+/* ------------------------------------------------------------------- arguments */
+
+static int take_number(const char *what, const char *text, uint64_t *number)
+{
+	if (num_parse(mf_str_of(text, strlen(text)), number) && *number > 0 && *number <= INT64_MAX)
+		return STATUS_OK;
+	return out_say("ledger", STATUS_USAGE, "%s \"%s\": an entry's number", what, text);
+}
+
+static int take(struct args *a, int c, char **argv)
+{
+	switch (c) {
+	case OPT_HEAD:
+		a->head = optarg;
+		return strlen(optarg) == 2 * CHAIN_HASH &&
+				strspn(optarg, "0123456789abcdef") == 2 * CHAIN_HASH
+			? STATUS_OK
+			: out_say("ledger", STATUS_USAGE,
+				  "--head \"%s\": 64 hexadecimal digits, which verify showed",
+				  optarg);
+	case OPT_KEY: a->key = optarg; return STATUS_OK;
+	case OPT_FROM: return take_number("--from", optarg, &a->from);
+	case OPT_NOTE:
+		a->note = optarg;
+		return strlen(optarg) <= CHAIN_NOTE
+			? STATUS_OK
+			: out_say("ledger", STATUS_USAGE, "--note: more than %u letters",
+				  CHAIN_NOTE);
+	default: return book_option(&a->book, c, argv);
+	}
+}
+
+static int parse(struct args *a, int argc, char **argv)
+{
+	static const struct option options[] = {{"head", required_argument, NULL, OPT_HEAD},
+		{"key", required_argument, NULL, OPT_KEY},
+		{"from", required_argument, NULL, OPT_FROM},
+		{"note", required_argument, NULL, OPT_NOTE}, BOOK_LONG_OPTIONS, {NULL, 0, NULL, 0}};
+	int c, status = STATUS_OK, words;
+
+	opterr = 0;
+	while (status == STATUS_OK && (c = getopt_long(argc, argv, "o:h", options, NULL)) != -1)
+		status = take(a, c, argv);
+	if (status != STATUS_OK)
+		return status;
+	a->what = optind < argc ? argv[optind] : "";
+	words = argc - optind - 1;
+	if (strcmp(a->what, "void") == 0 && words == 1)
+		return take_number("void", argv[optind + 1], &a->number);
+	if ((strcmp(a->what, "verify") == 0 || strcmp(a->what, "export") == 0) && words == 0)
+		return STATUS_OK;
+	return out_say("ledger", STATUS_USAGE,
+		"say what to do: mayfly ledger verify, export, void NUMBER");
+}
+
+/* ---------------------------------------------------------------------- verify */
+
+static const char *look_at_receipt(struct mf_str text, void *context)
+{
+	static char error[RECEIPT_ERROR_MAX];
+	const struct sign_key *key = context;
+	struct receipt receipt;
+
+	if (receipt_read(text, &receipt, error) < 0)
+		return error;
+	return receipt_is_signed(&receipt, key->bytes) ? NULL : "it isn't signed by this key";
+}
+
+struct find {
+	const char *hex;
+	uint64_t number; /* 0: wasn't found */
+};
+
+static bool compare(
+	const struct chain_entry *entry, const uint8_t hash[static CHAIN_HASH], void *context)
+{
+	struct find *find = context;
+	char hex[2 * CHAIN_HASH + 1];
+
+	if (strcmp(out_hex(hash, CHAIN_HASH, hex), find->hex) == 0)
+		find->number = entry->number;
+	return find->number == 0;
+}
+
+static int look_for_head(struct args *a)
+{
+	struct find find = {.hex = a->head};
+	int e = ledger_entries(a->book.ledger, 0, compare, &find);
+
+	if (e < 0)
+		return book_fail(&a->book, e, a->book.directory);
+	return find.number > 0 ? STATUS_OK
+			       : out_say("ledger", STATUS_DENIED,
+					 "no entry has the hash %s: what stood there is another "
+					 "ledger, or was altered",
+					 a->head);
+}
+
+static int tell_verified(const struct args *a, const struct ledger_verified *v)
+{
+	char hex[2 * CHAIN_HASH + 1], sales[BOOK_AMOUNT];
+
+	out_hex(v->head, CHAIN_HASH, hex);
+	if (a->book.json)
+		return out_json("ledger", STATUS_OK,
+			json_pack("{sI sI sI so ss ss}", "entries", (json_int_t)v->entries,
+				"charges", (json_int_t)v->charges, "accounts",
+				(json_int_t)v->accounts, "sales", book_json(v->sales), "currency",
+				ledger_currency(a->book.ledger), "head", hex));
+	printf("entries   %llu\ncharges   %llu\naccounts  %llu\nsales     %s %s\nhead      %s\n",
+		(unsigned long long)v->entries, (unsigned long long)v->charges,
+		(unsigned long long)v->accounts, book_money(v->sales, sales),
+		ledger_currency(a->book.ledger), hex);
+	return out_end("ledger", STATUS_OK);
+}
+
+static int verify(struct args *a)
+{
+	struct ledger_verified v;
+	struct sign_key key;
+	int status = a->key ? keys_public("ledger", a->key, &key) : STATUS_OK, e;
+
+	if (status != STATUS_OK)
+		return status;
+	e = ledger_verify(a->book.ledger, a->key ? look_at_receipt : NULL, &key, &v);
+	if (e < 0)
+		return book_fail(&a->book, e, a->book.directory);
+	if (v.wrong[0])
+		return out_say("ledger", STATUS_DENIED, "%s: %s", a->book.directory, v.wrong);
+	if (a->head)
+		status = look_for_head(a);
+	return status == STATUS_OK ? tell_verified(a, &v) : status;
+}
+
+/* ---------------------------------------------------------------------- export */
+
+/* All that the hash is of, so that anybody can compute it. */
+static bool write_entry(
+	const struct chain_entry *e, const uint8_t hash[static CHAIN_HASH], void *context)
+{
+	char hex[2 * CHAIN_HASH + 1], charge[2 * CHAIN_HASH + 1], *text;
+	json_t *postings = json_array(), *line;
+
+	for (unsigned i = 0; i < e->postings; i++)
+		json_array_append_new(postings,
+			json_pack("[I I I]", (json_int_t)e->posting[i].book,
+				(json_int_t)e->posting[i].account,
+				(json_int_t)e->posting[i].amount));
+	line = json_pack("{sI sI sI sI sI ss ss% so ss}", "number", (json_int_t)e->number, "at",
+		(json_int_t)e->at, "kind", (json_int_t)e->kind, "account", (json_int_t)e->account,
+		"refers", (json_int_t)e->refers, "charge", out_hex(e->charge, CHAIN_HASH, charge),
+		"note", (const char *)e->note.p, e->note.n, "postings", postings, "hash",
+		out_hex(hash, CHAIN_HASH, hex));
+	text = line ? json_dumps(line, JSON_COMPACT) : NULL;
+	json_decref(line);
+	*(bool *)context = text && puts(text) != EOF;
+	free(text);
+	return *(bool *)context;
+}
+
+static int export(struct args *a)
+{
+	bool good = true;
+	int e = ledger_entries(a->book.ledger, a->from, write_entry, &good);
+
+	if (e < 0)
+		return book_fail(&a->book, e, a->book.directory);
+	return out_end("ledger", good ? STATUS_OK : STATUS_FAILED);
+}
+
+/* ------------------------------------------------------------------------- void */
+
+static int take_back(struct args *a)
+{
+	const char *note = a->note ? a->note : "";
+	char name[24];
+	int e = ledger_void(a->book.ledger, a->number, clock_wall_ns(),
+		mf_str_of(note, strlen(note)), &a->entry);
+
+	(void)snprintf(name, sizeof(name), "%llu", (unsigned long long)a->number);
+	if (e == -EALREADY || e == -EPERM)
+		return out_say("ledger", STATUS_FAILED, "entry %s: it %s", name,
+			e == -EPERM ? "takes another one back itself" : "was taken back already");
+	return e < 0 ? book_fail(&a->book, e, name) : STATUS_OK;
+}
+
+static int tell_entry(const struct args *a)
+{
+	if (a->book.json)
+		return out_json(
+			"ledger", STATUS_OK, json_pack("{sI}", "entry", (json_int_t)a->entry));
+	printf("entry %llu\n", (unsigned long long)a->entry);
+	return out_end("ledger", STATUS_OK);
+}
+
+int cmd_ledger(int argc, char **argv)
+{
+	struct args a = {.book = {.command = "ledger", .help = help}};
+	int status = parse(&a, argc, argv);
+
+	if (status != STATUS_OK)
+		return status;
+	if (strcmp(a.what, "void") == 0) {
+		status = book_begin(&a.book, true);
+		if (status == STATUS_OK)
+			status = book_end(&a.book, take_back(&a));
+		return status == STATUS_OK ? tell_entry(&a) : status;
+	}
+	status = book_open(&a.book, true);
+	if (status == STATUS_OK)
+		status = strcmp(a.what, "verify") == 0 ? verify(&a) : export(&a);
+	ledger_close(a.book.ledger);
+	return status;
+}
