@@ -83,7 +83,9 @@ int ledger_plans(struct ledger *l, void (*each)(const struct ledger_plan *plan, 
 
 static struct sql_value limit_of(int64_t limit)
 {
-	return limit == LEDGER_AS_PLANNED ? (struct sql_value){.kind = SQL_NULL} : sql_int(limit);
+	struct sql_value none = {.kind = SQL_NULL};
+
+	return limit == LEDGER_AS_PLANNED ? none : sql_int(limit);
 }
 
 static bool are_limits(const struct ledger_account *a, bool there)

@@ -157,7 +157,7 @@ static int add(struct args *a)
 static int rotate(struct args *a)
 {
 	struct ledger_key old;
-	uint64_t number;
+	uint64_t number = 0;
 	int status = take_number(a, &number), e;
 
 	if (status != STATUS_OK)
@@ -175,7 +175,7 @@ static int rotate(struct args *a)
 
 static int revoke(struct args *a)
 {
-	uint64_t number;
+	uint64_t number = 0;
 	int status = take_number(a, &number), e;
 
 	if (status != STATUS_OK)
