@@ -20,7 +20,7 @@ static unsigned wrong_word(struct mf_str word, char detail[static OPERANDS_DETAI
 
 	snprintf(detail, OPERANDS_DETAIL,
 		"Mayfly-Operands: '%s' is no blob's name, 64 digits in small letters, nor '-', the "
-	        "body",
+		"body",
 		problem_word(word, quoted));
 	return 400;
 }
