@@ -30,6 +30,14 @@ static void expire(struct watch *w, uint64_t state)
 		w->kill(w->shell);
 }
 
+/* The life that was seen before: has it run for too long? */
+static bool is_over(const struct watch *w, uint64_t wall)
+{
+	const uint64_t ran = wall - w->seen_wall;
+
+	return ran >= w->wall_ns || (ran >= w->cpu_ns && now(w->clock) - w->seen_cpu >= w->cpu_ns);
+}
+
 static bool is_unwanted(const struct watch *w)
 {
 	const uint32_t *stop = atomic_load(&w->stop);
@@ -48,10 +56,7 @@ static bool look(struct watch *w, uint64_t wall)
 		w->seen = state;
 		w->seen_wall = wall;
 		w->seen_cpu = now(w->clock);
-	} else if (wall - w->seen_wall >= w->wall_ns ||
-		(wall - w->seen_wall >= w->cpu_ns && now(w->clock) - w->seen_cpu >= w->cpu_ns)) {
-		expire(w, state);
-	} else if (is_unwanted(w)) {
+	} else if (is_over(w, wall) || is_unwanted(w)) {
 		expire(w, state);
 	}
 	return true;
