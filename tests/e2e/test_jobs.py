@@ -456,6 +456,7 @@ def test_who_may_see_a_job(open_hub, tmp_path, mayfly):
 
 @pytest.mark.parametrize("args, status, says", [
     ([], 2, "what? mayfly job ls|show|watch|cancel"),
+    (["frob"], 2, "frob: what? mayfly job ls|show"),
     (["show"], 2, "write one job's id"),
     (["ls", "x"], 2, "it takes nothing more"),
     (["show", "x"], 3, "there is no such job"),
