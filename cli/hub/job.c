@@ -247,8 +247,8 @@ int cmd_job(int argc, char **argv)
 	while (w < count && strcmp(words[w].name, word) != 0)
 		w++;
 	if (w == count)
-		return out_say("job", STATUS_USAGE, "%s%swhat? mayfly job ls|show|watch|cancel", word,
-			*word ? ": " : "");
+		return out_say("job", STATUS_USAGE, "%s%swhat? mayfly job ls|show|watch|cancel",
+			word, *word ? ": " : "");
 	if (words[w].one && optind < argc)
 		a.id = argv[optind++];
 	if (optind < argc || (words[w].one && !a.id))
