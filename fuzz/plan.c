@@ -66,7 +66,7 @@ static bool start(struct job_run *run, uint32_t task)
 
 static void drop(struct job_run *run, uint32_t task)
 {
-	sim.live -= run->plan->tasks[task].result;
+	sim.live -= job_plan_takes(run->plan, task);
 }
 
 static void over(struct job_run *run)
@@ -91,11 +91,12 @@ static void try_run(const struct job_plan *plan, unsigned seed)
 		at = (seed = seed * 1103515245u + 12345u) / 65536 % sim.count;
 		task = sim.work[at];
 		sim.work[at] = sim.work[--sim.count];
-		sim.live += plan->tasks[task].result;
+		sim.live += job_plan_takes(plan, task);
 		sim.peak = sim.live > sim.peak ? sim.live : sim.peak;
 		job_run_done(&run, task);
 	}
 	MUST(run.graph.done == plan->tasks_count && sim.over == 1);
+	sim.peak += plan->places ? plan->result.bytes : 0;
 	MUST(sim.peak <= job_plan_peak(plan, limits.threads));
 	job_run_close(&run);
 }

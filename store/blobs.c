@@ -235,9 +235,7 @@ unsigned blobs_waiting(const struct blobs *blobs)
 
 /* --- operations */
 
-/* Are all rows in the blob, and their bytes countable? */
-static bool are_in(
-	const struct blob *blob, uint64_t at, uint64_t stride, size_t row, size_t rows, size_t *n)
+bool rows_are_in(uint64_t size, uint64_t at, uint64_t stride, size_t row, size_t rows, size_t *n)
 {
 	uint64_t last;
 
@@ -245,7 +243,7 @@ static bool are_in(
 		(rows == 0 ||
 			(!__builtin_mul_overflow(stride, rows - 1, &last) &&
 				!__builtin_add_overflow(last, at, &last) &&
-				!__builtin_add_overflow(last, row, &last) && last <= blob->size));
+				!__builtin_add_overflow(last, row, &last) && last <= size));
 }
 
 void blob_read_rows(struct blobs *blobs, struct blob *blob, struct blob_op *op, uint64_t at,
@@ -260,7 +258,7 @@ void blob_read_rows(struct blobs *blobs, struct blob *blob, struct blob_op *op, 
 	op->row = row;
 	op->moved = 0;
 	blob_pin(blob);
-	if (are_in(blob, at, stride, row, rows, &op->n))
+	if (rows_are_in(blob->size, at, stride, row, rows, &op->n))
 		disk_submit(blobs, op);
 	else
 		disk_refuse(blobs, op, -EINVAL);
@@ -315,6 +313,20 @@ static bool appended(struct blobs *blobs, struct blob_op *op)
 	return true;
 }
 
+static bool placed(struct blobs *blobs, struct blob_op *op)
+{
+	blobs->counts.written += op->moved;
+	blobs->counts.full += op->error == -ENOSPC;
+	return true;
+}
+
+static bool whole(struct blobs *blobs, struct blob_op *op)
+{
+	(void)blobs;
+	(void)op;
+	return true;
+}
+
 static bool unlinked(struct blobs *blobs, struct blob_op *op)
 {
 	(void)blobs;
@@ -344,6 +356,8 @@ static bool (*const ends[])(struct blobs *blobs, struct blob_op *op) = {
 	[OP_UNLINK] = unlinked,
 	[OP_CLOSE] = closed,
 	[OP_PUT] = memory_written,
+	[OP_PLACE] = placed,
+	[OP_WHOLE] = whole,
 };
 
 void blobs_reap(struct blobs *blobs)

@@ -103,7 +103,7 @@ struct blob_op {
 	uint8_t *to;
 	const uint8_t *from;
 	size_t n, moved;
-	uint64_t stride, to_stride; /* of a read: from one row to the next */
+	uint64_t stride, to_stride; /* from one row to the next, in the file and in memory */
 	size_t row;                 /* bytes of one */
 	uint8_t hash[BLOB_HASH];
 	int error;
@@ -136,6 +136,20 @@ void blob_commit(struct blob_writer *writer, struct blob_op *op);
 void blob_break(struct blob_writer *writer);
 /* The same, and what was written goes. */
 void blob_drop(struct blob_writer *writer);
+
+/* --- writing in any order: bytes of a size that is known, which lie where they belong as soon as they come. Any number of
+ * blob_place and one blob_place_hash may be under way. `key` is what it is found by if this process is killed: random,
+ * for it is the name of an upload. What was placed is there after that, but perhaps not after a loss of power, and no hash
+ * tells: whoever goes on with it must know that the machine has run on since. What nobody places is zero.
+ * blob_commit, blob_break and blob_drop end it, with nothing under way. */
+/* It takes its room at once. -ENOENT (resume): there is none of this size; others as blob_begin. */
+int blob_place_begin(struct blobs *blobs, const uint8_t key[static BLOB_HASH], uint64_t size,
+	bool resume, struct blob_writer **writer);
+/* `rows` times `row` bytes, from `from` + i * `from_stride` to `at` + i * `stride`. The bytes may change meanwhile. */
+void blob_place(struct blob_writer *writer, struct blob_op *op, const void *from,
+	uint64_t from_stride, uint64_t at, uint64_t stride, size_t row, size_t rows);
+/* The first `whole` bytes won't change any more: they are hashed, so that there is less to do in the end. */
+void blob_place_hash(struct blob_writer *writer, struct blob_op *op, uint64_t whole);
 
 /* --- figures */
 struct blobs_counts {

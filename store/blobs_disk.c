@@ -230,6 +230,11 @@ static bool step_drop(struct blobs *blobs, struct blob_op *op)
 
 /* --- writers */
 
+static uint64_t file_size(const struct blob_writer *w)
+{
+	return w->placed ? w->size : w->offset;
+}
+
 static int open_writer(struct blobs *blobs, struct blob_writer *w)
 {
 	struct stat st;
@@ -240,9 +245,11 @@ static int open_writer(struct blobs *blobs, struct blob_writer *w)
 		return errno == EDQUOT ? -ENOSPC : -errno;
 	if (fstat(w->fd, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < w->offset)
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < (w->placed ? 0 : w->offset))
 		return -EUCLEAN;
-	if ((uint64_t)st.st_size > w->offset && ftruncate(w->fd, (off_t)w->offset) < 0)
+	if (w->placed && st.st_size > 0 && (uint64_t)st.st_size != w->size)
+		return -EUCLEAN;
+	if ((uint64_t)st.st_size != file_size(w) && ftruncate(w->fd, (off_t)file_size(w)) < 0)
 		return -errno;
 	return 0;
 }
@@ -332,6 +339,37 @@ static bool step_hash(struct blobs *blobs, struct blob_op *op)
 	return true;
 }
 
+static bool step_whole(struct blobs *blobs, struct blob_op *op)
+{
+	int err = catch_up(blobs, op->writer);
+
+	if (err < 0)
+		op->error = err;
+	return err != 0;
+}
+
+/* One step. Nothing is hashed: that is done from the file, when it is whole. */
+static bool step_place(struct blobs *blobs, struct blob_op *op)
+{
+	struct blob_writer *w = op->writer;
+	size_t left = least(op->n - op->moved, BLOB_STEP);
+	int err = w->fd < 0 ? open_writer(blobs, w) : 0;
+
+	while (err == 0 && left > 0) {
+		uint64_t row = op->moved / op->row;
+		size_t in = op->moved % op->row, n = least(op->row - in, left);
+
+		err = write_at(w->fd, op->from + row * op->to_stride + in, n,
+			op->at + row * op->stride + in);
+		if (err == 0) {
+			op->moved += n;
+			left -= n;
+		}
+	}
+	op->error = err;
+	return err < 0 || op->moved == op->n;
+}
+
 /* Its bytes were hashed when they were written. */
 static bool step_name(struct blobs *blobs, struct blob_op *op)
 {
@@ -378,6 +416,8 @@ static step *const steps[] = {
 	[OP_UNLINK] = step_unlink,
 	[OP_CLOSE] = step_close,
 	[OP_PUT] = step_append,
+	[OP_PLACE] = step_place,
+	[OP_WHOLE] = step_whole,
 };
 
 /* --- the thread */

@@ -32,6 +32,8 @@ enum blob_op_kind {
 	OP_UNLINK, /* or don't; the writer is freed */
 	OP_CLOSE,  /* a writer rests */
 	OP_PUT,    /* as OP_APPEND, of all that there is: OP_HASH follows */
+	OP_PLACE,  /* rows of a file that is written in any order */
+	OP_WHOLE,  /* its first bytes are hashed */
 };
 
 /* The thread's: how the file was when it was hashed. */
@@ -68,9 +70,10 @@ struct blob_writer {
 	bool named;  /* `hash` was announced */
 	bool part;   /* its file is HEX.part: it can be gone on with */
 	bool active; /* somebody has it */
+	bool placed; /* it has its size from the beginning, and is written in any order */
 	char file[FILE_MOST];
 	uint64_t size;   /* UINT64_MAX: not known */
-	uint64_t offset; /* bytes that were written */
+	uint64_t offset; /* bytes that were written; placed: that won't change */
 	uint64_t charged;
 	int64_t used_ns; /* wall */
 	struct blob_op unlink, close;
@@ -120,6 +123,10 @@ uint64_t in_blocks(uint64_t bytes);
 /* Takes so many bytes. -ENOSPC, -EFBIG: then nobody had to go. */
 int room_take(struct blobs *blobs, uint64_t bytes);
 void room_give(struct blobs *blobs, uint64_t bytes);
+
+/* --- blobs.c */
+/* Do all rows lie in so many bytes, and can theirs be counted? */
+bool rows_are_in(uint64_t size, uint64_t at, uint64_t stride, size_t row, size_t rows, size_t *n);
 
 /* --- blobs_write.c */
 void writer_free(struct blob_writer *writer);

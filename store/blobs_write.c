@@ -233,6 +233,8 @@ void blob_break(struct blob_writer *w)
 {
 	w->active = false;
 	w->used_ns = clock_wall_ns();
+	if (w->placed)
+		w->offset = w->size; /* as it will be found */
 	if (!w->part || w->offset == 0) {
 		writer_remove(w);
 		return;
@@ -269,6 +271,8 @@ void blobs_tidy(struct blobs *blobs)
 void blob_commit(struct blob_writer *w, struct blob_op *op)
 {
 	begin_op(op, OP_HASH, w);
+	if (w->placed)
+		w->offset = w->size;
 	if (w->size != UINT64_MAX && w->offset != w->size)
 		disk_refuse(w->blobs, op, -EINVAL);
 	else
@@ -340,6 +344,68 @@ bool writer_named(struct blobs *blobs, struct blob_op *op)
 	blob_unpin(b);
 	op->blob = NULL;
 	return true;
+}
+
+/* --- in any order */
+
+/* What was hashed of it may be placed anew. */
+static int resume_placed(
+	struct blobs *blobs, const uint8_t *key, uint64_t size, struct blob_writer **to)
+{
+	struct blob_writer *w = find_part(blobs, key);
+
+	if (!w || w->active || w->offset != size)
+		return -ENOENT;
+	w->active = true;
+	w->digesting = false;
+	w->digested = 0;
+	*to = w;
+	return 0;
+}
+
+int blob_place_begin(struct blobs *blobs, const uint8_t key[static BLOB_HASH], uint64_t size,
+	bool again, struct blob_writer **writer)
+{
+	struct blob_writer *w = NULL;
+	int err = again ? resume_placed(blobs, key, size, &w)
+			: blob_begin(blobs, key, size, false, &w);
+
+	*writer = NULL;
+	if (err < 0)
+		return err;
+	w->placed = true;
+	w->named = false; /* the key is no hash */
+	w->size = size;
+	w->offset = 0;
+	err = charge(w, size);
+	if (err < 0) {
+		writer_remove(w);
+		return err;
+	}
+	*writer = w;
+	return 0;
+}
+
+void blob_place(struct blob_writer *w, struct blob_op *op, const void *from, uint64_t from_stride,
+	uint64_t at, uint64_t stride, size_t row, size_t rows)
+{
+	begin_op(op, OP_PLACE, w);
+	op->from = from;
+	op->to_stride = from_stride;
+	op->at = at;
+	op->stride = stride;
+	op->row = row;
+	if (rows_are_in(w->size, at, stride, row, rows, &op->n))
+		disk_submit(w->blobs, op);
+	else
+		disk_refuse(w->blobs, op, -EINVAL);
+}
+
+void blob_place_hash(struct blob_writer *w, struct blob_op *op, uint64_t whole)
+{
+	begin_op(op, OP_WHOLE, w);
+	w->offset = whole < w->size ? whole : w->size;
+	disk_submit(w->blobs, op);
 }
 
 /* --- from memory, at once */

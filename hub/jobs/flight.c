@@ -22,6 +22,7 @@ struct job_flight {
 	struct spool spool;
 	struct job_gather gather;
 	struct blob_op op;
+	struct job_placing placing;
 	struct task *event; /* NULL: it isn't at the service */
 	struct areas_hold hold;
 	uint8_t *copy; /* of a reply that lay in no area */
@@ -69,6 +70,8 @@ static void written(struct job_row_wait *wait)
 	if (!job_has_ended(f->job)) {
 		f->job->jobs->counts.tasks++;
 		job_run_done(&f->job->run, f->task);
+		if (f->job->place)
+			job_place_more(f->job);
 		job_changed(f->job);
 	}
 	leave(f);
@@ -100,6 +103,24 @@ static void put_done(struct blob_op *op, int error)
 	}
 }
 
+/* It lies where it belongs. */
+static void placed(struct job_placing *placing, int error)
+{
+	struct job_flight *f = LOOP_OWNER(placing, struct job_flight, placing);
+	struct job *job = f->job;
+
+	areas_release(&f->hold);
+	if (!job_has_ended(job) && error == 0) {
+		f->row.done = written;
+		job_row_task(job, f->task, &f->row);
+		return;
+	}
+	if (!job_has_ended(job))
+		job_fail(job, 507, "the result of task %" PRIu32 " can't be kept: %s", f->task,
+			strerror(-error));
+	leave(f);
+}
+
 static void keep(struct job_flight *f, const struct reply *reply)
 {
 	const uint8_t *from = reply->body.p;
@@ -117,7 +138,13 @@ static void keep(struct job_flight *f, const struct reply *reply)
 		memcpy(f->copy, reply->body.p, reply->body.n);
 		from = f->copy;
 	}
-	blob_put(f->job->jobs->hub->blobs, &f->op, from, reply->body.n);
+	if (job_places(f->job, f->task)) {
+		f->placing = (struct job_placing){
+			.job = f->job, .task = f->task, .from = from, .done = placed};
+		job_place(&f->placing);
+	} else {
+		blob_put(f->job->jobs->hub->blobs, &f->op, from, reply->body.n);
+	}
 }
 
 /* What a job of one task comes to is what its life replied. */

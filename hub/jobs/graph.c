@@ -134,13 +134,18 @@ static void last_use(uint32_t named, uint32_t by, void *context)
 	((uint32_t *)context)[named] = by;
 }
 
+uint64_t job_plan_takes(const struct job_plan *plan, uint32_t task)
+{
+	return plan->places && plan->tasks[task].final ? 0 : plan->tasks[task].result;
+}
+
 /* What those leave that may be at work, or done already, when task `from` is the first that isn't. */
 static uint64_t window_bytes(const struct job_plan *plan, uint32_t from, uint32_t window)
 {
 	uint64_t sum = 0;
 
 	for (uint32_t i = from; i < plan->tasks_count && i - from < window; i++)
-		sum += plan->tasks[i].result;
+		sum += job_plan_takes(plan, i);
 	return sum;
 }
 
@@ -159,10 +164,12 @@ static uint64_t walk(const struct job_plan *plan, uint32_t window, const uint32_
 		uint64_t now = live + window_bytes(plan, i, window);
 
 		peak = now > peak ? now : peak;
-		live += plan->tasks[i].result;
+		live += job_plan_takes(plan, i);
 		for (uint32_t k = first[i]; k > 0; k = next[k - 1])
-			live -= plan->tasks[k - 1].result;
+			live -= job_plan_takes(plan, k - 1);
 	}
+	if (plan->places)
+		return (live > peak ? live : peak) + plan->result.bytes;
 	live += plan->result.bytes;
 	return live > peak ? live : peak;
 }

@@ -11,6 +11,7 @@
 #include "hub/spool.h"
 #include "store/blobs.h"
 
+#define JOB_BOOT       36u
 #define JOB_WORDS_MOST 65536u /* of a reply that ends a job and is no blob */
 
 struct jobs {
@@ -19,6 +20,7 @@ struct jobs {
 	unsigned count, working;
 	struct jobs_counts counts; /* but for `working` */
 	uint32_t number;           /* by which its rows go in the database, as a service's */
+	uint8_t boot[JOB_BOOT];    /* of the machine: its id, as text; zeros: nobody knows */
 	struct loop_timer timer;
 	struct loop_later go;
 	bool stopping;
@@ -36,6 +38,18 @@ struct job_gather {
 	void (*done)(struct job_gather *gather, int error);
 };
 
+/* A task's result, or all literals, on the way to where they belong in the job's. */
+struct job_placing {
+	struct job *job;
+	bool literals; /* else: */
+	uint32_t task;
+	const uint8_t *from; /* its result */
+	uint32_t piece;      /* the next one to look at */
+	struct blob_op op;
+	void (*done)(struct job_placing *placing, int error);
+};
+
+struct job_place;  /* place.c */
 struct job_flight; /* flight.c */
 struct planner;    /* planning.c */
 
@@ -66,6 +80,7 @@ struct job {
 	bool has_run;
 	struct blob **results; /* by task, pinned; NULL: none */
 	struct job_flight *flights;
+	struct job_place *place; /* NULL: its result is put together in the end */
 	uint64_t lives;
 	uint32_t tasks, tasks_done; /* once it has ended; as is: */
 	double progress;
@@ -124,8 +139,20 @@ bool job_flight(struct job *job, uint32_t task);
 /* The job has ended: its events are taken back. */
 void job_flights_leave(struct job *job);
 
-/* join.c */
+/* join.c: all tasks are done. */
 void job_join(struct job *job);
+
+/* place.c: the same of a job whose result is put together as it comes. */
+/* Once its plan is at work; nothing if that isn't so. -ENOSPC, -EFBIG, -ENOMEM. */
+int job_place_open(struct job *job);
+bool job_place_resumed(const struct job *job); /* what an earlier run placed is there */
+void job_place_close(struct job *job);         /* nothing is under way any more */
+/* Does this task's result go there? Then: */
+bool job_places(const struct job *job, uint32_t task);
+void job_place(struct job_placing *placing);
+/* A task is done: what is whole now is hashed. All are. */
+void job_place_more(struct job *job);
+void job_place_end(struct job *job);
 
 /* rows.c */
 /* The job's own row, as it is now. False: it can't be written now. */

@@ -394,6 +394,25 @@ static int fill_result(struct reader *r)
 	return e < 0 ? e : fill_bytes(r, r->result, plan->tasks_count, &plan->result);
 }
 
+/* Who needs what: see plan.h. */
+static void find_final(struct job_plan *plan)
+{
+	const struct job_bytes *result = &plan->result;
+
+	for (uint32_t i = 0; i < result->count; i++)
+		if (result->pieces[i].kind == JOB_RESULT)
+			plan->places = plan->tasks[result->pieces[i].source].final = true;
+	for (uint32_t i = 0; i < result->count; i++)
+		plan->places = plan->places && result->pieces[i].kind != JOB_OPERAND;
+	for (uint32_t i = 0; i < plan->tasks_count; i++)
+		for (uint32_t k = 0; k < plan->tasks[i].input.count; k++) {
+			const struct job_piece *p = &plan->tasks[i].input.pieces[k];
+
+			if (p->kind == JOB_RESULT && plan->tasks[p->source].final)
+				plan->places = false;
+		}
+}
+
 static int fill(struct reader *r)
 {
 	int e = fill_literals(r);
@@ -463,8 +482,10 @@ int job_plan_read(struct job_plan *plan, const json_t *json, const struct job_li
 	plan->tasks_count = (uint32_t)json_array_size(r.tasks);
 	plan->literals_count = (uint32_t)json_array_size(r.literals);
 	e = reserve(&r) ? fill(&r) : wrong(&r, -ENOMEM, "no memory");
-	if (e == 0)
+	if (e == 0) {
+		find_final(plan);
 		e = check_cache(&r);
+	}
 	if (e < 0)
 		job_plan_free(plan);
 	return e;

@@ -55,6 +55,7 @@ struct job_task {
 	double weight;   /* how long it takes, as against the others; above 0 */
 	const uint32_t *after;
 	uint32_t after_count;
+	bool final; /* its result is the job's only, and no other task's */
 };
 
 struct job_plan {
@@ -64,7 +65,8 @@ struct job_plan {
 	struct job_bytes result;
 	struct mf_str type, headers; /* of the answer; p NULL: none */
 	double weight;               /* of all tasks */
-	void *owned[6];              /* what the above points into */
+	bool places; /* the result is made of literals and final results: these go straight there */
+	void *owned[6]; /* what the above points into */
 };
 
 /* What a plan may ask for. */
@@ -82,7 +84,9 @@ int job_plan_read(struct job_plan *plan, const json_t *json, const struct job_li
 	char error[static JOB_PLAN_ERROR]);
 void job_plan_free(struct job_plan *plan);
 
-/* The bytes of results that lie in the disk cache at the worst moment, if tasks run in the order of the plan, `threads` of
+/* What a task's result takes in the disk cache: nothing if it lies in the job's, which is there from the beginning then. */
+uint64_t job_plan_takes(const struct job_plan *plan, uint32_t task);
+/* The bytes of results that lie there at the worst moment, if tasks run in the order of the plan, `threads` of
  * them at once: an estimate from above. */
 uint64_t job_plan_peak(const struct job_plan *plan, uint32_t threads);
 

@@ -51,7 +51,10 @@ static void over(struct job_run *run)
 {
 	struct job *job = LOOP_OWNER(run, struct job, run);
 
-	job_join(job);
+	if (job->place)
+		job_place_end(job);
+	else
+		job_join(job);
 }
 
 static bool start(struct job_run *run, uint32_t task)
@@ -120,6 +123,18 @@ bool job_plan_single(struct job *job)
 	return job_begin_run(job);
 }
 
+/* A plan that was made, or read again; false: the job has failed. */
+static bool begin(struct job *job)
+{
+	int e = job_begin_run(job) ? job_place_open(job) : -ENOMEM;
+
+	if (e == -ENOMEM)
+		job_fail(job, 503, "no memory");
+	else if (e < 0)
+		job_fail(job, 507, "there is no room for its result: %s", strerror(-e));
+	return e == 0;
+}
+
 /* ---------------------------------------------------------------- its answer */
 
 static void go_on(struct planner *p)
@@ -129,10 +144,8 @@ static void go_on(struct planner *p)
 	if (!job_has_ended(job)) {
 		free(job->ask);
 		job->ask = NULL;
-		if (job_begin_run(job))
+		if (begin(job))
 			job_changed(job);
-		else
-			job_fail(job, 503, "no memory");
 	}
 	leave(p);
 }
@@ -411,9 +424,9 @@ static void plan_read(struct blob_op *op, int error)
 		log_about(LOG_WARN, job->service, job->id,
 			"job: its plan can't be used any more, another one is made: %s", why);
 		plan_lost(job);
-	} else if (!job_begin_run(job) || job_rows_resume(job) < 0) {
+	} else if (begin(job) && job_rows_resume(job) < 0) {
 		job_fail(job, 503, "no memory, or the database can't be read");
-	} else {
+	} else if (!job_has_ended(job)) {
 		job->resumed = false;
 		job_changed(job);
 	}

@@ -1,6 +1,8 @@
 /*
  * hub/jobs/rows.c - jobs in the database, so that a hub that was killed goes on with them: among the state of a service that there
- * can't be, ".jobs", a row by each job's id (JSON), and one by "ID.TASK" for each task that is done (its result's hash and size).
+ * can't be, ".jobs", a row by each job's id (JSON), and one by "ID.TASK" for each task that is done: its result's hash and size; or, where
+ * that lies in the job's result already (place.c), since which start of the machine: what was written then is there as long as
+ * it runs.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -132,7 +134,10 @@ void job_row_task(struct job *job, uint32_t task, struct job_row_wait *wait)
 	char key[KEY_ROOM];
 
 	wait->jobs = jobs;
-	if (tx) {
+	if (tx && !job->results[task]) {
+		store_put(tx, jobs->number, task_key(job, task, key),
+			mf_str_of(jobs->boot, JOB_BOOT), store_version(jobs->hub->store));
+	} else if (tx) {
 		memcpy(value, blob_hash(job->results[task]), BLOB_HASH);
 		put_le64(value + BLOB_HASH, blob_size(job->results[task]));
 		store_put(tx, jobs->number, task_key(job, task, key), mf_str_of(value, TASK_BYTES),
@@ -165,6 +170,15 @@ void job_rows_forget(struct job *job)
 
 /* ---------------------------------------------------------------- at the start */
 
+/* Does it lie where it belongs still? */
+static bool is_placed(const struct job *job, uint32_t task, struct mf_str row)
+{
+	const struct jobs *jobs = job->jobs;
+
+	return job_places(job, task) && job_place_resumed(job) && row.n == JOB_BOOT &&
+		jobs->boot[0] != 0 && memcmp(row.p, jobs->boot, JOB_BOOT) == 0;
+}
+
 /* Results of tasks that are done, by task, as far as they are still there. */
 static int read_tasks(struct job *job, struct blob **found, bool *done)
 {
@@ -177,7 +191,8 @@ static int read_tasks(struct job *job, struct blob **found, bool *done)
 		e = store_state(jobs->hub->store, jobs->number, task_key(job, i, key), &v);
 		if (e < 0)
 			return e;
-		if (v.version == 0 || v.value.n != TASK_BYTES)
+		done[i] = v.version > 0 && is_placed(job, i, v.value);
+		if (v.version == 0 || v.value.n != TASK_BYTES || job_places(job, i))
 			continue;
 		done[i] = true;
 		found[i] = blobs_find(jobs->hub->blobs, v.value.p);
@@ -196,11 +211,13 @@ static void need(const struct job_bytes *bytes, bool *needed)
 
 /* A task that is done, but whose result is gone and needed, must be done again, and then what it needs is needed too. From
  * the last to the first: whoever needs a task comes behind it. */
-static void judge(const struct job_plan *plan, struct blob **found, bool *done, bool *needed)
+static void judge(const struct job *job, struct blob **found, bool *done, bool *needed)
 {
+	const struct job_plan *plan = &job->plan;
+
 	need(&plan->result, needed);
 	for (uint32_t i = plan->tasks_count; i-- > 0;) {
-		done[i] = done[i] && (found[i] || !needed[i]);
+		done[i] = done[i] && (found[i] || !needed[i] || job_places(job, i));
 		if (!done[i])
 			need(&plan->tasks[i].input, needed);
 	}
@@ -214,11 +231,11 @@ int job_rows_resume(struct job *job)
 	int e = found && done ? read_tasks(job, found, done) : -ENOMEM;
 
 	if (e == 0) {
-		judge(&job->plan, found, done, done + n);
+		judge(job, found, done, done + n);
 		for (uint32_t i = 0; i < n; i++) {
 			if (!done[i])
 				continue;
-			if (done[n + i]) {
+			if (done[n + i] && found[i]) {
 				blob_pin(found[i]);
 				job->results[i] = found[i];
 			}

@@ -206,6 +206,12 @@ static void put_task(struct plan *p, uint64_t number, uint64_t i, uint64_t j, ui
 		2 * (double)m.size * (double)n.size * (double)k.size + (double)bytes);
 }
 
+/* Tiles come as they lie in the answer, so that its beginning is whole early (hub/jobs/place.c). */
+static uint64_t tile_number(const struct plan *p, uint64_t i, uint64_t j)
+{
+	return p->product.out[0].flipped ? i * p->split.n.parts + j : j * p->split.m.parts + i;
+}
+
 static void put_result(struct plan *p)
 {
 	const struct matrix *to = &p->product.out[0];
@@ -227,7 +233,7 @@ static void put_result(struct plan *p)
 				runs_of(to, part(&s->m, i, to->rows), part(&s->n, j, to->columns));
 
 			put(p, ",");
-			put_piece(p, 't', (i * s->n.parts + j + 1) * s->k.parts - 1,
+			put_piece(p, 't', (tile_number(p, i, j) + 1) * s->k.parts - 1,
 				NPY_WRITTEN + runs.from, NPY_WRITTEN, runs.row, runs.rows, runs.row,
 				runs.stride);
 		}
@@ -237,15 +243,16 @@ static void put_result(struct plan *p)
 static void put_product(struct plan *p)
 {
 	const struct split *s = &p->split;
+	bool by_rows = p->product.out[0].flipped;
 	uint64_t number = 0;
 
 	put(p, "{\"version\":1,");
 	put_literals(p);
 	put(p, "\"tasks\":[");
-	for (uint64_t i = 0; i < s->m.parts; i++)
-		for (uint64_t j = 0; j < s->n.parts; j++)
-			for (uint64_t k = 0; k < s->k.parts; k++)
-				put_task(p, number++, i, j, k);
+	for (uint64_t tile = 0; tile < s->m.parts * s->n.parts; tile++)
+		for (uint64_t k = 0; k < s->k.parts; k++)
+			put_task(p, number++, by_rows ? tile / s->n.parts : tile % s->m.parts,
+				by_rows ? tile % s->n.parts : tile / s->m.parts, k);
 	put_result(p);
 }
 

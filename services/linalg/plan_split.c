@@ -62,39 +62,110 @@ static uint64_t tiles(const struct split *s)
 	return s->m.parts * s->n.parts;
 }
 
-/* Too few for all threads, or so few that some would wait for the last ones? */
-static bool uneven(const struct split *s, uint32_t threads)
-{
-	uint64_t n = tiles(s), largest = s->m.size > s->n.size ? s->m.size : s->n.size;
+/* ------------------------------------------------------------------------- cost */
 
-	return largest > SMALL && n < 4 * (uint64_t)threads && n % threads != 0;
+/* Processor seconds for a byte: read from the disk cache into a life's input; hashed, and written; a partial result goes both
+ * ways. For a multiplication and an addition of two doubles. As measured (decision 063); only their proportions count. */
+#define READ    0.27e-9
+#define HASH    1.1e-9
+#define PARTIAL 2e-9
+#define WORK    25e-12
+
+/* What a way to cut costs beside the work itself: reading, partial sums; threads that wait for the first tiles, for the last, and while the
+ * last line of tiles is hashed. */
+static double cost(const struct call *c, uint64_t k, uint32_t threads, const struct split *s)
+{
+	double size = (double)npy_size(c->in[0].type), m = (double)c->out[0].rows,
+	       n = (double)c->out[0].columns, length = (double)k;
+	double a = size * m * length, b = size * length * n, to = size * m * n;
+	uint64_t lines = c->out[0].flipped ? s->m.parts : s->n.parts, all = tiles(s);
+	uint64_t idle = (all + threads - 1) / threads * threads - all;
+	double first = size * (double)(s->k.size * (s->m.size + s->n.size));
+
+	return READ * (a * (double)s->n.parts + b * (double)s->m.parts) +
+		PARTIAL * to * (double)(s->k.parts - 1) + READ * first * (double)threads +
+		HASH * to / (double)lines * (double)threads +
+		WORK * m * n * length * (double)idle / (double)all;
 }
 
-bool split_product(const struct call *c, const struct mf_job_ask *limits, struct split *s)
+/* ----------------------------------------------------------------------- search */
+
+/* The fewest parts of n that fit beside those of m and k; false: none do. What fits in some parts fits in more. */
+static bool cut_columns(
+	const struct call *c, const struct mf_job_ask *limits, struct split *s, uint64_t n)
 {
-	uint64_t m = c->out[0].rows, n = c->out[0].columns;
-	uint64_t k =
-		option_letter(&c->options, OPTION_TRANSA) != 'N' ? c->in[0].rows : c->in[0].columns;
-	uint32_t threads = limits->threads ? limits->threads : 1;
+	uint64_t low = 1, high = n > 0 ? n : 1;
 
-	set_cut(&s->m, m, 1);
-	set_cut(&s->n, n, 1);
-	set_cut(&s->k, k, 1);
-	for (;;) {
-		bool good = fits(c, limits, s), more;
+	set_cut(&s->n, n, high);
+	if (!fits(c, limits, s))
+		return false;
+	while (low < high) {
+		uint64_t parts = low + (high - low) / 2;
 
-		if (good && !uneven(s, threads))
-			return true;
-		if (tiles(s) * s->k.parts > TASKS_MOST)
-			return false;
-		/* the longest side; a part of a sum costs what it adds to, so k may be twice as long */
-		if (!good && s->k.size / 2 > s->m.size && s->k.size / 2 > s->n.size)
-			more = cut_more(&s->k, k);
-		else if (s->m.size >= s->n.size)
-			more = cut_more(&s->m, m);
+		set_cut(&s->n, n, parts);
+		if (fits(c, limits, s))
+			high = parts;
 		else
-			more = cut_more(&s->n, n);
-		if (!more)
-			return good;
+			low = parts + 1;
 	}
+	set_cut(&s->n, n, low);
+	return fits(c, limits, s);
+}
+
+struct search {
+	const struct call *c;
+	const struct mf_job_ask *limits;
+	uint64_t m, n, k;
+	uint32_t threads;
+	struct split *best;
+	double least; /* below 0: there is none yet */
+};
+
+static void weigh(struct search *f, const struct split *s)
+{
+	double all = cost(f->c, f->k, f->threads, s);
+
+	if (tiles(s) * s->k.parts > TASKS_MOST || (f->least >= 0 && all >= f->least))
+		return;
+	*f->best = *s;
+	f->least = all;
+}
+
+/* With so many parts of m and k: the fewest columns' parts that fit, and some more, of which threads may have more. */
+static void try_rows(struct search *f, struct split *s)
+{
+	if (!cut_columns(f->c, f->limits, s, f->n))
+		return;
+	for (uint64_t i = 0; i < 2 * (uint64_t)f->threads + 2; i++) {
+		weigh(f, s);
+		if (s->n.size <= SMALL || !cut_more(&s->n, f->n) || !fits(f->c, f->limits, s))
+			break;
+	}
+}
+
+bool split_product(const struct call *c, const struct mf_job_ask *limits, struct split *best)
+{
+	struct search f = {.c = c,
+		.limits = limits,
+		.m = c->out[0].rows,
+		.n = c->out[0].columns,
+		.k = option_letter(&c->options, OPTION_TRANSA) != 'N' ? c->in[0].rows
+								      : c->in[0].columns,
+		.threads = limits->threads ? limits->threads : 1,
+		.best = best,
+		.least = -1};
+	struct split s;
+	bool more = true;
+
+	set_cut(&s.k, f.k, 1);
+	/* a sum is cut as long as it pays: where two ways of it fit, the third can't be better */
+	for (unsigned found = 0; more && found < 2 && s.k.parts <= TASKS_MOST;
+		more = cut_more(&s.k, f.k)) {
+		set_cut(&s.m, f.m, 1);
+		for (bool rows = true; rows && s.m.parts <= TASKS_MOST;
+			rows = (s.m.size > SMALL || f.least < 0) && cut_more(&s.m, f.m))
+			try_rows(&f, &s);
+		found += f.least >= 0;
+	}
+	return f.least >= 0 && fits(c, limits, best);
 }
