@@ -2,6 +2,7 @@
 #include "hub/setup.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sodium/crypto_hash_sha256.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -189,6 +190,26 @@ static int choose_backend(
 	return 0;
 }
 
+/* That the hub may run on, when it is first asked: later it may have chosen one of them for itself (hub/near.h). */
+static unsigned processors(void)
+{
+	static unsigned n;
+	cpu_set_t set;
+
+	if (n == 0)
+		n = sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+	return n;
+}
+
+/* Who plans jobs has work for all processors. */
+static unsigned threads_by_default(const struct manifest *m)
+{
+	for (unsigned i = 0; i < m->triggers_count; i++)
+		if (m->triggers[i].type == TRIGGER_JOB)
+			return processors();
+	return 1;
+}
+
 static void choose_limits(struct service *s, const struct config_service *config)
 {
 	const struct manifest *m = &s->manifest;
@@ -205,7 +226,7 @@ static void choose_limits(struct service *s, const struct config_service *config
 	s->head.birth = config->birth_given ? config->birth : birth;
 	s->head.threads = config->threads ? config->threads : m->limits.parallel;
 	if (s->head.threads == 0)
-		s->head.threads = 1;
+		s->head.threads = threads_by_default(m);
 	if (s->head.threads > 64)
 		s->head.threads = 64;
 	s->head.event_area = s->note.event_bytes;

@@ -2,20 +2,17 @@
 #include "hub/jobs/jobs.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "hub/database.h"
 #include "hub/http/response.h"
 #include "hub/jobs/job.h"
 #include "hub/pages_json.h"
 #include "hub/setup.h"
-#include "sys/fd.h"
 #include "sys/log.h"
 
 #define DRAIN_MS   10000          /* without a report: whoever waits for more waits in vain */
@@ -556,17 +553,6 @@ struct job *jobs_begin(struct hub *hub, const struct job_request *request, struc
 
 /* ------------------------------------------------------------------ open, close */
 
-/* 0 (nothing is placed for good then) where the system doesn't say. */
-static void read_boot(uint8_t boot[static JOB_BOOT])
-{
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-
-	memset(boot, 0, JOB_BOOT);
-	if (fd < 0 || read(fd, boot, JOB_BOOT) != JOB_BOOT)
-		memset(boot, 0, JOB_BOOT);
-	fd_close(&fd);
-}
-
 int jobs_look(struct hub *hub, char error[static HUB_ERROR_MAX])
 {
 	struct jobs *jobs;
@@ -580,7 +566,6 @@ int jobs_look(struct hub *hub, char error[static HUB_ERROR_MAX])
 		return SETUP_FAILED;
 	}
 	jobs->hub = hub;
-	read_boot(jobs->boot);
 	jobs->timer.fire = fire;
 	jobs->go.run = go;
 	hub->jobs = jobs;

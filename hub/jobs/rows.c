@@ -5,14 +5,17 @@
  * it runs.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/num.h"
 #include "hub/database.h"
 #include "hub/jobs/job.h"
+#include "sys/fd.h"
 #include "sys/log.h"
 
 #define SERVICE    ".jobs"
@@ -305,12 +308,24 @@ static int read_job(struct jobs *jobs, const char *id)
 	return e == -EINVAL ? 0 : e;
 }
 
+/* Zeros where the system doesn't say: what is placed isn't relied upon then. */
+static void read_boot(uint8_t boot[static JOB_BOOT])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+	memset(boot, 0, JOB_BOOT);
+	if (fd < 0 || read(fd, boot, JOB_BOOT) != JOB_BOOT)
+		memset(boot, 0, JOB_BOOT);
+	fd_close(&fd);
+}
+
 int jobs_rows_read(struct jobs *jobs)
 {
 	char(*ids)[TASK_ID + 1] = NULL;
 	unsigned count = 0;
 	int e;
 
+	read_boot(jobs->boot);
 	jobs->number = store_service(jobs->hub->store, MF_STR(SERVICE));
 	e = jobs->number > 0 ? list(jobs, &ids, &count) : -ENOMEM;
 	for (unsigned i = 0; i < count && e >= 0; i++)

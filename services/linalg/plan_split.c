@@ -70,8 +70,10 @@ static uint64_t tiles(const struct split *s)
 #define HASH    1.1e-9
 #define PARTIAL 2e-9
 #define WORK    25e-12
+#define TASK    3e-3        /* whatever it does */
+#define LEVEL   (15.0 / 16) /* what of the work a level of Strassen's way leaves, sums included */
 
-/* What a way to cut costs beside the work itself: reading, partial sums; threads that wait for the first tiles, for the last, and while the
+/* What a way to cut costs: reading, partial sums, the work itself; threads that wait for the first tiles, for the last, and while the
  * last line of tiles is hashed. */
 static double cost(const struct call *c, uint64_t k, uint32_t threads, const struct split *s)
 {
@@ -80,12 +82,15 @@ static double cost(const struct call *c, uint64_t k, uint32_t threads, const str
 	double a = size * m * length, b = size * length * n, to = size * m * n;
 	uint64_t lines = c->out[0].flipped ? s->m.parts : s->n.parts, all = tiles(s);
 	uint64_t idle = (all + threads - 1) / threads * threads - all;
-	double first = size * (double)(s->k.size * (s->m.size + s->n.size));
+	double first = size * (double)(s->k.size * (s->m.size + s->n.size)), work = 1;
+
+	for (unsigned i = 0; i < s->levels; i++)
+		work *= LEVEL;
 
 	return READ * (a * (double)s->n.parts + b * (double)s->m.parts) +
 		PARTIAL * to * (double)(s->k.parts - 1) + READ * first * (double)threads +
-		HASH * to / (double)lines * (double)threads +
-		WORK * m * n * length * (double)idle / (double)all;
+		HASH * to / (double)lines * (double)threads + TASK * (double)(all * s->k.parts) +
+		WORK * m * n * length * (work + (double)idle / (double)all);
 }
 
 /* ----------------------------------------------------------------------- search */
@@ -155,17 +160,20 @@ bool split_product(const struct call *c, const struct mf_job_ask *limits, struct
 		.best = best,
 		.least = -1};
 	struct split s;
-	bool more = true;
+	uint64_t before = 0;
 
 	set_cut(&s.k, f.k, 1);
-	/* a sum is cut as long as it pays: where two ways of it fit, the third can't be better */
-	for (unsigned found = 0; more && found < 2 && s.k.parts <= TASKS_MOST;
-		more = cut_more(&s.k, f.k)) {
+	/* more parts of the sum, until that has been worse for a while */
+	for (unsigned worse = 0; worse < 3 && s.k.parts > before && s.k.parts <= TASKS_MOST;) {
+		double least = f.least;
+
 		set_cut(&s.m, f.m, 1);
 		for (bool rows = true; rows && s.m.parts <= TASKS_MOST;
 			rows = (s.m.size > SMALL || f.least < 0) && cut_more(&s.m, f.m))
 			try_rows(&f, &s);
-		found += f.least >= 0;
+		worse = f.least < 0 || f.least < least ? 0 : worse + (least >= 0);
+		before = s.k.parts;
+		set_cut(&s.k, f.k, before + before / 4 + 1);
 	}
 	return f.least >= 0 && fits(c, limits, best);
 }

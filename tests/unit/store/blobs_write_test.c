@@ -468,6 +468,120 @@ static void test_memory_changes(void **state)
 	blobs_rig_close(&r);
 }
 
+/* --- in any order */
+
+static const uint8_t key[BLOB_HASH] = "0123456789abcdef0123456789abcde";
+
+static int place(struct blobs_rig *r, struct blob_writer *w, const uint8_t *from, uint64_t apart,
+	uint64_t at, uint64_t stride, size_t row, size_t rows)
+{
+	struct waited op;
+
+	waited_init(&op);
+	blob_place(w, &op.op, from, apart, at, stride, row, rows);
+	return waited_end(r, &op);
+}
+
+static int hash(struct blobs_rig *r, struct blob_writer *w, uint64_t whole)
+{
+	struct waited op;
+
+	waited_init(&op);
+	blob_place_hash(w, &op.op, whole);
+	return waited_end(r, &op);
+}
+
+/* The second half of each row first; what lies behind the rows comes last, or never: then it is zero. */
+static void test_in_any_order(void **state)
+{
+	enum { ROW = 700, ROWS = N / ROW, LEFT = N - ROWS * ROW };
+	uint8_t none[LEFT] = {0};
+	struct upload u;
+	struct waited op;
+
+	(void)state;
+	begin(&u);
+	blob_drop(u.w);
+	for (unsigned round = 0; round < 2; round++) {
+		if (round == 1) {
+			memcpy(u.p + ROWS * ROW, none, LEFT);
+			blobs_rig_hash(u.p, N, u.hash);
+		}
+		assert_int_equal(blob_place_begin(u.r.blobs, key, N, false, &u.w), 0);
+		assert_int_equal(place(&u.r, u.w, u.p + 300, ROW, 300, ROW, ROW - 300, ROWS), 0);
+		assert_int_equal(hash(&u.r, u.w, 0), 0);
+		assert_int_equal(place(&u.r, u.w, u.p, ROW, 0, ROW, 300, ROWS), 0);
+		assert_int_equal(hash(&u.r, u.w, N / 2), 0);
+		assert_int_equal(place(&u.r, u.w, u.p, 0, N - 1, 0, 2, 1), -EINVAL);
+		assert_int_equal(place(&u.r, u.w, u.p, 0, 0, N, 1, 2), -EINVAL);
+		if (round == 0)
+			assert_int_equal(
+				place(&u.r, u.w, u.p + N - LEFT, 0, N - LEFT, 0, LEFT, 1), 0);
+		waited_init(&op);
+		blob_commit(u.w, &op.op);
+		assert_int_equal(waited_end(&u.r, &op), 0);
+		assert_memory_equal(blob_hash(op.op.blob), u.hash, BLOB_HASH);
+		blob_unpin(op.op.blob);
+	}
+	blobs_rig_settle(&u.r);
+	assert_int_equal(blobs_rig_files(&u.r), 2);
+	end(&u);
+}
+
+/* What a process that ended had placed is there; hashed is all of it anew. Not one of another size, nor what was dropped. */
+static void test_placed_and_gone_on_with(void **state)
+{
+	struct upload u;
+	struct blobs_counts c;
+
+	(void)state;
+	begin(&u);
+	blob_drop(u.w);
+	assert_int_equal(blob_place_begin(u.r.blobs, key, N, true, &u.w), -ENOENT);
+	assert_int_equal(blob_place_begin(u.r.blobs, key, N, false, &u.w), 0);
+	assert_int_equal(place(&u.r, u.w, u.p + 5, 0, 5, 0, N - 5, 1), 0);
+	assert_int_equal(hash(&u.r, u.w, N), 0);
+	blob_break(u.w);
+	blobs_rig_again(&u.r);
+	assert_int_equal(blob_place_begin(u.r.blobs, key, N - 1, true, &u.w), -ENOENT);
+	assert_int_equal(blob_place_begin(u.r.blobs, key, N, true, &u.w), 0);
+	assert_int_equal(place(&u.r, u.w, u.p, 0, 0, 0, 5, 1), 0);
+	assert_int_equal(commit(&u.r, u.w), 0);
+	assert_int_equal(blobs_rig_read(&u.r, u.hash, N, 9), 0);
+	assert_int_equal(blob_place_begin(u.r.blobs, key, N, true, &u.w), -ENOENT);
+	assert_int_equal(blob_place_begin(u.r.blobs, key, N, false, &u.w), 0);
+	assert_int_equal(place(&u.r, u.w, u.p, 0, 0, 0, 5, 1), 0);
+	blob_drop(u.w);
+	blobs_rig_settle(&u.r);
+	assert_int_equal(blobs_rig_files(&u.r), 1);
+	blobs_count(u.r.blobs, &c);
+	assert_int_equal(c.parts, 0);
+	end(&u);
+}
+
+/* Its room is taken from the beginning: who has none hears of it before anything is computed. */
+static void test_placed_takes_its_room(void **state)
+{
+	struct upload u;
+	struct blob_writer *second;
+	struct blobs_counts c;
+	const uint8_t other[BLOB_HASH] = {7};
+
+	(void)state;
+	begin(&u);
+	blob_drop(u.w);
+	assert_int_equal(blob_place_begin(u.r.blobs, key, 65u << 20, false, &u.w), -EFBIG);
+	assert_int_equal(blob_place_begin(u.r.blobs, key, 40u << 20, false, &u.w), 0);
+	assert_int_equal(blob_place_begin(u.r.blobs, other, 40u << 20, false, &second), -ENOSPC);
+	blobs_count(u.r.blobs, &c);
+	assert_int_equal(c.bytes, 40u << 20);
+	blob_drop(u.w);
+	blobs_rig_settle(&u.r);
+	blobs_count(u.r.blobs, &c);
+	assert_int_equal(c.bytes, 0);
+	end(&u);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -482,6 +596,9 @@ int main(void)
 		cmocka_unit_test(test_anew_takes_its_place),
 		cmocka_unit_test(test_old_ones_go),
 		cmocka_unit_test(test_room_for_pieces),
+		cmocka_unit_test(test_in_any_order),
+		cmocka_unit_test(test_placed_and_gone_on_with),
+		cmocka_unit_test(test_placed_takes_its_room),
 		cmocka_unit_test(test_altered),
 		cmocka_unit_test(test_cut_short_or_taken_away),
 		cmocka_unit_test(test_read_at_once),

@@ -374,12 +374,6 @@ static void test_cuts(void **state)
 	add(NPY_F8, true, 30, 30, false);
 	assert_int_equal(same(""), 1);
 	begin();
-	threads = 3;
-	result_most = OUTPUT_MOST;
-	add(NPY_F8, true, 800, 4, true);
-	add(NPY_F8, true, 4, 800, false);
-	assert_int_equal(same("") % 3, 0);
-	begin();
 	add(NPY_F8, true, 30, 0, true);
 	add(NPY_F8, true, 0, 20, false);
 	same("");
@@ -390,15 +384,56 @@ static void test_cuts(void **state)
 }
 
 /* Tasks by Strassen's way, with the bound of all of them together. */
+/* Large ones: no sum is cut where that needn't be, all threads have as much to do, and what is read stays in proportion. */
+static void test_large_cuts(void **state)
+{
+	static const struct {
+		uint64_t m, n, k;
+		uint32_t threads;
+		uint64_t parts_of_k, least, most; /* tiles */
+	} table[] = {
+		{8192, 8192, 8192, 2, 1, 12, 24},
+		{8192, 8192, 8192, 1, 1, 12, 24},
+		{8192, 8192, 8192, 16, 1, 16, 32},
+		{16384, 16384, 16384, 2, 2, 48, 96},
+		{2000, 60000, 1000, 2, 1, 2, 16},
+		{100, 100, 100, 8, 1, 1, 1},
+		{2000, 2000, 200000, 2, 24, 1, 4},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct call c = {.operands = 2};
+		const struct mf_job_ask limits = {.input_most = 272u << 20,
+			.result_most = 256u << 20,
+			.threads = table[i].threads};
+		struct split s;
+		uint64_t tiles;
+
+		c.in[0] =
+			(struct matrix){.type = NPY_F8, .rows = table[i].m, .columns = table[i].k};
+		c.in[1] =
+			(struct matrix){.type = NPY_F8, .rows = table[i].k, .columns = table[i].n};
+		c.out[0] =
+			(struct matrix){.type = NPY_F8, .rows = table[i].m, .columns = table[i].n};
+		assert_true(split_product(&c, &limits, &s));
+		tiles = s.m.parts * s.n.parts;
+		if (tiles < table[i].least || tiles > table[i].most ||
+			s.k.parts > table[i].parts_of_k)
+			fail_msg("%zu: %d x %d x %d parts", i, (int)s.m.parts, (int)s.n.parts,
+				(int)s.k.parts);
+	}
+}
+
 static void test_algorithms(void **state)
 {
 	const char *headers;
 
 	(void)state;
-	strassen_least = 16;
+	strassen_least = 8;
 	begin();
-	add(NPY_F8, true, 128, 300, true);
-	add(NPY_F8, false, 300, 128, true);
+	add(NPY_F8, true, 128, 100, true);
+	add(NPY_F8, false, 100, 128, true);
 	input_most = 150000;
 	result_most = 400000;
 	same("algorithm=strassen");
@@ -489,6 +524,7 @@ int main(void)
 		cmocka_unit_test(test_products),
 		cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_very_large),
+		cmocka_unit_test(test_large_cuts),
 		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_long_headers),
