@@ -19,6 +19,7 @@ struct job_flight {
 	struct job *job;
 	uint32_t task;
 	bool spooled; /* it has an area */
+	bool waits;   /* its input isn't being gathered yet */
 	struct spool spool;
 	struct job_gather gather;
 	struct blob_op op;
@@ -250,12 +251,32 @@ static void submit(struct job_flight *f, struct service *s)
 	service_submit(task);
 }
 
+static void gather(struct job_flight *f)
+{
+	f->waits = false;
+	f->job->gathering = true;
+	job_gather(&f->gather);
+}
+
+static void gather_next(struct job *job)
+{
+	struct job_flight *next = NULL;
+
+	job->gathering = false;
+	for (struct job_flight *f = job->flights; f; f = f->next)
+		if (f->waits && (!next || f->task < next->task))
+			next = f;
+	if (next)
+		gather(next);
+}
+
 static void gathered(struct job_gather *gather, int error)
 {
 	struct job_flight *f = LOOP_OWNER(gather, struct job_flight, gather);
 	struct job *job = f->job;
 	struct service *s = spool_service(&f->spool);
 
+	gather_next(job);
 	if (job_has_ended(job)) {
 		leave(f);
 	} else if (error < 0) {
@@ -292,7 +313,9 @@ bool job_flight(struct job *job, uint32_t task)
 		.n = job->plan.tasks[task].input.bytes,
 		.to = spool_room(&f->spool, &n),
 		.done = gathered};
-	job_gather(&f->gather);
+	f->waits = true;
+	if (!job->gathering)
+		gather_next(job);
 	return true;
 }
 

@@ -80,6 +80,7 @@ struct job {
 	bool has_run;
 	struct blob **results; /* by task, pinned; NULL: none */
 	struct job_flight *flights;
+	bool gathering; /* for one of these: the others' turn comes after it, so that the first is ready early */
 	struct job_place *place; /* NULL: its result is put together in the end */
 	uint64_t lives;
 	uint32_t tasks, tasks_done; /* once it has ended; as is: */

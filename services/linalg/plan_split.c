@@ -70,8 +70,8 @@ static uint64_t tiles(const struct split *s)
 #define HASH    1.1e-9
 #define PARTIAL 2e-9
 #define WORK    25e-12
-#define TASK    3e-3        /* whatever it does */
-#define LEVEL   (15.0 / 16) /* what of the work a level of Strassen's way leaves, sums included */
+#define TASK    3e-3 /* whatever it does */
+#define LEVEL   0.97 /* what of the work a level of Strassen's way leaves, sums included */
 
 /* What a way to cut costs: reading, partial sums, the work itself; threads that wait for the first tiles, for the last, and while the
  * last line of tiles is hashed. */

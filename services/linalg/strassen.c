@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-uint32_t strassen_least = 512;
+uint32_t strassen_least = 1024;
 
 /* -------------------------------------------------------------------------- sizes */
 

@@ -226,7 +226,7 @@ static void test_algorithms(void **state)
 			array_near(answer_array(0), &expected);
 			arrays_forget();
 		}
-	strassen_least = 512;
+	strassen_least = 1024;
 }
 
 static void test_tolerances(void **state)
@@ -255,7 +255,7 @@ static void test_tolerances(void **state)
 	request_memory = 32 * 32 * 8 + 128;
 	request_ask("multiply", "algorithm=strassen", 1);
 	assert_int_equal(answer_levels, 0);
-	strassen_least = 512;
+	strassen_least = 1024;
 	arrays_forget();
 }
 

@@ -454,7 +454,7 @@ static void test_algorithms(void **state)
 	assert_int_equal(answer.problem.status, 0);
 	headers = json_string_value(json_object_get(json_object_get(plan, "result"), "headers"));
 	assert_non_null(strstr(headers, "Mayfly-Algorithm: classic\r\n"));
-	strassen_least = 512;
+	strassen_least = 1024;
 }
 
 static void refused(const char *path, const char *query, unsigned status, const char *words)

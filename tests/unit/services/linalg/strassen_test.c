@@ -100,9 +100,9 @@ static void test_odd_sizes(void **state)
 static void test_levels(void **state)
 {
 	(void)state;
-	assert_int_equal(strassen_levels(1023, 4096, 4096), 0);
-	assert_int_equal(strassen_levels(1024, 1024, 1024), 1);
-	assert_int_equal(strassen_levels(2048, 2049, 9999), 2);
+	assert_int_equal(strassen_levels(2047, 4096, 4096), 0);
+	assert_int_equal(strassen_levels(2048, 2048, 2048), 1);
+	assert_int_equal(strassen_levels(4096, 4097, 9999), 2);
 	assert_int_equal(strassen_levels(1u << 20, 1u << 20, 1u << 20), STRASSEN_MOST);
 	assert_int_equal(strassen_levels(0, 10, 10), 0);
 	assert_true(strassen_bytes(NPY_F8, 4096, 4096, 4096, 2) ==
