@@ -41,7 +41,8 @@ struct job_piece {
 	uint64_t to, from, row, rows, from_stride, to_stride;
 };
 
-/* Bytes that are put together from pieces; what no piece fills is zero, of two that overlap the later one counts. */
+/* Bytes that are put together from pieces; what no piece fills is zero, of two that overlap the later one counts (but in the
+ * job's result). */
 struct job_bytes {
 	uint64_t bytes;
 	const struct job_piece *pieces;

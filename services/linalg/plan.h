@@ -3,7 +3,7 @@
  * that plans sees the heads of the operands only.
  *
  * A product is cut into tiles of the result, each computed from a panel of rows of a and one of columns of b; where those don't
- * fit, the sum over k is cut too, and each task adds to what the one before it left. All other operations are one task, or
+ * fit, or where that is cheaper, the sum over k is cut too, and each task adds to what the one before it left. All other operations are one task, or
  * too large.
  */
 #ifndef LINALG_PLAN_H
@@ -56,8 +56,8 @@ struct split {
 
 #define TASKS_MOST 6000u /* their text then fits a plan's */
 
-/* Tiles whose operands fit a life's input, whose result and work its output, enough of them for all threads. `c` has its
- * shape. False: there would be too many. */
+/* Tiles whose operands fit a life's input, whose result and work its output; of all ways to cut the one that costs least. `c` has
+ * its shape. False: there would be too many. */
 bool split_product(const struct call *c, const struct mf_job_ask *limits, struct split *split);
 
 #endif
