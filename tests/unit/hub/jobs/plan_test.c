@@ -205,6 +205,49 @@ static void test_bounds(void **state)
 	}
 }
 
+/* A result of literals and of what no task needs is written as it comes, and takes its room from the beginning on. */
+static void test_places(void **state)
+{
+	static const char form[] = "{'version':1,'literals':['AAECAw=='],'tasks':["
+				   "{'path':'/a','bytes':4,'pieces':[],'result':100},"
+				   "{'path':'/b','bytes':4,'pieces':[%s],'result':200},"
+				   "{'path':'/c','bytes':4,'pieces':[%s],'result':300}],"
+				   "'result':{'bytes':1000,'pieces':[%s]}}";
+	static const struct {
+		const char *second, *third, *result;
+		bool places, final[3];
+		uint64_t peak;
+	} table[] = {
+		{"['t0',0,0,4]", "", "['l0',0,0,4],['t1',4,0,200],['t2',300,0,300]", true,
+			{false, true, true}, 1100},
+		{"['t0',0,0,4]", "['t1',0,0,4]", "['t2',0,0,300]", true, {false, false, true},
+			1300},
+		{"['t0',0,0,4]", "['t1',0,0,4]", "['t1',4,0,200],['t2',300,0,300]", false,
+			{false, true, true}, 1500},
+		{"", "", "['t1',4,0,200],['o0',300,0,300]", false, {false, true, false}, 1200},
+		{"", "", "['l0',0,0,4]", false, {false, false, false}, 1000},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct job_limits limits = limits_of();
+		char text[1024], error[JOB_PLAN_ERROR] = "";
+		struct job_plan plan;
+
+		(void)snprintf(
+			text, sizeof(text), form, table[i].second, table[i].third, table[i].result);
+		if (plans_read(&plan, text, &limits, error) != 0)
+			fail_msg("%zu: %s", i, error);
+		assert_int_equal(plan.places, table[i].places);
+		for (unsigned k = 0; k < 3; k++)
+			assert_int_equal(plan.tasks[k].final, table[i].final[k]);
+		assert_true(job_plan_peak(&plan, 1) >= table[i].peak);
+		if (plan.places)
+			assert_int_equal(job_plan_peak(&plan, 1), table[i].peak);
+		job_plan_free(&plan);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +255,7 @@ int main(void)
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_edges),
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
