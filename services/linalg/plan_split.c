@@ -3,8 +3,9 @@
 #include "plan.h"
 #include "strassen.h"
 
-#define ROUND 8u   /* tiles are multiples of this, as the registers of processors like them */
-#define SMALL 256u /* tiles aren't made smaller than this only to have more of them */
+#define ROUND 8u    /* tiles are multiples of this, as the registers of processors like them */
+#define FEW   2048u /* tasks, up to which it is searched for the best way to cut */
+#define SMALL 256u  /* tiles aren't made smaller than this only to have more of them */
 
 static void set_cut(struct cut *cut, uint64_t n, uint64_t parts)
 {
@@ -123,14 +124,14 @@ struct search {
 	uint64_t m, n, k;
 	uint32_t threads;
 	struct split *best;
-	double least; /* below 0: there is none yet */
+	double least; /* what that costs */
 };
 
 static void weigh(struct search *f, const struct split *s)
 {
 	double all = cost(f->c, f->k, f->threads, s);
 
-	if (tiles(s) * s->k.parts > TASKS_MOST || (f->least >= 0 && all >= f->least))
+	if (tiles(s) * s->k.parts > TASKS_MOST || all >= f->least)
 		return;
 	*f->best = *s;
 	f->least = all;
@@ -148,6 +149,30 @@ static void try_rows(struct search *f, struct split *s)
 	}
 }
 
+/* The fewest tasks, about: always the longest side; a part of a sum costs what it adds to, so k may be twice as long. */
+static bool cut_longest(const struct search *f, struct split *s)
+{
+	set_cut(&s->m, f->m, 1);
+	set_cut(&s->n, f->n, 1);
+	set_cut(&s->k, f->k, 1);
+	while (!fits(f->c, f->limits, s)) {
+		bool more;
+
+		if (tiles(s) * s->k.parts > TASKS_MOST)
+			return false;
+		if (s->k.size / 2 > s->m.size && s->k.size / 2 > s->n.size)
+			more = cut_more(&s->k, f->k);
+		else if (s->m.size >= s->n.size)
+			more = cut_more(&s->m, f->m);
+		else
+			more = cut_more(&s->n, f->n);
+		if (!more)
+			return false;
+	}
+	return true;
+}
+
+/* Few tasks must have as much to do, and the first and last count: all ways to cut are compared. Of many the number counts. */
 bool split_product(const struct call *c, const struct mf_job_ask *limits, struct split *best)
 {
 	struct search f = {.c = c,
@@ -157,23 +182,29 @@ bool split_product(const struct call *c, const struct mf_job_ask *limits, struct
 		.k = option_letter(&c->options, OPTION_TRANSA) != 'N' ? c->in[0].rows
 								      : c->in[0].columns,
 		.threads = limits->threads ? limits->threads : 1,
-		.best = best,
-		.least = -1};
+		.best = best};
 	struct split s;
 	uint64_t before = 0;
 
+	if (!cut_longest(&f, best))
+		return false;
+	if (tiles(best) * best->k.parts > FEW)
+		return true;
+	f.least = cost(c, f.k, f.threads, best);
 	set_cut(&s.k, f.k, 1);
-	/* more parts of the sum, until that has been worse for a while */
-	for (unsigned worse = 0; worse < 3 && s.k.parts > before && s.k.parts <= TASKS_MOST;) {
+	/* more parts of the sum, until that has been no better for a while */
+	for (unsigned worse = 0; s.k.parts > before && s.k.parts <= FEW;) {
 		double least = f.least;
 
 		set_cut(&s.m, f.m, 1);
-		for (bool rows = true; rows && s.m.parts <= TASKS_MOST;
-			rows = (s.m.size > SMALL || f.least < 0) && cut_more(&s.m, f.m))
+		for (bool rows = true; rows && s.m.parts <= FEW;
+			rows = s.m.size > SMALL && cut_more(&s.m, f.m))
 			try_rows(&f, &s);
-		worse = f.least < 0 || f.least < least ? 0 : worse + (least >= 0);
+		worse = f.least < least ? 0 : worse + 1;
+		if (worse > 3 && s.k.parts > best->k.parts)
+			break;
 		before = s.k.parts;
 		set_cut(&s.k, f.k, before + before / 4 + 1);
 	}
-	return f.least >= 0 && fits(c, limits, best);
+	return fits(c, limits, best);
 }
