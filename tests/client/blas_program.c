@@ -160,6 +160,11 @@ static const void *scalar(char t, int i, bool beta, bool real, double complex *r
 	return room;
 }
 
+/* The routine that the program was linked with, f, and the local one, g: each with a copy of its own. */
+#define BOTH(...)                                                                                  \
+	for (int w = 0; w < 2; w++)                                                                \
+	(w ? g : f)(__VA_ARGS__)
+#define OF(pair)          (w ? (pair).b : (pair).a)
 #define EACH(letter, set) for (const char *letter = (set); *letter != '\0'; letter++)
 #define TWICE(x)          for (int x = 0; x < 2; x++)
 
@@ -184,8 +189,7 @@ static void test_gemm(char t, gemm_function *f, gemm_function *g)
 	EACH(tb, "ntc")
 	{
 		PREPARE(t);
-		f(ta, tb, &m_, &n_, &k_, alpha, A.a, &ld_, B.a, &ld_, beta, C.a, &ld_, 1, 1);
-		g(ta, tb, &m_, &n_, &k_, alpha, A.a, &ld_, B.a, &ld_, beta, C.b, &ld_, 1, 1);
+		BOTH(ta, tb, &m_, &n_, &k_, alpha, A.a, &ld_, B.a, &ld_, beta, OF(C), &ld_, 1, 1);
 		same(&C, t, false, "C");
 	}
 }
@@ -200,8 +204,7 @@ static void test_symm(char t, symm_function *f, symm_function *g)
 	EACH(uplo, "LU")
 	{
 		PREPARE(t);
-		f(side, uplo, &m_, &n_, alpha, A.a, &ld_, B.a, &ld_, beta, C.a, &ld_, 1, 1);
-		g(side, uplo, &m_, &n_, alpha, A.a, &ld_, B.a, &ld_, beta, C.b, &ld_, 1, 1);
+		BOTH(side, uplo, &m_, &n_, alpha, A.a, &ld_, B.a, &ld_, beta, OF(C), &ld_, 1, 1);
 		same(&C, t, false, "C");
 	}
 }
@@ -217,8 +220,7 @@ static void update(char t, syrk_function *f, syrk_function *g, bool hermitian)
 	EACH(trans, hermitian ? "NC" : "NT")
 	{
 		PREPARE(t);
-		f(uplo, trans, &n_, &k_, alpha, A.a, &ld_, beta, C.a, &ld_, 1, 1);
-		g(uplo, trans, &n_, &k_, alpha, A.a, &ld_, beta, C.b, &ld_, 1, 1);
+		BOTH(uplo, trans, &n_, &k_, alpha, A.a, &ld_, beta, OF(C), &ld_, 1, 1);
 		same(&C, t, false, "C");
 	}
 }
@@ -235,32 +237,12 @@ static void update2(char t, syr2k_function *f, syr2k_function *g, bool hermitian
 	EACH(trans, hermitian ? "NC" : "NT")
 	{
 		PREPARE(t);
-		f(uplo, trans, &n_, &k_, alpha, A.a, &ld_, B.a, &ld_, beta, C.a, &ld_, 1, 1);
-		g(uplo, trans, &n_, &k_, alpha, A.a, &ld_, B.a, &ld_, beta, C.b, &ld_, 1, 1);
+		BOTH(uplo, trans, &n_, &k_, alpha, A.a, &ld_, B.a, &ld_, beta, OF(C), &ld_, 1, 1);
 		same(&C, t, false, "C");
 	}
 }
 #define test_syr2k(t, f, g) update2(t, f, g, false)
 #define test_her2k(t, f, g) update2(t, f, g, true)
-
-typedef void trmm_function(TRMM_PARAMS);
-static void test_trmm(char t, trmm_function *f, trmm_function *g)
-{
-	bool real_alpha = false, real_beta = false;
-
-	for (int s = 0; s < 3; s++)
-		EACH(side, "LR")
-	EACH(uplo, "LU")
-	EACH(ta, "NTC")
-	EACH(diag, "NU")
-	{
-		PREPARE(t);
-		dominate(&A, t);
-		f(side, uplo, ta, diag, &m_, &n_, alpha, A.a, &ld_, C.a, &ld_, 1, 1, 1, 1);
-		g(side, uplo, ta, diag, &m_, &n_, alpha, A.a, &ld_, C.b, &ld_, 1, 1, 1, 1);
-		same(&C, t, false, "B");
-	}
-}
 
 /* a unit triangle's solutions grow: what lies beside its diagonal is made small */
 static void shrink(struct pair *p, char t)
@@ -274,7 +256,8 @@ static void shrink(struct pair *p, char t)
 			((double *)p->a)[i] /= 16;
 }
 
-static void test_trsm(char t, trmm_function *f, trmm_function *g)
+typedef void trmm_function(TRMM_PARAMS);
+static void triangle(char t, trmm_function *f, trmm_function *g, bool solves)
 {
 	bool real_alpha = false, real_beta = false;
 
@@ -285,13 +268,15 @@ static void test_trsm(char t, trmm_function *f, trmm_function *g)
 	EACH(diag, "NU")
 	{
 		PREPARE(t);
-		shrink(&A, t);
+		if (solves)
+			shrink(&A, t);
 		dominate(&A, t);
-		f(side, uplo, ta, diag, &m_, &n_, alpha, A.a, &ld_, C.a, &ld_, 1, 1, 1, 1);
-		g(side, uplo, ta, diag, &m_, &n_, alpha, A.a, &ld_, C.b, &ld_, 1, 1, 1, 1);
+		BOTH(side, uplo, ta, diag, &m_, &n_, alpha, A.a, &ld_, OF(C), &ld_, 1, 1, 1, 1);
 		same(&C, t, false, "B");
 	}
 }
+#define test_trmm(t, f, g) triangle(t, f, g, false)
+#define test_trsm(t, f, g) triangle(t, f, g, true)
 
 /* ---- solvers */
 
@@ -324,6 +309,15 @@ static void clear(void)
 	calls++;
 }
 
+/* One that has a solution; with its lower or upper half it is a positive definite one. */
+static void begin_system(char t)
+{
+	clear();
+	make(&A, t);
+	dominate(&A, t);
+	make(&B, t);
+}
+
 typedef void getrf_function(GETRF_PARAMS);
 static void test_getrf(char t, getrf_function *f, getrf_function *g)
 {
@@ -335,8 +329,7 @@ static void test_getrf(char t, getrf_function *f, getrf_function *g)
 		if (s == 2) /* two columns alike: nothing is left for the last pivot */
 			for (int i = 0; i < LD * 40; i++)
 				A.a[i] = A.b[i] = 0;
-		f(m, &n_, A.a, &ld_, pivots[0], &infos[0]);
-		g(m, &n_, A.b, &ld_, pivots[1], &infos[1]);
+		BOTH(m, &n_, OF(A), &ld_, pivots[w], &infos[w]);
 		both_pivots();
 		same(&A, t, false, "LU");
 	}
@@ -353,8 +346,7 @@ static void test_gesv(char t, gesv_function *f, gesv_function *g)
 			memset(&A, 0, sizeof(A));
 		else
 			dominate(&A, t);
-		f(&n_, &nrhs_, A.a, &ld_, pivots[0], B.a, &ld_, &infos[0]);
-		g(&n_, &nrhs_, A.b, &ld_, pivots[1], B.b, &ld_, &infos[1]);
+		BOTH(&n_, &nrhs_, OF(A), &ld_, pivots[w], OF(B), &ld_, &infos[w]);
 		both_pivots();
 		same(&A, t, false, "LU");
 		same(&B, t, false, "X");
@@ -366,14 +358,10 @@ static void test_getrs(char t, getrs_function *f, getrs_function *g)
 {
 	EACH(trans, "NTC")
 	{
-		clear();
-		make(&A, t);
-		dominate(&A, t);
-		make(&B, t);
+		begin_system(t);
 		((getrf_function *)local(t == 's' ? "sgetrf_" : "dgetrf_"))(
 			&n_, &n_, A.a, &ld_, pivots[0], &infos[0]);
-		f(trans, &n_, &nrhs_, A.a, &ld_, pivots[0], B.a, &ld_, &infos[0], 1);
-		g(trans, &n_, &nrhs_, A.a, &ld_, pivots[0], B.b, &ld_, &infos[1], 1);
+		BOTH(trans, &n_, &nrhs_, A.a, &ld_, pivots[0], OF(B), &ld_, &infos[w], 1);
 		equal(infos[0], infos[1], "info");
 		same(&B, t, false, "X");
 	}
@@ -389,8 +377,7 @@ static void test_potrf(char t, potrf_function *f, potrf_function *g)
 		make(&A, t);
 		if (s == 0)
 			dominate(&A, t);
-		f(uplo, &n_, A.a, &ld_, &infos[0], 1);
-		g(uplo, &n_, A.b, &ld_, &infos[1], 1);
+		BOTH(uplo, &n_, OF(A), &ld_, &infos[w], 1);
 		equal(infos[0], infos[1], "info");
 		same(&A, t, false, "L");
 	}
@@ -401,12 +388,8 @@ static void test_posv(char t, posv_function *f, posv_function *g)
 {
 	EACH(uplo, "LU")
 	{
-		clear();
-		make(&A, t);
-		dominate(&A, t);
-		make(&B, t);
-		f(uplo, &n_, &nrhs_, A.a, &ld_, B.a, &ld_, &infos[0], 1);
-		g(uplo, &n_, &nrhs_, A.b, &ld_, B.b, &ld_, &infos[1], 1);
+		begin_system(t);
+		BOTH(uplo, &n_, &nrhs_, OF(A), &ld_, OF(B), &ld_, &infos[w], 1);
 		equal(infos[0], infos[1], "info");
 		same(&A, t, false, "L");
 		same(&B, t, false, "X");
@@ -418,12 +401,8 @@ static void test_potrs(char t, potrs_function *f, potrs_function *g)
 {
 	EACH(uplo, "LU")
 	{
-		clear();
-		make(&A, t);
-		dominate(&A, t);
-		make(&B, t);
-		f(uplo, &n_, &nrhs_, A.a, &ld_, B.a, &ld_, &infos[0], 1);
-		g(uplo, &n_, &nrhs_, A.a, &ld_, B.b, &ld_, &infos[1], 1);
+		begin_system(t);
+		BOTH(uplo, &n_, &nrhs_, A.a, &ld_, OF(B), &ld_, &infos[w], 1);
 		equal(infos[0], infos[1], "info");
 		same(&B, t, false, "X");
 	}
@@ -440,8 +419,7 @@ static void test_geqrf(char t, geqrf_function *f, geqrf_function *g)
 		make(&A, t);
 		f(m, &n_, A.a, &ld_, flat[0], work, &query, &infos[0]);
 		equal(infos[0], 0, "info of a question for memory");
-		f(m, &n_, A.a, &ld_, flat[0], work, &work_, &infos[0]);
-		g(m, &n_, A.b, &ld_, flat[1], work, &work_, &infos[1]);
+		BOTH(m, &n_, OF(A), &ld_, flat[w], work, &work_, &infos[w]);
 		equal(infos[0], infos[1], "info");
 		same(&A, t, false, "QR");
 		both_flat(t, false);
@@ -456,12 +434,8 @@ static void test_gels(char t, gels_function *f, gels_function *g)
 	{
 		const int *m = s == 0 ? &k_ : &m_;
 
-		clear();
-		make(&A, t);
-		dominate(&A, t);
-		make(&B, t);
-		f(trans, m, &n_, &nrhs_, A.a, &ld_, B.a, &ld_, work, &work_, &infos[0], 1);
-		g(trans, m, &n_, &nrhs_, A.b, &ld_, B.b, &ld_, work, &work_, &infos[1], 1);
+		begin_system(t);
+		BOTH(trans, m, &n_, &nrhs_, OF(A), &ld_, OF(B), &ld_, work, &work_, &infos[w], 1);
 		equal(infos[0], infos[1], "info");
 		same(&A, t, false, "QR");
 		same(&B, t, false, "X");
@@ -469,11 +443,10 @@ static void test_gels(char t, gels_function *f, gels_function *g)
 }
 
 /* the values, the vectors up to sign; what lies under the matrix is LAPACK's business */
-static void spectral(char t, const int *n, bool vectors)
+static void spectral(char t, bool vectors)
 {
 	equal(infos[0], infos[1], "info");
 	both_flat(t, false);
-	(void)n;
 	if (vectors)
 		same(&A, t, true, "V");
 }
@@ -486,9 +459,8 @@ static void test_syev(char t, syev_function *f, syev_function *g)
 	{
 		clear();
 		make(&A, t);
-		f(job, uplo, &n_, A.a, &ld_, flat[0], work, &work_, &infos[0], 1, 1);
-		g(job, uplo, &n_, A.b, &ld_, flat[1], work, &work_, &infos[1], 1, 1);
-		spectral(t, &n_, *job == 'V');
+		BOTH(job, uplo, &n_, OF(A), &ld_, flat[w], work, &work_, &infos[w], 1, 1);
+		spectral(t, *job == 'V');
 	}
 }
 
@@ -500,11 +472,9 @@ static void test_syevd(char t, syevd_function *f, syevd_function *g)
 	{
 		clear();
 		make(&A, t);
-		f(job, uplo, &n_, A.a, &ld_, flat[0], work, &work_, integers, &integers_, &infos[0],
-			1, 1);
-		g(job, uplo, &n_, A.b, &ld_, flat[1], work, &work_, integers, &integers_, &infos[1],
-			1, 1);
-		spectral(t, &n_, *job == 'V');
+		BOTH(job, uplo, &n_, OF(A), &ld_, flat[w], work, &work_, integers, &integers_,
+			&infos[w], 1, 1);
+		spectral(t, *job == 'V');
 	}
 }
 
@@ -521,10 +491,8 @@ static void test_gesdd(char t, gesdd_function *f, gesdd_function *g)
 		make(&A, t);
 		make(&u, t);
 		make(&vt, t);
-		f(job, m, &n_, A.a, &ld_, flat[0], u.a, &ld_, vt.a, &ld_, work, &work_, integers,
-			&infos[0], 1);
-		g(job, m, &n_, A.b, &ld_, flat[1], u.b, &ld_, vt.b, &ld_, work, &work_, integers,
-			&infos[1], 1);
+		BOTH(job, m, &n_, OF(A), &ld_, flat[w], OF(u), &ld_, OF(vt), &ld_, work, &work_,
+			integers, &infos[w], 1);
 		equal(infos[0], infos[1], "info");
 		both_flat(t, false);
 		if (*job != 'A' ||
@@ -536,6 +504,10 @@ static void test_gesdd(char t, gesdd_function *f, gesdd_function *g)
 }
 
 /* ---- CBLAS: in rows and in columns, against Fortran's routine on what that means */
+
+#define BOTH_CBLAS(type, name, ...)                                                                \
+	for (int w = 0; w < 2; w++)                                                                \
+	((type *)(w ? local(name) : dlsym(RTLD_DEFAULT, name)))(__VA_ARGS__)
 
 static void test_cblas(void)
 {
@@ -559,34 +531,24 @@ static void test_cblas(void)
 			fill(A.a, 'z');
 			fill(B.a, 'z');
 			make(&C, 'd');
-			((cgemm *)dlsym(RTLD_DEFAULT, "cblas_dgemm"))(order, trans, 112, N, N - 3,
-				K, 2.0, A.a, LD, B.a, LD, 0.5, C.a, LD);
-			((cgemm *)local("cblas_dgemm"))(order, trans, 112, N, N - 3, K, 2.0, A.a,
-				LD, B.a, LD, 0.5, C.b, LD);
+			BOTH_CBLAS(cgemm, "cblas_dgemm", order, trans, 112, N, N - 3, K, 2.0, A.a,
+				LD, B.a, LD, 0.5, OF(C), LD);
 			same(&C, 'd', false, "dgemm's C");
 			make(&C, 'd');
-			((csymm *)dlsym(RTLD_DEFAULT, "cblas_dsymm"))(
-				order, side, uplo, N, N - 3, 2.0, A.a, LD, B.a, LD, 0.5, C.a, LD);
-			((csymm *)local("cblas_dsymm"))(
-				order, side, uplo, N, N - 3, 2.0, A.a, LD, B.a, LD, 0.5, C.b, LD);
+			BOTH_CBLAS(csymm, "cblas_dsymm", order, side, uplo, N, N - 3, 2.0, A.a, LD,
+				B.a, LD, 0.5, OF(C), LD);
 			same(&C, 'd', false, "dsymm's C");
 			make(&C, 'd');
-			((ctrmm *)dlsym(RTLD_DEFAULT, "cblas_dtrmm"))(
-				order, side, uplo, trans, 131, N, N - 3, 2.0, A.a, LD, C.a, LD);
-			((ctrmm *)local("cblas_dtrmm"))(
-				order, side, uplo, trans, 131, N, N - 3, 2.0, A.a, LD, C.b, LD);
+			BOTH_CBLAS(ctrmm, "cblas_dtrmm", order, side, uplo, trans, 131, N, N - 3,
+				2.0, A.a, LD, OF(C), LD);
 			same(&C, 'd', false, "dtrmm's B");
 			make(&C, 'z');
-			((cherk *)dlsym(RTLD_DEFAULT, "cblas_zherk"))(
-				order, uplo, conj, N, K, 2.0, A.a, LD, 0.5, C.a, LD);
-			((cherk *)local("cblas_zherk"))(
-				order, uplo, conj, N, K, 2.0, A.a, LD, 0.5, C.b, LD);
+			BOTH_CBLAS(cherk, "cblas_zherk", order, uplo, conj, N, K, 2.0, A.a, LD, 0.5,
+				OF(C), LD);
 			same(&C, 'z', false, "zherk's C");
 			make(&C, 'z');
-			((cher2k *)dlsym(RTLD_DEFAULT, "cblas_zher2k"))(
-				order, uplo, conj, N, K, &alpha, A.a, LD, B.a, LD, 0.5, C.a, LD);
-			((cher2k *)local("cblas_zher2k"))(
-				order, uplo, conj, N, K, &alpha, A.a, LD, B.a, LD, 0.5, C.b, LD);
+			BOTH_CBLAS(cher2k, "cblas_zher2k", order, uplo, conj, N, K, &alpha, A.a, LD,
+				B.a, LD, 0.5, OF(C), LD);
 			same(&C, 'z', false, "zher2k's C");
 		}
 }

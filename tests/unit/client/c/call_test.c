@@ -1,7 +1,6 @@
-/* client/c/call, request, answer, engine: calls, asked of a server that does what it is told */
+/* client/c/call, request, answer, engine: calls that wait, asked of a server that does what it is told */
 #include "client/c/mayfly-client.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,10 +14,8 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/client/c/server.h"
+#include "tests/unit/client/c/scene.h"
 
-#define OK       "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
-#define EMPTY    "Content-Length: 0\r\n\r\n"
 #define BUSY     "HTTP/1.1 503 Service Unavailable\r\n" EMPTY
 #define FAILED   "HTTP/1.1 502 Bad Gateway\r\n" EMPTY
 #define CONFLICT "HTTP/1.1 409 Conflict\r\n"
@@ -27,55 +24,6 @@
 	"Mayfly-Event: 0011\r\nContent-Length: 85\r\n\r\n"                                         \
 	"{\"title\":\"Singular\",\"status\":422,\"detail\":\"a is\\n "                             \
 	"singular\",\"argument\":\"a\",\"pivot\":3}"
-
-struct scene {
-	struct server *server;
-	struct mayfly_client *client;
-};
-
-static struct scene scene;
-
-static void play(const struct turn *turns, size_t count)
-{
-	char url[64], text[MAYFLY_TEXT];
-	struct mayfly_settings settings = {.url = url, .deadline_ms = 30000};
-
-	scene.server = server_start(turns, count);
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u", server_port(scene.server));
-	assert_int_equal(mayfly_open(&scene.client, &settings, text), MAYFLY_OK);
-}
-#define PLAY(...)                                                                                  \
-	static const struct turn turns[] = {__VA_ARGS__};                                          \
-	(void)state;                                                                               \
-	play(turns, sizeof(turns) / sizeof(turns[0]))
-
-static int end(void **state)
-{
-	(void)state;
-	mayfly_close(scene.client);
-	if (scene.server)
-		server_stop(scene.server);
-	scene = (struct scene){0};
-	return 0;
-}
-
-static struct mayfly_answer ask(struct mayfly_request request)
-{
-	struct mayfly_answer answer;
-
-	if (!request.path)
-		request.path = "/ask";
-	(void)mayfly_call(scene.client, &request, &answer);
-	return answer;
-}
-
-static void is(const struct mayfly_answer *answer, const char *body)
-{
-	assert_string_equal(answer->text, "");
-	assert_int_equal(answer->error, MAYFLY_OK);
-	assert_int_equal(answer->size, strlen(body));
-	assert_memory_equal(answer->body, body, answer->size);
-}
 
 /* ------------------------------------------------------------------- what is sent */
 
@@ -88,7 +36,7 @@ static void a_request_as_it_arrives(void **state)
 	char line[128];
 
 	PLAY({.answer = OK});
-	answer = ask((struct mayfly_request){.path = "/a/b?c=d",
+	answer = scene_ask((struct mayfly_request){.path = "/a/b?c=d",
 		.pieces = hello,
 		.pieces_count = 2,
 		.operands = "-, 00ff",
@@ -96,7 +44,7 @@ static void a_request_as_it_arrives(void **state)
 		.flags = MAYFLY_MINIMAL,
 		.headers = more,
 		.headers_count = 2});
-	is(&answer, "hello");
+	scene_is(&answer, "hello");
 	assert_string_equal(answer.content_type, "text/plain");
 	assert_int_equal(answer.status, 200);
 	assert_int_equal(answer.attempts, 1);
@@ -128,8 +76,8 @@ static void other_methods(void **state)
 
 	PLAY({.answer = OK});
 	for (size_t i = 0; i < 4; i++) {
-		answer = ask((struct mayfly_request){.method = methods[i]});
-		is(&answer, "hello");
+		answer = scene_ask((struct mayfly_request){.method = methods[i]});
+		scene_is(&answer, "hello");
 		assert_memory_equal(
 			server_seen(scene.server, i)->head, methods[i], strlen(methods[i]));
 		assert_true(
@@ -138,12 +86,12 @@ static void other_methods(void **state)
 			!strstr(server_seen(scene.server, i)->head, "Content-Length") == (i < 2));
 		mayfly_answer_free(&answer);
 	}
-	answer = ask((struct mayfly_request){.id = "mine-1", .content_type = "text/x"});
+	answer = scene_ask((struct mayfly_request){.id = "mine-1", .content_type = "text/x"});
 	assert_string_equal(answer.id, "mine-1");
 	assert_true(server_heard(scene.server, 4, "Idempotency-Key: \"mine-1\""));
 	assert_true(server_heard(scene.server, 4, "Content-Length: 0"));
 	mayfly_answer_free(&answer);
-	answer = ask((struct mayfly_request){.flags = MAYFLY_PURE});
+	answer = scene_ask((struct mayfly_request){.flags = MAYFLY_PURE});
 	assert_string_equal(answer.id, "");
 	assert_null(strstr(server_seen(scene.server, 5)->head, "Idempotency-Key"));
 	mayfly_answer_free(&answer);
@@ -162,11 +110,11 @@ static void a_long_body_in_many_pieces(void **state)
 	for (size_t i = 0; i < n; i++)
 		text[i] = (char)(i * i >> 7);
 	/* the first answer comes before the body has been sent; libcurl may take it, or see its connection end */
-	answer = ask((struct mayfly_request){.pieces = rows, .pieces_count = 3});
+	answer = scene_ask((struct mayfly_request){.pieces = rows, .pieces_count = 3});
 	assert_int_equal(answer.error, MAYFLY_OK);
 	mayfly_answer_free(&answer);
-	answer = ask((struct mayfly_request){.pieces = rows, .pieces_count = 3});
-	is(&answer, "hello");
+	answer = scene_ask((struct mayfly_request){.pieces = rows, .pieces_count = 3});
+	scene_is(&answer, "hello");
 	mayfly_answer_free(&answer);
 	assert_int_equal(server_seen(scene.server, 1)->size, n);
 	assert_memory_equal(server_seen(scene.server, 1)->body, text, n);
@@ -197,7 +145,7 @@ static void requests_that_are_none(void **state)
 
 	PLAY({.answer = OK});
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		struct mayfly_answer answer = ask(wrong[i]);
+		struct mayfly_answer answer = scene_ask(wrong[i]);
 
 		assert_int_equal(answer.error, MAYFLY_WRONG);
 		assert_true(answer.text[0] && !strpbrk(answer.text, "\r\n"));
@@ -215,7 +163,7 @@ static void a_refusal_in_the_services_words(void **state)
 	char small[2];
 
 	PLAY({.answer = SINGULAR});
-	answer = ask((struct mayfly_request){.into = small, .into_size = sizeof(small)});
+	answer = scene_ask((struct mayfly_request){.into = small, .into_size = sizeof(small)});
 	assert_int_equal(answer.error, MAYFLY_REFUSED);
 	assert_int_equal(answer.status, 422);
 	assert_non_null(strstr(answer.text, "/ask: 422 Singular: a is? singular (event 0011)"));
@@ -250,7 +198,7 @@ static void other_refusals(void **state)
 		{.answer = "HTTP/1.1 422 \r\nContent-Type: application/problem+json\r\n"
 			   "Content-Length: 12\r\n\r\n{\"detail\":1}"});
 	for (size_t i = 0; i < 4; i++) {
-		answer = ask((struct mayfly_request){0});
+		answer = scene_ask((struct mayfly_request){0});
 		assert_int_equal(answer.error, MAYFLY_REFUSED);
 		assert_int_equal(answer.status, cases[i].status);
 		assert_non_null(strstr(answer.text, cases[i].words));
@@ -269,11 +217,11 @@ static void what_is_no_http(void **state)
 		struct turn turn = {.answer = answers[i], .close = true};
 		struct mayfly_answer answer;
 
-		play(&turn, 1);
-		answer = ask((struct mayfly_request){.deadline_ms = 2000});
+		scene_play(&turn, 1);
+		answer = scene_ask((struct mayfly_request){.deadline_ms = 2000});
 		assert_int_equal(answer.error, MAYFLY_NO_HTTP);
 		mayfly_answer_free(&answer);
-		end(NULL);
+		scene_end(NULL);
 	}
 }
 
@@ -287,8 +235,8 @@ static void a_head_without_end(void **state)
 	for (size_t n = strlen(flood); n + 20 < sizeof(flood); n = strlen(flood))
 		for (unsigned i = 0; i < 1000 && n + 20 < sizeof(flood); i++, n += 8)
 			memcpy(flood + n, "X-A: b\r\n", 9);
-	play(&turn, 1);
-	answer = ask((struct mayfly_request){0});
+	scene_play(&turn, 1);
+	answer = scene_ask((struct mayfly_request){0});
 	assert_int_equal(answer.error, MAYFLY_NO_HTTP);
 	mayfly_answer_free(&answer);
 }
@@ -299,11 +247,11 @@ static void an_answer_for_our_own_memory(void **state)
 	char memory[5];
 
 	PLAY({.answer = OK});
-	answer = ask((struct mayfly_request){.into = memory, .into_size = 5});
-	is(&answer, "hello");
+	answer = scene_ask((struct mayfly_request){.into = memory, .into_size = 5});
+	scene_is(&answer, "hello");
 	assert_ptr_equal(answer.body, memory);
 	mayfly_answer_free(&answer);
-	answer = ask((struct mayfly_request){.into = memory, .into_size = 4});
+	answer = scene_ask((struct mayfly_request){.into = memory, .into_size = 4});
 	assert_int_equal(answer.error, MAYFLY_TOO_LARGE);
 	mayfly_answer_free(&answer);
 	assert_int_equal(server_count(scene.server), 2);
@@ -334,7 +282,7 @@ static void an_answer_for_a_sink_that_begins_again(void **state)
 
 	PLAY({.answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhexx", .close = true},
 		{.answer = OK});
-	answer = ask((struct mayfly_request){.sink = sink, .context = &to});
+	answer = scene_ask((struct mayfly_request){.sink = sink, .context = &to});
 	assert_int_equal(answer.error, MAYFLY_OK);
 	assert_int_equal(answer.attempts, 2);
 	assert_int_equal(answer.size, 5);
@@ -343,10 +291,10 @@ static void an_answer_for_a_sink_that_begins_again(void **state)
 	assert_int_equal(to.begun, 2);
 	mayfly_answer_free(&answer);
 	to.most = 4;
-	answer = ask((struct mayfly_request){.sink = sink, .context = &to});
+	answer = scene_ask((struct mayfly_request){.sink = sink, .context = &to});
 	assert_int_equal(answer.error, MAYFLY_STOPPED);
 	mayfly_answer_free(&answer);
-	answer = ask((struct mayfly_request){.sink = sink, .into = &to, .into_size = 1});
+	answer = scene_ask((struct mayfly_request){.sink = sink, .into = &to, .into_size = 1});
 	assert_int_equal(answer.error, MAYFLY_WRONG);
 	mayfly_answer_free(&answer);
 }
@@ -360,14 +308,14 @@ static void what_comes_in_chunks_and_without_a_length(void **state)
 			"X-A:  b \r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"},
 		{.answer = "HTTP/1.1 200 OK\r\n\r\nhello", .close = true},
 		{.answer = "HTTP/1.1 204 No Content\r\n\r\n"});
-	answer = ask((struct mayfly_request){0});
-	is(&answer, "hello");
+	answer = scene_ask((struct mayfly_request){0});
+	scene_is(&answer, "hello");
 	assert_string_equal(mayfly_header(&answer, "x-a"), "b");
 	mayfly_answer_free(&answer);
-	answer = ask((struct mayfly_request){0});
-	is(&answer, "hello");
+	answer = scene_ask((struct mayfly_request){0});
+	scene_is(&answer, "hello");
 	mayfly_answer_free(&answer);
-	answer = ask((struct mayfly_request){0});
+	answer = scene_ask((struct mayfly_request){0});
 	assert_int_equal(answer.error, MAYFLY_OK);
 	assert_int_equal(answer.status, 204);
 	mayfly_answer_free(&answer);
@@ -396,8 +344,8 @@ static void what_may_pass_is_asked_again_with_the_same_id(void **state)
 		{.answer = "HTTP/1.1 429 Too Many Requests\r\n" EMPTY},
 		{.answer = "HTTP/1.1 200 OK\r\nIdempotency-Replayed: true\r\nMayfly-Blob: ab\r\n"
 			   "Content-Length: 5\r\n\r\nhello"});
-	answer = ask((struct mayfly_request){.pieces = hello, .pieces_count = 2});
-	is(&answer, "hello");
+	answer = scene_ask((struct mayfly_request){.pieces = hello, .pieces_count = 2});
+	scene_is(&answer, "hello");
 	assert_int_equal(answer.attempts, 6);
 	assert_true(answer.replayed);
 	assert_string_equal(answer.blob, "ab");
@@ -412,7 +360,7 @@ static void what_fails_thrice_failed(void **state)
 	struct mayfly_answer answer;
 
 	PLAY({.answer = FAILED});
-	answer = ask((struct mayfly_request){0});
+	answer = scene_ask((struct mayfly_request){0});
 	assert_int_equal(answer.error, MAYFLY_REFUSED);
 	assert_int_equal(answer.status, 502);
 	assert_int_equal(answer.attempts, 3);
@@ -431,13 +379,13 @@ static void what_will_not_pass_is_asked_once(void **state)
 		struct turn turn = {.answer = answers[i]};
 		struct mayfly_answer answer;
 
-		play(&turn, 1);
-		answer = ask((struct mayfly_request){0});
+		scene_play(&turn, 1);
+		answer = scene_ask((struct mayfly_request){0});
 		assert_int_equal(answer.error, MAYFLY_REFUSED);
 		assert_int_equal(answer.attempts, 1);
 		mayfly_answer_free(&answer);
 		assert_int_equal(server_count(scene.server), 1);
-		end(NULL);
+		scene_end(NULL);
 	}
 }
 
@@ -446,13 +394,13 @@ static void once_is_once(void **state)
 	struct mayfly_answer answer;
 
 	PLAY({.answer = OK}, {.answer = NULL, .close = true}, {.answer = BUSY}, {.answer = OK});
-	answer = ask((struct mayfly_request){.flags = MAYFLY_ONCE});
-	is(&answer, "hello");
+	answer = scene_ask((struct mayfly_request){.flags = MAYFLY_ONCE});
+	scene_is(&answer, "hello");
 	mayfly_answer_free(&answer);
-	answer = ask((struct mayfly_request){.flags = MAYFLY_ONCE});
+	answer = scene_ask((struct mayfly_request){.flags = MAYFLY_ONCE});
 	assert_int_equal(answer.error, MAYFLY_UNREACHABLE);
 	mayfly_answer_free(&answer);
-	answer = ask((struct mayfly_request){.flags = MAYFLY_ONCE});
+	answer = scene_ask((struct mayfly_request){.flags = MAYFLY_ONCE});
 	assert_int_equal(answer.status, 503);
 	assert_int_equal(answer.attempts, 1);
 	mayfly_answer_free(&answer);
@@ -464,7 +412,7 @@ static void longer_than_there_is_time_is_not_waited(void **state)
 	struct mayfly_answer answer;
 
 	PLAY({.answer = "HTTP/1.1 503 Busy\r\nRetry-After: 3600\r\n" EMPTY});
-	answer = ask((struct mayfly_request){0});
+	answer = scene_ask((struct mayfly_request){0});
 	assert_int_equal(answer.status, 503);
 	assert_int_equal(answer.retry_s, 3600);
 	assert_int_equal(answer.attempts, 1);
@@ -478,7 +426,7 @@ static void nobody_there(void **state)
 	PLAY({.answer = OK});
 	server_stop(scene.server);
 	scene.server = NULL;
-	answer = ask((struct mayfly_request){.deadline_ms = 300, .flags = MAYFLY_ONCE});
+	answer = scene_ask((struct mayfly_request){.deadline_ms = 300, .flags = MAYFLY_ONCE});
 	assert_int_equal(answer.error, MAYFLY_UNREACHABLE);
 	assert_int_equal(answer.status, 0);
 	assert_true(answer.attempts > 1); /* nothing was sent */
@@ -492,7 +440,7 @@ static void one_try(void **state)
 	struct mayfly_answer answer;
 
 	PLAY({.answer = NULL, .close = true}, {.answer = OK});
-	answer = ask((struct mayfly_request){.flags = MAYFLY_ONE_TRY | MAYFLY_PURE});
+	answer = scene_ask((struct mayfly_request){.flags = MAYFLY_ONE_TRY | MAYFLY_PURE});
 	assert_int_equal(answer.error, MAYFLY_UNREACHABLE);
 	assert_int_equal(answer.attempts, 1);
 	mayfly_answer_free(&answer);
@@ -503,135 +451,10 @@ static void no_answer_in_time(void **state)
 	struct mayfly_answer answer;
 
 	PLAY({.answer = OK, .wait = true});
-	answer = ask((struct mayfly_request){.deadline_ms = 100});
+	answer = scene_ask((struct mayfly_request){.deadline_ms = 100});
 	assert_int_equal(answer.error, MAYFLY_DEADLINE);
 	assert_non_null(strstr(answer.text, "no answer within 100 ms"));
 	mayfly_answer_free(&answer);
-}
-
-/* ---------------------------------------------------------------- without blocking */
-
-struct many {
-	size_t ended, more;
-	struct mayfly_request request;
-};
-
-static void one_has_ended(void *context, struct mayfly_call *call)
-{
-	struct many *many = context;
-	struct mayfly_answer answer;
-
-	assert_true(mayfly_ended(call));
-	assert_int_equal(mayfly_finish(call, &answer), MAYFLY_OK);
-	mayfly_answer_free(&answer);
-	many->ended++;
-	if (many->more > 0) {
-		many->more--;
-		assert_non_null(mayfly_start(scene.client, &many->request));
-	}
-}
-
-static void two_hundred_at_once_in_a_loop_of_ours(void **state)
-{
-	struct many many = {
-		.more = 50, .request = {.path = "/many", .done = one_has_ended, .context = &many}};
-	struct pollfd fd;
-
-	PLAY({.answer = OK});
-	fd = (struct pollfd){.fd = mayfly_fd(scene.client), .events = POLLIN};
-	assert_true(fd.fd >= 0);
-	for (unsigned i = 0; i < 200; i++)
-		assert_non_null(mayfly_start(scene.client, &many.request));
-	while (many.ended < 250) {
-		assert_int_equal(poll(&fd, 1, 20000), 1);
-		(void)mayfly_work(scene.client);
-	}
-	assert_int_equal(mayfly_work(scene.client), 0);
-	assert_int_equal(server_count(scene.server), 250);
-	assert_int_equal(poll(&fd, 1, 0), 0); /* nothing to do, and it says so */
-}
-
-static void waiting_for_each(void **state)
-{
-	const struct mayfly_request request = {.path = "/each"}, wrong = {.path = "no"};
-	struct mayfly_call *calls[3];
-	struct mayfly_answer answer;
-	size_t left;
-
-	PLAY({.answer = OK});
-	assert_int_equal(mayfly_wait(scene.client, -1), 0); /* for nothing */
-	for (unsigned i = 0; i < 3; i++)
-		calls[i] = mayfly_start(scene.client, i == 1 ? &wrong : &request);
-	assert_true(mayfly_ended(calls[1]));
-	do
-		left = mayfly_wait(scene.client, 20000);
-	while (left > 0);
-	for (unsigned i = 0; i < 3; i++) {
-		assert_true(mayfly_ended(calls[i]));
-		assert_int_equal(
-			mayfly_finish(calls[i], &answer), i == 1 ? MAYFLY_WRONG : MAYFLY_OK);
-		mayfly_answer_free(&answer);
-	}
-	assert_int_equal(mayfly_wait(scene.client, 0), 0);
-}
-
-static void a_call_that_nobody_wants(void **state)
-{
-	const struct mayfly_request request = {.path = "/slow"};
-	struct mayfly_call *call, *other;
-	struct mayfly_answer answer;
-
-	PLAY({.answer = OK, .wait = true});
-	call = mayfly_start(scene.client, &request);
-	other = mayfly_start(scene.client, &request);
-	while (server_count(scene.server) < 2)
-		(void)mayfly_wait(scene.client, 10);
-	mayfly_cancel(call);
-	server_release(scene.server);
-	assert_int_equal(mayfly_finish(other, &answer), MAYFLY_OK);
-	mayfly_answer_free(&answer);
-	while (server_gone(scene.server) < 1) /* its connection is closed */
-		usleep(1000);
-	assert_int_equal(mayfly_work(scene.client), 0);
-}
-
-static void called_off_while_it_rests_and_left_open(void **state)
-{
-	const struct mayfly_request request = {.path = "/rest"};
-	struct mayfly_call *call;
-
-	PLAY({.answer = "HTTP/1.1 503 Busy\r\nRetry-After: 5\r\n" EMPTY});
-	call = mayfly_start(scene.client, &request);
-	assert_non_null(mayfly_start(scene.client, &request)); /* mayfly_close frees it */
-	while (server_count(scene.server) < 2)
-		(void)mayfly_wait(scene.client, 10);
-	mayfly_cancel(call);
-	assert_int_equal(mayfly_work(scene.client), 1);
-}
-
-static struct mayfly_call *victim;
-
-static void takes_another_along(void *context, struct mayfly_call *call)
-{
-	struct mayfly_answer answer;
-
-	(void)context;
-	if (victim && victim != call)
-		mayfly_cancel(victim);
-	victim = NULL;
-	(void)mayfly_finish(call, &answer);
-	mayfly_answer_free(&answer);
-}
-
-static void ends_that_end_others(void **state)
-{
-	const struct mayfly_request wrong = {.path = "no", .done = takes_another_along};
-
-	PLAY({.answer = OK});
-	victim = mayfly_start(scene.client, &wrong);
-	assert_non_null(mayfly_start(scene.client, &wrong));
-	assert_int_equal(mayfly_work(scene.client), 0);
-	assert_null(victim);
 }
 
 /* ------------------------------------------------------------------------- token */
@@ -659,28 +482,26 @@ static void a_token_is_read_again_when_it_changed(void **state)
 	write_token("first\n");
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u/under/", server_port(scene.server));
 	assert_int_equal(mayfly_open(&scene.client, &settings, text), MAYFLY_OK);
-	answer = ask((struct mayfly_request){0});
-	is(&answer, "hello");
+	answer = scene_ask((struct mayfly_request){0});
+	scene_is(&answer, "hello");
 	mayfly_answer_free(&answer);
 	assert_true(server_heard(scene.server, 0, "Authorization: Bearer first"));
 	assert_memory_equal(server_seen(scene.server, 0)->head, "POST /under/ask ", 16);
 	write_token("the second\n"); /* no token */
-	answer = ask((struct mayfly_request){0});
+	answer = scene_ask((struct mayfly_request){0});
 	assert_int_equal(answer.error, MAYFLY_FILE);
 	mayfly_answer_free(&answer);
 	write_token("second\r\n");
-	answer = ask((struct mayfly_request){0});
-	is(&answer, "hello");
+	answer = scene_ask((struct mayfly_request){0});
+	scene_is(&answer, "hello");
 	mayfly_answer_free(&answer);
 	assert_true(server_heard(scene.server, 1, "Authorization: Bearer second"));
 	unlink(token);
-	answer = ask((struct mayfly_request){0});
+	answer = scene_ask((struct mayfly_request){0});
 	assert_int_equal(answer.error, MAYFLY_FILE);
 	mayfly_answer_free(&answer);
 	assert_int_equal(server_count(scene.server), 2);
 }
-
-#define TEST(f) cmocka_unit_test_teardown(f, end)
 
 int main(void)
 {
@@ -704,11 +525,6 @@ int main(void)
 		TEST(nobody_there),
 		TEST(one_try),
 		TEST(no_answer_in_time),
-		TEST(two_hundred_at_once_in_a_loop_of_ours),
-		TEST(waiting_for_each),
-		TEST(a_call_that_nobody_wants),
-		TEST(called_off_while_it_rests_and_left_open),
-		TEST(ends_that_end_others),
 		TEST(a_token_is_read_again_when_it_changed),
 	};
 
