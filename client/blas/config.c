@@ -71,7 +71,7 @@ void config_read(void)
 	config.cache = cache();
 	config.deadline = 3600;
 	config.retry = 30;
-	config.keep = 600;
+	config.keep = 60;
 	number("MAYFLY_BLAS_EXPLAIN", 0, 1, &explain);
 	number("MAYFLY_BLAS_VERIFY", 0, 64, &verify);
 	number("MAYFLY_BLAS_WRONG", 1, 1e6, &wrong);

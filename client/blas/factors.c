@@ -28,6 +28,17 @@ void factors_add(
 	factors->of[at].kind = *kind;
 	strcpy(factors->of[at].name, name);
 	factors->of[at].until = until;
+	factors->kept++;
+}
+
+void factors_used(struct factors *factors)
+{
+	factors->used++;
+}
+
+bool factors_wanted(const struct factors *factors)
+{
+	return factors->kept / 4 <= factors->used;
 }
 
 bool factors_may(const struct factors *factors, const struct factor_kind_of *kind, double now)

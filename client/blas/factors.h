@@ -27,6 +27,7 @@ struct factors {
 		char name[FACTOR_NAME];
 		double until; /* monotonic seconds; 0: none */
 	} of[FACTORS];
+	unsigned kept, used; /* how often */
 };
 
 void factors_add(
@@ -35,6 +36,11 @@ void factors_add(
 bool factors_may(const struct factors *factors, const struct factor_kind_of *kind, double now);
 bool factors_has(const struct factors *factors, const struct factor_kind_of *kind, const char *name,
 	double now);
+/* It was solved with. */
+void factors_used(struct factors *factors);
+/* Shall one more be kept? Not for a program that only factors: of four that it never used it learns that. They take room
+ * at the service. */
+bool factors_wanted(const struct factors *factors);
 /* The service hasn't got it any more. */
 void factors_drop(struct factors *factors, const char *name);
 

@@ -495,13 +495,18 @@ static uint64_t keep_for(const struct job *job)
 {
 	const struct call *c = job->call;
 	struct factor_kind_of kind;
+	struct model *model;
 	bool keeps, makes = job->ask.op == OP_lu || job->ask.op == OP_cholesky;
 
 	if (!makes || config.keep < 1 || !plan_factor(c, &kind))
 		return 0;
-	keeps = model_keeps(state_lock(), (double)c->n * (double)c->n * (double)type_size(c->type));
+	model = state_lock();
+	keeps = factors_wanted(&model->factors) &&
+		(config.mode == MODE_REMOTE ||
+			model_keeps(
+				model, (double)c->n * (double)c->n * (double)type_size(c->type)));
 	state_unlock(NOTHING);
-	return keeps || config.mode == MODE_REMOTE ? (uint64_t)config.keep : 0;
+	return keeps ? (uint64_t)config.keep : 0;
 }
 
 /* A tenth less than was asked for, so that it isn't asked for when it has just gone. */
@@ -538,6 +543,8 @@ static bool find_kept(struct job *job, struct work *w)
 	model = state_lock();
 	model_saw_hash(model, job->plan->load.hashed, say_now() - began);
 	found = factors_has(&model->factors, &kind, job->factor, say_now());
+	if (found)
+		factors_used(&model->factors);
 	state_unlock(NOTHING);
 	job->ask.blob = job->factor;
 	return found;

@@ -234,7 +234,7 @@ def test_a_kept_factor_is_not_sent(numpy, positive, other):
     assert (result.stdout, result.stderr) == ("done\n", ""), result.stderr
     there, sent = (True, True), (False, False)
     assert solved(double) == [there, there] + [there] * positive + [sent, there]
-    assert [keep for op, *_, keep in double.heard if op in ("lu", "cholesky")] == ["600s"]
+    assert [keep for op, *_, keep in double.heard if op in ("lu", "cholesky")] == ["60s"]
 
 
 def test_a_factor_that_is_gone(numpy):
@@ -245,7 +245,7 @@ def test_a_factor_that_is_gone(numpy):
     assert solved(double) == [(True, True), (False, False), (False, False)]
 
 
-@pytest.mark.parametrize("settings,keeps,asked", [({"KEEP": 0}, True, [None]), ({}, False, ["600s", None]), ({"KEEP": 7}, True, ["7s"])])
+@pytest.mark.parametrize("settings,keeps,asked", [({"KEEP": 0}, True, [None]), ({}, False, ["60s", None]), ({"KEEP": 7}, True, ["7s"])])
 def test_factors_that_are_not_kept(numpy, settings, keeps, asked):
     """The user doesn't want it, or the hub has no disk cache: then it is asked once."""
     with Double(keeps=keeps) as double:

@@ -64,6 +64,20 @@ static void the_oldest_goes(void **state)
 	assert_true(factors_has(&f, &lu, named(3), 50) && factors_has(&f, &lu, named(77), 50));
 }
 
+static void nobody_solves(void **state)
+{
+	struct factors f = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		assert_true(factors_wanted(&f));
+		factors_add(&f, &lu, named(i), 10);
+	}
+	assert_false(factors_wanted(&f));
+	factors_used(&f);
+	assert_true(factors_wanted(&f));
+}
+
 static void names_that_are_none(void **state)
 {
 	struct factors f = {0};
@@ -80,6 +94,7 @@ int main(void)
 		cmocka_unit_test(for_what_it_is),
 		cmocka_unit_test(until_its_time_is_over),
 		cmocka_unit_test(the_oldest_goes),
+		cmocka_unit_test(nobody_solves),
 		cmocka_unit_test(names_that_are_none),
 	};
 

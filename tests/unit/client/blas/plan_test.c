@@ -173,9 +173,9 @@ static void factors(void **state)
 	(void)state;
 	lower.uplo = 'L';
 	assert_true(plan_factor(&lu, &made) && plan_factor(&getrs, &used));
-	assert_memory_equal(&made, &used, sizeof(made));
+	assert_true(made.type == used.type && made.uplo == used.uplo && made.n == used.n);
 	assert_true(plan_factor(&potrf, &made) && plan_factor(&potrs, &used));
-	assert_memory_equal(&made, &used, sizeof(made));
+	assert_true(made.type == used.type && made.uplo == used.uplo && made.n == used.n);
 	assert_true(plan_factor(&lower, &used) && used.uplo != made.uplo);
 	assert_false(plan_factor(&wide, &made));
 	assert_false(plan_factor(&(struct call){.kind = KIND_gemm, .type = 'd'}, &made));
