@@ -149,10 +149,16 @@ static bool is_currency(const char *text)
 	return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3 && text[3] == '\0';
 }
 
+static bool is_postgres(const char *where)
+{
+	return strncmp(where, "postgresql://", 13) == 0;
+}
+
 static int open_at(struct ledger *l, const char *path, const char *currency, bool existing,
 	char error[static LEDGER_ERROR_MAX])
 {
-	int e = sql_lite_open(&l->sql, path, &ledger_schema, existing, error);
+	int e = is_postgres(path) ? sql_pg_open(&l->sql, path, &ledger_schema, existing, error)
+				  : sql_lite_open(&l->sql, path, &ledger_schema, existing, error);
 
 	if (e < 0)
 		return e;
@@ -160,7 +166,8 @@ static int open_at(struct ledger *l, const char *path, const char *currency, boo
 	if (e == 0 && l->currency[0] == '\0' && !existing)
 		e = set_currency(l, currency);
 	if (e < 0)
-		(void)snprintf(error, LEDGER_ERROR_MAX, "%.400s: %s", path,
+		(void)snprintf(error, LEDGER_ERROR_MAX, "%.400s: %s",
+			is_postgres(path) ? "PostgreSQL" : path,
 			e == -EUCLEAN ? "damaged: put a backup in its place" : strerror(-e));
 	return e;
 }
@@ -170,7 +177,9 @@ int ledger_open(struct ledger **ledger, const char *directory, const char *curre
 {
 	struct ledger *l = calloc(1, sizeof(*l));
 	char path[4096];
-	int n = snprintf(path, sizeof(path), "%s/" LEDGER_FILE, directory), e = 0;
+	int n = snprintf(path, sizeof(path), "%s%s", directory,
+		    is_postgres(directory) ? "" : "/" LEDGER_FILE),
+	    e = 0;
 
 	if (!currency)
 		currency = "EUR";

@@ -1,6 +1,6 @@
 /*
- * market/ledger.h - a center's book: plans, accounts, keys, entries, charges. In a database of its own (`ledger.db` in the
- * state's directory), through store/sql.h.
+ * market/ledger.h - a center's book: plans, accounts, keys, entries, charges. In a database of its own, `ledger.db` in
+ * the state's directory or one of PostgreSQL, through store/sql.h.
  *
  * Everything happens between ledger_begin and ledger_commit, many charges in one transaction if they come
  * together: it is on the disk when ledger_commit returns 0. After an error of any call the transaction can't be
@@ -32,7 +32,7 @@
 
 struct ledger;
 
-/* `existing`: none is made, and -ENOENT where there is none. `currency`: of a new one, NULL: EUR; of one that is there it
+/* `directory`: in which ledger.db lies, or postgresql://... `existing`: none is made, and -ENOENT where there is none. `currency`: of a new one, NULL: EUR; of one that is there it
  * doesn't matter. -errno with one line in error. */
 int ledger_open(struct ledger **ledger, const char *directory, const char *currency, bool existing,
 	char error[static LEDGER_ERROR_MAX]);

@@ -286,8 +286,9 @@ static int book(struct ledger *l, uint64_t account, const struct ledger_charge *
 static bool fits(const struct ledger_charge *c)
 {
 	return is_sound(c->idempotency, c->amount) && c->at >= 0 && c->type.p && c->answer.p &&
-		c->receipt.p && c->type.n <= LEDGER_TYPE && c->answer.n <= LEDGER_ANSWER &&
-		c->receipt.n <= LEDGER_RECEIPT;
+		c->receipt.p && c->type.n <= LEDGER_TYPE &&
+		(c->type.n == 0 || !memchr(c->type.p, '\0', c->type.n)) &&
+		c->answer.n <= LEDGER_ANSWER && c->receipt.n <= LEDGER_RECEIPT;
 }
 
 int ledger_charge(struct ledger *l, const struct ledger_charge *c, struct ledger_first *first)

@@ -37,7 +37,8 @@ int ledger_append(struct ledger *l, struct chain_entry *entry)
 	uint8_t hash[CHAIN_HASH];
 	int e;
 
-	if (!chain_balanced(entry) || entry->note.n > CHAIN_NOTE)
+	if (!chain_balanced(entry) || entry->note.n > CHAIN_NOTE ||
+		(entry->note.n > 0 && memchr(entry->note.p, '\0', entry->note.n)))
 		return ledger_note(l, -EINVAL);
 	entry->number = l->number + 1;
 	chain_hash(entry, l->hash, hash);
@@ -93,55 +94,6 @@ int ledger_credit(struct ledger *l, uint64_t account, int64_t amount, int64_t no
 	if (amount < 0)
 		return -EINVAL;
 	return move(l, CHAIN_CREDIT, CHAIN_CREDITS, account, amount, now, note, entry);
-}
-
-/* Its content as it is now; the note isn't needed. */
-struct copy {
-	struct chain_entry entry;
-	bool wrong;
-};
-
-static bool copy_entry(
-	const struct chain_entry *entry, const uint8_t hash[static CHAIN_HASH], void *context)
-{
-	struct copy *copy = context;
-
-	(void)hash;
-	copy->entry = *entry;
-	copy->entry.note = mf_str_of("", 0);
-	return false;
-}
-
-int ledger_void(struct ledger *l, uint64_t which, int64_t now, struct mf_str note, uint64_t *number)
-{
-	struct copy copy = {0};
-	struct chain_entry *entry = &copy.entry;
-	struct sql_value row[1];
-	int e;
-
-	if (which == 0 || note.n > CHAIN_NOTE)
-		return -EINVAL;
-	e = ledger_one(l, VOID_OF, LEDGER_IN(sql_int((int64_t)which)), row, 1);
-	if (e != 0)
-		return e < 0 ? e : -EALREADY;
-	e = ledger_entries(l, which, copy_entry, &copy);
-	if (e < 0)
-		return e;
-	if (entry->number != which)
-		return -ENOENT;
-	if (entry->kind == CHAIN_VOID)
-		return -EPERM;
-	for (unsigned i = 0; i < entry->postings; i++)
-		entry->posting[i].amount = -entry->posting[i].amount;
-	entry->at = now;
-	entry->kind = CHAIN_VOID;
-	entry->refers = which;
-	entry->note = note;
-	memset(entry->charge, 0, sizeof(entry->charge));
-	e = ledger_append(l, entry);
-	if (e == 0)
-		*number = entry->number;
-	return e;
 }
 
 /* ------------------------------------------------------------------------ read */
@@ -208,18 +160,74 @@ static bool next_posting(void *context, const struct sql_value *row)
 	return true;
 }
 
+static int read_entries(struct ledger *l, enum statement which, int64_t number, struct reading *r)
+{
+	int e = sql_each(l->sql, which, LEDGER_IN(sql_int(number)), next_posting, r);
+
+	if (e >= 0 && r->wrong)
+		e = -EUCLEAN;
+	if (e >= 0 && !r->stopped)
+		(void)give(r);
+	return e < 0 ? ledger_note(l, e) : 0;
+}
+
 int ledger_entries(struct ledger *l, uint64_t from,
 	bool (*each)(const struct chain_entry *entry, const uint8_t hash[static CHAIN_HASH],
 		void *context),
 	void *context)
 {
 	struct reading r = {.each = each, .context = context};
-	int e = sql_each(l->sql, ENTRIES, LEDGER_IN(sql_int(from ? (int64_t)from : INT64_MIN)),
-		next_posting, &r);
 
-	if (e >= 0 && r.wrong)
-		e = -EUCLEAN;
-	if (e >= 0 && !r.stopped)
-		(void)give(&r);
-	return e < 0 ? ledger_note(l, e) : 0;
+	return read_entries(l, ENTRIES, from ? (int64_t)from : INT64_MIN, &r);
+}
+
+/* ----------------------------------------------------------------------- void */
+
+/* Its content as it is now; the note isn't needed. */
+struct copy {
+	struct chain_entry entry;
+};
+
+static bool copy_entry(
+	const struct chain_entry *entry, const uint8_t hash[static CHAIN_HASH], void *context)
+{
+	struct copy *copy = context;
+
+	(void)hash;
+	copy->entry = *entry;
+	copy->entry.note = mf_str_of("", 0);
+	return false;
+}
+
+int ledger_void(struct ledger *l, uint64_t which, int64_t now, struct mf_str note, uint64_t *number)
+{
+	struct copy copy = {0};
+	struct chain_entry *entry = &copy.entry;
+	struct reading r = {.each = copy_entry, .context = &copy};
+	struct sql_value row[1];
+	int e;
+
+	if (which == 0 || note.n > CHAIN_NOTE)
+		return -EINVAL;
+	e = ledger_one(l, VOID_OF, LEDGER_IN(sql_int((int64_t)which)), row, 1);
+	if (e != 0)
+		return e < 0 ? e : -EALREADY;
+	e = read_entries(l, ENTRY_ONE, (int64_t)which, &r);
+	if (e < 0)
+		return e;
+	if (entry->number != which)
+		return -ENOENT;
+	if (entry->kind == CHAIN_VOID)
+		return -EPERM;
+	for (unsigned i = 0; i < entry->postings; i++)
+		entry->posting[i].amount = -entry->posting[i].amount;
+	entry->at = now;
+	entry->kind = CHAIN_VOID;
+	entry->refers = which;
+	entry->note = note;
+	memset(entry->charge, 0, sizeof(entry->charge));
+	e = ledger_append(l, entry);
+	if (e == 0)
+		*number = entry->number;
+	return e;
 }

@@ -48,6 +48,11 @@
 	"SELECT number, account, shown, hash, services, made, expires, revoked, most, day_most,"   \
 	" spent, held, replaces FROM keys"
 
+#define ENTRY_SELECT                                                                               \
+	"SELECT e.number, e.at, e.kind, e.account, e.refers, e.charge, e.note, e.hash,"            \
+	" p.line, p.book, p.account, p.amount"                                                     \
+	" FROM entry e LEFT JOIN posting p ON p.entry = e.number"
+
 static const char *const statements[STATEMENTS] = {
 	[HEAD] = "UPDATE head SET one = one WHERE one = 1 RETURNING number, hash, currency",
 	[HEAD_PUT] = "UPDATE head SET number = $1, hash = $2, currency = $3 WHERE one = 1",
@@ -84,10 +89,8 @@ static const char *const statements[STATEMENTS] = {
 	[POSTING_ADD] = "INSERT INTO posting(entry, line, book, account, amount)"
 			" VALUES($1, $2, $3, $4, $5)",
 	[BALANCE_ADD] = "UPDATE account SET balance = balance + $1 WHERE number = $2",
-	[ENTRIES] = "SELECT e.number, e.at, e.kind, e.account, e.refers, e.charge, e.note, e.hash,"
-		    " p.line, p.book, p.account, p.amount"
-		    " FROM entry e LEFT JOIN posting p ON p.entry = e.number"
-		    " WHERE e.number >= $1 ORDER BY e.number, p.line",
+	[ENTRIES] = ENTRY_SELECT " WHERE e.number >= $1 ORDER BY e.number, p.line",
+	[ENTRY_ONE] = ENTRY_SELECT " WHERE e.number = $1 ORDER BY p.line",
 	[VOID_OF] = "SELECT number FROM entry WHERE refers = $1 AND refers > 0 AND kind = 4",
 	[STANDING] = "SELECT k.account, k.services, k.expires, k.revoked, k.most, k.day_most,"
 		     " k.spent, k.held, a.balance, a.held, a.closed,"

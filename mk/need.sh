@@ -15,6 +15,7 @@ PACKAGES_BUILD=(
 	"libcurl4-openssl-dev:asks a hub: mayfly ps"
 	"libssl-dev:TLS"
 	"libsqlite3-dev:the hub's database"
+	"libpq-dev:PostgreSQL, in which a center may keep its ledger; the library is loaded where it is used"
 	"libmosquitto-dev:MQTT; the hub loads the library when it is told of a broker"
 	"libdw-dev:names and lines of a crash's backtrace"
 	"libcoap3-dev:CoAP, which the hub loads where it is configured"
