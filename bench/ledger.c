@@ -2,10 +2,11 @@
  * bench/ledger.c - what the ledger takes: charges, one or many in a transaction, each durable when it is told; and looking
  * at a long chain.
  *
- *	ledger [--seconds N] [--entries N] [DIRECTORY]
+ *	ledger [--seconds N] [--entries N] [DIRECTORY | postgresql://...]
  *
  * A charge has an answer of 200 bytes and a receipt of 800. With `held` a hold stood before it, in a transaction that isn't
- * flushed. The file is made below DIRECTORY (default: here) and removed.
+ * flushed. The file is made below DIRECTORY (default: here) and removed;
+ * on PostgreSQL what was written stays.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +71,8 @@ static void add_account(unsigned i)
 	char text[MARKET_KEY_TEXT];
 	uint64_t entry;
 
-	(void)snprintf(account.name, sizeof(account.name), "account-%u", i);
+	(void)snprintf(account.name, sizeof(account.name), "account-%lld-%u",
+		(long long)clock_mono_ns(), i);
 	must("account", ledger_account_add(ledger, &account));
 	must("pay",
 		ledger_pay(ledger, account.number, LEDGER_AMOUNT_MOST, now_ns, MF_STR("paid"),

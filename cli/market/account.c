@@ -227,7 +227,7 @@ static int give(struct args *a)
 
 struct list {
 	struct table table;
-	json_t *rows;
+	json_t *rows; /* NULL: the table is wanted */
 };
 
 static void show(const struct ledger_account *x, void *context)
@@ -235,11 +235,14 @@ static void show(const struct ledger_account *x, void *context)
 	struct list *list = context;
 	char balance[BOOK_AMOUNT], held[BOOK_AMOUNT], credit[BOOK_AMOUNT], day[BOOK_AMOUNT];
 
-	json_array_append_new(list->rows,
-		json_pack("{sI ss ss so so so so sb}", "number", (json_int_t)x->number, "name",
-			x->name, "plan", x->plan, "balance", book_json(x->balance), "held",
-			book_json(x->held), "credit", book_json(x->credit), "day",
-			book_json(x->day_most), "closed", x->closed));
+	if (list->rows) {
+		json_array_append_new(list->rows,
+			json_pack("{sI ss ss so so so so sb}", "number", (json_int_t)x->number,
+				"name", x->name, "plan", x->plan, "balance", book_json(x->balance),
+				"held", book_json(x->held), "credit", book_json(x->credit), "day",
+				book_json(x->day_most), "closed", x->closed));
+		return;
+	}
 	table_row(&list->table,
 		(const char *const[]){x->name, x->closed ? "closed" : x->plan,
 			book_money(x->balance, balance), book_money(x->held, held),
@@ -250,7 +253,7 @@ static int ls(struct args *a)
 {
 	static const char *const heads[] = {
 		"ACCOUNT", "PLAN", ">BALANCE", ">HELD", ">CREDIT", ">DAY"};
-	struct list list = {.rows = json_array()};
+	struct list list = {.rows = a->book.json ? json_array() : NULL};
 	int e;
 
 	table_open(&list.table, heads, 6);
@@ -263,7 +266,6 @@ static int ls(struct args *a)
 		return out_json("account", STATUS_OK,
 			json_pack("{ss so}", "currency", ledger_currency(a->book.ledger),
 				"accounts", list.rows));
-	json_decref(list.rows);
 	table_close(&list.table, stdout);
 	return out_end("account", STATUS_OK);
 }

@@ -31,7 +31,7 @@ enum { BOOK_STATE = 0x200, BOOK_OWN };
 	}
 #define BOOK_HELP                                                                                  \
 	"  --state DIR  the hub's state, where ledger.db lies; else $MAYFLY_STATE, else\n"         \
-	"               /var/lib/mayfly\n"                                                         \
+	"               /var/lib/mayfly; or postgresql://USER@HOST/DATABASE\n"                     \
 	"  -o text|json\n"
 /* One of these options; ends the process for --help. Others: said that they are unknown. */
 int book_option(struct book *book, int c, char **argv);

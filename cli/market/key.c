@@ -198,7 +198,7 @@ static int tell(const struct args *a)
 
 struct list {
 	struct table table;
-	json_t *rows;
+	json_t *rows; /* NULL: the table is wanted */
 	int64_t now;
 };
 
@@ -214,12 +214,16 @@ static void show(const struct ledger_key *k, void *context)
 		day[BOOK_AMOUNT];
 
 	book_date(k->expires, expires);
-	json_array_append_new(list->rows,
-		json_pack("{sI sI ss ss ss ss so so so sI}", "number", (json_int_t)k->number,
-			"account", (json_int_t)k->account, "key", k->shown, "state",
-			state_of(k, list->now), "services", k->services, "expires", expires,
-			"spent", book_json(k->spent), "most", book_json(k->most), "day",
-			book_json(k->day_most), "replaces", (json_int_t)k->replaces));
+	if (list->rows) {
+		json_array_append_new(list->rows,
+			json_pack("{sI sI ss ss ss ss so so so sI}", "number",
+				(json_int_t)k->number, "account", (json_int_t)k->account, "key",
+				k->shown, "state", state_of(k, list->now), "services", k->services,
+				"expires", expires, "spent", book_json(k->spent), "most",
+				book_json(k->most), "day", book_json(k->day_most), "replaces",
+				(json_int_t)k->replaces));
+		return;
+	}
 	(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)k->number);
 	table_row(&list->table,
 		(const char *const[]){number, k->shown, state_of(k, list->now), expires,
@@ -237,7 +241,7 @@ static int ls(struct args *a)
 
 	if (status != STATUS_OK)
 		return status;
-	list.rows = json_array();
+	list.rows = a->book.json ? json_array() : NULL;
 	table_open(&list.table, heads, 8);
 	e = ledger_keys(a->book.ledger, account.number, show, &list);
 	if (e < 0) {
@@ -248,7 +252,6 @@ static int ls(struct args *a)
 		return out_json("key", STATUS_OK,
 			json_pack("{ss so}", "currency", ledger_currency(a->book.ledger), "keys",
 				list.rows));
-	json_decref(list.rows);
 	table_close(&list.table, stdout);
 	return out_end("key", STATUS_OK);
 }

@@ -94,7 +94,7 @@ static int put(struct args *a)
 
 struct list {
 	struct table table;
-	json_t *rows;
+	json_t *rows; /* NULL: the table is wanted */
 };
 
 static void show(const struct ledger_plan *p, void *context)
@@ -102,10 +102,13 @@ static void show(const struct ledger_plan *p, void *context)
 	struct list *list = context;
 	char credit[BOOK_AMOUNT], day[BOOK_AMOUNT], rate[24], at_once[24];
 
-	json_array_append_new(list->rows,
-		json_pack("{ss so so sI sI}", "name", p->name, "credit", book_json(p->credit),
-			"day", book_json(p->day_most), "rate", (json_int_t)p->rate, "at_once",
-			(json_int_t)p->at_once));
+	if (list->rows) {
+		json_array_append_new(list->rows,
+			json_pack("{ss so so sI sI}", "name", p->name, "credit",
+				book_json(p->credit), "day", book_json(p->day_most), "rate",
+				(json_int_t)p->rate, "at_once", (json_int_t)p->at_once));
+		return;
+	}
 	(void)snprintf(rate, sizeof(rate), "%lld", (long long)p->rate);
 	(void)snprintf(at_once, sizeof(at_once), "%lld", (long long)p->at_once);
 	table_row(&list->table,
@@ -116,7 +119,7 @@ static void show(const struct ledger_plan *p, void *context)
 static int ls(struct args *a)
 {
 	static const char *const heads[] = {"PLAN", ">CREDIT", ">DAY", ">RATE", ">AT ONCE"};
-	struct list list = {.rows = json_array()};
+	struct list list = {.rows = a->book.json ? json_array() : NULL};
 	int e;
 
 	table_open(&list.table, heads, 5);
@@ -129,7 +132,6 @@ static int ls(struct args *a)
 		return out_json("plan", STATUS_OK,
 			json_pack("{ss so}", "currency", ledger_currency(a->book.ledger), "plans",
 				list.rows));
-	json_decref(list.rows);
 	table_close(&list.table, stdout);
 	return out_end("plan", STATUS_OK);
 }

@@ -38,11 +38,16 @@ def server():
     shutil.rmtree(path)
 
 
+def sql(where, *texts):
+    subprocess.run(["psql", "-q", where], input=";".join(texts), text=True, check=True, stderr=subprocess.DEVNULL)
+
+
 @pytest.mark.parametrize("name", ["ledger_test", "killed_test"])
 def test_the_same_tests(server, name):
     program = BUILD / "tests/unit/market" / name
     if not program.exists():
         pytest.skip("the unit tests aren't built: make tests")
+    sql(server, *(f"DROP SCHEMA IF EXISTS book{i} CASCADE; CREATE SCHEMA book{i}" for i in range(1, 33)))
     done = subprocess.run([program], capture_output=True, text=True, timeout=300,
                           env={**os.environ, "MAYFLY_TEST_POSTGRES": server})
     assert done.returncode == 0, done.stdout + done.stderr
@@ -50,13 +55,12 @@ def test_the_same_tests(server, name):
 
 @pytest.fixture
 def book(mayfly, server):
-    subprocess.run(["psql", "-q", server, "-c", "DROP SCHEMA IF EXISTS book CASCADE; CREATE SCHEMA book"], check=True,
-                   stderr=subprocess.DEVNULL)
+    sql(server, "DROP SCHEMA IF EXISTS book CASCADE; CREATE SCHEMA book")
     where = server + "&options=-csearch_path%3Dbook"
 
     def run(*args):
         return mayfly(*args, "--state", where)
-    run.sql = lambda text: subprocess.run(["psql", "-q", where, "-c", text], check=True)
+    run.where = where
     return run
 
 
@@ -75,7 +79,7 @@ def test_the_command_line(book):
     found = json.loads(book("ledger", "verify", "-o", "json").stdout)
     assert found["entries"] == 2 and "für alles" in book("ledger", "export").stdout
     assert book("plan", "rm", "gold").returncode == 1
-    book.sql("UPDATE posting SET amount = amount * 2 WHERE entry = 1")
+    sql(book.where, "UPDATE posting SET amount = amount * 2 WHERE entry = 1")
     done = book("ledger", "verify")
     assert done.returncode == 4 and "entry 1: its hash" in done.stderr
 

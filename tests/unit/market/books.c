@@ -9,36 +9,23 @@
 
 #include <cmocka.h>
 
-/* Its schema has the directory's name. */
-static void tell_server(const struct books *books, const char *what)
-{
-	char command[1024];
-
-	snprintf(command, sizeof(command), "psql -q '%s' -c '%s SCHEMA \"%s\" %s' 2>/dev/null",
-		getenv("MAYFLY_TEST_POSTGRES"), what, books->directory + 5,
-		strcmp(what, "DROP") == 0 ? "CASCADE" : "");
-	assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
-}
-
 void books_make(struct books *books)
 {
+	static unsigned made;
+
 	snprintf(books->directory, sizeof(books->directory), "/tmp/mayfly-books-XXXXXX");
 	assert_non_null(mkdtemp(books->directory));
 	books->postgres = getenv("MAYFLY_TEST_POSTGRES") != NULL;
 	snprintf(books->where, sizeof(books->where), "%s", books->directory);
-	if (!books->postgres)
-		return;
-	tell_server(books, "CREATE");
-	snprintf(books->where, sizeof(books->where), "%s&options=-csearch_path%%3D%%22%s%%22",
-		getenv("MAYFLY_TEST_POSTGRES"), books->directory + 5);
+	if (books->postgres)
+		snprintf(books->where, sizeof(books->where), "%s&options=-csearch_path%%3Dbook%u",
+			getenv("MAYFLY_TEST_POSTGRES"), ++made);
 }
 
 void books_remove(struct books *books)
 {
 	char command[sizeof(books->directory) + 16];
 
-	if (books->postgres)
-		tell_server(books, "DROP");
 	snprintf(command, sizeof(command), "rm -rf %s", books->directory);
 	assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a directory of ours */
 }

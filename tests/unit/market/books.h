@@ -6,8 +6,8 @@
 
 #define BOOKS_NOW 1700000000000000000ll
 
-/* In a directory; or where MAYFLY_TEST_POSTGRES names a server (postgresql://...?host=...), in a schema of its own there, so that the
- * same tests run on both. */
+/* In a directory; or where MAYFLY_TEST_POSTGRES names a server (postgresql://...?host=...), in its schemas book1, book2 ..., one after
+ * the other, so that the same tests run on both. */
 struct books {
 	char directory[64];
 	char where[512]; /* for ledger_open */

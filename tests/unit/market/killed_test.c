@@ -91,6 +91,10 @@ static int64_t ask_again(
 		struct ledger_charge c;
 		int verdict;
 
+		if (n + 40 < told) { /* was asked after a round before */
+			sum += 1 + n % 7;
+			continue;
+		}
 		snprintf(id, sizeof(id), "%u", n);
 		c = books_charge(key, id, 1, 1 + n % 7);
 		verdict = ledger_charge(ledger, &c, &first);
