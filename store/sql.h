@@ -79,7 +79,7 @@ struct sql {
 int sql_lite_open(struct sql **sql, const char *path, const struct sql_schema *schema,
 	bool existing, char error[static SQL_ERROR_MAX]);
 /* The same of a database of PostgreSQL: `where` as libpq takes it, postgresql://... or host=... (34.1.1 of its manual).
- * -ECONNREFUSED: it isn't there, or doesn't let us in; -ENOENT also: there is no libpq. */
+ * -ECONNREFUSED: it isn't there, or doesn't let us in; -ELIBACC: there is no libpq. */
 int sql_pg_open(struct sql **sql, const char *where, const struct sql_schema *schema, bool existing,
 	char error[static SQL_ERROR_MAX]);
 void sql_close(struct sql *sql); /* NULL is fine; what isn't committed is gone */

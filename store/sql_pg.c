@@ -58,7 +58,9 @@ static int load(char error[static SQL_ERROR_MAX])
 		FUNCTION("PQcmdTuples", changed), {NULL, 0}};
 	static const struct library library = {"libpq", "libpq.so.5", "libpq5", functions};
 
-	return loaded ? 0 : library_load(&library, &pq, &loaded, error, SQL_ERROR_MAX);
+	if (loaded || library_load(&library, &pq, &loaded, error, SQL_ERROR_MAX) == 0)
+		return 0;
+	return -ELIBACC;
 }
 
 struct pg {
