@@ -203,7 +203,7 @@ struct mf_event {
 	uint32_t answer_status; /* as an HTTP status */
 	uint32_t attributes_count;
 	uint32_t state_count;
-	uint32_t reserved0;
+	uint32_t accelerator; /* 0: there is none that it may ask; else see MF_ACCELERATOR */
 	uint64_t
 		input_bytes; /* the payload, if it lies in the input area; `payload` has none then */
 	uint64_t reserved1[4];
@@ -214,6 +214,39 @@ _Static_assert(offsetof(struct mf_event, seed) == 48, "mf_event.seed");
 _Static_assert(offsetof(struct mf_event, id) == 80, "mf_event.id");
 _Static_assert(offsetof(struct mf_event, payload) == 152, "mf_event.payload");
 _Static_assert(offsetof(struct mf_event, input_bytes) == 184, "mf_event.input_bytes");
+
+/* --------------------------------------------------------------- accelerator
+ *
+ * Special hardware of the hub's: a service that may call MF_ACCELERATOR asks it for a product with a call whose path is
+ * MF_ACCELERATOR_GEMM and whose body is a struct mf_gemm. mf_event.accelerator says that it is there, and from how many
+ * MiFLOP (2^20 additions and multiplications) on a product is worth the way.
+ *
+ *	C := alpha op(A) op(B) + beta C        op(A) is m by k, op(B) k by n, C m by n
+ *
+ * in columns, as BLAS has it. A and B lie in the input area, C in the output area: `a`, `b` and `c` are offsets in bytes from
+ * their starts. Real types have alpha[0] and beta[0] alone. Where beta is 0, C isn't read.
+ *
+ * The answer's status: 200, C is there, and the body is the device's name; 504: nobody knows whether something still writes
+ * C, so this life must not use its output area any more; else it wasn't done, but C may hold anything now: the life computes
+ * it itself.
+ */
+#define MF_ACCELERATOR      "accelerator"
+#define MF_ACCELERATOR_GEMM "/gemm"
+
+enum mf_gemm_type { MF_GEMM_S, MF_GEMM_D, MF_GEMM_C, MF_GEMM_Z, MF_GEMM_TYPES };
+
+struct mf_gemm {
+	uint32_t type;          /* enum mf_gemm_type */
+	uint8_t transa, transb; /* 'N', 'T' or 'C' */
+	uint8_t reserved[2];    /* 0 */
+	uint64_t m, n, k;       /* from 1 to MF_GEMM_MOST */
+	uint64_t lda, ldb, ldc; /* elements from one column to the next */
+	uint64_t a, b, c;
+	double alpha[2], beta[2];
+};
+_Static_assert(sizeof(struct mf_gemm) == 112, "mf_gemm");
+_Static_assert(offsetof(struct mf_gemm, alpha) == 80, "mf_gemm.alpha");
+#define MF_GEMM_MOST 0x7fffffffull
 
 /* A named value. Name, then value follow, then zeros up to a multiple of 8. */
 struct mf_record {

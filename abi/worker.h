@@ -51,7 +51,8 @@
  * used then. The hub writes an input before it sends MFW_BIRTH; what it may have written beyond mf_event.input_bytes,
  * `touched` says, and the worker wipes before the life. What a life left in the output the worker wipes before the next
  * one in this slot; until then it stays, for the hub to send. MFW_WIPE says that it is sent: a worker may wipe it then,
- * when nobody waits.
+ * when nobody waits. What an accelerator wrote for a life (abi/accelerator.h) lies in the output's first `written` bytes, and is
+ * wiped before the next.
  *
  * The hub may end the life of such a slot, when nobody wants what it computes any more: it sets the slot's bit in `stop` of
  * the ring to the worker, whose watchdog finds it within a tick; the MFW_DEATH that follows is as of one that ran too
@@ -183,7 +184,8 @@ struct mfw_message {
 	uint64_t touched;  /* address that it touched; MFW_BIRTH: see above, of areas; MFW_WIPE */
 	uint64_t birth_ns; /* from taking the message to entering the guest */
 	uint64_t run_ns;   /* in the guest */
-	uint64_t reserved[2];
+	uint64_t written;  /* MFW_BIRTH: see above, of areas */
+	uint64_t reserved;
 };
 _Static_assert(sizeof(struct mfw_message) == 64, "mfw_message");
 

@@ -35,7 +35,7 @@ struct areas {
 	struct areas_outputs *outputs; /* NULL: there is no worker */
 	unsigned holders[MFW_AREAS], in_use;
 	bool posted[MFW_AREAS];
-	uint64_t dirty[MFW_AREAS];
+	uint64_t dirty[MFW_AREAS], written[MFW_AREAS];
 	uint64_t lives[MFW_AREAS];       /* at this worker */
 	bool sent[MFW_AREAS];            /* a large reply, from the output of the last of these */
 	struct areas_wait *first, *last; /* who waits, as they came */
@@ -337,6 +337,7 @@ void areas_without_worker(struct areas *a)
 	memset(a->sent, 0, sizeof(a->sent));
 	drop_outputs(a->outputs);
 	a->outputs = NULL;
+	memset(a->written, 0, sizeof(a->written)); /* the next worker has new ones */
 	if (a->in_use == 0)
 		close_inputs(a);
 }
@@ -378,4 +379,38 @@ struct mf_str areas_output(const struct areas_hold *hold, uint64_t bytes)
 		a->sent[hold->number] = true;
 	return mf_str_of(
 		hold->outputs->at + (unsigned)hold->number * MFW_AREA(a->output_bytes), bytes);
+}
+
+/* -------------------------------------------------------------- an accelerator */
+
+bool areas_files(const struct areas_hold *hold, struct areas_files *files)
+{
+	const struct areas *a = hold->areas;
+	const unsigned number = (unsigned)hold->number;
+
+	*files = (struct areas_files){
+		.input_fd = a->input_fd,
+		.output_fd = hold->outputs->fd,
+		.input_at = number * MFW_AREA(a->input_bytes),
+		.input_bytes = a->input_bytes,
+		.output_at = number * MFW_AREA(a->output_bytes),
+		.output_bytes = a->output_bytes,
+	};
+	return files->input_fd >= 0 && files->output_fd >= 0;
+}
+
+void areas_written(const struct areas_hold *hold, uint64_t bytes)
+{
+	struct areas *a = hold->areas;
+
+	if (hold->outputs == a->outputs && bytes > a->written[hold->number])
+		a->written[hold->number] = bytes;
+}
+
+uint64_t areas_take_written(struct areas *a, int number)
+{
+	uint64_t bytes = a->written[number];
+
+	a->written[number] = 0;
+	return bytes;
 }

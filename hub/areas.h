@@ -79,6 +79,17 @@ void areas_hold_more(struct areas_hold *hold, const struct areas_hold *other);
 void areas_release(struct areas_hold *hold); /* nothing if it holds none */
 struct mf_str areas_output(const struct areas_hold *hold, uint64_t bytes);
 
+/* Where a held area lies, for an accelerator: the files stay these areas'. False: there is no input or no output. */
+struct areas_files {
+	int input_fd, output_fd;
+	uint64_t input_at, input_bytes, output_at, output_bytes;
+};
+bool areas_files(const struct areas_hold *hold, struct areas_files *files);
+/* The first `bytes` of its output will be written, without the worker's knowledge. How many were since an event was
+ * posted there: the worker has to be told with the next, once. */
+void areas_written(const struct areas_hold *hold, uint64_t bytes);
+uint64_t areas_take_written(struct areas *areas, int number);
+
 void areas_wait(struct areas *areas, struct areas_wait *wait);
 void areas_wait_no_more(struct areas_wait *wait);
 

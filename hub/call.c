@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/accelerator.h"
 #include "hub/hub.h"
 
 #define ASKED 32
@@ -12,14 +13,16 @@
 struct call {
 	struct call *next;
 	struct hub *hub;
-	struct task *caller; /* NULL: it is gone, or has another answer already */
-	struct task *task;   /* the event; NULL: it has ended */
+	struct task *caller;     /* NULL: it is gone, or has another answer already */
+	struct task *task;       /* the event; NULL: it has ended */
+	struct product *product; /* at the accelerator; NULL: it is none, or has ended */
 	struct loop_timer late;
 	uint8_t asked[ASKED]; /* a hash of service, path and body */
 	uint64_t since_ns, took_ns;
 	uint32_t service_n, path_n; /* of `text` */
 	bool other;                 /* than what an earlier life of this event asked here */
 	bool answered;
+	bool hardware; /* it is for the accelerator: what that wrote is only in the life's area */
 	uint32_t status;
 	uint8_t *body; /* owned */
 	size_t body_n;
@@ -138,10 +141,20 @@ static void on_refuse(struct task *task, enum refusal why)
 
 static const struct origin_ops origin = {.source = "call", .reply = on_reply, .refuse = on_refuse};
 
+static void forget_product(struct call *c)
+{
+	if (c->product)
+		accelerator_forget(c->product);
+	c->product = NULL;
+}
+
 /* The caller needs the rest of its time. */
 static void on_late(struct loop_timer *timer)
 {
-	answer_empty(LOOP_OWNER(timer, struct call, late), 504);
+	struct call *c = LOOP_OWNER(timer, struct call, late);
+
+	forget_product(c);
+	answer_empty(c, 504);
 }
 
 /* ---------------------------------------------------------------- questions */
@@ -231,6 +244,36 @@ static void submit(struct call *c, struct task *task, uint64_t limit_ns)
 	service_refuse(task, REFUSED_LATE);
 }
 
+static void on_product(void *context, uint32_t status, struct mf_str body)
+{
+	struct call *c = context;
+
+	c->product = NULL;
+	answer(c, status, body);
+}
+
+/* Special hardware is no service: there is no event. It has half of the time that is left, so that a life can compute
+ * itself in the other half; the program ends itself when that is over. */
+static void ask_accelerator(struct call *c, const struct effect *e)
+{
+	uint64_t now = clock_mono_ns();
+	uint64_t most = patience(c->caller, 0, now);
+	const char *why = "";
+	uint32_t status = 404;
+
+	if (c->caller->calls->made > CALL_MOST)
+		status = 508;
+	else if (c->caller->service->suspended > CALL_WAITING)
+		status = 503;
+	else if (c->hub->accelerator && c->caller->area >= 0)
+		c->product = accelerator_ask(c->caller, e->field[MF_FIELD_META],
+			e->field[MF_FIELD_BODY], most / 2, on_product, c, &status, &why);
+	if (c->product)
+		(void)loop_timer_set(c->hub->loop, &c->late, now + most);
+	else
+		answer(c, status, mf_str_of(why, strlen(why)));
+}
+
 static void ask(struct call *c, const struct effect *e)
 {
 	struct task *caller = c->caller, *task;
@@ -238,6 +281,10 @@ static void ask(struct call *c, const struct effect *e)
 	char id[STORE_ID_MAX + 1];
 	enum refusal why;
 
+	if (c->hardware) {
+		ask_accelerator(c, e);
+		return;
+	}
 	if (!to) {
 		answer_empty(c, 404);
 		return;
@@ -270,6 +317,7 @@ static void ask(struct call *c, const struct effect *e)
 static void let_go(struct call *c)
 {
 	loop_timer_clear(c->hub->loop, &c->late);
+	forget_product(c);
 	if (c->task)
 		c->caller = NULL; /* it is freed when the event ends */
 	else
@@ -321,10 +369,24 @@ static struct call *add(
 	c->caller = task;
 	c->late.fire = on_late;
 	c->other = other;
+	c->hardware = mf_str_is(service, MF_ACCELERATOR);
 	memcpy(c->asked, asked, ASKED);
 	*(calls->last ? &calls->last->next : &calls->first) = c;
 	calls->last = c;
 	return c;
+}
+
+/* What it wrote went with the output of the life that ran before. */
+static void ask_again(struct call *c, const struct effect *e)
+{
+	loop_timer_clear(c->hub->loop, &c->late);
+	forget_product(c);
+	free(c->body);
+	c->body = NULL;
+	c->body_n = 0;
+	c->answered = false;
+	c->since_ns = clock_mono_ns();
+	ask(c, e);
 }
 
 static bool begin(struct task *task)
@@ -363,7 +425,9 @@ void call_make(struct task *task, const struct effect *effect)
 	}
 	if (c) { /* a life before asked the same */
 		task->calls->waits = c;
-		if (c->answered)
+		if (c->hardware)
+			ask_again(c, effect);
+		else if (c->answered)
 			give(task, c);
 		return;
 	}
@@ -433,6 +497,10 @@ bool call_answer(const struct task *task, unsigned i, struct capsule_call *call)
 		.status = c->status,
 		.took_ns = c->took_ns,
 	};
+	if (c->hardware) { /* a life that runs again elsewhere computes itself */
+		call->status = 404;
+		call->body = mf_str_of(NULL, 0);
+	}
 	memcpy(call->asked, c->asked, ASKED);
 	return true;
 }

@@ -12,6 +12,9 @@
  *
  * The caller has an answer when 7/8 of its time are over at the latest, so that it can still give its own. It waits without a
  * thread; nobody waits for its caller but that.
+ *
+ * A call to MF_ACCELERATOR is no event (accelerator.h): it is asked again with each life, and what a capsule keeps of it is that
+ * there was none.
  */
 #ifndef HUB_CALL_H
 #define HUB_CALL_H

@@ -280,6 +280,8 @@ static int take_all(const struct building *b, const struct raw_config *raw, stru
 		rc = config_emit(b, raw, config);
 	if (rc == 0)
 		rc = take_coap(b, raw, config);
+	if (rc == 0)
+		rc = config_accelerator(b, raw, config);
 	if (rc < 0)
 		return rc;
 	config->services = calloc(raw->services_count, sizeof(*config->services));
@@ -394,6 +396,7 @@ void config_close(struct config *config)
 	config_upstream_free(&config->upstream);
 	config_emit_free(&config->emit);
 	config_trust_free(&config->trust);
+	config_accelerator_free(&config->accelerator);
 	free(config->services);
 	free(config->http);
 	free(config->coap);

@@ -163,6 +163,16 @@ struct config_service {
 	uint64_t allow_rollback; /* releases from this counter on, though newer ones ran here */
 };
 
+/* Special hardware, `accelerator`. */
+struct config_accelerator {
+	char place[CONFIG_PLACE];
+	char *backend;   /* NULL: there is none */
+	char *device;    /* its number, or a part of its name; NULL: the best one */
+	char *cache;     /* a directory; NULL: none */
+	uint64_t memory; /* bytes of the device's; 0: all */
+	uint64_t least;  /* additions and multiplications of a product that is worth it */
+};
+
 struct config {
 	char *state;    /* directory; NULL: none */
 	unsigned cores; /* of lives that crashed, kept there; 0: none */
@@ -187,6 +197,7 @@ struct config {
 	struct config_upstream upstream;
 	struct config_emit emit;
 	struct config_trust trust;
+	struct config_accelerator accelerator;
 	struct config_listener *http, *coap;
 	unsigned http_count, coap_count;
 	struct config_service *services;

@@ -101,6 +101,10 @@ struct raw_trust {
 	unsigned keys_count;
 };
 
+struct raw_accelerator {
+	char *backend, *device, *memory, *least, *cache;
+};
+
 struct raw_config_limits {
 	char *connections, *memory, *waiting, *blobs, *header, *request, *keepalive;
 };
@@ -112,6 +116,7 @@ struct raw_config {
 	struct raw_mqtt mqtt;
 	struct raw_upstream upstream;
 	struct raw_emit emit;
+	struct raw_accelerator accelerator;
 	struct raw_config_limits limits;
 	struct raw_trust trust;
 	struct raw_listener *http;
@@ -140,6 +145,11 @@ int config_text(const struct building *b, const char *text, char **out);
 int config_address(const struct building *b, const char *path, const char *key, const char *text,
 	struct net_address *address);
 void config_place(const struct building *b, const char *path, char to[CONFIG_PLACE]);
+
+/* What `accelerator` says; freed with config_accelerator_free, failed or not. */
+int config_accelerator(
+	const struct building *b, const struct raw_config *raw, struct config *config);
+void config_accelerator_free(struct config_accelerator *accelerator);
 
 /* What `trust` says; free it with config_trust_free, failed or not. */
 int config_trust(const struct building *b, const struct raw_trust *raw, struct config_trust *trust);

@@ -208,6 +208,15 @@ static const cyaml_schema_field_t emit[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t accelerator[] = {
+	TEXT("backend", struct raw_accelerator, backend, 0),
+	MAY("device", struct raw_accelerator, device),
+	MAY("memory", struct raw_accelerator, memory),
+	MAY("least", struct raw_accelerator, least),
+	MAY("cache", struct raw_accelerator, cache),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t fields[] = {
 	TEXT("mayfly", struct raw_config, mayfly, 0),
 	MAY("backend", struct raw_config, backend),
@@ -227,6 +236,8 @@ static const cyaml_schema_field_t fields[] = {
 	CYAML_FIELD_MAPPING("mqtt", CYAML_FLAG_OPTIONAL, struct raw_config, mqtt, mqtt),
 	CYAML_FIELD_MAPPING("upstream", CYAML_FLAG_OPTIONAL, struct raw_config, upstream, upstream),
 	CYAML_FIELD_MAPPING("emit", CYAML_FLAG_OPTIONAL, struct raw_config, emit, emit),
+	CYAML_FIELD_MAPPING(
+		"accelerator", CYAML_FLAG_OPTIONAL, struct raw_config, accelerator, accelerator),
 	CYAML_FIELD_SEQUENCE(
 		"http", OPTIONAL, struct raw_config, http, &listener, 0, CONFIG_LIST_MAX),
 	CYAML_FIELD_SEQUENCE("coap", OPTIONAL, struct raw_config, coap, &coap, 0, CONFIG_LIST_MAX),

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "hub/accelerator.h"
 #include "hub/admin.h"
 #include "hub/config.h"
 #include "hub/confine_calls.h"
@@ -336,6 +337,9 @@ int confine(struct hub *hub, const struct config *config, char error[static HUB_
 	if (status != 0)
 		return status;
 	walls_note(&hub->walls, WALL_MEMORY, limit_memory(hub, who.uid));
+	status = accelerator_start(hub, config, error);
+	if (status != 0)
+		return status;
 	err = enclose(hub, config, &who);
 	if (err < 0) {
 		snprintf(error, HUB_ERROR_MAX, "can't give up its rights: %s", strerror(-err));

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hub/accelerator.h"
 #include "hub/admin.h"
 #include "hub/cache.h"
 #include "hub/coap/watch.h"
@@ -226,6 +227,7 @@ void hub_close(struct hub *hub)
 	close_services(hub->services);
 	close_services(hub->leaving);
 	watch_close(hub);
+	accelerator_close(hub);
 	hub->inputs = hub->leaving_inputs = NULL;
 	hub->services = hub->leaving = NULL;
 	dying_close(hub);

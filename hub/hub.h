@@ -29,6 +29,7 @@
 
 #define HUB_ERROR_MAX 1024
 
+struct accelerator;
 struct admin;
 struct blobs;
 struct cache;
@@ -52,14 +53,15 @@ struct emit;
 struct emit_settings;
 
 struct hub_options {
-	const char *worker_program; /* mayfly-worker */
-	bool json;                  /* start-up lines as JSON on standard output */
-	bool trace;                 /* a JSON line a life */
-	const char *file, *as;      /* its configuration, as config_open wants them */
-	bool check;                 /* only look whether the configuration can be used */
-	struct nursery *nursery;    /* starts workers; NULL with check */
-	struct journal *journal;    /* what the hub said of late; NULL: isn't kept */
-	const char *config;         /* the file, absolute; NULL: none, or nobody ever saw it */
+	const char *worker_program;      /* mayfly-worker */
+	const char *accelerator_program; /* mayfly-accelerator */
+	bool json;                       /* start-up lines as JSON on standard output */
+	bool trace;                      /* a JSON line a life */
+	const char *file, *as;           /* its configuration, as config_open wants them */
+	bool check;                      /* only look whether the configuration can be used */
+	struct nursery *nursery;         /* starts workers; NULL with check */
+	struct journal *journal;         /* what the hub said of late; NULL: isn't kept */
+	const char *config;              /* the file, absolute; NULL: none, or nobody ever saw it */
 };
 
 /* How often the configuration was read again, by SIGHUP or `mayfly reload`. */
@@ -140,8 +142,9 @@ struct hub {
 	struct loop_source nursery_source; /* ready: it answers late, or is gone */
 	int64_t started_ns;                /* wall */
 	struct hub_reloads reloads;
-	struct admin *admin; /* NULL: none */
-	struct mqtt *mqtt;   /* the broker; NULL: none */
+	struct admin *admin;             /* NULL: none */
+	struct accelerator *accelerator; /* the same */
+	struct mqtt *mqtt;               /* the broker; NULL: none */
 	struct upstream upstream;
 	struct loop_timer stop_timer;
 	struct loop_later ended;

@@ -317,12 +317,13 @@ void link_stop(struct link *link, int slot)
 	(void)__atomic_fetch_or(stop_of(link, slot), 1u << (unsigned)slot % 32, __ATOMIC_RELEASE);
 }
 
-void link_birth(struct link *link, int slot, size_t bytes, uint64_t filled)
+void link_birth(struct link *link, int slot, size_t bytes, uint64_t filled, uint64_t written)
 {
 	const struct mfw_message m = {.slot = (uint32_t)slot,
 		.kind = MFW_BIRTH,
 		.bytes = (uint32_t)bytes,
-		.touched = filled};
+		.touched = filled,
+		.written = written};
 
 	(void)__atomic_fetch_and(
 		stop_of(link, slot), ~(1u << (unsigned)slot % 32), __ATOMIC_RELEASE);

@@ -63,8 +63,9 @@ size_t link_used(const struct link *link);
 /* Gives the slot to the worker, which hears of it at the next link_kick. */
 void link_post(struct link *link, int slot, enum mfw_kind kind, size_t bytes);
 void link_kick(struct link *link);
-/* MFW_BIRTH for a service with areas: so much of this slot's input may be other than zero. */
-void link_birth(struct link *link, int slot, size_t bytes, uint64_t filled);
+/* MFW_BIRTH for a service with areas: so much of this slot's input, and of what its worker doesn't know of its output, may
+ * be other than zero. */
+void link_birth(struct link *link, int slot, size_t bytes, uint64_t filled, uint64_t written);
 
 /* The life in this slot, of a service with areas, is to end soon: nobody wants it. */
 void link_stop(struct link *link, int slot);

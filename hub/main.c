@@ -83,21 +83,31 @@ static void raise_limits(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* mayfly-worker lies beside this program, or where MAYFLY_WORKER says. */
-static const char *find_worker(void)
+#define PROGRAM_MOST (4096 + 32)
+
+/* They lie beside this program, or where MAYFLY_WORKER and MAYFLY_ACCELERATOR say. */
+static const char *find_program(const char *name, const char *variable, char path[PROGRAM_MOST])
 {
-	static char path[4096 + sizeof("/mayfly-worker")];
-	const char *given = getenv("MAYFLY_WORKER");
+	const char *given = getenv(variable);
 	char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	if (given)
 		return given;
 	if (n < 0)
-		return "mayfly-worker";
+		return name;
 	self[n] = '\0';
-	snprintf(path, sizeof(path), "%s/mayfly-worker", dirname(self));
+	snprintf(path, PROGRAM_MOST, "%s/%.24s", dirname(self), name);
 	return path;
+}
+
+static void find_programs(struct hub_options *options)
+{
+	static char worker[PROGRAM_MOST], accelerator[PROGRAM_MOST];
+
+	options->worker_program = find_program("mayfly-worker", "MAYFLY_WORKER", worker);
+	options->accelerator_program =
+		find_program("mayfly-accelerator", "MAYFLY_ACCELERATOR", accelerator);
 }
 
 /* First of all: what it has no use for isn't in memory yet. */
@@ -224,7 +234,7 @@ int main(int argc, char **argv)
 	if (args.hub.as)
 		log_setup(args.hub.as, LOG_INFO);
 	block_signals(&set);
-	args.hub.worker_program = find_worker();
+	find_programs(&args.hub);
 	status = start_nursery(&args, &nursery);
 	if (status != 0)
 		return status;

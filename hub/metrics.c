@@ -156,6 +156,7 @@ void metrics_write(const struct hub *hub, FILE *to)
 	metrics_inputs(&text);
 	metrics_store(&text);
 	metrics_blobs(&text);
+	metrics_accelerator(&text);
 	metrics_flush(&text);
 }
 

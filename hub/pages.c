@@ -22,6 +22,7 @@
 #include "hub/pages_dead.h"
 #include "hub/pages_jobs.h"
 #include "hub/pages_events.h"
+#include "hub/pages_accelerator.h"
 #include "hub/pages_json.h"
 #include "hub/pages_state.h"
 #include "hub/pages_store.h"
@@ -326,6 +327,7 @@ static json_t *hub_figures(const struct hub *hub)
 	pages_set(o, "store", pages_store(hub));
 	pages_set(o, "blobs", pages_blobs(hub));
 	pages_set(o, "outbox", pages_outbox(hub));
+	pages_set(o, "accelerator", pages_accelerator(hub));
 	return o;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/accelerator.h"
 #include "hub/cache.h"
 #include "hub/coap/watch.h"
 #include "hub/in_timer.h"
@@ -255,6 +256,7 @@ void plan_commit(struct plan *plan)
 		blobs_limit(hub->blobs, plan->config->blobs);
 	hub->http = plan->config->limits;
 	hub->cores = plan->config->cores;
+	accelerator_least(hub, plan->config->accelerator.least);
 	free(plan->services);
 	free(plan->routed);
 	free(plan->coap_routed);

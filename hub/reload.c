@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hub/accelerator.h"
 #include "hub/admin.h"
 #include "hub/cache.h"
 #include "hub/config.h"
@@ -82,6 +83,8 @@ static int reload(struct hub *hub, struct plan_counts *counts, char error[static
 	if (rc < 0)
 		return rc == -ENOENT ? SETUP_NOT_FOUND : SETUP_USAGE;
 	status = check_state(hub, &config, error);
+	if (status == 0)
+		status = accelerator_check(hub, &config, error);
 	if (status == 0)
 		status = take(hub, &config, counts, error);
 	config_close(&config);

@@ -95,8 +95,8 @@ static bool post(struct service *s, struct task *task, uint64_t now)
 	if (s->areas) {
 		areas_post(s->areas, task->area);
 		areas_filled(s->areas, task->area, input_of(task));
-		link_birth(
-			s->link, task->slot, task->head.bytes, areas_dirty(s->areas, task->area));
+		link_birth(s->link, task->slot, task->head.bytes, areas_dirty(s->areas, task->area),
+			areas_take_written(s->areas, task->area));
 	} else {
 		link_post(s->link, task->slot, MFW_BIRTH, task->head.bytes);
 	}

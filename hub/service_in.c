@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/accelerator.h"
 #include "hub/database.h"
 #include "hub/hub.h"
 #include "hub/ids.h"
@@ -231,6 +232,7 @@ void service_submit(struct task *task)
 	head->time_ns = task->wall_ns ? task->wall_ns : time_wall(&s->hub->clocks.kept);
 	head->elapsed_ns = time_elapsed(&s->hub->clocks.kept);
 	random_bytes(head->seed, sizeof(head->seed));
+	head->accelerator = s->areas ? accelerator_worth(s) : 0;
 	task->accepted_ns = clock_mono_ns();
 	task->deadline_ns = task->accepted_ns +
 		(task->most_ns > 0 && task->most_ns < s->deadline_ns ? task->most_ns

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hub/accelerator.h"
 #include "hub/config.h"
 #include "hub/cores.h"
 #include "hub/database.h"
@@ -247,6 +248,16 @@ static bool only_replies(const struct service *s)
 	return (s->note.grants & ~harmless) == 0 && s->manifest.reads_count == 0;
 }
 
+/* Special hardware is no other service: what a life asks of it nobody else sees. */
+static bool only_computes(const struct service *s)
+{
+	uint32_t harmless = MFI_GRANT(MF_EFFECT_REPLY) | MFI_GRANT(MF_EFFECT_LOG) |
+		MFI_GRANT(MF_EFFECT_METER) | MFI_GRANT(MF_EFFECT_CALL);
+
+	return (s->note.grants & ~harmless) == 0 && s->manifest.reads_count == 0 &&
+		s->manifest.calls_count == 1 && accelerator_granted(s);
+}
+
 /* Its worker reads its UDP socket: then the worker alone judges what lives ask for, so there must
  * be nothing to judge; and a worker has room for one socket. */
 static int choose_socket(
@@ -283,7 +294,7 @@ static void choose_order(struct service *s)
 
 	(void)key_parse(&s->key, text ? text : "path"); /* the manifest's was checked */
 	s->key.given = text != NULL;
-	s->keyed = s->key.count > 0 && (text || !only_replies(s));
+	s->keyed = s->key.count > 0 && (text || !(only_replies(s) || only_computes(s)));
 	s->stateful = s->manifest.reads_count > 0;
 	s->may_write = database_needed(s);
 	s->ordered = s->keyed && (s->head.threads > 1 || s->stateful);
@@ -300,6 +311,10 @@ static int choose_name(
 		return setup_bad(config->place, error, SETUP_USAGE,
 			"name: '%.80s' is not a small letter, then small letters, digits and '-'",
 			name);
+	if (strcmp(name, MF_ACCELERATOR) == 0)
+		return setup_bad(config->place, error, SETUP_USAGE,
+			"name: '" MF_ACCELERATOR "' is what services call the hub's own special "
+			"hardware: give it another");
 	s->name = strdup(name);
 	return s->name ? 0 : setup_bad(config->place, error, SETUP_FAILED, "no memory");
 }

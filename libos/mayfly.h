@@ -85,6 +85,12 @@ struct mf_answer {
 	struct mf_str body;
 };
 struct mf_answer mf_call(const char *service, const char *path, const void *body, size_t n);
+/* Of mf_event.accelerator (abi/guest.h): from how many additions and multiplications on a product of matrices is worth
+ * asking the hub's special hardware for; 0: there is none, or this service may not ask. */
+uint64_t mf_accelerator(const struct mf_event *ev);
+/* C := alpha op(A) op(B) + beta C by that hardware. 200: it is done, and the body is the device's name. 504: this life must not
+ * use its output area any more. Else it wasn't done, and C may hold anything. */
+struct mf_answer mf_gemm(const struct mf_gemm *gemm);
 
 /* This life failed: nothing that it asked for happens but its logs. In mf_init:
  * the service can't run at all. The text reaches the operator. */

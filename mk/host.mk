@@ -1,8 +1,8 @@
 # What runs on the host: one static archive a layer (so that a program gets only what it uses),
 # the programs, and the unit tests.
 
-LAYERS_HOST := base wire sys image store market monitor hub cli
-MAINS := cli/main.c hub/main.c monitor/worker_main.c
+LAYERS_HOST := base wire sys image store market monitor hub accelerator cli
+MAINS := cli/main.c hub/main.c monitor/worker_main.c accelerator/main.c
 
 host-object = $(patsubst %,$(B)/host/%.o,$(basename $(1)))
 layer-src = $(sort $(filter-out $(MAINS),$(wildcard $(1)/*.c $(1)/*/*.c $(1)/arch/$(ARCH)/*.c \
@@ -45,10 +45,12 @@ $(B)/host/llhttp.a: $(LLHTTP_OBJ) $(B)/host/llhttp.objects
 # --- programs: their main file and the layers that LAYERS lets them use
 CLI_LIBS    := $(foreach l,cli monitor market store image wire sys base,$(call host-archive,$(l)))
 HUB_LIBS    := $(foreach l,hub market store image wire sys base,$(call host-archive,$(l))) $(B)/host/llhttp.a
+ACCELERATOR_LIBS := $(foreach l,accelerator wire sys base,$(call host-archive,$(l)))
 WORKER_LIBS := $(foreach l,monitor image wire sys base,$(call host-archive,$(l)))
 
 PROGRAMS := $(if $(wildcard cli/main.c),$(B)/mayfly) $(if $(wildcard hub/main.c),$(B)/mayflyd) \
-	$(if $(wildcard monitor/worker_main.c),$(B)/mayfly-worker)
+	$(if $(wildcard monitor/worker_main.c),$(B)/mayfly-worker) \
+	$(if $(wildcard accelerator/main.c),$(B)/mayfly-accelerator)
 
 # $(call link,objects and archives,libraries,flags)
 define link
@@ -66,6 +68,10 @@ $(B)/mayfly: $(B)/host/cli/main.o $(CLI_CALLS) $(CLI_LIBS)
 # for libmosquitto: hub/mqtt/read.h
 $(B)/mayflyd: $(B)/host/hub/main.o $(HUB_CALLS) $(HUB_LIBS)
 	$(call link,$^,$(LIBS_HUB),-Wl$(comma)--export-dynamic-symbol=__assert_fail $(if $(VALGRIND),$(call wrap,pidfd_open pidfd_send_signal setrlimit syscall)))
+
+# It loads a GPU's libraries itself, if it is ever started.
+$(B)/mayfly-accelerator: $(B)/host/accelerator/main.o $(ACCELERATOR_LIBS)
+	$(call link,$^,-ldl)
 
 # The worker is linked with musl where there is one: glibc asks the processor some sixty times about
 # its caches before main, and in a virtual machine each CPUID is a way out: a millisecond of every
@@ -159,7 +165,7 @@ $(filter %/lib %/services %/guest,$(SAN_LINKS)):
 # get those too, compiled for the host.
 TEST_SRC := $(sort $(shell [ ! -d tests/unit ] || find tests/unit -name '*_test.c'))
 TESTS := $(TEST_SRC:%.c=$(B)/%)
-test-libs = $(if $(filter tests/unit/client/%,$(1)),$(B)/pic/client.a $(B)/pic/blas.a) $(foreach l,$(filter cli hub,$(word 3,$(subst /, ,$(1)))) market store monitor image wire sys base,\
+test-libs = $(if $(filter tests/unit/client/%,$(1)),$(B)/pic/client.a $(B)/pic/blas.a) $(foreach l,$(filter cli hub accelerator,$(word 3,$(subst /, ,$(1)))) market store monitor image wire sys base,\
 	$(call host-archive,$(l))) $(B)/host/llhttp.a
 TEST_OBJ := $(TEST_SRC:%.c=$(B)/host/%.o)
 # helpers that several tests share: any other .c file in a directory of tests, and those of other

@@ -145,6 +145,9 @@ bool shell_clean_areas(struct shell *shell, uint64_t input_bytes)
 		memset(a->input.at + input_bytes, 0, a->filled - input_bytes);
 	a->filled = input_bytes;
 	shell_clean_output(shell);
+	if (a->written > 0 && a->output.at != NULL) /* which isn't seen as touched */
+		memset(a->output.at, 0, a->written);
+	a->written = 0;
 	return true;
 }
 
@@ -158,6 +161,16 @@ void shell_input_filled(struct shell *shell, uint64_t bytes)
 		bytes = a->input.bytes;
 	if (bytes > a->filled)
 		a->filled = bytes;
+}
+
+void shell_output_written(struct shell *shell, uint64_t bytes)
+{
+	struct shell_areas *a = &shell->areas;
+
+	if (bytes > a->output.bytes) /* the same */
+		bytes = a->output.bytes;
+	if (bytes > a->written)
+		a->written = bytes;
 }
 
 int shell_input(struct shell *shell, const void *from, size_t n)

@@ -74,8 +74,9 @@ struct shell_area {
 };
 struct shell_areas {
 	struct shell_area input, output;
-	uint64_t filled; /* bytes of the input that may be other than zero */
-	bool used;       /* the output may be */
+	uint64_t filled;  /* bytes of the input that may be other than zero */
+	uint64_t written; /* of the output, by an accelerator */
+	bool used;        /* the output may be, where a life wrote */
 };
 
 struct shell {

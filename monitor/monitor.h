@@ -103,6 +103,8 @@ void shell_live(struct shell *shell, const void *event, size_t size, struct life
 int shell_input(struct shell *shell, const void *from, size_t n);
 /* The same where somebody else wrote it: this much of the area may be other than zero. */
 void shell_input_filled(struct shell *shell, uint64_t bytes);
+/* And this much of the output of the life before, by somebody else than it. */
+void shell_output_written(struct shell *shell, uint64_t bytes);
 /* What the last life left in its output area, of memory.output bytes; NULL: it has none. */
 const uint8_t *shell_output(const struct shell *shell);
 

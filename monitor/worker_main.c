@@ -326,6 +326,7 @@ static void serve_bound(const struct mfw_message *m)
 		(void)no_machine(m->slot);
 	} else if (m->kind == MFW_BIRTH) {
 		shell_input_filled(shell, m->touched);
+		shell_output_written(shell, m->written);
 		shell_begin(shell, ring_event(&worker.ring, m->slot), m->bytes, &life);
 		(void)ended(shell, m->slot, &life);
 	} else {

@@ -24,7 +24,7 @@
 /* What a file that is no directory may have. */
 #define OF_FILES                                                                                   \
 	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |                              \
-		LANDLOCK_ACCESS_FS_READ_FILE | FS_TRUNCATE)
+		LANDLOCK_ACCESS_FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV)
 
 /* struct landlock_ruleset_attr of ABI 6; the kernel is told how much of it there is. */
 struct ruleset {
@@ -51,7 +51,10 @@ static int add(int set, const struct landlock_path *p, uint64_t handled)
 
 	rule.allowed_access = handled &
 		((p->rights & LANDLOCK_READ ? READING : 0) |
-			(p->rights & LANDLOCK_WRITE ? WRITING | FS_TRUNCATE : 0));
+			(p->rights & LANDLOCK_WRITE ? WRITING | FS_TRUNCATE : 0) |
+			(p->rights & LANDLOCK_RUN ? LANDLOCK_ACCESS_FS_EXECUTE : 0) |
+			(p->rights & LANDLOCK_MOVE ? REFER_FS : 0) |
+			(p->rights & LANDLOCK_DEVICE ? FS_IOCTL_DEV : 0));
 	if (rule.allowed_access == 0) /* nothing that isn't free anyway */
 		return 0;
 	rule.parent_fd = open(p->path, O_PATH | O_CLOEXEC);

@@ -11,7 +11,13 @@
 int landlock_abi(void);
 
 /* What remains possible with a file, or with all below a directory. */
-enum landlock_right { LANDLOCK_READ = 1, LANDLOCK_WRITE = 2 };
+enum landlock_right {
+	LANDLOCK_READ = 1,
+	LANDLOCK_WRITE = 2,
+	LANDLOCK_RUN = 4,    /* a program */
+	LANDLOCK_MOVE = 8,   /* to or from another directory that has it, too */
+	LANDLOCK_DEVICE = 16 /* ioctl(2) */
+};
 struct landlock_path {
 	const char *path; /* NULL: none */
 	unsigned rights;  /* enum landlock_right */

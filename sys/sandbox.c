@@ -26,6 +26,9 @@ int sandbox_no_privileges(void)
 #define ARCHITECTURE AUDIT_ARCH_AARCH64
 #endif
 
+/* Where x32's numbers of calls begin (arch/x86/include/uapi/asm/unistd.h); no other has one so high. */
+#define X32 0x40000000u
+
 /* A rule: the number is loaded (1) and compared (1); each half of the argument is loaded,
  * masked and compared (6); permission (1). */
 _Static_assert(SANDBOX_RULE_MOST >= 9, "a rule's instructions");
@@ -87,8 +90,18 @@ uint16_t sandbox_program(const struct sandbox_rule *rules, size_t count, int oth
 	load(&w, offsetof(struct seccomp_data, arch));
 	put(&w, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, ARCHITECTURE);
 	put(&w, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS);
+	if (otherwise ==
+		SANDBOX_PERMIT) { /* not by the other numbers, of x32, that calls have there */
+		load(&w, offsetof(struct seccomp_data, nr));
+		put(&w, BPF_JMP | BPF_JGE | BPF_K, 0, 1, X32);
+		put(&w, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS);
+	}
 	for (size_t i = 0; i < count; i++)
 		put_rule(&w, &rules[i]);
+	if (otherwise == SANDBOX_PERMIT) {
+		put(&w, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW);
+		return w.n;
+	}
 	/* SIGSYS, which ends the process unless a gated guest's handler reports it */
 	put(&w, BPF_RET | BPF_K, 0, 0,
 		otherwise ? SECCOMP_RET_ERRNO | (uint32_t)otherwise : SECCOMP_RET_TRAP);

@@ -22,6 +22,9 @@
  * equal; the same call may stand in several rules. With `error` the call isn't permitted: it does
  * nothing and fails with that errno, for callers who can live with it; SANDBOX_KILL ends the process. */
 #define SANDBOX_KILL -1
+/* As `otherwise`: what isn't listed is permitted. For programs that run code which nobody can make a list for, a
+ * GPU's driver: rules say what fails. */
+#define SANDBOX_PERMIT -2
 struct sandbox_rule {
 	int number;
 	const char *reason;
@@ -33,7 +36,7 @@ struct sandbox_rule {
 
 #define SANDBOX_RULES_MOST   128u
 #define SANDBOX_RULE_MOST    9u /* instructions */
-#define SANDBOX_PROGRAM_MOST (4 + SANDBOX_RULES_MOST * SANDBOX_RULE_MOST)
+#define SANDBOX_PROGRAM_MOST (7 + SANDBOX_RULES_MOST * SANDBOX_RULE_MOST)
 
 /* The list as a seccomp program, for what isn't listed with `otherwise`: 0, SIGSYS, or an errno: how many instructions, or 0: too many rules. Written here,
  * because libseccomp takes a quarter of a millisecond of each worker's start; the unit test

@@ -118,6 +118,7 @@ static const struct {
 	{"mf_schedule", MF_EFFECT_SCHEDULE},
 	{"mf_upstream", MF_EFFECT_UPSTREAM},
 	{"mf_call", MF_EFFECT_CALL},
+	{"mf_gemm", MF_EFFECT_CALL},
 };
 #define ALWAYS (MFI_GRANT(MF_EFFECT_REPLY) | MFI_GRANT(MF_EFFECT_LOG) | MFI_GRANT(MF_EFFECT_METER))
 

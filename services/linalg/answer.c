@@ -338,7 +338,7 @@ static bool do_it(struct call *c, const struct request *request)
 
 void linalg_answer(const struct request *request, struct answer *answer)
 {
-	struct call c = {.capacity = request->capacity};
+	struct call c = {.capacity = request->capacity, .hardware = request->hardware};
 
 	*answer = (struct answer){0};
 	if (do_it(&c, request)) {
@@ -347,6 +347,7 @@ void linalg_answer(const struct request *request, struct answer *answer)
 		answer->chosen = (c.options.given & (OPTION(ALGORITHM) | OPTION(TOLERANCE))) != 0;
 		answer->levels = c.levels;
 		answer->bound = c.bound;
+		memcpy(answer->device, c.device, sizeof(answer->device));
 	}
 	answer->problem = c.problem;
 }

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "abi/guest.h"
 #include "base/str.h"
 #include "options.h"
 #include "wire/npy.h"
@@ -43,6 +44,18 @@ struct matrix {
 	bool flipped;  /* its rows lie together */
 };
 
+#define DEVICE_TEXT 64u
+
+/* Special hardware that may be asked for a product; see accelerate.h. */
+struct hardware {
+	double least; /* additions and multiplications that are worth it */
+	/* What products' operands and results lie in. */
+	const uint8_t *input, *output;
+	size_t input_n, output_n;
+	/* As mf_gemm in mayfly.h: its status; if that is 200, what the device is called. */
+	unsigned (*gemm)(const struct mf_gemm *gemm, char *device, size_t size);
+};
+
 struct call {
 	const struct op *op;
 	struct options options;
@@ -55,7 +68,9 @@ struct call {
 	void *work_at[WORKS_MOST];
 	double flop;     /* what the operation costs, by the formulas in README.md */
 	size_t capacity; /* bytes for all of the above; before shape is called */
-	unsigned levels; /* of Strassen's way */
+	const struct hardware *hardware; /* NULL: there is none */
+	char device[DEVICE_TEXT];        /* that computed; "": it was this life */
+	unsigned levels;                 /* of Strassen's way */
 	double bound; /* of the error, as strassen_bound has it; only where an algorithm was chosen */
 	struct problem problem;
 };
@@ -66,6 +81,7 @@ struct request {
 	struct mf_str method, path, query, body;
 	uint8_t *output; /* where results go, aligned to 64; work memory too */
 	size_t capacity;
+	const struct hardware *hardware; /* NULL: there is none */
 };
 
 struct answer {
@@ -74,7 +90,8 @@ struct answer {
 	bool chosen; /* the client chose an algorithm, or a tolerance; then also: */
 	unsigned levels;
 	double bound;
-	struct problem problem; /* or this */
+	char device[DEVICE_TEXT]; /* special hardware that computed it; "": none did */
+	struct problem problem;   /* or this */
 };
 
 void linalg_answer(const struct request *request, struct answer *answer);

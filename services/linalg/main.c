@@ -3,6 +3,7 @@
  * the hub sends them from.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include <mayfly.h>
 
@@ -25,6 +26,8 @@ static void tell(const struct answer *answer)
 {
 	char text[64] = "classic";
 
+	if (answer->device[0])
+		mf_reply_header("Mayfly-Accelerator", answer->device);
 	if (!answer->chosen)
 		return;
 	if (answer->levels > 0)
@@ -32,6 +35,28 @@ static void tell(const struct answer *answer)
 	mf_reply_header("Mayfly-Algorithm", text);
 	snprintf(text, sizeof(text), "%.3g", answer->bound);
 	mf_reply_header("Mayfly-Error-Bound", text);
+}
+
+/* Special hardware of the hub's: mayfly.h. */
+static unsigned ask_hardware(const struct mf_gemm *gemm, char *device, size_t size)
+{
+	struct mf_answer answer = mf_gemm(gemm);
+	size_t n = answer.body.n < size ? answer.body.n : size - 1;
+
+	if (n > 0)
+		memcpy(device, answer.body.p, n);
+	device[n] = '\0';
+	return answer.status;
+}
+
+static struct hardware hardware_of(const struct mf_event *ev, const struct request *request)
+{
+	return (struct hardware){.least = (double)mf_accelerator(ev),
+		.input = request->body.p,
+		.input_n = ev->input_bytes > 0 ? request->body.n : 0,
+		.output = request->output,
+		.output_n = request->capacity,
+		.gemm = ask_hardware};
 }
 
 void mf_main(const struct mf_event *ev)
@@ -42,11 +67,15 @@ void mf_main(const struct mf_event *ev)
 		.query = mf_query(ev),
 		.body = mf_payload(ev),
 	};
+	struct hardware hardware;
 	struct answer answer;
 
 	bool plans = ev->source == MF_SOURCE_JOB && mf_str_is(mf_type(ev), MF_JOB_PLAN);
 
 	request.output = mf_output(&request.capacity);
+	hardware = hardware_of(ev, &request);
+	if (mf_accelerator(ev) > 0)
+		request.hardware = &hardware;
 	if (plans)
 		linalg_plan(&request, &answer);
 	else

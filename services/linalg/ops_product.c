@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "accelerate.h"
 #include "ops.h"
 #include "strassen.h"
 
@@ -137,6 +138,16 @@ static void multiply_fast(struct call *c, int32_t m, int32_t n, int32_t k, struc
 		matrix_add(to, at, beta_of(c, 2));
 }
 
+/* By special hardware. False: the result is as it was before. */
+static bool multiply_there(struct call *c, const struct product *product)
+{
+	enum accelerated done = accelerate(c, product);
+
+	if (done == NOT_ACCELERATED)
+		begin_with(c, 2);
+	return done == ACCELERATED || done == ACCELERATOR_LATE;
+}
+
 /* Rows together are the transpose's columns: the transpose of a product is that of its factors, the other way
  * round. */
 bool multiply_run(struct call *c)
@@ -155,10 +166,10 @@ bool multiply_run(struct call *c)
 	begin_with(c, 2);
 	if (c->levels > 0)
 		multiply_fast(c, m, n, k, left, right, &alpha);
-	else
+	else if (!multiply_there(c, &(struct product){m, n, k, left, right, &alpha, &beta}))
 		products[to->type].gemm(&left.letter, &right.letter, &m, &n, &k, &alpha, left.at,
 			&left.ld, right.at, &right.ld, &beta, to->at, &lead, 1, 1);
-	return true;
+	return c->problem.status == 0;
 }
 
 /* ---------------------------------------------------------------------- matvec */
