@@ -9,9 +9,13 @@
  *	keeper     MFA_GONE     generation g is dead: it writes nowhere any more. text: how it ended
  *	device     MFA_READY    generation g has a device: text is its name, memory_bytes how much of it there is
  *	           MFA_FAILED   it has none, and ends: text says why
+ *	           MFA_BUSY     it prepares itself, and will be ready again: text says for what
  *	           MFA_DONE     the product with this id, and what became of it: status
  *	hub        struct mfa_request, with two descriptors: the file of the inputs, open for reading, and that of the
  *	           outputs (abi/worker.h)
+ *
+ * What a kind of product takes a first time, which may be a minute (kernels are compiled), no life waits for: the first
+ * product of it is answered 503, and the device prepares itself with numbers of its own.
  *
  * A device that isn't done with a product after most_ns ends itself, and MFA_GONE follows.
  *
@@ -45,7 +49,7 @@ struct mfa_request {
 };
 _Static_assert(sizeof(struct mfa_request) == 176, "mfa_request");
 
-enum mfa_kind { MFA_READY = 1, MFA_FAILED = 2, MFA_GONE = 3, MFA_DONE = 4 };
+enum mfa_kind { MFA_READY = 1, MFA_FAILED = 2, MFA_GONE = 3, MFA_DONE = 4, MFA_BUSY = 5 };
 
 /* MFA_READY: what doesn't stand between the program and the machine. docs/security.md explains each. */
 enum mfa_wall { MFA_NO_NAMESPACES = 1, MFA_NO_LANDLOCK = 2, MFA_NO_USER = 4, MFA_NO_SECCOMP = 8 };

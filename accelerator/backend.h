@@ -30,6 +30,9 @@ struct backend {
 	 * memory; -EIO: it failed, and C may hold anything. */
 	int (*gemm)(const struct mf_gemm *gemm, const struct gemm_shape *shape, const void *a,
 		const void *b, void *c);
+	/* The same of numbers that the device happens to have, to nowhere: what it takes a first time is over then,
+	 * compiling kernels above all. NULL: it takes none. */
+	int (*prepare)(const struct mf_gemm *gemm, const struct gemm_shape *shape);
 };
 
 extern const struct backend backend_opencl, backend_cuda;

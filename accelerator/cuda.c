@@ -201,4 +201,4 @@ static int cuda_gemm(
 	return err;
 }
 
-const struct backend backend_cuda = {"cuda", cuda_open, cuda_gemm};
+const struct backend backend_cuda = {"cuda", cuda_open, cuda_gemm, NULL};

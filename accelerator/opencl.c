@@ -247,6 +247,26 @@ static int allocate(const struct gemm_shape *s, cl_thing x[static 3])
 	return err;
 }
 
+static int finished(cl_thing x[static 3], int err)
+{
+	for (unsigned i = 0; i < 3; i++)
+		if (x[i])
+			(void)release_buffer(x[i]);
+	return err == 0 ? 0 : is_memory(err) ? -ENOMEM : -EIO;
+}
+
+static int opencl_prepare(const struct mf_gemm *g, const struct gemm_shape *s)
+{
+	cl_thing x[3] = {NULL, NULL, NULL};
+	int err = allocate(s, x);
+
+	if (err == 0)
+		err = multiply(g, s, x);
+	if (err == 0)
+		err = finish(queue);
+	return finished(x, err);
+}
+
 static int opencl_gemm(
 	const struct mf_gemm *g, const struct gemm_shape *s, const void *a, const void *b, void *c)
 {
@@ -266,10 +286,7 @@ static int opencl_gemm(
 		err = finish(queue);
 	if (err == 0)
 		err = download(x[2], &s->c, s->element, c);
-	for (unsigned i = 0; i < 3; i++)
-		if (x[i])
-			(void)release_buffer(x[i]);
-	return err == 0 ? 0 : is_memory(err) ? -ENOMEM : -EIO;
+	return finished(x, err);
 }
 
-const struct backend backend_opencl = {"opencl", opencl_open, opencl_gemm};
+const struct backend backend_opencl = {"opencl", opencl_open, opencl_gemm, opencl_prepare};

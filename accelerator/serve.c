@@ -30,6 +30,17 @@ int serve_tell(int socket, struct mfa_news *news, const char *text)
 	return n < 0 ? -errno : 0;
 }
 
+static void tell_ready(const struct serve *s, const struct device *device)
+{
+	struct mfa_news news = {.kind = MFA_READY,
+		.generation = s->generation,
+		.missing = s->missing,
+		.memory_bytes = device->memory};
+
+	if (serve_tell(s->socket, &news, device->name) < 0)
+		_exit(0);
+}
+
 /* ------------------------------------------------------------------------ judging */
 
 static bool is_area(uint64_t at, uint64_t bytes, uint64_t file)
@@ -152,6 +163,54 @@ static int receive(int socket, struct mfa_request *r, int fds[static MFA_FDS])
 		: -EPROTO;
 }
 
+/* ------------------------------------------------------------------ the first time */
+
+/* From here on libraries take other ways: CLBlast's threshold is near 2^30 for most devices. */
+#define LARGE ((double)(1u << 31))
+
+/* A product's kind, as far as it decides which kernels it takes. */
+static unsigned kind_of(const struct mf_gemm *g, const struct gemm_shape *shape)
+{
+	unsigned a = g->transa == 'N' ? 0 : g->transa == 'T' ? 1 : 2;
+	unsigned b = g->transb == 'N' ? 0 : g->transb == 'T' ? 1 : 2;
+
+	return ((g->type * 2u + (shape->flop >= LARGE)) * 3u + a) * 3u + b;
+}
+
+/* Is it the first of its kind? Then nobody waits for it. */
+static bool is_first(
+	const struct backend *backend, const struct device *device, const struct mfa_request *r)
+{
+	static bool known[MF_GEMM_TYPES * 18];
+	struct gemm_shape shape;
+	bool *is;
+
+	if (!backend->prepare || gemm_check(&r->gemm, r->input_bytes, r->output_bytes, &shape) ||
+		device->lacks[r->gemm.type] || backend_bytes(&shape) > device->memory)
+		return false;
+	is = &known[kind_of(&r->gemm, &shape)];
+	if (*is)
+		return false;
+	*is = true;
+	return true;
+}
+
+static void prepare(const struct serve *s, const struct backend *backend,
+	const struct device *device, const struct mfa_request *r)
+{
+	struct mfa_news busy = {.kind = MFA_BUSY, .generation = s->generation};
+	struct mfa_news done = {
+		.kind = MFA_DONE, .generation = s->generation, .id = r->id, .status = 503};
+	struct gemm_shape shape;
+
+	if (serve_tell(s->socket, &busy, "it prepares itself for such products") < 0 ||
+		serve_tell(s->socket, &done, "") < 0)
+		_exit(0);
+	if (!gemm_check(&r->gemm, r->input_bytes, r->output_bytes, &shape))
+		(void)backend->prepare(&r->gemm, &shape);
+	tell_ready(s, device);
+}
+
 static void take_one(const struct serve *s, const struct backend *backend,
 	const struct device *device, const struct mfa_request *r, const int fds[static MFA_FDS])
 {
@@ -160,6 +219,10 @@ static void take_one(const struct serve *s, const struct backend *backend,
 
 	if (r->generation != s->generation) /* meant for one that is dead: nobody waits for it */
 		return;
+	if (is_first(backend, device, r)) {
+		prepare(s, backend, device, r);
+		return;
+	}
 	news.status = answer(backend, device, r, fds);
 	news.took_ns = clock_mono_ns() - since;
 	if (serve_tell(s->socket, &news, "") < 0)
@@ -169,23 +232,19 @@ static void take_one(const struct serve *s, const struct backend *backend,
 _Noreturn void serve(const struct serve *s)
 {
 	const struct backend *backend = backend_find(s->backend);
-	struct mfa_news news = {
-		.kind = MFA_READY, .generation = s->generation, .missing = s->missing};
+	struct mfa_news failed = {.kind = MFA_FAILED, .generation = s->generation};
 	struct device device = {0};
 	char why[BACKEND_TEXT] = "";
 	struct mfa_request request;
 	int fds[MFA_FDS];
 
 	if (!backend || backend->open(s->want, &device, why) < 0) {
-		news.kind = MFA_FAILED;
-		(void)serve_tell(s->socket, &news, why);
+		(void)serve_tell(s->socket, &failed, why);
 		_exit(0);
 	}
 	if (s->memory > 0 && s->memory < device.memory)
 		device.memory = s->memory;
-	news.memory_bytes = device.memory;
-	if (serve_tell(s->socket, &news, device.name) < 0)
-		_exit(0);
+	tell_ready(s, &device);
 	while (receive(s->socket, &request, fds) == 0) {
 		take_one(s, backend, &device, &request, fds);
 		fd_close(&fds[0]);

@@ -222,10 +222,12 @@ static void on_ready(struct accelerator *a, const struct mfa_news *news)
 	f->state = ACCELERATOR_READY;
 	f->memory_bytes = news->memory_bytes;
 	f->missing = news->missing;
-	f->starts++;
 	snprintf(f->text, sizeof(f->text), "%s", news->text);
-	a->generation = news->generation;
 	a->told[0] = '\0';
+	if (a->generation == news->generation) /* it was busy */
+		return;
+	f->starts++;
+	a->generation = news->generation;
 	log_info("accelerator: %s: %s, %llu MiB%s", f->backend, f->text,
 		(unsigned long long)(f->memory_bytes >> 20), without);
 }
@@ -246,6 +248,20 @@ static bool on_done(struct accelerator *a, const struct mfa_news *news)
 		f->failed++;
 	end(p, news->status,
 		news->status == 200 ? mf_str_of(f->text, strlen(f->text)) : mf_str_of(NULL, 0));
+	return true;
+}
+
+/* Who waits for his turn would wait long. */
+static bool on_busy(struct accelerator *a, const struct mfa_news *news)
+{
+	struct product *p;
+
+	if (a->figures.state != ACCELERATOR_READY)
+		return false;
+	a->figures.state = ACCELERATOR_STARTING;
+	snprintf(a->figures.text, sizeof(a->figures.text), "%s", news->text);
+	while ((p = next(a)))
+		end_failed(p);
 	return true;
 }
 
@@ -273,6 +289,7 @@ static bool heed(struct accelerator *a, struct mfa_news *news)
 		if (a->figures.state != ACCELERATOR_DOWN)
 			down(a, ACCELERATOR_DOWN, news->text);
 		return true;
+	case MFA_BUSY: return on_busy(a, news);
 	case MFA_DONE: return on_done(a, news);
 	default: return false;
 	}

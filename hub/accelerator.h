@@ -67,7 +67,7 @@ void accelerator_forget(struct product *product);
 /* ------------------------------------------------------------------------ figures */
 
 enum accelerator_state {
-	ACCELERATOR_STARTING, /* it hasn't said yet what it has */
+	ACCELERATOR_STARTING, /* it hasn't said yet what it has, or prepares itself for a kind of product */
 	ACCELERATOR_READY,
 	ACCELERATOR_DOWN, /* no device now; it is tried again */
 	ACCELERATOR_LOST, /* the program is gone */

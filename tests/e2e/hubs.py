@@ -119,8 +119,9 @@ class Hub:
 
 
 def workers(pid):
-    """A hub's children but its nursery, which starts the others."""
-    return [child for child in children(pid) if command(child) != "mayfly-nursery"]
+    """A hub's children but its nursery, which starts the others, and what keeps its accelerator."""
+    return [child for child in children(pid)
+            if command(child) != "mayfly-nursery" and not command(child).startswith("mayfly-accel")]
 
 
 def as_user_of(pid):
