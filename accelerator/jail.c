@@ -164,9 +164,9 @@ int jail_enter(const char *backend, const char *cache)
 		return err;
 	if (leave_network() < 0)
 		missing |= MFA_NO_NAMESPACES;
+	namespaces_bound(); /* while it may: not as another user */
 	if (!root || become(cache) < 0)
 		missing |= MFA_NO_USER;
-	namespaces_bound();
 	err = namespaces_keep(0);
 	if (err < 0)
 		return err;

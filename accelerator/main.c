@@ -65,6 +65,20 @@ static void keep_kernels(const char *cache)
 		setenv(names[i], cache, 1);
 }
 
+/* Its user may be another than whoever made it. */
+static int check_cache(const char *cache)
+{
+	struct mfa_news failed = {.kind = MFA_FAILED};
+	char text[MFA_TEXT];
+
+	if (!cache || access(cache, R_OK | W_OK | X_OK) == 0)
+		return 0;
+	snprintf(text, sizeof(text), "cache: user id %u can't use \"%.90s\": %s",
+		(unsigned)geteuid(), cache, strerror(errno));
+	(void)serve_tell(MFA_FD, &failed, text);
+	return -EACCES;
+}
+
 static int run(const char *backend, const char *want, uint64_t memory, const char *cache)
 {
 	struct serve serve = {.socket = MFA_FD, .backend = backend, .want = want, .memory = memory};
@@ -83,6 +97,8 @@ static int run(const char *backend, const char *want, uint64_t memory, const cha
 		log_error("can't give up its rights: %s", strerror(-missing));
 		return FAILED;
 	}
+	if (check_cache(cache) < 0)
+		return FAILED;
 	serve.missing = (uint32_t)missing;
 	return keeper_run(&serve) < 0 ? FAILED : OK;
 }

@@ -35,6 +35,10 @@ int config_accelerator(
 		rc = config_text(b, from->device, &to->device);
 	if (rc == 0 && from->cache)
 		rc = config_path(b, from->cache, &to->cache);
+	if (rc == 0 && !from->cache && strcmp(from->backend, "opencl") == 0)
+		rc = reading_bad(b->r, "accelerator",
+			"accelerator: OpenCL compiles kernels and keeps them: add 'cache: "
+			"DIRECTORY'");
 	return rc;
 }
 

@@ -62,6 +62,12 @@ PACKAGES_SOURCE=(
 PACKAGES_FORTRAN=(
 	"gfortran:compiles LAPACK"
 )
+# Special hardware that is none: OpenCL on the processor. Tests go on without.
+PACKAGES_OPENCL=(
+	"ocl-icd-libopencl1:finds OpenCL's devices"
+	"pocl-opencl-icd:makes one of the processor"
+	"libclblast1:multiplies matrices on one"
+)
 # fuzz/run: clang's libFuzzer; tests go on without where they can't be had.
 PACKAGES_ANALYSE=(
 	"clang-tidy:looks for bugs without running anything"

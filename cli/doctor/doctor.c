@@ -18,8 +18,8 @@ static const char usage[] = "usage: mayfly doctor [-o text|json]\n"
 			    "What this machine has, what it lacks, and what to do about it.\n"
 			    "Exit status 0 if mayfly can run here, with or without KVM; else 1.\n";
 
-static const struct doctor_group *const groups[] = {
-	&doctor_kvm, &doctor_walls, &doctor_process, &doctor_host, &doctor_build};
+static const struct doctor_group *const groups[] = {&doctor_kvm, &doctor_walls, &doctor_process,
+	&doctor_host, &doctor_accelerator, &doctor_build};
 #define GROUPS (sizeof groups / sizeof groups[0])
 
 static const char *const levels[] = {

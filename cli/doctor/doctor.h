@@ -40,7 +40,7 @@ struct doctor_group {
 };
 
 extern const struct doctor_group doctor_kvm, doctor_walls, doctor_process, doctor_host,
-	doctor_build;
+	doctor_accelerator, doctor_build;
 
 /* Sets level and text. */
 void doctor_say(struct doctor_line *line, enum doctor_level level, const char *format, ...)

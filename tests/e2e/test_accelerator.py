@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import struct
+import tempfile
 import time
 
 import pytest
@@ -29,9 +30,9 @@ def needs(backend):
         pytest.skip(f"no device for {backend}: {found.stdout.strip()}")
 
 
-def text(directory, *lines, backend="opencl", least=1):
-    return hub_yaml(*lines, head=f"admin: {directory}/admin\naccelerator:\n  backend: {backend}\n  least: {least}\n"
-                    f"  cache: {directory}/kernels\n" + listener())
+def text(directory, *lines, backend="opencl", least=1, kernels=None):
+    return hub_yaml(*lines, head=f"admin: {directory}/admin\nstate: {directory}/state\naccelerator:\n  backend: {backend}\n  least: {least}\n"
+                    f"  cache: {kernels or f'{directory}/kernels'}\n" + listener())
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,15 @@ def directory(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def hub(directory):
+def kernels():
+    """Where the user that the program becomes gets to: pytest's own directories are root's alone."""
+    with tempfile.TemporaryDirectory() as path:
+        os.chmod(path, 0o755)
+        yield path + "/kernels"
+
+
+@pytest.fixture(scope="module")
+def hub(directory, kernels):
     """With an accelerator, the guest that asks it for anything, and linalg, where that can be built."""
     from hubs import Hub  # pylint: disable=import-outside-toplevel
 
@@ -49,9 +58,10 @@ def hub(directory):
     services = [service(GUEST, "limits: {deadline: 60s}")]
     if linalg.exists():
         services.append(service(linalg))
-    made = Hub(directory / "hub", text(directory, *services), env=ENVIRONMENT)
+    made = Hub(directory / "hub", text(directory, *services, kernels=kernels), env=ENVIRONMENT)
     with made.stopping():
         made.until(lambda: "accelerator: opencl: " in made.said(), 60)
+        assert "compute without it" not in made.said(), made.said()
         yield made
 
 
@@ -184,7 +194,7 @@ def test_linalg(hub):
     from test_linalg import arrays_of, body_of  # pylint: disable=import-outside-toplevel
 
     rng = np.random.default_rng(7)
-    a, b, c = (rng.random(shape, dtype=np.float32) for shape in ((37, 53), (53, 41), (37, 41)))
+    a, b, c = (rng.random(shape, dtype=np.float32) for shape in ((101, 83), (83, 97), (101, 97)))
 
     def multiply(query, *arrays):
         answer = ask(hub, f"/linalg/multiply?{query}", body_of(*arrays))
@@ -197,7 +207,7 @@ def test_linalg(hub):
         then = until_done(hub, lambda q=query, x=arrays: (got := multiply(q, *x))[1] and got)
         for result in (first, then[0]):
             assert abs(result - expected).max() < 1e-4 * abs(expected).max()
-    assert multiply("algorithm=strassen", a, b)[0].shape == (37, 41)
+    assert multiply("algorithm=strassen", a, b)[0].shape == (101, 97)
 
 
 # -------------------------------------------------------------- refusals
@@ -210,11 +220,11 @@ def test_none_configured(make_hub, tmp_path):
     assert figures(hub) is None
 
 
-def test_cuda_without_one(make_hub, tmp_path):
+def test_cuda_without_one(make_hub, tmp_path, kernels):
     """It is configured and isn't there: the hub says so, and serves."""
     if probe("cuda").returncode == 0:
         pytest.skip("there is one here")
-    hub = make_hub(text(tmp_path, service(GUEST), backend="cuda"))
+    hub = make_hub(text(tmp_path, service(GUEST), backend="cuda", kernels=kernels))
     hub.until(lambda: "accelerator: cuda: " in hub.said())
     assert "libcu" in hub.said() or "CUDA" in hub.said()
     assert guest(hub, gemm())[0] == 503
@@ -225,9 +235,9 @@ def test_cuda_without_one(make_hub, tmp_path):
     assert hub.reload(old.replace("backend: cuda", "backend: opencl"))["event"] == "not_reloaded"
 
 
-def test_cuda_with_one(make_hub, tmp_path):
+def test_cuda_with_one(make_hub, tmp_path, kernels):
     needs("cuda")
-    hub = make_hub(text(tmp_path, service(GUEST), backend="cuda"))
+    hub = make_hub(text(tmp_path, service(GUEST), backend="cuda", kernels=kernels))
     hub.until(lambda: "accelerator: cuda: " in hub.said(), 60)
     status, name, output = compiled(hub)
     assert status == 200 and name and output[56:80] == PRODUCT
@@ -235,8 +245,26 @@ def test_cuda_with_one(make_hub, tmp_path):
         assert guest(hub, gemm(kind=kind, m=1, n=1, k=1))[0] == 200
 
 
+def test_no_cache(refused, make_hub, tmp_path):
+    """Where there is none, where kernels could be kept; where its user can't get to it."""
+    refused(text(tmp_path, service(GUEST)).replace("  cache:", "#"), 2, "accelerator", "cache: DIRECTORY")
+    (tmp_path / "kernels").write_text("a file")
+    hub = make_hub(text(tmp_path, service(GUEST)))
+    hub.until(lambda: "compute without it until the hub is started again" in hub.said())
+    assert "kernels" in hub.said()
+    assert guest(hub, gemm())[0] == 503
+
+
 def test_name_taken(refused, tmp_path):
     refused(hub_yaml(service(GUEST, "name: accelerator")), 2, "accelerator", "special hardware")
+
+
+def test_doctor():
+    found = json.loads(run(BUILD / "mayfly", "doctor", "-o", "json").stdout)["checks"]
+    for backend in ("opencl", "cuda"):
+        line = next(check for check in found if check["name"] == backend)
+        assert line["level"] == "ok"
+        assert line["what"].startswith("none here") == (probe(backend).returncode != 0), line
 
 
 def test_probe():
