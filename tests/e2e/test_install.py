@@ -18,7 +18,7 @@ def installed(tmp_path_factory):
 
 
 def test_what_is_installed(installed):
-    for name in ("mayfly", "mayflyd", "mayfly-worker"):
+    for name in ("mayfly", "mayflyd", "mayfly-worker", "mayfly-accelerator"):
         assert os.access(installed / "bin" / name, os.X_OK), name
     for name in ("libmayfly-os.a", "cflags", "service.ld", "include/mayfly.h",
                  "include/abi/guest.h", "include/base/str.h"):

@@ -12,6 +12,8 @@
 #define OUTPUT_MOST ((size_t)512 << 10)
 
 size_t request_memory = OUTPUT_MOST;
+struct hardware *request_hardware;
+char answer_device[DEVICE_TEXT];
 unsigned answer_arrays;
 double answer_flop;
 unsigned answer_levels;
@@ -220,6 +222,13 @@ const struct problem *request_send(const char *op, const char *query)
 	request.query = mf_str_of(query, strlen(query));
 	request.body = mf_str_of(exact, body_n);
 	request.output = output;
+	if (request_hardware) {
+		request_hardware->input = exact;
+		request_hardware->input_n = body_n;
+		request_hardware->output = output;
+		request_hardware->output_n = request_memory;
+		request.hardware = request_hardware;
+	}
 	linalg_answer(&request, &answer);
 	assert_memory_equal(exact, body, body_n);
 	for (size_t i = 0; i < 64; i++)
@@ -227,6 +236,7 @@ const struct problem *request_send(const char *op, const char *query)
 	answer_arrays = 0;
 	answer_flop = answer.flop;
 	answer_levels = answer.levels;
+	memcpy(answer_device, answer.device, sizeof(answer_device));
 	if (answer.problem.status == 0)
 		for (struct mf_str rest = mf_str_of(output, answer.bytes); rest.n > 0;)
 			take_answer(&rest);

@@ -42,10 +42,13 @@ void request_bytes(const void *bytes, size_t n);
 /* Sends it; the answer's arrays are answer_array(0) ..., in whichever order they came. Memory: as much as there is
  * unless request_memory said otherwise. */
 extern size_t request_memory;
+/* Special hardware, of which request_send says where operands and results lie; NULL: there is none. */
+extern struct hardware *request_hardware;
 const struct problem *request_send(const char *op, const char *query);
 extern unsigned answer_arrays;
 extern double answer_flop;
 extern unsigned answer_levels;
+extern char answer_device[DEVICE_TEXT];
 const struct array *answer_array(unsigned i);
 bool answer_fortran(unsigned i);
 /* Sends it, and there must be as many arrays. */
