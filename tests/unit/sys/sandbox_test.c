@@ -182,12 +182,35 @@ static void too_many_rules(void **state)
 	assert_true(sandbox_program(rules, SANDBOX_RULES_MOST, 0, ours.at) <= SANDBOX_PROGRAM_MOST);
 }
 
+/* All but what is listed; not by x32's numbers either, nor as another processor. */
+static void test_permit(void **state)
+{
+	static const struct sandbox_rule rules[] = {
+		{.number = 101, .error = EPERM}, {.number = 323, .error = ENOSYS}};
+	struct seccomp_data data = {.arch = AUDIT_ARCH_X86_64};
+
+	(void)state;
+	ours.n = sandbox_program(rules, 2, SANDBOX_PERMIT, ours.at);
+	for (data.nr = 0; data.nr < NUMBERS; data.nr++)
+		assert_int_equal(run(&ours, &data),
+			data.nr == 101           ? SECCOMP_RET_ERRNO | EPERM
+				: data.nr == 323 ? SECCOMP_RET_ERRNO | ENOSYS
+						 : SECCOMP_RET_ALLOW);
+	data.nr = 0x40000000;
+	assert_int_equal(run(&ours, &data), SECCOMP_RET_KILL_PROCESS);
+	data.nr = 0x40000000 + 101;
+	assert_int_equal(run(&ours, &data), SECCOMP_RET_KILL_PROCESS);
+	data = (struct seccomp_data){.arch = AUDIT_ARCH_I386, .nr = 3};
+	assert_int_equal(run(&ours, &data), SECCOMP_RET_KILL_PROCESS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(workers_on_kvm),
 		cmocka_unit_test(workers_of_processes),
 		cmocka_unit_test(too_many_rules),
+		cmocka_unit_test(test_permit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
