@@ -1,9 +1,6 @@
 /* accelerator/backend.c - see backend.h */
 #include "accelerator/backend.h"
 
-#include <dlfcn.h>
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -32,31 +29,4 @@ bool backend_wants(const char *want, unsigned number, const char *name)
 uint64_t backend_bytes(const struct gemm_shape *shape)
 {
 	return shape->a.dense + shape->b.dense + shape->c.dense;
-}
-
-void *backend_library(const char *const *names, size_t count, char why[static BACKEND_TEXT])
-{
-	for (size_t i = 0; i < count; i++) {
-		void *library = dlopen(names[i], RTLD_NOW | RTLD_GLOBAL);
-
-		if (library)
-			return library;
-	}
-	snprintf(why, BACKEND_TEXT, "%s", dlerror());
-	return NULL;
-}
-
-int backend_symbols(void *library, const struct backend_symbol *symbols, size_t count,
-	char why[static BACKEND_TEXT])
-{
-	for (size_t i = 0; i < count; i++) {
-		void *found = dlsym(library, symbols[i].name);
-
-		if (!found) {
-			snprintf(why, BACKEND_TEXT, "the library has no %s", symbols[i].name);
-			return -ENOSYS;
-		}
-		memcpy(symbols[i].to, &found, sizeof(found));
-	}
-	return 0;
 }

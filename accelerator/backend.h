@@ -45,14 +45,4 @@ bool backend_wants(const char *want, unsigned number, const char *name);
 /* What the device needs for it. */
 uint64_t backend_bytes(const struct gemm_shape *shape);
 
-/* Loads the first of the libraries that is there; NULL, and why says what was looked for. */
-void *backend_library(const char *const *names, size_t count, char why[static BACKEND_TEXT]);
-/* Functions by name, to where the pointers are. */
-struct backend_symbol {
-	const char *name;
-	void *to; /* where a pointer to a function lies */
-};
-int backend_symbols(void *library, const struct backend_symbol *symbols, size_t count,
-	char why[static BACKEND_TEXT]);
-
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "accelerator/backend.h"
+#include "sys/library.h"
 
 /* --------------------------------------------- as cuda_runtime_api.h and cublas_api.h have it */
 
@@ -20,80 +21,85 @@ static bool is_memory(int err)
 
 typedef struct cublas_context *cublas_handle;
 
-static int (*get_count)(int *count);
-static int (*set_device)(int number);
-static int (*mem_info)(size_t *unused, size_t *all);
-static int (*mem_alloc)(void **at, size_t bytes);
-static int (*mem_free)(void *at);
-static int (*copy)(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width,
-	size_t height, int kind);
-static int (*synchronize)(void);
-static int (*blas_create)(cublas_handle *handle);
 /* All four alike: scalars by pointer. */
 typedef int gemm(cublas_handle handle, int transa, int transb, int m, int n, int k,
 	const void *alpha, const void *a, int lda, const void *b, int ldb, const void *beta,
 	void *c, int ldc);
-static gemm *gemms[MF_GEMM_TYPES];
-/* Of the driver, libcuda: what the device is called. The runtime has it in a structure that grows. */
-static int (*device_name)(char *to, int size, int number);
 
-#define NAME(symbol, pointer)                                                                      \
+/* Their functions, by their own names. */
+static struct cuda {
+	void *driver, *runtime, *blas;
+	/* The runtime has a device's name in a structure that grows with each release. */
+	int (*cuDeviceGetName)(char *to, int size, int number);
+	int (*cudaGetDeviceCount)(int *count);
+	int (*cudaSetDevice)(int number);
+	int (*cudaMemGetInfo)(size_t *unused, size_t *all);
+	int (*cudaMalloc)(void **at, size_t bytes);
+	int (*cudaFree)(void *at);
+	int (*cudaMemcpy2D)(void *to, size_t to_pitch, const void *from, size_t from_pitch,
+		size_t width, size_t height, int kind);
+	int (*cudaDeviceSynchronize)(void);
+	int (*cublasCreate_v2)(cublas_handle *handle);
+	gemm *cublasSgemm_v2, *cublasDgemm_v2, *cublasCgemm_v2, *cublasZgemm_v2;
+} cuda;
+
+#define OF(name)                                                                                   \
 	{                                                                                          \
-		symbol, &(pointer)                                                                 \
+#name, offsetof(struct cuda, name)                                                 \
 	}
-static const struct backend_symbol of_runtime[] = {
-	NAME("cudaGetDeviceCount", get_count),
-	NAME("cudaSetDevice", set_device),
-	NAME("cudaMemGetInfo", mem_info),
-	NAME("cudaMalloc", mem_alloc),
-	NAME("cudaFree", mem_free),
-	NAME("cudaMemcpy2D", copy),
-	NAME("cudaDeviceSynchronize", synchronize),
+static const struct library_function of_driver[] = {OF(cuDeviceGetName), {0}};
+static const struct library_function of_runtime[] = {OF(cudaGetDeviceCount), OF(cudaSetDevice),
+	OF(cudaMemGetInfo), OF(cudaMalloc), OF(cudaFree), OF(cudaMemcpy2D),
+	OF(cudaDeviceSynchronize), {0}};
+static const struct library_function of_blas[] = {OF(cublasCreate_v2), OF(cublasSgemm_v2),
+	OF(cublasDgemm_v2), OF(cublasCgemm_v2), OF(cublasZgemm_v2), {0}};
+
+/* Of each the newest that is there; Debian has 11. */
+static const struct library driver[] = {{"NVIDIA's driver", "libcuda.so.1", "libcuda1", of_driver}};
+static const struct library runtime[] = {
+	{"CUDA", "libcudart.so.13", "libcudart11.0", of_runtime},
+	{"CUDA", "libcudart.so.12", "libcudart11.0", of_runtime},
+	{"CUDA", "libcudart.so.11.0", "libcudart11.0", of_runtime},
 };
-static const struct backend_symbol of_blas[] = {
-	NAME("cublasCreate_v2", blas_create),
-	NAME("cublasSgemm_v2", gemms[MF_GEMM_S]),
-	NAME("cublasDgemm_v2", gemms[MF_GEMM_D]),
-	NAME("cublasCgemm_v2", gemms[MF_GEMM_C]),
-	NAME("cublasZgemm_v2", gemms[MF_GEMM_Z]),
+static const struct library blas[] = {
+	{"cuBLAS", "libcublas.so.13", "libcublas11", of_blas},
+	{"cuBLAS", "libcublas.so.12", "libcublas11", of_blas},
+	{"cuBLAS", "libcublas.so.11", "libcublas11", of_blas},
 };
-static const struct backend_symbol of_driver[] = {NAME("cuDeviceGetName", device_name)};
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 /* ------------------------------------------------------------------- the device */
 
 static cublas_handle handle;
 
-static int load_from(const char *const *names, size_t names_count,
-	const struct backend_symbol *symbols, size_t count, char why[static BACKEND_TEXT])
+static int load_first(
+	const struct library *libraries, size_t count, void **loaded, char why[static BACKEND_TEXT])
 {
-	void *library = backend_library(names, names_count, why);
+	int err = -ENOENT;
 
-	return library ? backend_symbols(library, symbols, count, why) : -ENOENT;
+	for (size_t i = 0; i < count && err < 0; i++)
+		err = library_load(&libraries[i], &cuda, loaded, why, BACKEND_TEXT);
+	return err;
 }
 
 static int load(char why[static BACKEND_TEXT])
 {
-	static const char *const driver[] = {"libcuda.so.1"},
-				 *const runtime[] = {"libcudart.so.13", "libcudart.so.12",
-					 "libcudart.so.11.0"},
-				 *const blas[] = {
-					 "libcublas.so.13", "libcublas.so.12", "libcublas.so.11"};
-	int err = load_from(driver, COUNT(driver), of_driver, COUNT(of_driver), why);
+	int err = load_first(driver, COUNT(driver), &cuda.driver, why);
 
 	if (err == 0)
-		err = load_from(runtime, COUNT(runtime), of_runtime, COUNT(of_runtime), why);
-	return err < 0 ? err : load_from(blas, COUNT(blas), of_blas, COUNT(of_blas), why);
+		err = load_first(runtime, COUNT(runtime), &cuda.runtime, why);
+	return err < 0 ? err : load_first(blas, COUNT(blas), &cuda.blas, why);
 }
 
 static int choose(const char *want, struct device *to)
 {
 	int count = 0;
 
-	if (get_count(&count) != 0)
+	if (cuda.cudaGetDeviceCount(&count) != 0)
 		return -1;
 	for (int i = 0; i < count; i++) {
-		if (set_device(i) != 0 || device_name(to->name, BACKEND_TEXT, i) != 0)
+		if (cuda.cudaSetDevice(i) != 0 ||
+			cuda.cuDeviceGetName(to->name, BACKEND_TEXT, i) != 0)
 			continue;
 		to->name[BACKEND_TEXT - 1] = '\0';
 		if (backend_wants(want, (unsigned)i, to->name))
@@ -114,8 +120,8 @@ static int cuda_open(const char *want, struct device *to, char why[static BACKEN
 			want ? want : "", want ? "\" here" : " here");
 		return -ENODEV;
 	}
-	err = blas_create(&handle);
-	if (err != 0 || mem_info(&unused, &all) != 0) {
+	err = cuda.cublasCreate_v2(&handle);
+	if (err != 0 || cuda.cudaMemGetInfo(&unused, &all) != 0) {
 		snprintf(why, BACKEND_TEXT, "the device can't be used: cuBLAS's error %d", err);
 		return -EIO;
 	}
@@ -135,14 +141,14 @@ static int upload(void *to, const struct gemm_matrix *x, uint64_t element, const
 {
 	size_t width = x->rows * element;
 
-	return copy(to, width, from, x->ld * element, width, x->columns, TO_DEVICE);
+	return cuda.cudaMemcpy2D(to, width, from, x->ld * element, width, x->columns, TO_DEVICE);
 }
 
 static int download(const void *from, const struct gemm_matrix *x, uint64_t element, void *to)
 {
 	size_t width = x->rows * element;
 
-	return copy(to, x->ld * element, from, width, width, x->columns, TO_HOST);
+	return cuda.cudaMemcpy2D(to, x->ld * element, from, width, width, x->columns, TO_HOST);
 }
 
 /* 0 or -errno. */
@@ -153,6 +159,8 @@ static int multiply(const struct mf_gemm *g, const struct gemm_shape *s, void *c
 	const bool single = g->type == MF_GEMM_S || g->type == MF_GEMM_C;
 	const void *alpha = single ? (const void *)singles : g->alpha;
 	const void *beta = single ? (const void *)(singles + 2) : g->beta;
+	gemm *const gemms[MF_GEMM_TYPES] = {
+		cuda.cublasSgemm_v2, cuda.cublasDgemm_v2, cuda.cublasCgemm_v2, cuda.cublasZgemm_v2};
 	int err = gemms[g->type](handle, letter(g->transa), letter(g->transb), (int)g->m, (int)g->n,
 		(int)g->k, alpha, x[0], (int)s->a.rows, x[1], (int)s->b.rows, beta, x[2],
 		(int)s->c.rows);
@@ -166,7 +174,7 @@ static int allocate(const struct gemm_shape *s, void *x[static 3])
 	int err = 0;
 
 	for (unsigned i = 0; i < 3 && err == 0; i++)
-		err = mem_alloc(&x[i], bytes[i]);
+		err = cuda.cudaMalloc(&x[i], bytes[i]);
 	return err;
 }
 
@@ -182,7 +190,8 @@ static int compute(const struct mf_gemm *g, const struct gemm_shape *s, const vo
 	err = multiply(g, s, x);
 	if (err < 0)
 		return err;
-	return synchronize() != 0 || download(x[2], &s->c, s->element, c) != 0 ? -EIO : 0;
+	return cuda.cudaDeviceSynchronize() != 0 || download(x[2], &s->c, s->element, c) != 0 ? -EIO
+											      : 0;
 }
 
 static int cuda_gemm(
@@ -197,7 +206,7 @@ static int cuda_gemm(
 		err = is_memory(err) ? -ENOMEM : -EIO;
 	for (unsigned i = 0; i < 3; i++)
 		if (x[i])
-			(void)mem_free(x[i]);
+			(void)cuda.cudaFree(x[i]);
 	return err;
 }
 

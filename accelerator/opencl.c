@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "accelerator/backend.h"
+#include "sys/library.h"
 
 /* ----------------------------------------------------- as cl.h and clblast_c.h have it */
 
@@ -38,60 +39,62 @@ struct double2 {
 	double s[2];
 };
 
+/* Their functions, by their own names. */
 #define GEMM(name, number)                                                                         \
-	static int (*name)(int layout, int transa, int transb, size_t m, size_t n, size_t k,       \
+	int (*name)(int layout, int transa, int transb, size_t m, size_t n, size_t k,              \
 		number alpha, cl_thing a, size_t a_offset, size_t lda, cl_thing b,                 \
 		size_t b_offset, size_t ldb, number beta, cl_thing c, size_t c_offset, size_t ldc, \
 		cl_thing *queue, cl_thing *event)
-GEMM(gemm_s, float);
-GEMM(gemm_d, double);
-GEMM(gemm_c, struct float2);
-GEMM(gemm_z, struct double2);
+static struct blast {
+	void *library;
+	GEMM(CLBlastSgemm, float);
+	GEMM(CLBlastDgemm, double);
+	GEMM(CLBlastCgemm, struct float2);
+	GEMM(CLBlastZgemm, struct double2);
+} blast;
 
-static int (*get_platforms)(uint32_t most, cl_thing *to, uint32_t *count);
-static int (*get_devices)(
-	cl_thing platform, uint64_t type, uint32_t most, cl_thing *to, uint32_t *count);
-static int (*get_info)(cl_thing device, uint32_t what, size_t size, void *to, size_t *used);
-static cl_thing (*create_context)(const intptr_t *properties, uint32_t count,
-	const cl_thing *devices,
-	void (*notify)(const char *text, const void *info, size_t n, void *context), void *context,
-	int *err);
-static cl_thing (*create_queue)(cl_thing context, cl_thing device, uint64_t properties, int *err);
-static cl_thing (*create_buffer)(
-	cl_thing context, uint64_t flags, size_t size, void *host, int *err);
-static int (*release_buffer)(cl_thing buffer);
-static int (*finish)(cl_thing queue);
 #define RECTANGLE(name, host)                                                                      \
-	static int (*name)(cl_thing queue, cl_thing buffer, uint32_t blocking,                     \
+	int (*name)(cl_thing queue, cl_thing buffer, uint32_t blocking,                            \
 		const size_t *buffer_origin, const size_t *host_origin, const size_t *region,      \
 		size_t buffer_row, size_t buffer_slice, size_t host_row, size_t host_slice, host,  \
 		uint32_t events, const cl_thing *wait, cl_thing *event)
-RECTANGLE(read_rectangle, void *to);
-RECTANGLE(write_rectangle, const void *from);
+static struct opencl {
+	void *library;
+	int (*clGetPlatformIDs)(uint32_t most, cl_thing *to, uint32_t *count);
+	int (*clGetDeviceIDs)(
+		cl_thing platform, uint64_t type, uint32_t most, cl_thing *to, uint32_t *count);
+	int (*clGetDeviceInfo)(cl_thing device, uint32_t what, size_t size, void *to, size_t *used);
+	cl_thing (*clCreateContext)(const intptr_t *properties, uint32_t count,
+		const cl_thing *devices,
+		void (*notify)(const char *text, const void *info, size_t n, void *context),
+		void *context, int *err);
+	cl_thing (*clCreateCommandQueue)(
+		cl_thing context, cl_thing device, uint64_t properties, int *err);
+	cl_thing (*clCreateBuffer)(
+		cl_thing context, uint64_t flags, size_t size, void *host, int *err);
+	int (*clReleaseMemObject)(cl_thing buffer);
+	int (*clFinish)(cl_thing queue);
+	RECTANGLE(clEnqueueReadBufferRect, void *to);
+	RECTANGLE(clEnqueueWriteBufferRect, const void *from);
+} cl;
 
-#define NAME(symbol, pointer)                                                                      \
+#define OF_CL(name)                                                                                \
 	{                                                                                          \
-		symbol, &(pointer)                                                                 \
+#name, offsetof(struct opencl, name)                                               \
 	}
-static const struct backend_symbol of_opencl[] = {
-	NAME("clGetPlatformIDs", get_platforms),
-	NAME("clGetDeviceIDs", get_devices),
-	NAME("clGetDeviceInfo", get_info),
-	NAME("clCreateContext", create_context),
-	NAME("clCreateCommandQueue", create_queue),
-	NAME("clCreateBuffer", create_buffer),
-	NAME("clReleaseMemObject", release_buffer),
-	NAME("clFinish", finish),
-	NAME("clEnqueueReadBufferRect", read_rectangle),
-	NAME("clEnqueueWriteBufferRect", write_rectangle),
-};
-static const struct backend_symbol of_clblast[] = {
-	NAME("CLBlastSgemm", gemm_s),
-	NAME("CLBlastDgemm", gemm_d),
-	NAME("CLBlastCgemm", gemm_c),
-	NAME("CLBlastZgemm", gemm_z),
-};
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#define OF_BLAST(name)                                                                             \
+	{                                                                                          \
+#name, offsetof(struct blast, name)                                                \
+	}
+static const struct library_function of_opencl[] = {OF_CL(clGetPlatformIDs), OF_CL(clGetDeviceIDs),
+	OF_CL(clGetDeviceInfo), OF_CL(clCreateContext), OF_CL(clCreateCommandQueue),
+	OF_CL(clCreateBuffer), OF_CL(clReleaseMemObject), OF_CL(clFinish),
+	OF_CL(clEnqueueReadBufferRect), OF_CL(clEnqueueWriteBufferRect), {0}};
+static const struct library_function of_blast[] = {OF_BLAST(CLBlastSgemm), OF_BLAST(CLBlastDgemm),
+	OF_BLAST(CLBlastCgemm), OF_BLAST(CLBlastZgemm), {0}};
+static const struct library opencl_library = {
+	"OpenCL", "libOpenCL.so.1", "ocl-icd-libopencl1", of_opencl};
+static const struct library blast_library = {"CLBlast", "libclblast.so.1", "libclblast1", of_blast};
 
 /* ------------------------------------------------------------------- the device */
 
@@ -102,31 +105,23 @@ static cl_thing device, context, queue;
 
 static int load(char why[static BACKEND_TEXT])
 {
-	static const char *const opencl[] = {"libOpenCL.so.1"},
-				 *const blast[] = {"libclblast.so.1"};
-	void *library = backend_library(opencl, 1, why);
-	int err;
+	int err = library_load(&opencl_library, &cl, &cl.library, why, BACKEND_TEXT);
 
-	if (!library)
-		return -ENOENT;
-	err = backend_symbols(library, of_opencl, COUNT(of_opencl), why);
-	if (err < 0)
-		return err;
-	library = backend_library(blast, 1, why);
-	return library ? backend_symbols(library, of_clblast, COUNT(of_clblast), why) : -ENOENT;
+	return err < 0 ? err
+		       : library_load(&blast_library, &blast, &blast.library, why, BACKEND_TEXT);
 }
 
 static bool available(cl_thing d)
 {
 	uint32_t is = 0;
 
-	return get_info(d, CL_DEVICE_AVAILABLE, sizeof(is), &is, NULL) == 0 && is;
+	return cl.clGetDeviceInfo(d, CL_DEVICE_AVAILABLE, sizeof(is), &is, NULL) == 0 && is;
 }
 
 static void name_of(cl_thing d, char name[static BACKEND_TEXT])
 {
 	memset(name, 0, BACKEND_TEXT);
-	if (get_info(d, CL_DEVICE_NAME, BACKEND_TEXT - 1, name, NULL) != 0)
+	if (cl.clGetDeviceInfo(d, CL_DEVICE_NAME, BACKEND_TEXT - 1, name, NULL) != 0)
 		snprintf(name, BACKEND_TEXT, "a device without a name");
 }
 
@@ -140,7 +135,7 @@ static cl_thing find(const cl_thing *platforms, uint32_t count, uint64_t types, 
 		cl_thing devices[DEVICES];
 		uint32_t n = 0;
 
-		if (get_devices(platforms[i], types, DEVICES, devices, &n) != 0)
+		if (cl.clGetDeviceIDs(platforms[i], types, DEVICES, devices, &n) != 0)
 			continue;
 		for (uint32_t j = 0; j < n && j < DEVICES; j++, number++) {
 			name_of(devices[j], name);
@@ -157,7 +152,7 @@ static cl_thing choose(const char *want)
 	cl_thing platforms[PLATFORMS], found = NULL;
 	uint32_t count = 0;
 
-	if (get_platforms(PLATFORMS, platforms, &count) != 0)
+	if (cl.clGetPlatformIDs(PLATFORMS, platforms, &count) != 0)
 		return NULL;
 	if (count > PLATFORMS)
 		count = PLATFORMS;
@@ -179,16 +174,18 @@ static int opencl_open(const char *want, struct device *to, char why[static BACK
 			want ? want : "", want ? "\" here" : " here");
 		return -ENODEV;
 	}
-	context = create_context(NULL, 1, &device, NULL, NULL, &err);
+	context = cl.clCreateContext(NULL, 1, &device, NULL, NULL, &err);
 	if (context)
-		queue = create_queue(context, device, 0, &err);
+		queue = cl.clCreateCommandQueue(context, device, 0, &err);
 	if (!queue) {
 		snprintf(why, BACKEND_TEXT, "the device can't be used: OpenCL's error %d", err);
 		return -EIO;
 	}
 	name_of(device, to->name);
-	(void)get_info(device, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof(to->memory), &to->memory, NULL);
-	(void)get_info(device, CL_DEVICE_DOUBLE_FP_CONFIG, sizeof(doubles), &doubles, NULL);
+	(void)cl.clGetDeviceInfo(
+		device, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof(to->memory), &to->memory, NULL);
+	(void)cl.clGetDeviceInfo(
+		device, CL_DEVICE_DOUBLE_FP_CONFIG, sizeof(doubles), &doubles, NULL);
 	to->lacks[MF_GEMM_D] = to->lacks[MF_GEMM_Z] = doubles == 0;
 	return 0;
 }
@@ -200,16 +197,16 @@ static int upload(cl_thing to, const struct gemm_matrix *x, uint64_t element, co
 {
 	const size_t zero[3] = {0}, region[3] = {x->rows * element, x->columns, 1};
 
-	return write_rectangle(queue, to, 1, zero, zero, region, region[0], 0, x->ld * element, 0,
-		from, 0, NULL, NULL);
+	return cl.clEnqueueWriteBufferRect(queue, to, 1, zero, zero, region, region[0], 0,
+		x->ld * element, 0, from, 0, NULL, NULL);
 }
 
 static int download(cl_thing from, const struct gemm_matrix *x, uint64_t element, void *to)
 {
 	const size_t zero[3] = {0}, region[3] = {x->rows * element, x->columns, 1};
 
-	return read_rectangle(queue, from, 1, zero, zero, region, region[0], 0, x->ld * element, 0,
-		to, 0, NULL, NULL);
+	return cl.clEnqueueReadBufferRect(queue, from, 1, zero, zero, region, region[0], 0,
+		x->ld * element, 0, to, 0, NULL, NULL);
 }
 
 static int letter(uint8_t trans)
@@ -226,14 +223,14 @@ static int multiply(const struct mf_gemm *g, const struct gemm_shape *s, const c
 	const double *p = g->alpha, *q = g->beta;
 
 	switch (g->type) {
-	case MF_GEMM_S: return MULTIPLY(gemm_s, (float)p[0], (float)q[0]);
-	case MF_GEMM_D: return MULTIPLY(gemm_d, p[0], q[0]);
+	case MF_GEMM_S: return MULTIPLY(blast.CLBlastSgemm, (float)p[0], (float)q[0]);
+	case MF_GEMM_D: return MULTIPLY(blast.CLBlastDgemm, p[0], q[0]);
 	case MF_GEMM_C:
-		return MULTIPLY(gemm_c, ((struct float2){{(float)p[0], (float)p[1]}}),
+		return MULTIPLY(blast.CLBlastCgemm, ((struct float2){{(float)p[0], (float)p[1]}}),
 			((struct float2){{(float)q[0], (float)q[1]}}));
 	default:
-		return MULTIPLY(
-			gemm_z, ((struct double2){{p[0], p[1]}}), ((struct double2){{q[0], q[1]}}));
+		return MULTIPLY(blast.CLBlastZgemm, ((struct double2){{p[0], p[1]}}),
+			((struct double2){{q[0], q[1]}}));
 	}
 }
 
@@ -243,7 +240,7 @@ static int allocate(const struct gemm_shape *s, cl_thing x[static 3])
 	int err = 0;
 
 	for (unsigned i = 0; i < 3 && err == 0; i++)
-		x[i] = create_buffer(context, CL_MEM_READ_WRITE, bytes[i], NULL, &err);
+		x[i] = cl.clCreateBuffer(context, CL_MEM_READ_WRITE, bytes[i], NULL, &err);
 	return err;
 }
 
@@ -251,7 +248,7 @@ static int finished(cl_thing x[static 3], int err)
 {
 	for (unsigned i = 0; i < 3; i++)
 		if (x[i])
-			(void)release_buffer(x[i]);
+			(void)cl.clReleaseMemObject(x[i]);
 	return err == 0 ? 0 : is_memory(err) ? -ENOMEM : -EIO;
 }
 
@@ -263,7 +260,7 @@ static int opencl_prepare(const struct mf_gemm *g, const struct gemm_shape *s)
 	if (err == 0)
 		err = multiply(g, s, x);
 	if (err == 0)
-		err = finish(queue);
+		err = cl.clFinish(queue);
 	return finished(x, err);
 }
 
@@ -283,7 +280,7 @@ static int opencl_gemm(
 	if (err == 0)
 		err = multiply(g, s, x);
 	if (err == 0)
-		err = finish(queue);
+		err = cl.clFinish(queue);
 	if (err == 0)
 		err = download(x[2], &s->c, s->element, c);
 	return finished(x, err);
