@@ -138,11 +138,9 @@ static const struct sandbox_rule refused[] = {
 
 static int refuse_calls(void)
 {
-#if SANDBOX_SANITIZED
-	return -EOPNOTSUPP; /* LeakSanitizer looks by ptrace */
-#else
+	if (SANDBOX_SANITIZED) /* LeakSanitizer looks by ptrace */
+		return -EOPNOTSUPP;
 	return sandbox_enter(refused, sizeof(refused) / sizeof(refused[0]), SANDBOX_PERMIT);
-#endif
 }
 
 /* ---------------------------------------------------------------------- together */
