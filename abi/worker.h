@@ -50,9 +50,9 @@
  * its lives see the first read-only at MF_ADDR_INPUT, the second at MF_ADDR_OUTPUT. No slot above mfw_head.areas is
  * used then. The hub writes an input before it sends MFW_BIRTH; what it may have written beyond mf_event.input_bytes,
  * `touched` says, and the worker wipes before the life. What a life left in the output the worker wipes before the next
- * one in this slot; until then it stays, for the hub to send. MFW_WIPE says that it is sent: a worker may wipe it then,
- * when nobody waits. What an accelerator wrote for a life (abi/accelerator.h) lies in the output's first `written` bytes, and is
- * wiped before the next.
+ * one in this slot; until then it stays, for the hub to send. MFW_WIPE says that it is sent, and nobody waits: a good time
+ * to wipe it, and to put the window back. What an accelerator wrote for a life (abi/accelerator.h) lies in the output's first
+ * `written` bytes, and is wiped before the next.
  *
  * The hub may end the life of such a slot, when nobody wants what it computes any more: it sets the slot's bit in `stop` of
  * the ring to the worker, whose watchdog finds it within a tick; the MFW_DEATH that follows is as of one that ran too
@@ -153,8 +153,8 @@ enum mfw_kind {
 	MFW_TOLD_LOG = 10,   /* it logged, at level `result`, `bytes` of text */
 	MFW_DROP = 11, /* hub: the suspended life in this slot is over: MFW_DEATH, MFW_ERR_CALL */
 	MFW_WIPE =
-		12, /* hub: nobody needs what this slot's `touched`-th life left in the output; that
-	                  many were sent, and another may be since: then it means nothing */
+		12, /* hub: nobody has used this slot for a while, nor its `touched`-th life's output;
+	                  so many were sent. Another may be since: then it means nothing */
 };
 
 /* How a life ended, as the worker saw it. */

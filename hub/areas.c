@@ -9,13 +9,15 @@
 #include "hub/hub.h"
 #include "hub/service.h"
 #include "hub/service_parts.h"
+#include "sys/clock.h"
 #include "sys/fd.h"
 
 /* A life is at work on each thread; beside them one is received, and one is sent. */
 #define AREAS_MORE 2u
 
-/* What is larger is wiped as soon as it was sent; what is smaller isn't worth a message, and its next life does it. */
-#define WIPE_LEAST (1u << 20)
+/* An area that nobody has used for so long is wiped; one that is used again sooner its next life wipes, for then
+ * processors have other things to do (docs/decisions/064). */
+#define REST_NS (2 * CLOCK_MS)
 
 struct areas_outputs {
 	unsigned users; /* the areas that it belongs to, and who holds one of them */
@@ -36,8 +38,9 @@ struct areas {
 	unsigned holders[MFW_AREAS], in_use;
 	bool posted[MFW_AREAS];
 	uint64_t dirty[MFW_AREAS], written[MFW_AREAS];
-	uint64_t lives[MFW_AREAS];       /* at this worker */
-	bool sent[MFW_AREAS];            /* a large reply, from the output of the last of these */
+	uint64_t lives[MFW_AREAS]; /* at this worker */
+	bool lived[MFW_AREAS];     /* one did since the worker was told to wipe */
+	struct loop_timer rest;
 	struct areas_wait *first, *last; /* who waits, as they came */
 	struct loop_later freed;
 };
@@ -132,13 +135,14 @@ static struct areas_wait *first_waiter(struct areas *a)
 	return wait;
 }
 
-/* Outputs that nobody uses, nor will at once. */
-static void wipe_outputs(struct areas *a)
+static void on_rest(struct loop_timer *timer)
 {
+	struct areas *a = LOOP_OWNER(timer, struct areas, rest);
+
 	for (unsigned i = 0; i < a->count; i++) {
-		if (!a->sent[i] || a->holders[i] > 0)
+		if (!a->lived[i] || a->holders[i] > 0)
 			continue;
-		a->sent[i] = false;
+		a->lived[i] = false;
 		service_wipe(a->service, (int)i, a->lives[i]);
 	}
 }
@@ -152,7 +156,6 @@ static void on_freed(struct loop_later *later)
 	service_pump(a->service);
 	for (unsigned n = a->in_use + 1; n < a->count && (wait = first_waiter(a)); n++)
 		wait->ready(wait);
-	wipe_outputs(a);
 	hub_ended(a->service->hub);
 }
 
@@ -192,6 +195,7 @@ int areas_open(struct areas **out, struct service *service)
 		.output_bytes = service->head.output_bytes,
 		.input_fd = -1};
 	a->freed.run = on_freed;
+	a->rest.fire = on_rest;
 	*out = a;
 	return 0;
 }
@@ -215,6 +219,7 @@ void areas_close(struct areas *a)
 	while ((wait = first_waiter(a)))
 		wait->ready(wait);
 	loop_later_cancel(a->loop, &a->freed);
+	loop_timer_clear(a->loop, &a->rest);
 	unuse(a);
 }
 
@@ -249,8 +254,11 @@ static void let_go(struct areas *a, int number)
 	a->in_use--;
 	if (a->in_use == 0 && !a->outputs)
 		close_inputs(a);
-	if (a->service)
-		loop_later(a->loop, &a->freed);
+	if (!a->service)
+		return;
+	loop_later(a->loop, &a->freed);
+	if (a->lived[number] && a->rest.place == 0)
+		(void)loop_timer_set(a->loop, &a->rest, loop_now(a->loop) + REST_NS);
 }
 
 void areas_keep(struct areas *a, int number)
@@ -317,7 +325,7 @@ void areas_post(struct areas *a, int number)
 {
 	a->posted[number] = true;
 	a->lives[number]++;
-	a->sent[number] = false; /* its birth wipes */
+	a->lived[number] = true;
 	hold(a, number);
 }
 
@@ -334,7 +342,7 @@ void areas_without_worker(struct areas *a)
 	for (unsigned i = 0; i < a->count; i++)
 		areas_over(a, (int)i);
 	memset(a->lives, 0, sizeof(a->lives));
-	memset(a->sent, 0, sizeof(a->sent));
+	memset(a->lived, 0, sizeof(a->lived));
 	drop_outputs(a->outputs);
 	a->outputs = NULL;
 	memset(a->written, 0, sizeof(a->written)); /* the next worker has new ones */
@@ -371,12 +379,10 @@ void areas_release(struct areas_hold *hold)
 
 struct mf_str areas_output(const struct areas_hold *hold, uint64_t bytes)
 {
-	struct areas *a = hold->areas;
+	const struct areas *a = hold->areas;
 
 	if (bytes == 0)
 		return mf_str_of(NULL, 0);
-	if (bytes >= WIPE_LEAST && hold->outputs == a->outputs)
-		a->sent[hold->number] = true;
 	return mf_str_of(
 		hold->outputs->at + (unsigned)hold->number * MFW_AREA(a->output_bytes), bytes);
 }

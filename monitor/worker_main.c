@@ -53,8 +53,7 @@ static struct worker {
 	struct shell *spare[SPARE_MOST];
 	unsigned spares;
 	/* With areas each slot has a shell of its own, made for its first life; a slot has one at a time. Whoever does
-	 * something with the shell holds the mutex: the life that the hub heard the end of is cleaned up after, and the
-	 * slot's next may be another thread's by then. */
+	 * something with the shell holds the mutex: what one thread wipes, another may be told to use. */
 	struct shell *bound[MFW_AREAS];
 	pthread_mutex_t at_work[MFW_AREAS];
 	uint64_t lives[MFW_AREAS]; /* that began there */
@@ -306,12 +305,14 @@ static void wipe(const struct mfw_message *m)
 	if (pthread_mutex_trylock(&worker.at_work[m->slot]) != 0)
 		return;
 	shell = worker.bound[m->slot];
-	if (shell != NULL && !shell->suspended && worker.lives[m->slot] == m->touched)
+	if (shell != NULL && !shell->suspended && worker.lives[m->slot] == m->touched) {
+		shell_clean(shell);
 		shell_clean_output(shell);
+	}
 	pthread_mutex_unlock(&worker.at_work[m->slot]);
 }
 
-/* In the slot's own shell, which is cleaned when the hub knows what it left: an answer waits for that no longer. */
+/* In the slot's own shell, which stays as it is until its next life, or until nobody has used it for a while. */
 static void serve_bound(const struct mfw_message *m)
 {
 	struct shell *shell;
@@ -332,8 +333,6 @@ static void serve_bound(const struct mfw_message *m)
 	} else {
 		(void)go_on(NULL, m);
 	}
-	if (shell != NULL && !shell->suspended)
-		shell_clean(shell);
 	pthread_mutex_unlock(&worker.at_work[m->slot]);
 }
 

@@ -297,3 +297,23 @@ def test_a_socket_of_the_workers_own_is_refused(tmp_path):
     config.write_text(hub_yaml(service(AREAS, "udp: [127.0.0.1:0]", "socket: worker")))
     done = run(BUILD / "mayflyd", "--check", "-c", config)
     assert done.returncode == 2 and "memory.input" in done.stderr, done.stderr
+
+
+# ------------------------------------------------------------------- between two lives
+
+
+def outputs_of(pid):
+    """The memory file that holds them, read from outside."""
+    for fd in os.scandir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            if "mayfly-output" in os.readlink(fd.path):
+                return open(fd.path, "rb", buffering=0)
+    raise AssertionError("the hub has no outputs")
+
+
+def test_an_output_that_was_sent_is_wiped_before_anybody_asks_again(make_hub, backend):
+    hub = start_hub(make_hub, backend=backend)
+    got = ask(hub.http(), f"fill={OUTPUT}")
+    assert got.status == 200 and len(got.body) == OUTPUT and got.body[OUTPUT // 2 + 1] == 1
+    with outputs_of(hub.pid) as memory:
+        hub.until(lambda: not any(os.pread(memory.fileno(), 2, at)[1] for at in (0, OUTPUT // 2)))

@@ -162,6 +162,7 @@ static void bad_messages(void **state)
 		{.slot = 0, .kind = MFW_ANSWER, .bytes = MF_EVENT_DEFAULT + 1},
 		{.slot = UINT32_MAX, .kind = MFW_DROP},
 		{.slot = 0, .kind = MFW_SUSPENDED},
+		{.slot = 0, .kind = MFW_WIPE}, /* there are no areas */
 		{.slot = 0, .kind = MFW_BIRTH, .bytes = MF_EVENT_DEFAULT + 1},
 	};
 	struct mfw_message m;
