@@ -183,12 +183,33 @@ static void print_manifest(const struct inspection *i)
 		putchar('\n');
 }
 
+static void print_price(const struct inspection *i)
+{
+	const struct manifest *m = &i->manifest;
+
+	if (!m->price.unit)
+		return;
+	printf("\nit costs\n");
+	if (m->price.per_unit)
+		printf("  %s for each %s%s%s\n", m->price.per_unit, m->price.unit,
+			m->price.minimum ? ", at least " : "",
+			m->price.minimum ? m->price.minimum : "");
+	else
+		printf("  nothing; it counts each %s\n", m->price.unit);
+	for (unsigned k = 0; k < m->price.quantities_count; k++) {
+		const struct manifest_quantity *q = &m->price.quantities[k];
+
+		printf("  %-18s %s\n", q->path ? q->path : "any request", price_text(q->formula));
+	}
+}
+
 int inspect_text(const struct inspection *i)
 {
 	print_head(i);
 	print_regions(i);
 	print_modules(i);
 	print_manifest(i);
+	print_price(i);
 	return out_end("inspect", STATUS_OK);
 }
 
@@ -253,6 +274,22 @@ static json_t *json_triggers(const struct inspection *i)
 	return all;
 }
 
+/* null: it is free */
+static json_t *json_price(const struct manifest *m)
+{
+	json_t *all;
+
+	if (!m->price.unit)
+		return json_null();
+	all = json_array();
+	for (unsigned k = 0; k < m->price.quantities_count; k++)
+		json_array_append_new(all,
+			json_pack("{s:s?, s:s}", "path", m->price.quantities[k].path, "quantity",
+				price_text(m->price.quantities[k].formula)));
+	return json_pack("{s:s, s:s?, s:s?, s:o}", "unit", m->price.unit, "per_unit",
+		m->price.per_unit, "minimum", m->price.minimum, "quantities", all);
+}
+
 static json_t *json_sizes(const struct inspection *i)
 {
 	const struct mfi_image *n = &i->image.note;
@@ -315,6 +352,7 @@ int inspect_json(const struct inspection *i)
 	json_object_set_new(o, "modules", json_modules(i));
 	json_object_set_new(o, "grants", json_grants(i));
 	json_object_set_new(o, "triggers", json_triggers(i));
+	json_object_set_new(o, "price", json_price(&i->manifest));
 	json_object_set_new(o, "manifest_error",
 		i->has_manifest ? json_null() : json_string(i->manifest_error));
 	return out_json("inspect", STATUS_OK, o);

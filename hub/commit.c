@@ -220,7 +220,8 @@ static enum commit_result add_effect(
 			store_later_done(tx, later.service, later.name, mf_str_of(NULL, 0));
 		return COMMIT_TAKEN;
 	case MF_EFFECT_METER:
-		store_meter(tx, database_service(task->service), e->field[MF_FIELD_NAME], e->value);
+		store_meter(tx, database_service(task->service), e->field[MF_FIELD_NAME],
+			pricing_meter(task, e->field[MF_FIELD_NAME], e->value));
 		return COMMIT_TAKEN;
 	default: return COMMIT_TAKEN;
 	}

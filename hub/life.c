@@ -288,6 +288,7 @@ static void end_unwritten(struct doing *d, const struct mfw_message *m)
 
 static void do_and_end(struct doing *d, const struct mfw_message *m, struct effects_reader r)
 {
+	pricing_end(d->task);
 	do_all(d, r, false);
 	end(d, m, MFW_OK);
 }
@@ -301,6 +302,7 @@ static void judge_and_do(struct service *s, struct task *task, const struct mfw_
 	if (!judge(&d, m, &r))
 		return;
 	areas_release(&task->output); /* of a life that ran in vain */
+	pricing_begin(task);
 	if (s->areas)
 		areas_hold(&task->output, s->areas, (int)m->slot);
 	switch (d.writes || task->seen ? commit_life(task, m, r, why) : COMMIT_PURE) {

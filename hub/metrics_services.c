@@ -111,6 +111,7 @@ COUNTED(workers)
 COUNTED(unstarted)
 COUNTED(lost)
 COUNTED(circuits)
+COUNTED(overruns)
 static uint64_t queued(const struct service *s)
 {
 	return s->queue.count;
@@ -149,6 +150,8 @@ static const struct {
 	{"mayfly_events_duplicate_total", "counter",
 		"Events that were dealt with before, and not taken again.", duplicates},
 	{"mayfly_lives_committed_total", "counter", "Lives whose effects were written.", commits},
+	{"mayfly_lives_overrun_total", "counter",
+		"Lives that metered more units than were quoted for their event.", overruns},
 	{"mayfly_events_retried_total", "counter",
 		"Events kept to be tried again, for their lives failed.", retries},
 	{"mayfly_events_dead_total", "counter", "Events that became dead letters.", dead},

@@ -251,6 +251,7 @@ static json_t *full_object(const struct hub *hub, const struct service *s)
 	pages_set(o, "turned_away", pages_count(s->counts.turned_away));
 	pages_set(o, "reruns", pages_count(s->counts.reruns));
 	pages_set(o, "races", pages_count(s->counts.races));
+	pages_set(o, "overruns", pages_count(s->counts.overruns));
 	pages_set(o, "duplicates", pages_count(s->counts.duplicates));
 	pages_set(o, "commits", pages_count(s->counts.commits));
 	pages_set(o, "retries", pages_count(s->counts.retries));

@@ -386,6 +386,15 @@ void report_denied(
 	about_life(service, &service->crashes, task, "is refused whole: %s", what);
 }
 
+void report_overrun(struct report *report, struct service *service, const struct task *task)
+{
+	(void)report;
+	about_life(service, &service->crashes, task,
+		"metered %llu %.60s, and %llu were quoted: what is above isn't charged",
+		(unsigned long long)task->price.metered, service->manifest.price.unit,
+		(unsigned long long)task->price.quote.units);
+}
+
 void report_log(struct report *report, struct service *service, const struct task *task,
 	enum mf_level level, struct mf_str text)
 {

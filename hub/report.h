@@ -72,6 +72,8 @@ void report_effects(struct report *report, struct service *service, const struct
 	const char *wrong, uint32_t record, struct mf_str line);
 void report_denied(
 	struct report *report, struct service *service, const struct task *task, const char *what);
+/* It metered more than was quoted for its event; what is above isn't charged. */
+void report_overrun(struct report *report, struct service *service, const struct task *task);
 /* What a life logged. */
 void report_log(struct report *report, struct service *service, const struct task *task,
 	enum mf_level level, struct mf_str text);

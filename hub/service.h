@@ -58,6 +58,7 @@ struct service_counts {
 	uint64_t dead;     /* events that became dead letters */
 	uint64_t unsent;   /* messages for an upstream that this hub hasn't */
 	uint64_t circuits; /* how often the circuit opened */
+	uint64_t overruns; /* lives that metered more than was quoted (pricing.h) */
 };
 
 /* How long its events took; there once one has ended. */

@@ -239,6 +239,7 @@ void service_submit(struct task *task)
 								     : s->deadline_ns);
 	task->cold = s->worker != WORKER_READY;
 	shrink(task);
+	pricing_task(task);
 	task->holds = sizeof(*task) + head->bytes + task->origin->keeps;
 	waiting_take(&s->hub->waiting, &s->waiting, task->holds);
 	s->counts.accepted++;

@@ -62,6 +62,7 @@ struct task *task_get(struct task_pool *pool)
 	task->slot = task->area = -1;
 	task->output = (struct areas_hold){0};
 	task->bytes = NULL;
+	task->price = (struct pricing){0};
 	task->attempt = 0;
 	task->named = false;
 	task->life = 0;

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "hub/areas.h"
 #include "hub/order.h"
+#include "hub/pricing.h"
 #include "store/store.h"
 #include "sys/net.h"
 #include "wire/event.h"
@@ -91,6 +92,7 @@ struct task {
 	struct areas_hold output; /* where its reply lies; areas NULL: not in an area */
 	int slot;                 /* of the service's link; -1: the event lies in `bytes` */
 	uint8_t *bytes;           /* owned */
+	struct pricing price;
 	/* its way: */
 	struct order_place order;
 	unsigned attempt; /* earlier lives that the worker took with it */

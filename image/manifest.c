@@ -51,8 +51,6 @@ static const struct reading_number numbers[] = {
 	NUMBER("retry.times", READING_NUMBER, retry.times, retry.times, 3, 0, 100, 1),
 	NUMBER("retry.wait", READING_TIME, retry.wait, retry.wait_ns, SEC, MSEC, HOUR, 1),
 	NUMBER("budget", READING_SIZE, budget, budget, 64 * KIB, KIB, MFI_FILE_MAX, 1),
-	NUMBER("price.per_unit", READING_NUMBER, price.per_unit, price.per_unit, 0, 0, INT64_MAX,
-		1),
 };
 
 /* --------------------------------------------------------------- the rest */
@@ -111,9 +109,6 @@ static void take(const struct reading *r, const struct raw_manifest *raw, struct
 	m->upstream = raw->upstream, m->upstream_count = raw->upstream_count;
 	m->data = raw->data, m->data_count = raw->data_count;
 	m->config = raw->config, m->config_count = raw->config_count;
-	m->price.unit = raw->price.unit;
-	m->price.quantity = raw->price.quantity;
-	m->price.currency = raw->price.currency;
 }
 
 static int convert(
@@ -130,6 +125,8 @@ static int convert(
 		manifest->limits.cpu_ns = manifest->limits.deadline_ns;
 	if (rc == 0)
 		rc = manifest_triggers(r, raw, manifest);
+	if (rc == 0)
+		rc = manifest_price(r, &raw->price, manifest);
 	if (rc == 0)
 		rc = manifest_check(r, manifest);
 	return rc;
@@ -175,6 +172,7 @@ int manifest_parse(struct manifest *manifest, struct mf_str text, const char *wh
 void manifest_free(struct manifest *manifest)
 {
 	free(manifest->triggers);
+	manifest_price_free(manifest);
 	reading_free(&manifest_schema, manifest->owned);
 	memset(manifest, 0, sizeof(*manifest));
 }

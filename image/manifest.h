@@ -14,6 +14,8 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "image/money.h"
+#include "image/price.h"
 
 #define MANIFEST_ERROR_MAX 512
 
@@ -47,6 +49,12 @@ struct manifest_trigger {
 	/* What to try. udp, tcp, mqtt: a payload, with dns a name to ask for; http: a path or a query,
 	 * which begin with '/' and '?', or a body. */
 	const char *example;
+};
+
+/* How much is charged for requests of a path. */
+struct manifest_quantity {
+	const char *path; /* a pattern, as in pattern.h; NULL: any */
+	struct price_formula *formula;
 };
 
 struct manifest_pair {
@@ -95,10 +103,14 @@ struct manifest {
 	uint64_t idle_ns;      /* life: "once" is 0; "idle 5s" */
 	enum manifest_birth birth;
 	struct {
-		char *unit, *quantity;
-		uint64_t per_unit;
-		char *currency;
-	} price; /* unit NULL: free */
+		char *unit;
+		char *per_unit,
+			*minimum; /* as the author wrote them; per_unit NULL: nothing is charged */
+		struct money_rate rate;
+		int64_t least;                        /* the minimum, in millionths */
+		struct manifest_quantity *quantities; /* the first that fits counts */
+		unsigned quantities_count;            /* 1 at least where something is charged */
+	} price;                                      /* unit NULL: free */
 	char **data;
 	unsigned data_count; /* names, or patterns, of files that must be attached */
 	struct manifest_pair *config;
@@ -111,6 +123,9 @@ struct manifest {
 int manifest_parse(struct manifest *manifest, struct mf_str text, const char *where,
 	char error[MANIFEST_ERROR_MAX]);
 void manifest_free(struct manifest *manifest);
+
+/* What counts for requests of this path; NULL: nothing does. */
+const struct price_formula *manifest_formula(const struct manifest *manifest, struct mf_str path);
 
 /* May a file be attached under this name? Parts between slashes, none empty or beginning with a dot;
  * any printable characters but '=' and '\\'. */

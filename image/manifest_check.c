@@ -1,6 +1,6 @@
 /*
  * image/manifest_check.c - what belongs together in a manifest: which keys a
- * trigger of each type has, names, lists, the parts of the window, the price.
+ * trigger of each type has, names, lists, the parts of the window.
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -426,21 +426,6 @@ static int check_key(const struct reading *r, const struct manifest *m)
 	return wrong ? reading_bad(r, "key", "key: '%.60s' %s", m->key, wrong) : 0;
 }
 
-/* A unit alone says what is metered; money needs a currency. */
-static int check_price(const struct reading *r, const struct manifest *m)
-{
-	if (!m->price.unit && (m->price.quantity || m->price.currency || m->price.per_unit))
-		return reading_bad(r, "price", "price: 'unit' is missing");
-	if (m->price.per_unit && !m->price.currency)
-		return reading_bad(r, "price", "price: 'currency' is missing");
-	if (m->price.currency &&
-		(strlen(m->price.currency) != 3 ||
-			m->price.currency[strspn(m->price.currency, CAPITALS)]))
-		return reading_bad(r, "price.currency",
-			"currency: '%.60s' is not three capitals, as in EUR", m->price.currency);
-	return 0;
-}
-
 int manifest_check(const struct reading *r, const struct manifest *m)
 {
 	int rc;
@@ -468,7 +453,5 @@ int manifest_check(const struct reading *r, const struct manifest *m)
 		rc = check_lists(r, m);
 	if (rc == 0)
 		rc = check_config(r, m);
-	if (rc == 0)
-		rc = check_price(r, m);
 	return rc;
 }

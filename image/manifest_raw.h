@@ -29,8 +29,14 @@ struct raw_retry {
 	char *times, *wait;
 };
 
+struct raw_quantity {
+	char *path, *quantity;
+};
+
 struct raw_price {
-	char *unit, *quantity, *per_unit, *currency;
+	char *unit, *per_unit, *minimum, *quantity;
+	struct raw_quantity *quantities;
+	unsigned quantities_count;
 };
 
 struct raw_manifest {
@@ -53,7 +59,10 @@ extern const cyaml_schema_value_t manifest_schema;
 /* Fills manifest->triggers (malloc'ed) from raw and checks each by its type. 0, -EINVAL, -ENOMEM. */
 int manifest_triggers(
 	const struct reading *r, const struct raw_manifest *raw, struct manifest *manifest);
-/* Checks names, lists and price, once all of *manifest is filled. 0 or -EINVAL. */
+/* Fills manifest->price, behind its triggers; formulas are malloc'ed. 0, -EINVAL, -ENOMEM. */
+int manifest_price(const struct reading *r, const struct raw_price *raw, struct manifest *manifest);
+void manifest_price_free(struct manifest *manifest);
+/* Checks names and lists, once all of *manifest is filled. 0 or -EINVAL. */
 int manifest_check(const struct reading *r, const struct manifest *manifest);
 
 /* Of any list, and of any text. */

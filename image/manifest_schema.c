@@ -48,11 +48,21 @@ static const cyaml_schema_field_t retry[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t quantity_fields[] = {
+	TEXT("path", struct raw_quantity, path, 0),
+	TEXT("quantity", struct raw_quantity, quantity, 0),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t quantity = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_quantity, quantity_fields)};
+
 static const cyaml_schema_field_t price[] = {
 	MEMBER("unit", price, unit),
-	MEMBER("quantity", price, quantity),
 	MEMBER("per_unit", price, per_unit),
-	MEMBER("currency", price, currency),
+	MEMBER("minimum", price, minimum),
+	MEMBER("quantity", price, quantity),
+	CYAML_FIELD_SEQUENCE("quantities", OPTIONAL, struct raw_price, quantities, &quantity, 0,
+		MANIFEST_LIST_MAX),
 	CYAML_FIELD_END,
 };
 

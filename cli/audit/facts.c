@@ -220,19 +220,37 @@ static bool add_code(struct audit *a)
 
 /* ------------------------------------------------------------------- price */
 
+/* One line for each formula, so that a comparison shows which of them changed. */
+static bool add_quantity(struct audit *a, unsigned i)
+{
+	const struct manifest_quantity *q = &a->manifest.price.quantities[i];
+	char text[AUDIT_TEXT], whose[AUDIT_ENTRY] = "any request";
+
+	if (q->path)
+		snprintf(whose, sizeof(whose), "%s", q->path);
+	else if (i > 0) /* so many have their own: one less makes it count for more */
+		snprintf(whose, sizeof(whose), "any but those %u", i);
+	snprintf(text, sizeof(text), "%s: %s", whose, price_text(q->formula));
+	return add_text(a, AUDIT_PRICE, "quantity", MORE_IF_CHANGED | MORE_IF_ADDED,
+		q->path ? q->path : "", text);
+}
+
 static bool add_price(struct audit *a)
 {
 	const struct manifest *m = &a->manifest;
 	char text[AUDIT_TEXT] = "nothing";
+	bool added;
 
-	if (m->price.unit && m->price.per_unit)
-		snprintf(text, sizeof(text), "%llu millionths of one %s for each %s%s%s%s",
-			(unsigned long long)m->price.per_unit, m->price.currency, m->price.unit,
-			m->price.quantity ? " (" : "", m->price.quantity ? m->price.quantity : "",
-			m->price.quantity ? ")" : "");
+	if (m->price.per_unit)
+		snprintf(text, sizeof(text), "%s for each %s%s%s", m->price.per_unit, m->price.unit,
+			m->price.minimum ? ", at least " : "",
+			m->price.minimum ? m->price.minimum : "");
 	else if (m->price.unit)
 		snprintf(text, sizeof(text), "nothing; it counts each %s", m->price.unit);
-	return add_text(a, AUDIT_PRICE, "price", MORE_IF_CHANGED, "", text);
+	added = add_text(a, AUDIT_PRICE, "price", MORE_IF_CHANGED, "", text);
+	for (unsigned i = 0; i < m->price.quantities_count && added; i++)
+		added = add_quantity(a, i);
+	return added;
 }
 
 int audit_gather(struct audit *audit)

@@ -8,6 +8,7 @@
  *	exchange.c   a request becomes a page or an event, and gets its answer
  *	guard.c      if its client may ask for it
  *	again.c      or the answer that it got before
+ *	quote.c      or what it would cost
  *	blob_put.c   or is an upload to the disk cache
  *	blob_get.c   or asks for what is there
  *	job_*.c      or is for a job
@@ -209,6 +210,13 @@ bool guard_admits_to(struct conn *conn, const struct route *route, const struct 
 	const char *service);
 /* There was no request: TLS ended since the client's certificate isn't believed. */
 void guard_refused_tls(struct conn *conn, const char *why);
+
+/* quote.c: what a request would cost, if its query has `quote` */
+bool quote_wanted(const struct route *route, const struct request *request);
+/* Is all that counts in its head: shapes, or blobs' names? Then *bodiless; false: it was answered. */
+bool quote_admit(struct conn *conn, const struct request *request, bool *bodiless);
+void quote_run(struct conn *conn, const struct route *route, const struct request *request,
+	struct mf_str body);
 
 /* again.c: requests with an Idempotency-Key */
 /* `client`: by which name it is known. False: it was answered. Else its outcome must be told to one of the two below, which do

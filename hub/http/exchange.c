@@ -201,7 +201,7 @@ bool exchange_admit(
 {
 	const struct route *route = find(c, request);
 	struct mf_str who;
-	bool job;
+	bool job, bodiless = false;
 
 	*service = NULL;
 	operands_drop(c);
@@ -212,7 +212,11 @@ bool exchange_admit(
 		return job_admit(c, route, request, most);
 	if (!route || !guard_admits(c, route, request, &who))
 		return false;
-	*service = route->service && route->service->note.input_bytes > 0 ? route->service : NULL;
+	if (quote_wanted(route, request) && !quote_admit(c, request, &bodiless))
+		return false;
+	*service = !bodiless && route->service && route->service->note.input_bytes > 0
+		? route->service
+		: NULL;
 	*most = *service         ? (*service)->note.input_bytes
 		: route->service ? route->service->note.event_bytes
 				 : PAGE_BODY_MOST;
@@ -451,7 +455,9 @@ void exchange_run(struct conn *c, const struct request *request, struct mf_str b
 	}
 	if (!route || !guard_admits(c, route, request, &who))
 		return;
-	if (route->service)
+	if (quote_wanted(route, request))
+		quote_run(c, route, request, body);
+	else if (route->service)
 		make_event(c, route, request, who, body);
 	else
 		answer_page(c, route, request, body);

@@ -443,7 +443,8 @@ static bool is_planned(const struct conn *c, const struct service *s, const stru
 bool job_post_wanted(const struct conn *c, const struct route *route, const struct request *request)
 {
 	return route->service && route->service->note.input_bytes > 0 &&
-		jobs_can(c->http->input.hub) && mf_str_is(request->method, "POST") &&
+		!quote_wanted(route, request) && jobs_can(c->http->input.hub) &&
+		mf_str_is(request->method, "POST") &&
 		(is_planned(c, route->service, request) ||
 			(prefers_async(request) &&
 				size_of(c, request) <= route->service->note.input_bytes));

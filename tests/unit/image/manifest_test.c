@@ -65,7 +65,9 @@ static const char everything[] =
 	"budget: 8KiB\nkey: topic\ndurability: sync\nreads: [a, b]\nwrites: [c]\n"
 	"emits: [home/+/light, all/#]\ncalls: [other]\nupstream: [alarm]\n"
 	"life: idle 5s\nbirth: fresh\n"
-	"price: {unit: query, quantity: queries, per_unit: 3, currency: EUR}\n"
+	"price:\n  unit: query\n  per_unit: 0.0005 EUR\n  minimum: 0.01 EUR\n  quantity: "
+	"body.bytes/2\n"
+	"  quantities: [{path: /x, quantity: \"2*n where n = a.rows\"}]\n"
 	"data: [zone, '*.zone']\n"
 	"config:\n  - name: ttl\n    value: \"300\"\n  - name: origin\n"
 	"triggers:\n"
@@ -104,8 +106,14 @@ static void test_every_key(void **state)
 	assert_string_equal(m.emits[1], "all/#");
 	assert_string_equal(m.calls[0], "other");
 	assert_string_equal(m.upstream[0], "alarm");
-	assert_string_equal(m.price.currency, "EUR");
-	assert_int_equal(m.price.per_unit, 3);
+	assert_string_equal(m.price.unit, "query");
+	assert_string_equal(m.price.per_unit, "0.0005 EUR");
+	assert_string_equal(m.price.rate.currency, "EUR");
+	assert_int_equal(m.price.rate.digits, 5);
+	assert_int_equal(m.price.rate.places, 4);
+	assert_int_equal(m.price.least, 10000);
+	assert_string_equal(price_text(manifest_formula(&m, MF_STR("/x"))), "2*n where n = a.rows");
+	assert_string_equal(price_text(manifest_formula(&m, MF_STR("/y"))), "body.bytes/2");
 	assert_string_equal(m.config[0].value, "300");
 	assert_null(m.config[1].value);
 	manifest_free(&m);
@@ -238,8 +246,29 @@ static const struct {
 	{HEAD "config: [{name: a}, {name: a}]\n", "config: 'a' stands there twice"},
 	{HEAD "config: [{value: a}]\n", "x.yaml:3:10: 'name' is missing"},
 	{HEAD "price: {quantity: q}\n", "x.yaml:3:8: price: 'unit' is missing"},
-	{HEAD "price: {unit: q, per_unit: 1}\n", "price: 'currency' is missing"},
-	{HEAD "price: {unit: q, currency: euro}\n", "'euro' is not three capitals"},
+	{HEAD "price: {minimum: 1 EUR}\n", "x.yaml:3:8: price: 'unit' is missing"},
+	{HEAD "price: {unit: q, minimum: 1 EUR}\n", "x.yaml:3:27: minimum: 'per_unit' is missing"},
+	{HEAD "price: {unit: q, per_unit: 1 EUR}\n",
+		"x.yaml:3:8: price: 'quantity' is missing, or 'quantities'"},
+	{HEAD "price: {unit: q, quantity: 1, per_unit: 3}\n",
+		"x.yaml:3:41: per_unit: '3' has no currency: three capitals behind it"},
+	{HEAD "price: {unit: q, quantity: 1, per_unit: 3 euros}\n",
+		"per_unit: '3 euros' has no currency of three capitals"},
+	{HEAD "price: {unit: q, quantity: 1, per_unit: 1 EUR, minimum: 0.0000001 EUR}\n",
+		"minimum: '0.0000001 EUR' has parts smaller than a millionth"},
+	{HEAD "price: {unit: q, quantity: 1, per_unit: 1 EUR, minimum: 1 USD}\n",
+		"minimum: '1 USD' is not in EUR, as 'per_unit' is"},
+	{HEAD "price: {unit: q, quantity: 2*a.row}\n",
+		"x.yaml:3:28: quantity: '2*a.row', character 3: there is no 'a.row'; did you mean "
+		"'a.rows'?"},
+	{HEAD "price: {unit: q, quantities: [{path: /x, quantity: 1}]}\n",
+		"x.yaml:3:38: path: no trigger of type 'http' or 'coap' has requests for '/x'"},
+	{HEAD "triggers: [{type: http, path: \"/#\"}]\n"
+	      "price: {unit: q, quantities: [{path: x, quantity: 1}]}\n",
+		"path: 'x' doesn't begin with '/'"},
+	{HEAD "triggers: [{type: http, path: \"/#\"}]\nprice: {unit: q, quantities: [{path: /x, "
+	      "quantity: 1}, {path: /x, quantity: 2}]}\n",
+		"path: '/x' stands there twice"},
 	{HEAD "triggers:\n  - udp\n", "x.yaml:4:5: an entry of 'triggers' is a text"},
 	{HEAD "triggers:\n  - path: /\n", "x.yaml:4:5: 'type' is missing"},
 	{HEAD "triggers:\n  - type: upd\n", "x.yaml:4:11: type: 'upd' is not known; did you"},

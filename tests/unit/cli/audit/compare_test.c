@@ -68,14 +68,17 @@ static void words(void **state)
 		"  - type: packets\n  - type: call\n  - type: job\n  - {type: coap, path: /c}\n"
 		"reads: [on]\nwrites: [\"room/#\"]\nemits: [home/+/set, \"home/hall/#\", \"#\"]\n"
 		"upstream: [alarm]\ncalls: [other]\nlife: idle 5s\n"
-		"price: {unit: press, per_unit: 5, currency: EUR, quantity: presses}\n"
+		"price: {unit: press, per_unit: 0.5 EUR, minimum: 1 EUR, quantity: 2*body.bytes,\n"
+		"  quantities: [{path: /c, quantity: 7}]}\n"
 		"data: [zone, \"*.x\"]\nconfig: [{name: a, value: b}, {name: c}]\n");
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(may) / sizeof(may[0]); i++)
 		if (!says(&a, AUDIT_MAY, may[i]))
 			fail_msg("it doesn't say: %s", may[i]);
-	assert_true(says(&a, AUDIT_PRICE, "5 millionths of one EUR for each press (presses)"));
+	assert_true(says(&a, AUDIT_PRICE, "0.5 EUR for each press, at least 1 EUR"));
+	assert_true(says(&a, AUDIT_PRICE, "/c: 7"));
+	assert_true(says(&a, AUDIT_PRICE, "any but those 1: 2*body.bytes"));
 	assert_true(says(&a, AUDIT_NEEDS, "the attached file zone, to read"));
 	assert_true(says(&a, AUDIT_NEEDS, "files attached that fit *.x, to read"));
 	assert_true(says(&a, AUDIT_NEEDS, "the setting a, or has b"));
@@ -148,7 +151,14 @@ static void changes(void **state)
 		{HEAD "life: idle 1s\n", HEAD, 1, 0},
 		{HEAD, HEAD "data: [zone]\n", 1, 1},
 		{HEAD, HEAD "config: [{name: a}]\n", 1, 0},
-		{HEAD, HEAD "price: {unit: x, per_unit: 1, currency: EUR}\n", 1, 1},
+		{HEAD, HEAD "price: {unit: x, per_unit: 1 EUR, quantity: 1}\n", 2, 2},
+		{HEAD "price: {unit: x, per_unit: 1 EUR, quantity: 1}\n",
+			HEAD "price: {unit: x, per_unit: 1 EUR, quantity: 2}\n", 1, 1},
+		{HEAD "triggers: [{type: coap, path: /a}]\nprice: {unit: x, per_unit: 1 EUR, "
+		      "quantity: 9, quantities: [{path: /a, quantity: 2}]}\n",
+			HEAD "triggers: [{type: coap, path: /a}]\n"
+			     "price: {unit: x, per_unit: 1 EUR, quantity: 9}\n",
+			2, 1},
 		{HEAD, "mayfly: 1\nname: x\ncounter: 4\n", 1, 0},
 		{HEAD, "mayfly: 1\nname: x\ncounter: 2\n", 1, 1},
 		{HEAD, "mayfly: 1\nname: y\ncounter: 3\n", 1, 1},

@@ -1,0 +1,56 @@
+/*
+ * hub/pricing.h - what the price of a service (mayfly.yaml, image/price.h) says of an event: a quote before any work, and
+ * how much of what its life metered counts.
+ *
+ * Every event of a service with formulas has its quote, from service_submit on. One that none fits, or that lacks what the formula
+ * looks at, is quoted nothing: it costs nothing, whatever its life meters. Looks at heads of arrays only; no I/O.
+ */
+#ifndef HUB_PRICING_H
+#define HUB_PRICING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "image/price.h"
+#include "market/charge.h"
+
+struct service;
+struct task;
+
+enum pricing_result {
+	PRICING_QUOTED,
+	PRICING_NO_FORMULA, /* for this path */
+	PRICING_NO_INPUT,   /* the input is no arrays, or not whole ones */
+	PRICING_NO_NUMBER,  /* the formula has no value: `why` says so */
+};
+
+/* Has it formulas at all? */
+bool pricing_has(const struct service *service);
+/* Units and, where the service charges, the amount; else 0. `why` unless it is PRICING_QUOTED. */
+enum pricing_result pricing_quote(const struct service *service, struct mf_str path,
+	const struct price_input *input, struct market_quote *quote, char why[PRICE_ERROR_MAX]);
+/* The same of a whole input: arrays one after another, as far as the formula looks at them. */
+enum pricing_result pricing_quote_body(const struct service *service, struct mf_str path,
+	struct mf_str query, struct mf_str body, struct market_quote *quote,
+	char why[PRICE_ERROR_MAX]);
+
+/* What an event's life may cost, and what it metered of that; a part of struct task. */
+struct pricing {
+	bool has; /* its service has formulas */
+	struct market_quote quote;
+	uint64_t metered;
+};
+
+/* Of an event that is written, with its input in its area. */
+void pricing_task(struct task *task);
+/* Its life's effects are about to be counted, perhaps again. */
+void pricing_begin(struct task *task);
+/* It metered so many: how many of them count. Others than the price's unit all do. */
+uint64_t pricing_meter(struct task *task, struct mf_str unit, uint64_t quantity);
+/* What was metered is written: counts and reports a life that metered more than was quoted. */
+void pricing_end(struct task *task);
+/* What it costs. */
+struct market_charge pricing_charge(const struct task *task);
+
+#endif

@@ -1,0 +1,191 @@
+"""Prices: what a request would cost, without doing it; what lives meter beyond that."""
+
+import contextlib
+import hashlib
+import io
+import json
+import sqlite3
+
+import pytest
+from conftest import run
+from http_client import Client, listener
+from hubs import service
+
+PATH = "/.well-known/mayfly/blobs/"
+
+
+def quote(client, path, body=b"", method="POST", **headers):
+    answer = client.ask(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
+    assert answer.status == 200, answer.body
+    assert answer.headers["content-type"] == "application/json"
+    return json.loads(answer.body)
+
+
+def refused(client, path, status, words, body=b"", **headers):
+    answer = client.ask("POST", path, body, {k.replace("_", "-"): v for k, v in headers.items()})
+    assert answer.status == status, (answer.status, answer.body)
+    problem = json.loads(answer.body)
+    assert problem["status"] == status and words in problem["detail"], problem
+    return problem
+
+
+def npy(shape, descr="<f8", elements=None):
+    """An array of zeros as numpy.save writes it, or one that lies about its elements."""
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}"
+    head = b"\x93NUMPY\x01\0\x76\0" + text.ljust(117).encode() + b"\n"
+    size = int(descr[2:])
+    for n in shape:
+        size *= n
+    return head + bytes(size if elements is None else elements)
+
+
+@pytest.fixture
+def priced(start, build, tmp_path):
+    hub = start(service(build / "guest/priced.mfy"), head=f"state: {tmp_path}/state\nadmin: {tmp_path}/admin\n{listener()}")
+    hub.client = Client(hub.http())
+    yield hub
+    hub.client.socket.close()
+
+
+def lives(hub, build, tmp_path):
+    done = run(build / "mayfly", "stats", "priced", "-o", "json", "--hub", tmp_path / "admin")
+    assert done.returncode == 0, done.stderr
+    text = json.loads(done.stdout)
+    return text["services"][0] if "services" in text else text
+
+
+def test_a_quote_says_what_it_costs_and_does_nothing(priced, build, tmp_path):
+    got = quote(priced.client, "/x?quote", b"12345")
+    assert got == {
+        "service": "priced", "version": "1.5", "image": got["image"], "path": "/x", "formula": "body.bytes",
+        "unit": "byte", "units": 5, "amount": "0.012500", "currency": "EUR", "per_unit": "0.0025 EUR", "minimum": "0.01 EUR"}
+    assert len(got["image"]) == 64
+    # at least the minimum, but not for nothing
+    assert quote(priced.client, "/x?quote", b"1")["amount"] == "0.010000"
+    assert quote(priced.client, "/x?quote")["amount"] == "0.000000"
+    # the length alone, or shapes
+    assert quote(priced.client, "/x?quote=1000000bytes")["amount"] == "2500.000000"
+    assert quote(priced.client, "/x?quote=10x2:c16")["units"] == 128 + 320
+    assert quote(priced.client, "/n?n=7&quote")["units"] == 70
+    assert quote(priced.client, "/n?n=7&quote", method="GET")["units"] == 70
+    assert lives(priced, build, tmp_path)["lives"] == 0
+    # and without the word it is a request like any other
+    assert priced.client.ask("POST", "/x", b"12345").body == b"metered\n"
+    assert priced.client.ask("POST", "/x?unquote", b"12345").body == b"metered\n"
+
+
+def test_a_quote_from_arrays(priced):
+    two = npy((3, 5)) + npy((7,), "<c16")
+    assert quote(priced.client, "/array?quote", two)["units"] == 22
+    assert quote(priced.client, "/array?quote", npy((3, 5)) + b"")["units"] == 15
+    assert quote(priced.client, "/array?quote=3x5,7:c16")["units"] == 22
+    priced.client.send(b"POST /array?quote HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for byte in two:
+        priced.client.send(b"1\r\n" + bytes([byte]) + b"\r\n")
+    priced.client.send(b"0\r\n\r\n")
+    assert json.loads(priced.client.answer().body)["units"] == 22
+
+
+@pytest.mark.parametrize("path, status, words, body", [
+    ("/array?quote", 422, "a.size counts for the price, and there is no array a: 0 came", b""),
+    ("/array?quote", 400, "a is no .npy array", b"hello"),
+    ("/array?quote", 400, "a's head says that it has 248 bytes, and 247 are there", npy((3, 5), elements=119)),
+    ("/array?quote", 400, "b's head says", npy((1,)) + npy((3, 5), elements=119)),
+    ("/array?quote", 400, "b is no .npy array", npy((1,)) + b"\x93NUMPY\x01\0"),
+    ("/array?quote", 400, "a has a dtype whose elements have no known size: ?U4", npy((1,), "\x7fU4")),
+    ("/array?quote=3x5x", 400, "'3x5x' is no shape", b""),
+    ("/array?quote=%22%0a", 400, "'??' is no shape", b""),
+    ("/array?quote=%2", 400, "not well escaped", b""),
+    ("/array?quote=3x5", 400, "of shapes or of arrays", b"12345"),
+    ("/array?quote=4294967295x4294967295:u1", 422, "larger than 2^63-1", b""),
+    ("/n?quote", 422, "query.n counts for the price, and is missing", b""),
+    ("/n?quote&n=1&n=2", 422, "stands there twice", b""),
+    ("/n?quote&n=18446744073709551615", 422, "10 * query.n is larger than", b""),
+    ("/n?quote&n=900000000000000000", 422, "units cost more than an amount can be", b""),
+])
+def test_what_has_no_quote(priced, path, status, words, body):
+    refused(priced.client, path, status, words, body)
+    assert quote(priced.client, "/n?quote&n=1")["units"] == 10  # on the same connection
+
+
+def meters(state):
+    with contextlib.closing(sqlite3.connect(state / "mayfly.db")) as db:
+        return [(unit.decode(), total) for unit, total in db.execute("SELECT unit, sum FROM meter")]
+
+
+def test_what_is_metered_beyond_the_quote_does_not_count(priced, build, tmp_path):
+    ask = priced.client.ask
+    assert ask("POST", "/x", b"12345").status == 200              # 5 of 5
+    assert ask("POST", "/x?meters=2", b"12345").status == 200     # 2 of 5
+    assert ask("POST", "/x?meters=9", b"12345").status == 200     # 5 of 5, 4 too many
+    assert ask("POST", f"/x?meters={2**64 - 1}", b"1").status == 200  # 1 of 1
+    assert ask("POST", "/n?meters=3", b"").status == 200          # there was no quote: nothing
+    assert lives(priced, build, tmp_path)["overruns"] == 3
+    assert "metered 9 byte, and 5 were quoted: what is above isn't charged" in priced.said()
+    assert priced.stop() == 0
+    assert meters(tmp_path / "state") == [("byte", 13)]
+
+
+# --- with linear algebra
+
+@pytest.fixture
+def linalg(start, build, tmp_path):
+    image = build / "services/linalg.mfy"
+    if not image.exists():
+        pytest.skip("OpenBLAS's, LAPACK's or musl's sources are not to be had here, or no gfortran")
+    hub = start(service(image), head=f"state: {tmp_path}/state\nadmin: {tmp_path}/admin\n{listener()}")
+    hub.client = Client(hub.http(), seconds=60)
+    yield hub
+    hub.client.socket.close()
+
+
+def put(client, data):
+    name = hashlib.sha256(data).hexdigest()
+    assert client.ask("PUT", PATH + name, data).status == 201
+    return name
+
+
+def test_a_product_is_quoted_in_every_way(linalg):
+    a, b = npy((100, 30)), npy((30, 7))
+    flop = 2 * 100 * 30 * 7
+    path = "/linalg/multiply?quote"
+    assert quote(linalg.client, path, a + b)["units"] == flop
+    assert quote(linalg.client, path + "=100x30,30x7")["units"] == flop
+    assert quote(linalg.client, path + "=100x30:c16,30x7:c16")["units"] == 4 * flop
+    assert quote(linalg.client, path + "=100x30,7x30&transb=t")["units"] == flop
+    # far larger than a life, or than this machine
+    assert quote(linalg.client, path + "=1000000x1000000,1000000x10")["amount"] == "40.000000"
+    one, two, both = put(linalg.client, a), put(linalg.client, b), put(linalg.client, a + b)
+    assert quote(linalg.client, path, Mayfly_Operands=f"{one}, {two}")["units"] == flop
+    assert quote(linalg.client, path, Mayfly_Operands=both)["units"] == flop
+    assert quote(linalg.client, path, b, Mayfly_Operands=f"{one}, -")["units"] == flop
+    assert quote(linalg.client, "/linalg/inverse?quote=9x9", Prefer="respond-async")["units"] == 2 * 9**3
+
+
+def test_blobs_that_have_no_quote(linalg):
+    short, text = put(linalg.client, npy((9, 9), elements=70)), put(linalg.client, b"hello")
+    path = "/linalg/inverse?quote"
+    refused(linalg.client, path, 400, "a's head says that it has 776 bytes, and 198 are there", Mayfly_Operands=short)
+    refused(linalg.client, path, 400, "a is no .npy array", Mayfly_Operands=text)
+    refused(linalg.client, path, 404, "isn't here", Mayfly_Operands="0" * 64)
+    refused(linalg.client, path, 400, "Mayfly-Operands is a list", Mayfly_Operands="x")
+    refused(linalg.client, path + "=9x9", 400, "of shapes or of arrays", Mayfly_Operands=short)
+    refused(linalg.client, "/linalg/other?quote=9x9", 404, "this path has no price")
+    assert quote(linalg.client, path + "=9x9")["units"] == 2 * 9**3
+
+
+def test_what_it_meters_is_what_was_quoted(linalg, tmp_path):
+    np = pytest.importorskip("numpy", reason="python3-numpy isn't installed")
+    rng, total = np.random.default_rng(1), 0
+    square = rng.random((12, 12)) + 12 * np.eye(12)
+    for path, arrays in [("multiply?x", (square, square[:, :5])), ("solve?x", (square, square[:, 0])), ("det?x", (square,)),
+                         ("svd?x", (square[:7],)), ("eigh?vectors=0", (square + square.T,)), ("qr?mode=r", (square[:, :3],))]:
+        out = io.BytesIO()
+        for array in arrays:
+            np.save(out, array)
+        path = path.removesuffix("?x")
+        total += quote(linalg.client, f"/linalg/{path}{'&' if '?' in path else '?'}quote", out.getvalue())["units"]
+        assert linalg.client.ask("POST", f"/linalg/{path}", out.getvalue()).status == 200
+    assert linalg.stop() == 0
+    (unit, metered), = meters(tmp_path / "state")
+    assert unit == "flop" and 0 <= total - metered <= 6  # a quote is rounded up
