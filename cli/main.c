@@ -29,6 +29,7 @@ static const struct command commands[] = {
 	{"keygen", cmd_keygen, "NAME", "a pair of keys to sign images with"},
 	{"sign", cmd_sign, "--key FILE IMAGE...", "sign images, for hubs that trust the key"},
 	{"verify", cmd_verify, "IMAGE --key FILE", "did this key sign it?"},
+	{"quote", cmd_quote, "URL|IMAGE [SHAPE...]", "what a request would cost"},
 	{"run", cmd_run, "IMAGE [--event FILE]", "one life, here and now; its reply on stdout"},
 	{"replay", cmd_replay, "CAPSULE --image IMAGE",
 		"a life once more: does it ask for the same?"},

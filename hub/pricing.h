@@ -12,28 +12,13 @@
 #include <stdint.h>
 
 #include "base/str.h"
-#include "image/price.h"
 #include "market/charge.h"
 
 struct service;
 struct task;
 
-enum pricing_result {
-	PRICING_QUOTED,
-	PRICING_NO_FORMULA, /* for this path */
-	PRICING_NO_INPUT,   /* the input is no arrays, or not whole ones */
-	PRICING_NO_NUMBER,  /* the formula has no value: `why` says so */
-};
-
 /* Has it formulas at all? */
 bool pricing_has(const struct service *service);
-/* Units and, where the service charges, the amount; else 0. `why` unless it is PRICING_QUOTED. */
-enum pricing_result pricing_quote(const struct service *service, struct mf_str path,
-	const struct price_input *input, struct market_quote *quote, char why[PRICE_ERROR_MAX]);
-/* The same of a whole input: arrays one after another, as far as the formula looks at them. */
-enum pricing_result pricing_quote_body(const struct service *service, struct mf_str path,
-	struct mf_str query, struct mf_str body, struct market_quote *quote,
-	char why[PRICE_ERROR_MAX]);
 
 /* What an event's life may cost, and what it metered of that; a part of struct task. */
 struct pricing {

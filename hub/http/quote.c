@@ -19,6 +19,7 @@
 #include "hub/hub.h"
 #include "hub/pricing.h"
 #include "image/price_heads.h"
+#include "market/offer.h"
 #include "wire/http_text.h"
 
 #define DETAIL_MOST 300u /* of a problem (PROBLEM_MOST) */
@@ -42,29 +43,11 @@ static void refuse(struct conn *c, unsigned status, const char *why)
 	exchange_turn_away(c, &p, &r);
 }
 
-static json_t *json_of(const struct service *s, const char *formula, const char *path,
-	const struct market_quote *quote)
-{
-	char image[65], amount[MONEY_TEXT];
-	const bool charges = s->manifest.price.per_unit != NULL;
-
-	for (unsigned i = 0; i < 32; i++)
-		snprintf(image + 2 * (size_t)i, 3, "%02x", s->digest[i]);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s?, s:s?, s:s?, s:s?}", "service",
-		s->name, "version", s->manifest.version, "image", image, "path", path, "formula",
-		formula, "unit", s->manifest.price.unit, "units", (json_int_t)quote->units,
-		"amount", charges ? money_write(quote->amount, amount) : NULL, "currency",
-		charges ? s->manifest.price.rate.currency : NULL, "per_unit",
-		s->manifest.price.per_unit, "minimum", s->manifest.price.minimum);
-}
-
 static void answer(
 	struct conn *c, const struct service *s, const char *path, const struct market_quote *quote)
 {
 	struct response r = {.status = 200, .content_type = MF_STR("application/json")};
-	const struct price_formula *formula =
-		manifest_formula(&s->manifest, mf_str_of(path, strlen(path)));
-	json_t *json = formula ? json_of(s, price_text(formula), path, quote) : NULL;
+	json_t *json = market_offer_json(&s->manifest, s->name, s->digest, path, quote);
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	char id[TASK_ID + 1];
 
@@ -84,14 +67,14 @@ static void answer_for(struct conn *c, const struct service *s, const char *path
 	struct mf_str query, struct price_input *input)
 {
 	static const unsigned status[] = {
-		[PRICING_NO_FORMULA] = 404, [PRICING_NO_INPUT] = 400, [PRICING_NO_NUMBER] = 422};
+		[MARKET_NO_FORMULA] = 404, [MARKET_NO_INPUT] = 400, [MARKET_NO_NUMBER] = 422};
 	struct market_quote quote;
 	char why[PRICE_ERROR_MAX];
-	enum pricing_result result;
+	enum market_result result;
 
 	input->query = query;
-	result = pricing_quote(s, mf_str_of(path, strlen(path)), input, &quote, why);
-	if (result == PRICING_QUOTED)
+	result = market_offer(&s->manifest, mf_str_of(path, strlen(path)), input, &quote, why);
+	if (result == MARKET_QUOTED)
 		answer(c, s, path, &quote);
 	else
 		refuse(c, status[result], why);

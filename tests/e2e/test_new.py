@@ -76,7 +76,7 @@ def test_help_and_mistakes(mayfly):
     assert '"--nmae": unknown' in mayfly("new", "--nmae").stderr
 
 
-COMMANDS = ["new", "build", "inspect", "audit", "keygen", "sign", "verify", "run", "bench", "up", "doctor", "version",
+COMMANDS = ["new", "build", "inspect", "audit", "keygen", "sign", "verify", "quote", "run", "bench", "up", "doctor", "version",
             "help"]
 
 

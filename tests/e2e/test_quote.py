@@ -189,3 +189,58 @@ def test_what_it_meters_is_what_was_quoted(linalg, tmp_path):
     assert linalg.stop() == 0
     (unit, metered), = meters(tmp_path / "state")
     assert unit == "flop" and 0 <= total - metered <= 6  # a quote is rounded up
+
+
+# --- the command
+
+def mayfly(build, *args):
+    return run(build / "mayfly", "quote", *args)
+
+
+def test_an_image_is_asked_without_a_hub(build, tmp_path):
+    image = build / "guest/priced.mfy"
+    (tmp_path / "a.npy").write_bytes(npy((3, 5), "<c16"))
+    done = mayfly(build, image, "/array", tmp_path / "a.npy", "7")
+    assert (done.returncode, done.stdout) == (0, "22 byte, 0.055000 EUR\n"), done.stderr
+    got = json.loads(mayfly(build, image, "/n?n=3", "-o", "json").stdout)
+    assert got["units"] == 30 and got["amount"] == "0.075000" and got["formula"] == "10 * query.n"
+    assert mayfly(build, image, "/x", "400bytes").stdout == "400 byte, 1.000000 EUR\n"
+
+
+@pytest.mark.parametrize("args, status, words", [
+    ([], 2, "of what?"),
+    (["IMAGE"], 2, "which path?"),
+    (["IMAGE", "n"], 2, "which path?"),
+    (["IMAGE", "/n"], 1, "query.n counts for the price, and is missing"),
+    (["IMAGE", "/array", "3xx5"], 2, "'3xx5' is no shape"),
+    (["IMAGE", "/array", "none.npy"], 3, "No such file"),
+    (["IMAGE", "/array", "README.md"], 2, "is no .npy array"),
+    (["IMAGE", "/x", "-o", "xml"], 2, "xml"),
+    (["IMAGE", "/x", "--toke"], 2, "--toke"),
+    (["README.md", "/x"], 2, "README.md"),
+    (["none.mfy", "/x"], 3, "No such file"),
+    (["http://127.0.0.1:1/x"], 6, "127.0.0.1"),
+    (["ftp://127.0.0.1:1/x"], 6, "ftp"),
+])
+def test_what_the_command_refuses(build, args, status, words):
+    done = mayfly(build, *[build / "guest/priced.mfy" if a == "IMAGE" else a for a in args])
+    assert done.returncode == status and words in done.stderr, (done.returncode, done.stderr)
+    assert done.stdout == ""
+
+
+def test_a_hub_is_asked(priced, build, tmp_path):
+    url = f"http://127.0.0.1:{priced.http()}"
+    (tmp_path / "a.npy").write_bytes(npy((3, 5)))
+    assert mayfly(build, url + "/array", tmp_path / "a.npy", "2x2:f4").stdout == "19 byte, 0.047500 EUR\n"
+    assert mayfly(build, url + "/n?n=2#x").stdout == "20 byte, 0.050000 EUR\n"
+    remote = mayfly(build, url + "/x", "400bytes", "-o", "json")
+    local = mayfly(build, build / "guest/priced.mfy", "/x", "400bytes", "-o", "json")
+    assert json.loads(remote.stdout) == json.loads(local.stdout)
+    done = mayfly(build, url + "/n")
+    assert done.returncode == 1 and "422: query.n counts for the price, and is missing" in done.stderr
+
+
+def test_services_without_a_price_have_no_quote(start, build):
+    hub = start(service(build / "guest/web.mfy"), head=listener())
+    done = mayfly(build, f"http://127.0.0.1:{hub.http()}/x")
+    assert done.returncode in (1, 3) and done.stdout == "", done.stderr
