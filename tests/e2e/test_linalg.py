@@ -425,9 +425,11 @@ def test_the_page(up, tmp_path, port):
     script = "\n".join(typed).replace("python3", sys.executable).replace("curl ", "curl -sS --fail ")
     done = run("sh", "-ec", script, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["[[1.", "1.]", "[1.", "1.]", "[1.", "1.]]"]
+    product, brace, price = done.stdout.partition("{")
+    assert product.split() == ["[[1.", "1.]", "[1.", "1.]", "[1.", "1.]]"]
+    assert json.loads(brace + price)["amount"] == "0.000671"
     near(np.load(tmp_path / "x.npy"), np.linalg.solve(a, b), "float64", 1000)
-    assert len(typed) == 7
+    assert len(typed) == 8
 
 
 # ----------------------------------------------------------------------- larger and faster

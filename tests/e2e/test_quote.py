@@ -4,7 +4,9 @@ import contextlib
 import hashlib
 import io
 import json
+import re
 import sqlite3
+import subprocess
 
 import pytest
 from conftest import run
@@ -189,6 +191,24 @@ def test_what_it_meters_is_what_was_quoted(linalg, tmp_path):
     assert linalg.stop() == 0
     (unit, metered), = meters(tmp_path / "state")
     assert unit == "flop" and 0 <= total - metered <= 6  # a quote is rounded up
+
+
+def test_the_page(linalg, build, root, tmp_path):
+    """docs/market.md, typed as it stands there but for port and hash."""
+    a = npy((1000, 1000))
+    (tmp_path / "a.npy").write_bytes(a)
+    (tmp_path / "ab.npy").write_bytes(a + npy((10, 1000)))
+    text = (root / "docs/market.md").read_text().split("## Quotes")[1].replace(":8080", f":{linalg.http()}")
+    typed = [line[4:] for line in text.splitlines() if re.match("    (curl|mayfly) ", line)]
+    script = "\n".join(typed).replace("curl ", "curl -sS --fail -w '\\n' ").replace("mayfly quote", f"{build}/mayfly quote")
+    script = f"hash={put(linalg.client, a)}\n" + script.replace("build/services", f"{build}/services")
+    done = subprocess.run(["sh", "-ec", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    first, second, third, *rest = done.stdout.splitlines()
+    assert [json.loads(line)["units"] for line in (first, second, third)] == [2 * 10**7, 2 * 10**7, 2 * 10**9]
+    assert rest == ["672666667 flop, 0.001346 EUR", "339333334 flop, 0.000679 EUR"]
+    keys = set(json.loads(re.search("```json\n(.*?)```", text, re.S).group(1)))
+    assert keys == set(json.loads(first))
 
 
 # --- the command
