@@ -129,21 +129,21 @@ int quote_ask(const struct quote *q, json_t **answer)
 {
 	struct asking *a = calloc(1, sizeof(*a));
 	const char *why = "no memory";
-	int status = STATUS_OK;
+	int status;
 
 	*answer = NULL;
 	if (!a)
 		return out_say("quote", STATUS_MEMORY, "%s", why);
 	a->f = curl_load(&why);
 	a->curl = a->f ? a->f->init() : NULL;
-	if (!a->curl)
-		status = out_say("quote", STATUS_FAILED, "%s", why);
-	if (status == STATUS_OK && q->token)
-		status = take_token(a, q->token);
-	if (status == STATUS_OK)
-		status = ask(a, q, answer);
-	if (a->curl)
+	if (a->curl) {
+		status = q->token ? take_token(a, q->token) : STATUS_OK;
+		if (status == STATUS_OK)
+			status = ask(a, q, answer);
 		a->f->cleanup(a->curl);
+	} else {
+		status = out_say("quote", STATUS_FAILED, "%s", why);
+	}
 	if (a->token)
 		secret_free(a->token, a->token_n);
 	free(a);

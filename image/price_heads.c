@@ -92,7 +92,7 @@ bool price_head_fits(unsigned which, uint64_t whole, uint64_t left, char error[P
 bool price_heads(
 	struct mf_str body, unsigned most, struct price_input *input, char error[PRICE_ERROR_MAX])
 {
-	uint64_t at = 0, whole;
+	uint64_t at = 0, whole = 0;
 
 	input->body_bytes = body.n;
 	input->arrays = 0;

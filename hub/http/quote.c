@@ -167,7 +167,7 @@ static void was_read(struct blob_op *op, int error)
 	struct blob *blob = q->list.blob[q->next];
 	unsigned which = q->input.arrays;
 	char why[PRICE_ERROR_MAX];
-	uint64_t whole;
+	uint64_t whole = 0;
 
 	cache_note(q->hub, blob, error);
 	if (cache_closing(q->hub)) {
