@@ -35,7 +35,7 @@ static void refuse(struct conn *c, unsigned status, const char *why)
 	struct response r = {0};
 	size_t n = 0;
 
-	for (; why[n] && n < DETAIL_MOST; n++)
+	for (; n < DETAIL_MOST && why[n]; n++)
 		detail[n] = why[n] < ' ' || why[n] > '~' || why[n] == '"' || why[n] == '\\'
 			? '?'
 			: why[n];
