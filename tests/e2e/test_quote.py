@@ -170,7 +170,7 @@ def test_blobs_that_have_no_quote(linalg):
     refused(linalg.client, path, 400, "a's head says that it has 776 bytes, and 198 are there", Mayfly_Operands=short)
     refused(linalg.client, path, 400, "a is no .npy array", Mayfly_Operands=text)
     refused(linalg.client, path, 404, "isn't here", Mayfly_Operands="0" * 64)
-    refused(linalg.client, path, 400, "Mayfly-Operands is a list", Mayfly_Operands="x")
+    refused(linalg.client, path, 400, "'x' is no blob's name", Mayfly_Operands="x")
     refused(linalg.client, path + "=9x9", 400, "of shapes or of arrays", Mayfly_Operands=short)
     refused(linalg.client, "/linalg/other?quote=9x9", 404, "this path has no price")
     assert quote(linalg.client, path + "=9x9")["units"] == 2 * 9**3
