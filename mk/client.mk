@@ -9,10 +9,10 @@ CLIENT_LIBS := -lcurl -ljansson -lcrypto
 CLIENT_FILES := $(B)/libmayfly.a $(B)/$(SONAME) $(B)/libmayfly.so
 
 # whatever is to lie in a shared library: $(B)/pic/X.o of X.c, its names hidden
-$(B)/pic/%.o: %.c mk/flags.mk mk/client.mk
+$(B)/pic/%.o: %.c mk/flags.mk mk/client.mk | $(PLAIN)
 	@mkdir -p $(@D)
 	$(call say,cc pic,$<)
-	$(Q)$(CC) $(HOST_CFLAGS) -fPIC -fvisibility=hidden -MMD -MP -c $< -o $@
+	$(call cc,$(CC) $(HOST_CFLAGS) -fPIC -fvisibility=hidden)
 -include $(CLIENT_OBJ:.o=.d)
 
 # for unit tests, which look inside

@@ -2,10 +2,14 @@
 
 CC      ?= gcc
 AR      ?= ar
-CFLAGS  ?= -O2 -g
 SAN     ?=
 TSAN    ?=
 VALGRIND ?=
+# A sanitizer names functions and lines, no variables. With -O2 these builds would take half as long again.
+ifneq ($(SAN)$(TSAN),)
+CFLAGS  ?= -O1 -g1
+endif
+CFLAGS  ?= -O2 -g
 ifneq ($(TSAN)$(VALGRIND),)
 SAN := 1
 endif
@@ -35,13 +39,20 @@ else ifneq ($(VALGRIND),)
 # As they are shipped, but without lists of system calls and Landlock, of which valgrind knows nothing
 B := build/valgrind/real
 HOST_CFLAGS += -DSANDBOX_SANITIZED=1
+# so the plain build's objects will do, of all sources but these
+OTHER_CODE := $(wildcard tests/valgrind/*.c) \
+	$(patsubst ./%,%,$(shell grep -rl --include='*.c' --exclude-dir=build SANDBOX_SANITIZED .))
+ifneq ($(shell grep -rl --include='*.h' --exclude-dir=build SANDBOX_SANITIZED .),./sys/sandbox.h)
+$(error only sys/sandbox.h and sources may ask for SANDBOX_SANITIZED: mk/flags.mk)
+endif
 else
 B := $(if $(TSAN),build/tsan,build/san)
 # ThreadSanitizer knows no fences. There are two, between `sleeping` of a ring and its indices
 # (abi/worker.h), all of them atomic: it neither warns of nor misses anything there.
 SANITIZE := $(if $(TSAN),-fsanitize=thread -Wno-tsan,-fsanitize=address$(comma)undefined)
 FORTIFY :=
-CHECKED := $(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+# Lengths of what is printed are reckoned with -O2: there gcc warns of what is cut.
+CHECKED := $(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-format-truncation
 HOST_LDFLAGS += $(SANITIZE)
 WORKER_LDFLAGS :=
 MUSL :=
@@ -56,6 +67,12 @@ MUSL_LDFLAGS := -Wl,-static,-pie,--no-dynamic-linker,-z,text,-z,relro,-z,now,--g
 MUSL_CFLAGS := -fPIE -ffunction-sections -fdata-sections -Wno-sign-conversion \
 	-idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 endif
+
+# $(call cc,COMPILER AND FLAGS): $@ and its .d of $<, or both as the plain build made them
+PLAIN := $(if $(VALGRIND),plain)
+cc = $(Q)$(if $(and $(VALGRIND),$(filter-out $(OTHER_CODE),$<)),$(call as-plain,$(@:$(B)/%=build/%)),\
+	$(1) -MMD -MP -c $< -o $@)
+as-plain = cp $(1) $@ && sed 's,^build/,$(B)/,' $(1:.o=.d) >$(@:.o=.d)
 
 GUEST_CFLAGS := @libos/cflags $(WARN) $(HERE) -iquote . -Ilibos
 

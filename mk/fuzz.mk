@@ -6,9 +6,9 @@ FUZZ_CC ?= clang-14
 
 F := build/fuzz
 FUZZ_TARGETS := $(patsubst fuzz/%.c,$(F)/%,$(wildcard fuzz/*.c))
-FUZZ_LAYERS := base wire sys image store market monitor hub cli libos services/dns
+FUZZ_LAYERS := base wire sys image store market monitor hub cli/gdb libos services/dns
 # warnings are gcc's business in make; here only the fuzzers' own are shown
-FUZZ_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g $(HERE) -iquote . -Ilibos $(LLHTTP_FLAGS) \
+FUZZ_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g1 $(HERE) -iquote . -Ilibos $(LLHTTP_FLAGS) \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 fuzz-src = $(sort $(filter-out $(MAINS),$(wildcard $(1)/*.c $(1)/*/*.c $(1)/arch/$(ARCH)/*.c \

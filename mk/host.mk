@@ -11,10 +11,10 @@ host-archive = $(if $(call layer-src,$(1)),$(B)/host/$(1).a)
 
 HOST_SRC := $(foreach l,$(LAYERS_HOST),$(call layer-src,$(l))) $(wildcard $(MAINS))
 
-$(B)/host/%.o: %.c mk/flags.mk
+$(B)/host/%.o: %.c mk/flags.mk | $(PLAIN)
 	@mkdir -p $(@D)
 	$(call say,cc,$<)
-	$(Q)$(CC) $(HOST_CFLAGS) $(EXTRA) -MMD -MP -c $< -o $@
+	$(call cc,$(CC) $(HOST_CFLAGS) $(EXTRA))
 
 $(B)/host/%.o: %.S mk/flags.mk
 	@mkdir -p $(@D)
@@ -83,10 +83,10 @@ WORKER_SRC := monitor/worker_main.c $(filter-out monitor/debug%,\
 ifneq ($(MUSL),)
 WORKER_OBJ := $(patsubst %,$(B)/musl/%.o,$(basename $(WORKER_SRC) $(if $(VALGRIND),tests/valgrind/processor.c)))
 MUSL_LDFLAGS += $(if $(VALGRIND),$(call wrap,getauxval))
-$(B)/musl/%.o: %.c mk/flags.mk
+$(B)/musl/%.o: %.c mk/flags.mk | $(PLAIN)
 	@mkdir -p $(@D)
 	$(call say,cc musl,$<)
-	$(Q)$(MUSL) $(HOST_CFLAGS) $(MUSL_CFLAGS) -MMD -MP -c $< -o $@
+	$(call cc,$(MUSL) $(HOST_CFLAGS) $(MUSL_CFLAGS))
 $(B)/musl/%.o: %.S mk/flags.mk
 	@mkdir -p $(@D)
 	$(call say,cc musl,$<)
@@ -168,9 +168,14 @@ TESTS := $(TEST_SRC:%.c=$(B)/%)
 test-libs = $(if $(filter tests/unit/client/%,$(1)),$(B)/pic/client.a $(B)/pic/blas.a) $(foreach l,$(filter cli hub accelerator,$(word 3,$(subst /, ,$(1)))) market store monitor image wire sys base,\
 	$(call host-archive,$(l))) $(B)/host/llhttp.a
 TEST_OBJ := $(TEST_SRC:%.c=$(B)/host/%.o)
+# What tests and fuzzers say of themselves, in lines /* WORD: ... */: read in one go, FILE:WORD:..., with | for blanks
+NOTES := $(shell awk '/^\/\* (with|link): .* \*\/$$/ { \
+	word = $$2; sub(/^[^:]*: /, ""); sub(/ \*\/$$/, ""); gsub(/ /, "|"); print FILENAME ":" word $$0 }' \
+	/dev/null $(TEST_SRC) $(wildcard fuzz/*.c))
+note = $(subst |, ,$(patsubst $(1):$(2):%,%,$(filter $(1):$(2):%,$(NOTES))))
 # helpers that several tests share: any other .c file in a directory of tests, and those of other
 # directories that a test names: /* with: tests/unit/libos/guest.c */
-test-with = $(shell sed -n 's,^/\* with: \(.*\) \*/$$,\1,p' $(1))
+test-with = $(call note,$(1),with)
 TEST_HELPERS = $(call host-object,$(filter-out %_test.c,$(wildcard $(dir $(1))*.c)) $(call test-with,$(1)))
 
 GUEST_SRC := $(sort $(wildcard libos/*/*.c services/*/*.c))
@@ -190,7 +195,7 @@ test-service = $(word 4,$(subst /, ,$(filter tests/unit/services/%,$(1))))
 test-guest-libs = $(if $(filter tests/unit/libos/% tests/unit/services/%,$(1)),$(foreach n,\
 	$(call test-service,$(1)),$(if $(wildcard services/$(n)/*.c),$(B)/host/services/$(n).a)) $(LIBOS_HOST))
 # a test may ask the linker for more: /* link: -Wl,--wrap=mmap */
-test-link = $(shell sed -n 's,^/\* link: \(.*\) \*/$$,\1,p' $(1))
+test-link = $(call note,$(1),link)
 
 define test-rule
 $(B)/$(1:.c=): $(B)/host/$(1:.c=.o) $(call TEST_HELPERS,$(1)) $(call test-guest-libs,$(1)) \
