@@ -68,11 +68,14 @@ __attribute__((constructor)) static void keep_clock(void)
 	sigaction(SIGSEGV, &action, NULL);
 }
 
-/* The watchdog, a thread, reads them while it knows of the shell. */
+/* The watchdog, a thread, reads them while it knows of the shell. The monitor's are those of lives that can
+ * be suspended, whose shells reckon them anew for each. */
 void service_limit(struct service *s, uint64_t cpu_ns, uint64_t wall_ns)
 {
 	struct watch *watch = &s->shell->watch;
 
+	s->monitor->cpu_ns = cpu_ns;
+	s->monitor->deadline_ns = wall_ns;
 	watchdog_remove(watch);
 	watch->cpu_ns = cpu_ns;
 	watch->wall_ns = wall_ns;
