@@ -116,7 +116,7 @@ static void test_wrong(void **state)
 		if (!strstr(error, wrong[i].want) || !strstr(error, "keys \"file\": "))
 			fail_msg("%s", error);
 	}
-	assert_int_equal(emit_keys_read(&keys, "/nonexistent", error), -ENOENT);
+	assert_int_equal(emit_keys_read(&keys, "/proc/nonexistent", error), -ENOENT);
 }
 
 int main(void)

@@ -139,6 +139,7 @@ static void test_back_and_forth(void **state)
 
 	(void)state;
 	open_hub("own-echo");
+	service->idle_ns = service->deadline_ns = 30 * CLOCK_S; /* however busy the machine is */
 	send_all(1);
 	assert_int_equal(answers(1, 5000), 1);
 	for (int i = 0; i < 10; i++) {

@@ -233,7 +233,7 @@ static void test_no_program(void **state)
 	struct nursery none;
 
 	(void)state;
-	assert_int_equal(nursery_open(&none, "/nonexistent/mayfly-worker"), -ENOENT);
+	assert_int_equal(nursery_open(&none, "/proc/nonexistent/mayfly-worker"), -ENOENT);
 	assert_int_equal(none.socket, -1);
 }
 
