@@ -6,7 +6,7 @@ FUZZ_CC ?= clang-14
 
 F := build/fuzz
 FUZZ_TARGETS := $(patsubst fuzz/%.c,$(F)/%,$(wildcard fuzz/*.c))
-FUZZ_LAYERS := base wire sys image store market monitor hub cli/gdb libos services/dns
+FUZZ_LAYERS := base wire sys image store market monitor hub cli libos services/dns
 # warnings are gcc's business in make; here only the fuzzers' own are shown
 FUZZ_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g1 $(HERE) -iquote . -Ilibos $(LLHTTP_FLAGS) \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -14,7 +14,9 @@ FUZZ_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g1 $(HERE) -iquote . -Ilibos $(LLHT
 fuzz-src = $(sort $(filter-out $(MAINS),$(wildcard $(1)/*.c $(1)/*/*.c $(1)/arch/$(ARCH)/*.c \
 	$(1)/arch/$(ARCH)/*.S)))
 fuzz-object = $(patsubst %,$(F)/obj/%.o,$(basename $(1)))
-FUZZ_OBJ := $(foreach l,$(FUZZ_LAYERS),$(call fuzz-object,$(call fuzz-src,$(l))))
+# of the command line what a session with gdb may need
+FUZZ_NOT := $(filter-out cli/gdb/%,$(wildcard cli/*/*.c))
+FUZZ_OBJ := $(filter-out $(call fuzz-object,$(FUZZ_NOT)),$(foreach l,$(FUZZ_LAYERS),$(call fuzz-object,$(call fuzz-src,$(l)))))
 # every target's, and what it names itself: /* with: tests/unit/services/dns/host.c */
 fuzz-with = fuzz/lib/fuzz.c fuzz/lib/effects.c $(call test-with,$(1))
 FUZZ_WITH := $(sort $(call fuzz-object,$(foreach t,$(wildcard fuzz/*.c),$(call fuzz-with,$(t)))))
