@@ -51,8 +51,9 @@ B := $(if $(TSAN),build/tsan,build/san)
 # (abi/worker.h), all of them atomic: it neither warns of nor misses anything there.
 SANITIZE := $(if $(TSAN),-fsanitize=thread -Wno-tsan,-fsanitize=address$(comma)undefined)
 FORTIFY :=
-# Lengths of what is printed are reckoned with -O2: there gcc warns of what is cut.
-CHECKED := $(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-format-truncation
+CHECKED := $(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+# What gcc says only when it follows values through a function it says rightly with -O2, in the plain build.
+CHECKED += $(addprefix -Wno-,format-truncation format-overflow maybe-uninitialized stringop-overflow array-bounds)
 HOST_LDFLAGS += $(SANITIZE)
 WORKER_LDFLAGS :=
 MUSL :=
