@@ -50,6 +50,7 @@ struct drop {
 	unsigned room;      /* rows that may still go with this transaction */
 	unsigned full, old; /* that went */
 	uint32_t priority;  /* of the last row that was looked at */
+	bool unreported;    /* there are rows that nobody was told of yet: they can't go now */
 };
 
 /* The outbox's own: no service sent it. There are few, and nobody is told of what a report said that was dropped. */
@@ -67,6 +68,7 @@ static bool each_old(const struct store_out *out, void *context)
 	uint64_t bytes = bytes_of(out);
 
 	d->priority = out->priority;
+	d->unreported |= out->number > lane->outbox->committed;
 	if (sent_is_kept(lane, out) || is_report(out))
 		return true;
 	if (d->room == 0 || (!full && out->at_ns >= d->before_ns) || !sent_drop(lane, out))
@@ -80,13 +82,14 @@ static bool each_old(const struct store_out *out, void *context)
 	return true;
 }
 
-/* Priorities from the lowest on, until nothing is too much or too old. */
+/* Priorities from the lowest on, until nothing is too much or too old. For want of room none goes while there are lower
+ * ones that are about to be reported: those are next. */
 static void drop_rows(struct drop *d)
 {
 	struct store *store = d->lane->outbox->options.store;
 	uint32_t least = 0;
 
-	while (least <= STORE_PRIORITY_MAX && d->room > 0 &&
+	while (least <= STORE_PRIORITY_MAX && d->room > 0 && !(d->unreported && d->over > 0) &&
 		store_out_oldest(store, d->lane->to, least, GONE_MOST, each_old, d) > 0)
 		least = d->priority + 1;
 }
