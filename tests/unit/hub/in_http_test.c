@@ -533,8 +533,8 @@ static void changes_routes(void **state)
 {
 	struct router *router;
 	char error[HTTP_ERROR_MAX];
-	const struct http_options none = {
-		.tls = {.certificate = "/proc/nonexistent/certificate", .key = "/proc/nonexistent/key"}};
+	const struct http_options none = {.tls = {.certificate = "/proc/nonexistent/certificate",
+						  .key = "/proc/nonexistent/key"}};
 	struct tls_context *tls;
 
 	(void)state;
