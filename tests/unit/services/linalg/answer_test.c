@@ -241,7 +241,7 @@ static void test_memory(void **state)
 		assert_int_equal(request_send(ops[i].op, "")->status, 0);
 	}
 	request_memory = 0;
-	request_refused("det", "", 413, "(0, 0) or less");
+	request_refused("det", "", 413, "(1, 1) or less");
 	arrays_forget();
 }
 

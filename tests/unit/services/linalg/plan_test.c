@@ -101,8 +101,11 @@ static size_t put_ask(uint8_t *to, const struct seen *seen, unsigned n)
 
 static void ask(const char *path, const char *query, const uint8_t *bytes, size_t n)
 {
-	struct request r = {MF_STR("POST"), mf_str_of(path, strlen(path)),
-		mf_str_of(query, strlen(query)), {0}, output, OUTPUT_MOST};
+	struct request r = {.method = MF_STR("POST"),
+		.path = mf_str_of(path, strlen(path)),
+		.query = mf_str_of(query, strlen(query)),
+		.output = output,
+		.capacity = OUTPUT_MOST};
 	uint8_t *exact = malloc(n);
 
 	memcpy(exact, bytes, n);
@@ -213,8 +216,12 @@ static void run_task(const json_t *task)
 	const char *path = json_string_value(json_object_get(task, "path"));
 	const char *query = json_string_value(json_object_get(task, "query"));
 	struct bytes input = gather(task);
-	struct request r = {MF_STR("POST"), mf_str_of(path, strlen(path)),
-		mf_str_of(query, strlen(query)), mf_str_of(input.p, input.n), output, result_most};
+	struct request r = {.method = MF_STR("POST"),
+		.path = mf_str_of(path, strlen(path)),
+		.query = mf_str_of(query, strlen(query)),
+		.body = mf_str_of(input.p, input.n),
+		.output = output,
+		.capacity = result_most};
 
 	assert_true(input.n <= input_most);
 	linalg_answer(&r, &answer);
@@ -245,8 +252,11 @@ static struct bytes run_plan(void)
 static struct bytes in_one(const char *query)
 {
 	struct bytes all = {NULL, 0}, result;
-	struct request r = {MF_STR("POST"), MF_STR("/linalg/multiply"),
-		mf_str_of(query, strlen(query)), {0}, output, OUTPUT_MOST};
+	struct request r = {.method = MF_STR("POST"),
+		.path = MF_STR("/linalg/multiply"),
+		.query = mf_str_of(query, strlen(query)),
+		.output = output,
+		.capacity = OUTPUT_MOST};
 
 	for (unsigned i = 0; i < operands_n; i++) {
 		all.p = realloc(all.p, all.n + operands[i].n);
