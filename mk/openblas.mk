@@ -25,6 +25,11 @@ BLAS_BUFFER := 18
 BLAS_GER := for (BLASLONG i = 0, most = BUFFER_SIZE \/ sizeof(FLOAT); i < m; i += most) \
 	GER(MIN(most, m - i), n, 0, alpha, x + i * incx, incx, y, incy, a + i, lda, buffer);
 
+# So do products of a matrix and a vector: x, and y too with some kernels. Parts of the matrix add up
+blas-gemv = for (BLASLONG most = BUFFER_SIZE \/ sizeof(FLOAT) \/ 8, i = 0; i < m; i += most) for (BLASLONG j = 0; j < n; j += most) \
+	(gemv[(int)trans])(MIN(most, m - i), MIN(most, n - j), 0, $(2), a + (i + j * lda) * $(1), lda, \
+	x + (trans \& 1 ? i : j) * incx * $(1), incx, y + (trans \& 1 ? j : i) * incy * $(1), incy, buffer);
+
 # s and d of all, c and z of products. Level 1 is there for LAPACK.
 both = $(foreach t,s d,$(addprefix $(t),$(1)))
 four = $(foreach t,s d c z,$(addprefix $(t),$(1)))
@@ -83,7 +88,9 @@ build/blas/$(1)/done: $(BLAS_SRC) mk/openblas.mk libos/cflags | $(POSIX)/libc.a
 	$$(Q)cp -r $$(BLAS_TAKEN) build/blas/$(1)/
 	$$(Q)sed -i -E 's/^(#define (SGEMM|DGEMM|CGEMM|ZGEMM)_DEFAULT_R)[[:space:]]+[0-9]+$$$$/\1 \L\2_r/' build/blas/$(1)/param.h
 	$$(Q)sed -i 's/^    GER(m, n, 0, alpha, x, incx, y, incy, a, lda, buffer);/    $(BLAS_GER)/' build/blas/$(1)/interface/ger.c
-	$$(Q)grep -q BUFFER_SIZE build/blas/$(1)/interface/ger.c
+	$$(Q)sed -i 's/^    (gemv\[.*, alpha, .*buffer);/    $(call blas-gemv,1,alpha)/' build/blas/$(1)/interface/gemv.c
+	$$(Q)sed -i 's/^    (gemv\[.*, alpha_r, .*buffer);/    $(call blas-gemv,2,alpha_r$(comma) alpha_i)/' build/blas/$(1)/interface/zgemv.c
+	$$(Q)cd build/blas/$(1)/interface && for f in ger gemv zgemv; do grep -q 'most = BUFFER_SIZE' $$$$f.c || exit 1; done
 	$$(Q)mv build/blas/$(1)/driver/others/parameter.c build/blas/$(1)/driver/others/parameter_asked.c
 	$$(Q)printf '%s\n' '#include "common.h"' '#define cpuid(leaf, a, b, c, d) ((void)(a), (void)(b), (void)(d), *(c) = 1024 << 16)' \
 		'#include "parameter_asked.c"' >build/blas/$(1)/driver/others/parameter.c

@@ -77,7 +77,7 @@ def make(directory, *args):
 def copy(tmp_path_factory):
     """The sources, at another place, with their library OS and one image built there."""
     to = tmp_path_factory.mktemp("elsewhere") / "a" / "longer path"
-    for name in ("abi", "base", "wire", "libos", "sys", "image", "store", "monitor", "hub", "cli",
+    for name in ("abi", "base", "wire", "libos", "sys", "image", "store", "market", "monitor", "hub", "cli",
                  "services", "mk", "LAYERS", "Makefile"):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, to / name)

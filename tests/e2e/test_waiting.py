@@ -100,7 +100,7 @@ def test_who_is_refused_is_told(hub, flood, name):
 
 
 def test_the_bound_holds(hub):
-    """All at once, none of them read: no more than that waits, of each no more than its part."""
+    """All at once, none of them read: no more than that waits, of each no more than its part: half of what others leave."""
     with Client(hub.http()) as c, Device(hub.http("coap")) as d:
         assert c.ask("POST", "/echo").status == 200 and d.ask(GET, "/spin/1").said == "2.05"
         udp_ask(hub.port("dns"), question(7))
@@ -117,7 +117,7 @@ def test_the_bound_holds(hub):
             assert EVENTS // 2 < waiting(hub) <= EVENTS + 2048
             for name in ("web", "thing", "dns"):
                 counted = counters(hub, name)
-                assert counted["mayfly_events_queued"] + counted["mayfly_events_running"] > 5, name
+                assert counted["mayfly_events_queued"] + counted["mayfly_events_running"] > 2, name
             assert udp_ask(hub.port("echo"), b"here") == b"here"
         for client in clients:
             client.socket.close()
