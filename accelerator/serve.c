@@ -18,11 +18,12 @@
 
 int serve_tell(int socket, struct mfa_news *news, const char *text)
 {
+	size_t length = strnlen(text, MFA_TEXT - 1);
 	ssize_t n;
 
 	news->magic = MFA_MAGIC;
 	news->version = MFA_VERSION;
-	for (size_t i = 0; i < MFA_TEXT - 1 && text[i]; i++)
+	for (size_t i = 0; i < length; i++)
 		news->text[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
 	do {
 		n = send(socket, news, sizeof(*news), MSG_NOSIGNAL);

@@ -2,7 +2,7 @@
  * fuzz/linalg.c - a request to services/linalg from anybody: its operation, options, arrays, and how much memory the life has; and what
  * a hub asks that wants a plan. LAPACK is the machine's own.
  */
-/* with: services/linalg/answer.c services/linalg/lapack.c services/linalg/matrix.c services/linalg/ops.c services/linalg/ops_factor.c services/linalg/ops_product.c services/linalg/ops_solve.c services/linalg/ops_spectral.c services/linalg/options.c services/linalg/plan.c services/linalg/plan_ask.c services/linalg/plan_split.c services/linalg/problem.c services/linalg/strassen.c */
+/* with: services/linalg/accelerate.c services/linalg/answer.c services/linalg/lapack.c services/linalg/matrix.c services/linalg/ops.c services/linalg/ops_factor.c services/linalg/ops_product.c services/linalg/ops_solve.c services/linalg/ops_spectral.c services/linalg/options.c services/linalg/plan.c services/linalg/plan_ask.c services/linalg/plan_split.c services/linalg/problem.c services/linalg/strassen.c */
 /* link: -Xlinker --no-as-needed -llapack -lblas -lm -Xlinker --as-needed */
 /* libfuzzer: -max_len=6000 */
 #include <jansson.h>

@@ -437,11 +437,10 @@ void accelerator_least(struct hub *hub, uint64_t least)
 int accelerator_open(struct hub *hub, const struct accelerator_settings *s, int socket, pid_t pid)
 {
 	struct accelerator *a = calloc(1, sizeof(*a));
-	int err = a ? 0 : -ENOMEM;
 
-	if (err < 0) {
+	if (!a) {
 		close(socket);
-		return err;
+		return -ENOMEM;
 	}
 	hub->accelerator = a;
 	a->hub = hub;
