@@ -20,7 +20,7 @@ SANITIZED = BUILD.name in ("san", "tsan", "valgrind")  # slower, and uses more m
 # What such a build keeps about each byte, and of bytes that were freed: so many times as high are bounds of a
 # hub's memory. Of what was freed ASan would keep 256 MB.
 os.environ.setdefault("ASAN_OPTIONS", "quarantine_size_mb=4")
-MEMORY = {"san": 4, "tsan": 12, "valgrind": 4}.get(BUILD.name, 1)
+MEMORY = {"san": 6, "tsan": 12, "valgrind": 4}.get(BUILD.name, 1)
 # and so many times as long a test waits for what must come
 PATIENCE = 8 if BUILD.name == "valgrind" else 1
 HAS_KVM = os.access("/dev/kvm", os.R_OK | os.W_OK)
