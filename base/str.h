@@ -47,4 +47,15 @@ static inline uint8_t mf_lower(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
 }
 
+/* Equal but for the case of ASCII's letters? */
+static inline bool mf_str_alike(struct mf_str a, struct mf_str b)
+{
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		if (mf_lower(a.p[i]) != mf_lower(b.p[i]))
+			return false;
+	return true;
+}
+
 #endif

@@ -8,16 +8,6 @@ static struct mf_str text(const char *s)
 	return mf_str_of(s, strlen(s));
 }
 
-static bool same_name(struct mf_str a, struct mf_str b)
-{
-	if (a.n != b.n)
-		return false;
-	for (size_t i = 0; i < a.n; i++)
-		if (mf_lower(a.p[i]) != mf_lower(b.p[i]))
-			return false;
-	return true;
-}
-
 /* Bytes of a method or a header's name (RFC 9110 5.6.2). */
 static size_t token(const char *s)
 {
@@ -58,14 +48,14 @@ const char *http_event_header(struct http_event *event, const char *line)
 	for (size_t i = 0; i < value.n; i++)
 		if ((value.p[i] < ' ' && value.p[i] != '\t') || value.p[i] == 0x7f)
 			return "its value has a control byte";
-	if (same_name(name, MF_STR("Content-Type"))) {
+	if (mf_str_alike(name, MF_STR("Content-Type"))) {
 		if (event->content_type.p)
 			return "given twice";
 		event->content_type = value;
 		return NULL;
 	}
 	for (unsigned i = 0; i < event->headers; i++)
-		if (same_name(name, event->header[i].name))
+		if (mf_str_alike(name, event->header[i].name))
 			return "given twice: write its values in one, with commas";
 	if (event->headers == HTTP_HEADERS_MAX)
 		return "more headers than 32";
@@ -76,13 +66,13 @@ const char *http_event_header(struct http_event *event, const char *line)
 
 bool http_event_passed(const struct manifest *manifest, struct mf_str name)
 {
-	if (same_name(name, MF_STR(MF_CLIENT))) /* here whoever types it is the hub */
+	if (mf_str_alike(name, MF_STR(MF_CLIENT))) /* here whoever types it is the hub */
 		return true;
 	for (unsigned i = 0; i < manifest->triggers_count; i++) {
 		const struct manifest_trigger *t = &manifest->triggers[i];
 
 		for (unsigned k = 0; t->type == TRIGGER_HTTP && k < t->headers_count; k++)
-			if (same_name(text(t->headers[k]), name))
+			if (mf_str_alike(text(t->headers[k]), name))
 				return true;
 	}
 	return false;

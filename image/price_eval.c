@@ -117,16 +117,6 @@ static bool query_value(struct run *run, const struct price_node *n, uint64_t *v
 	return false;
 }
 
-static bool same_word(struct mf_str a, struct mf_str b)
-{
-	if (a.n != b.n)
-		return false;
-	for (size_t i = 0; i < a.n; i++)
-		if (mf_lower(a.p[i]) != mf_lower(b.p[i]))
-			return false;
-	return true;
-}
-
 /* Is the text one of the formula's words? */
 static bool is_one_of(const struct run *run, const struct price_node *n, struct mf_str text)
 {
@@ -142,7 +132,7 @@ static bool is_one_of(const struct run *run, const struct price_node *n, struct 
 			p++;
 			word.n++;
 		}
-		if (word.n > 0 && same_word(word, text))
+		if (word.n > 0 && mf_str_alike(word, text))
 			return true;
 	}
 	return false;

@@ -34,6 +34,10 @@ static void lower(void **state)
 	(void)state;
 	for (int c = 0; c < 256; c++)
 		assert_int_equal(mf_lower((uint8_t)c), c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+	assert_true(mf_str_alike(MF_STR("Content-TYPE"), MF_STR("content-type")));
+	assert_false(mf_str_alike(MF_STR("abc"), MF_STR("abd")));
+	assert_false(mf_str_alike(MF_STR("abc"), MF_STR("ABCD")));
+	assert_false(mf_str_alike(MF_STR("@"), MF_STR("`")));
 }
 
 static void fits(void **state)
