@@ -8,7 +8,8 @@ import signal
 import subprocess
 import time
 
-from conftest import BUILD, PATIENCE, ROOT, SANITIZED
+import pytest
+from conftest import BUILD, PATIENCE, ROOT, SANITIZED, free_port
 
 
 class Hub:
@@ -176,3 +177,14 @@ UNSIGNED = "trust: {allow_unsigned: true}\n"  # images as `make` builds them
 def hub_yaml(*services, head="", trust=UNSIGNED):
     """`trust` comes last, so that the lines of services are counted from the top."""
     return "mayfly: 1\n" + head + "services:\n" + "".join(services) + trust
+
+
+def linalg_hub(directory):
+    """For a fixture to yield from: the address of a hub with services/linalg, as it is built without sanitizers."""
+    image = ROOT / "build/services/linalg.mfy"
+    if not image.exists():
+        pytest.skip("OpenBLAS's, LAPACK's or musl's sources are not to be had here, or no gfortran")
+    port = free_port()
+    hub = Hub(directory, hub_yaml(service(image), head=f"state: {directory}/state\nhttp:\n  - listen: 127.0.0.1:{port}\n"))
+    yield f"http://127.0.0.1:{port}"
+    hub.stop()

@@ -13,7 +13,7 @@ import pytest
 from conftest import PATIENCE, ROOT, free_port, run
 
 pytest.importorskip("numpy")
-from hubs import Hub, hub_yaml, service  # noqa: E402 pylint: disable=wrong-import-position
+from hubs import linalg_hub  # noqa: E402 pylint: disable=wrong-import-position
 from linalg_double import Double  # noqa: E402 pylint: disable=wrong-import-position
 
 BUILD = ROOT / "build"  # what is preloaded has no sanitizer: the program hasn't either
@@ -443,13 +443,7 @@ def test_nothing_is_loaded_before_it_is_needed(under):
 @pytest.fixture(scope="module")
 def linalg(tmp_path_factory):
     """the address of a hub with services/linalg"""
-    image = BUILD / "services/linalg.mfy"
-    if not image.exists():
-        pytest.skip("OpenBLAS's, LAPACK's or musl's sources are not to be had here, or no gfortran")
-    directory, port = tmp_path_factory.mktemp("linalg"), free_port()
-    hub = Hub(directory, hub_yaml(service(image), head=f"state: {directory}/state\nhttp:\n  - listen: 127.0.0.1:{port}\n"))
-    yield f"http://127.0.0.1:{port}"
-    hub.stop()
+    yield from linalg_hub(tmp_path_factory.mktemp("linalg"))
 
 
 def test_every_routine_at_the_service(program, under, linalg):

@@ -5,8 +5,8 @@ import re
 import xml.etree.ElementTree
 
 import pytest
-from conftest import BUILD, PATIENCE, ROOT, free_port, run
-from hubs import Hub, hub_yaml, service
+from conftest import BUILD, PATIENCE, ROOT, run
+from hubs import linalg_hub
 
 PROGRAM = BUILD / "examples/weather"
 pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason="there is no CBLAS or no LAPACK here: weather isn't built")
@@ -89,13 +89,7 @@ def test_a_picture_that_can_not_be_written(tmp_path):
 @pytest.fixture(scope="module")
 def linalg(tmp_path_factory):
     """the address of a hub with services/linalg"""
-    image = ROOT / "build/services/linalg.mfy"
-    if not image.exists():
-        pytest.skip("OpenBLAS's, LAPACK's or musl's sources are not to be had here, or no gfortran")
-    directory, port = tmp_path_factory.mktemp("linalg"), free_port()
-    hub = Hub(directory, hub_yaml(service(image), head=f"state: {directory}/state\nhttp:\n  - listen: 127.0.0.1:{port}\n"))
-    yield f"http://127.0.0.1:{port}"
-    hub.stop()
+    yield from linalg_hub(tmp_path_factory.mktemp("linalg"))
 
 
 def typed(linalg, tmp_path):
