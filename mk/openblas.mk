@@ -151,6 +151,7 @@ build/lapack/fortran.o: libos/posix/lapack/fortran.c libos/cflags mk/openblas.mk
 	$(call say,guest cc,$<)
 	$(Q)$(CC) $(GUEST_CFLAGS) -c $< -o $@
 $(POSIX)/liblapack.a: $(LAPACK_OBJ) build/lapack/fortran.o
+	@mkdir -p $(@D)
 	$(call say,ar,$@)
 	$(Q)cp $(dir $(LAPACK_SRC))../debian/copyright $(POSIX)/liblapack.copyright
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
