@@ -282,6 +282,8 @@ static int take_all(const struct building *b, const struct raw_config *raw, stru
 		rc = take_coap(b, raw, config);
 	if (rc == 0)
 		rc = config_accelerator(b, raw, config);
+	if (rc == 0)
+		rc = config_market(b, raw, config);
 	if (rc < 0)
 		return rc;
 	config->services = calloc(raw->services_count, sizeof(*config->services));
@@ -397,6 +399,7 @@ void config_close(struct config *config)
 	config_emit_free(&config->emit);
 	config_trust_free(&config->trust);
 	config_accelerator_free(&config->accelerator);
+	config_market_free(&config->market);
 	free(config->services);
 	free(config->http);
 	free(config->coap);

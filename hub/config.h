@@ -173,6 +173,15 @@ struct config_accelerator {
 	uint64_t least;  /* additions and multiplications of a product that is worth it */
 };
 
+/* Charging for requests, `market`. */
+struct config_market {
+	bool given;
+	char place[CONFIG_PLACE];
+	char *ledger; /* a directory, or postgresql://... */
+	bool apart;   /* it is a directory other than the state's */
+	char *key;    /* the signer's secret one, a file */
+};
+
 struct config {
 	char *state;    /* directory; NULL: none */
 	unsigned cores; /* of lives that crashed, kept there; 0: none */
@@ -198,6 +207,7 @@ struct config {
 	struct config_emit emit;
 	struct config_trust trust;
 	struct config_accelerator accelerator;
+	struct config_market market;
 	struct config_listener *http, *coap;
 	unsigned http_count, coap_count;
 	struct config_service *services;

@@ -105,6 +105,10 @@ struct raw_accelerator {
 	char *backend, *device, *memory, *least, *cache;
 };
 
+struct raw_market {
+	char *ledger, *key;
+};
+
 struct raw_config_limits {
 	char *connections, *memory, *waiting, *blobs, *header, *request, *keepalive;
 };
@@ -117,6 +121,7 @@ struct raw_config {
 	struct raw_upstream upstream;
 	struct raw_emit emit;
 	struct raw_accelerator accelerator;
+	struct raw_market market;
 	struct raw_config_limits limits;
 	struct raw_trust trust;
 	struct raw_listener *http;
@@ -150,6 +155,10 @@ void config_place(const struct building *b, const char *path, char to[CONFIG_PLA
 int config_accelerator(
 	const struct building *b, const struct raw_config *raw, struct config *config);
 void config_accelerator_free(struct config_accelerator *accelerator);
+
+/* config_market.c: `market`, if it is there. The same. */
+int config_market(const struct building *b, const struct raw_config *raw, struct config *config);
+void config_market_free(struct config_market *market);
 
 /* What `trust` says; free it with config_trust_free, failed or not. */
 int config_trust(const struct building *b, const struct raw_trust *raw, struct config_trust *trust);

@@ -217,6 +217,12 @@ static const cyaml_schema_field_t accelerator[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t market[] = {
+	MAY("ledger", struct raw_market, ledger),
+	TEXT("key", struct raw_market, key, 0),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t fields[] = {
 	TEXT("mayfly", struct raw_config, mayfly, 0),
 	MAY("backend", struct raw_config, backend),
@@ -238,6 +244,7 @@ static const cyaml_schema_field_t fields[] = {
 	CYAML_FIELD_MAPPING("emit", CYAML_FLAG_OPTIONAL, struct raw_config, emit, emit),
 	CYAML_FIELD_MAPPING(
 		"accelerator", CYAML_FLAG_OPTIONAL, struct raw_config, accelerator, accelerator),
+	CYAML_FIELD_MAPPING("market", CYAML_FLAG_OPTIONAL, struct raw_config, market, market),
 	CYAML_FIELD_SEQUENCE(
 		"http", OPTIONAL, struct raw_config, http, &listener, 0, CONFIG_LIST_MAX),
 	CYAML_FIELD_SEQUENCE("coap", OPTIONAL, struct raw_config, coap, &coap, 0, CONFIG_LIST_MAX),

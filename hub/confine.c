@@ -15,6 +15,7 @@
 
 #include "hub/accelerator.h"
 #include "hub/admin.h"
+#include "hub/center.h"
 #include "hub/config.h"
 #include "hub/confine_calls.h"
 #include "hub/nursery.h"
@@ -173,6 +174,8 @@ static void add_all(struct places *p, const struct hub *hub, const struct config
 		add_directory(p, config->paths[i], LANDLOCK_READ);
 	if (config->state)
 		add(p, config->state, both);
+	if (config->market.apart)
+		add(p, config->market.ledger, both);
 	if (admin_path(hub))
 		add_directory(p, admin_path(hub), both);
 	if (config->admin)
@@ -338,6 +341,8 @@ int confine(struct hub *hub, const struct config *config, char error[static HUB_
 		return status;
 	walls_note(&hub->walls, WALL_MEMORY, limit_memory(hub, who.uid));
 	status = accelerator_start(hub, config, error);
+	if (status == 0)
+		status = center_start(hub, config, error);
 	if (status != 0)
 		return status;
 	err = enclose(hub, config, &who);

@@ -12,6 +12,7 @@
 #include "hub/accelerator.h"
 #include "hub/admin.h"
 #include "hub/cache.h"
+#include "hub/center.h"
 #include "hub/coap/watch.h"
 #include "hub/config.h"
 #include "hub/confine.h"
@@ -26,6 +27,7 @@
 #include "hub/schedule.h"
 #include "hub/setup.h"
 #include "hub/state.h"
+#include "hub/till.h"
 #include "hub/worker.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
@@ -191,6 +193,7 @@ void hub_end_workers(struct hub *hub)
 	end_all(hub->services);
 	end_all(hub->leaving);
 	database_drain(hub);
+	till_drain(hub->till);
 	part(hub);
 	for (struct service *s = hub->services; s; s = s->next)
 		worker_retire(s, "the hub ends");
@@ -219,6 +222,7 @@ void hub_close(struct hub *hub)
 	timers_close(hub);
 	clocks_keep(hub);
 	database_drain(hub);
+	till_drain(hub->till);
 	schedule_close(hub);
 	failed_close(hub);
 	cache_drain(hub);
@@ -242,6 +246,7 @@ void hub_close(struct hub *hub)
 	machine_close(&hub->machine);
 	fd_close(&hub->kvm_fd);
 	fd_close(&hub->null_fd);
+	center_close(hub);
 	jobs_close(hub);
 	database_close(hub);
 	cache_close(hub);
@@ -409,6 +414,8 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 					: admin_take(hub, config, error);
 	if (status == 0)
 		status = check_handed_over(error);
+	if (status == 0)
+		status = center_look(&plan, error);
 	if (status != 0 || options->check) {
 		if (status == 0)
 			trust_report(&plan, true);
@@ -421,6 +428,8 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 		status = hub_open_database(hub, error);
 	if (status == 0 && plan.cache)
 		status = cache_open(hub, config->blobs, error);
+	if (status == 0)
+		status = center_open(hub, config, error);
 	if (status == 0)
 		status = jobs_look(hub, error);
 	if (status == 0)

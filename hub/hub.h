@@ -33,6 +33,7 @@ struct accelerator;
 struct admin;
 struct blobs;
 struct cache;
+struct center;
 struct config;
 struct failed;
 struct jobs;
@@ -40,6 +41,7 @@ struct journal;
 struct dying;
 struct mqtt;
 struct nursery;
+struct till;
 struct timer;
 struct database;
 struct ids;
@@ -131,6 +133,8 @@ struct hub {
 	struct blobs *blobs;    /* the disk cache (cache.h); NULL: nobody here needs one */
 	struct cache *cache;    /* the same */
 	struct jobs *jobs;      /* NULL: there is no database, or no disk cache */
+	struct center *center;  /* NULL: nothing is charged here */
+	struct till *till;      /* the same */
 	struct failed *retries; /* NULL: there is no database */
 	/* An event that a service scheduled for itself is in the database. NULL: nobody wants to know. */
 	void (*on_later)(struct hub *hub, const struct store_later *later);

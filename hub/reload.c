@@ -8,6 +8,7 @@
 #include "hub/accelerator.h"
 #include "hub/admin.h"
 #include "hub/cache.h"
+#include "hub/center.h"
 #include "hub/config.h"
 #include "hub/database.h"
 #include "hub/jobs/jobs.h"
@@ -24,6 +25,8 @@ static int take(struct hub *hub, const struct config *config, struct plan_counts
 	struct plan plan;
 	int status = plan_make(&plan, hub, config, error);
 
+	if (status == 0)
+		status = center_check_prices(&plan, error);
 	if (status == 0)
 		status = admin_take(hub, config, error);
 	if (status == 0 && plan.database)
@@ -85,6 +88,8 @@ static int reload(struct hub *hub, struct plan_counts *counts, char error[static
 	status = check_state(hub, &config, error);
 	if (status == 0)
 		status = accelerator_check(hub, &config, error);
+	if (status == 0)
+		status = center_check(hub, &config, error);
 	if (status == 0)
 		status = take(hub, &config, counts, error);
 	config_close(&config);

@@ -344,6 +344,9 @@ static const struct {
 	{TOP(STATE "upstream: {to: mqtt://b, bytes: 1}\n"), ":3:33:", "out of bounds"},
 	{TOP(STATE "upstream: {to: mqtt://b, age: 0s}\n"), ":3:31:", "out of bounds"},
 	{TOP(STATE "upstream: {to: mqtt://b, window: 3}\n"), ":3:26:", "unknown key 'window'"},
+	{TOP("market: {key: center.key}\n"), ":2:", "market: what is charged is kept in a ledger"},
+	{TOP(STATE "market: {ledger: x}\n"), ":3:", "'key' is missing"},
+	{TOP(STATE "market: {key: x, ledgr: y}\n"), ":3:18:", "did you mean 'ledger'?"},
 	{BROKER "    mqtt: [{qos: 1}]\n", ":6:", "'topic' is missing"},
 	{BROKER "    mqtt: [{topic: a/#/b}]\n", ":6:20:", "'a/#/b' has '+' or '#' in a place"},
 	{BROKER "    mqtt: [{topic: \"a\\x01\"}]\n", ":6:20:", "control character"},
@@ -496,6 +499,34 @@ static void test_upstream(void **state)
 	config_close(&c);
 }
 
+static void test_market(void **state)
+{
+	struct config c;
+
+	(void)state;
+	assert_int_equal(open_text(&c, TOP(STATE), NULL), 0);
+	assert_false(c.market.given);
+	config_close(&c);
+	assert_int_equal(open_text(&c, TOP(STATE "market: {key: a/center.key}\n"), NULL), 0);
+	assert_true(c.market.given);
+	assert_false(c.market.apart);
+	assert_string_equal(c.market.ledger, c.state);
+	assert_path(c.market.key, "a/center.key");
+	for (unsigned i = 0; i < c.paths_count; i++) /* only the signer reads it */
+		assert_null(strstr(c.paths[i], "center.key"));
+	config_close(&c);
+	assert_int_equal(
+		open_text(&c, TOP("market: {key: /k, ledger: postgresql://a@b/c}\n"), NULL), 0);
+	assert_string_equal(c.market.ledger, "postgresql://a@b/c");
+	assert_false(c.market.apart);
+	assert_string_equal(c.market.key, "/k");
+	config_close(&c);
+	assert_int_equal(open_text(&c, TOP("market: {key: k, ledger: books}\n"), NULL), 0);
+	assert_path(c.market.ledger, "books");
+	assert_true(c.market.apart);
+	config_close(&c);
+}
+
 static void test_no_file(void **state)
 {
 	struct config c;
@@ -559,6 +590,7 @@ int main(void)
 		cmocka_unit_test(test_as),
 		cmocka_unit_test(test_mqtt),
 		cmocka_unit_test(test_upstream),
+		cmocka_unit_test(test_market),
 		cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_manual),
 	};

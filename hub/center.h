@@ -1,0 +1,26 @@
+/*
+ * hub/center.h - a hub with `market` in hub.yaml is a center: it has a ledger, somebody who signs receipts, and charges for
+ * requests of services that have a price (hub/paying.h).
+ */
+#ifndef HUB_CENTER_H
+#define HUB_CENTER_H
+
+#include "hub/hub.h"
+
+struct config;
+struct plan;
+
+/* Functions return 0 or an exit status with one line in error; all of them do nothing without `market`. */
+
+/* The signer, while the hub may still start a process, and before anything comes from outside. */
+int center_start(struct hub *hub, const struct config *config, char error[static HUB_ERROR_MAX]);
+/* The ledger and its thread: hub->till. Behind the walls; the services are there. */
+int center_open(struct hub *hub, const struct config *config, char error[static HUB_ERROR_MAX]);
+/* Is there a ledger, and are the services' prices in its currency? With options.check also: could the key be used? */
+int center_look(const struct plan *plan, char error[static HUB_ERROR_MAX]);
+/* Of a reload: `market` can't change, and what the services' prices are in must be the ledger's currency. */
+int center_check(struct hub *hub, const struct config *config, char error[static HUB_ERROR_MAX]);
+int center_check_prices(const struct plan *plan, char error[static HUB_ERROR_MAX]);
+void center_close(struct hub *hub);
+
+#endif
