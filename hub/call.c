@@ -51,6 +51,7 @@ static const uint32_t statuses[REFUSALS] = {
 	[REFUSED_OPEN] = 503,
 	[REFUSED_STORE] = 503,
 	[REFUSED_FULL] = 503,
+	[REFUSED_UNPAID] = 402,
 };
 
 static void free_call(struct call *c)

@@ -7,15 +7,11 @@
 #include <string.h>
 
 #include "hub/config.h"
+#include "hub/paying.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
 #include "hub/till.h"
 #include "market/offer.h"
-
-struct center {
-	struct signer signer; /* the till's, once there is one */
-	char *ledger, *key;
-};
 
 static void forget(struct center *c)
 {
@@ -170,6 +166,8 @@ void center_close(struct hub *hub)
 	hub->till = NULL;
 	if (!hub->center)
 		return;
+	loop_timer_clear(hub->loop, &hub->center->again);
+	paying_close(hub->center);
 	signer_close(&hub->center->signer);
 	forget(hub->center);
 	hub->center = NULL;

@@ -6,9 +6,22 @@
 #define HUB_CENTER_H
 
 #include "hub/hub.h"
+#include "hub/quota.h"
+#include "market/signer.h"
 
 struct config;
 struct plan;
+struct release;
+
+struct center {
+	struct signer signer; /* until the till has it */
+	char *ledger, *key;   /* as configured */
+	struct quotas quotas;
+	struct release *late; /* paying.c: that the ledger didn't take */
+	struct loop_timer again;
+	uint64_t charges;
+	int64_t charged; /* millionths */
+};
 
 /* Functions return 0 or an exit status with one line in error; all of them do nothing without `market`. */
 

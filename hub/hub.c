@@ -188,12 +188,21 @@ void hub_stop_soon(struct hub *hub, bool now)
 	loop_later(hub->loop, &hub->stop_soon);
 }
 
+/* What was held for a life that won't be is released. */
+static void drain(struct hub *hub)
+{
+	database_drain(hub);
+	till_drain(hub->till);
+	end_all(hub->services);
+	end_all(hub->leaving);
+	till_drain(hub->till);
+}
+
 void hub_end_workers(struct hub *hub)
 {
 	end_all(hub->services);
 	end_all(hub->leaving);
-	database_drain(hub);
-	till_drain(hub->till);
+	drain(hub);
 	part(hub);
 	for (struct service *s = hub->services; s; s = s->next)
 		worker_retire(s, "the hub ends");
@@ -221,8 +230,7 @@ void hub_close(struct hub *hub)
 	end_all(hub->leaving);
 	timers_close(hub);
 	clocks_keep(hub);
-	database_drain(hub);
-	till_drain(hub->till);
+	drain(hub);
 	schedule_close(hub);
 	failed_close(hub);
 	cache_drain(hub);

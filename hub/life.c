@@ -9,6 +9,7 @@
 #include "hub/failed.h"
 #include "hub/history.h"
 #include "hub/hub.h"
+#include "hub/paid.h"
 #include "hub/service_parts.h"
 #include "image/grants.h"
 #include "wire/effects.h"
@@ -273,12 +274,12 @@ static bool judge(struct doing *d, const struct mfw_message *m, struct effects_r
 	return false;
 }
 
-static void end_unwritten(struct doing *d, const struct mfw_message *m)
+static void end_unwritten(struct doing *d, const struct mfw_message *m, enum refusal why)
 {
 	const struct ending ending = {
 		.refused = true,
-		.why = REFUSED_STORE,
-		.result = "store",
+		.why = why,
+		.result = refusal_names[why],
 		.birth_ns = bounded(m->birth_ns),
 		.run_ns = bounded(m->run_ns),
 	};
@@ -289,6 +290,8 @@ static void end_unwritten(struct doing *d, const struct mfw_message *m)
 static void do_and_end(struct doing *d, const struct mfw_message *m, struct effects_reader r)
 {
 	pricing_end(d->task);
+	if (d->task->paid && paid_charge(d->task, m, r))
+		return;
 	do_all(d, r, false);
 	end(d, m, MFW_OK);
 }
@@ -311,7 +314,7 @@ static void judge_and_do(struct service *s, struct task *task, const struct mfw_
 	case COMMIT_RACE: service_again(task, why); break;
 	case COMMIT_FAILED: end_refused(&d, m, REFUSED_FAILED, why); break;
 	case COMMIT_DENIED: end_refused(&d, m, REFUSED_DENIED, why); break;
-	case COMMIT_REFUSED: end_unwritten(&d, m); break;
+	case COMMIT_REFUSED: end_unwritten(&d, m, REFUSED_STORE); break;
 	}
 }
 
@@ -326,7 +329,22 @@ void life_lost(struct task *task, const struct mfw_message *message)
 {
 	struct doing d = {.service = task->service, .task = task};
 
-	end_unwritten(&d, message);
+	end_unwritten(&d, message, REFUSED_STORE);
+}
+
+void life_paid(struct task *task, const struct mfw_message *message, struct effects_reader effects)
+{
+	struct doing d = {.service = task->service, .task = task};
+
+	do_all(&d, effects, false);
+	end(&d, message, MFW_OK);
+}
+
+void life_unpaid(struct task *task, const struct mfw_message *message)
+{
+	struct doing d = {.service = task->service, .task = task};
+
+	end_unwritten(&d, message, REFUSED_UNPAID);
 }
 
 bool life_reply(const struct task *task, struct effects_reader effects, struct reply *reply)

@@ -24,6 +24,9 @@ bool life_ended(struct service *service, const struct mfw_message *message);
  * ends. Or it never will be, and the task is refused. */
 void life_kept(struct task *task, const struct mfw_message *message, struct effects_reader effects);
 void life_lost(struct task *task, const struct mfw_message *message);
+/* It is charged, too (paid.h); or can't be. */
+void life_paid(struct task *task, const struct mfw_message *message, struct effects_reader effects);
+void life_unpaid(struct task *task, const struct mfw_message *message);
 /* The reply among its effects, if there is one; it points where these lie, or to the task's output. */
 bool life_reply(const struct task *task, struct effects_reader effects, struct reply *reply);
 

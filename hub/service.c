@@ -364,8 +364,8 @@ void service_refuse_all(struct service *service, enum refusal why)
 
 bool service_quiet(const struct service *service)
 {
-	return !service->queue.first && !service->running.first && !service->committing.first &&
-		!lend_is_out(service) && !areas_used(service->areas);
+	return !service->holding.first && !service->queue.first && !service->running.first &&
+		!service->committing.first && !lend_is_out(service) && !areas_used(service->areas);
 }
 
 /* ----------------------------------------------------------- life of its own */

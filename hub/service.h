@@ -99,6 +99,7 @@ struct service {
 	uint64_t core_ns; /* when one of its cores was written last */
 
 	/* Its events: those that wait, and those that the worker has. */
+	struct task_list holding;        /* until the till holds their price (paid.h) */
 	struct task_list queue, running; /* each as they arrived */
 	struct task_list
 		committing;         /* their lives are over, their effects on the way to the disk */
@@ -151,6 +152,10 @@ struct task *service_begin_as(struct service *service, enum mf_source source, st
 void service_cancel(struct task *task);
 /* The event is written but for peer, id, times and seed. */
 void service_submit(struct task *task);
+/* The same, once what it may cost is held. */
+void service_go_on(struct task *task);
+/* Do its lives nothing but answer? */
+bool service_only_answers(const struct service *service);
 /* After a refusal for this reason: how long until asking again makes sense; never 0. */
 uint64_t service_retry_ns(const struct service *service, enum refusal why);
 /* Would an event be taken at this moment? Else why not. */

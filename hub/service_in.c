@@ -6,6 +6,7 @@
 #include "hub/database.h"
 #include "hub/hub.h"
 #include "hub/ids.h"
+#include "hub/paid.h"
 #include "hub/prepare.h"
 #include "hub/service.h"
 #include "hub/service_parts.h"
@@ -35,6 +36,8 @@ static bool place_in_slot(struct service *s, struct task *task)
 	if (s->worker != WORKER_STARTING && s->worker != WORKER_READY)
 		return false;
 	if (s->areas) /* its slot is that of its area */
+		return false;
+	if (s->hub->till && pricing_has(s)) /* a worker may go while the till looks at it */
 		return false;
 	if (order_next(&s->order)) /* what already waits has the first claim */
 		return false;
@@ -69,7 +72,7 @@ bool service_accepts(struct service *s, enum mf_source source, enum refusal *why
 		*why = REFUSED_STOPPING;
 	else if (!circuit_lets_in(&s->circuit, loop_now(s->hub->loop)))
 		*why = service_open_why(s);
-	else if (s->queue.count >= s->queue_most)
+	else if (s->queue.count + s->holding.count >= s->queue_most)
 		*why = REFUSED_BUSY;
 	else if (s->may_write && database_down(s->hub))
 		*why = REFUSED_STORE;
@@ -163,6 +166,8 @@ void service_cancel(struct task *task)
 		circuit_untried(&s->circuit);
 	if (task->slot >= 0 && !s->areas)
 		link_slot_return(s->link, task->slot);
+	if (task->holds > 0) /* paid.c: it was submitted */
+		waiting_give(&s->hub->waiting, &s->waiting, task->holds);
 	task_put(&s->hub->tasks, task);
 }
 
@@ -219,7 +224,25 @@ static void put_in_order(struct service *s, struct task *task)
 		link_slot_return(s->link, slot);
 }
 
+bool service_only_answers(const struct service *service)
+{
+	const uint32_t harmless =
+		MFI_GRANT(MF_EFFECT_REPLY) | MFI_GRANT(MF_EFFECT_LOG) | MFI_GRANT(MF_EFFECT_METER);
+
+	return (service->note.grants & ~harmless) == 0;
+}
+
 void service_submit(struct task *task)
+{
+	if (task->paid) {
+		pricing_task(task);
+		paid_hold(task);
+	} else {
+		service_go_on(task);
+	}
+}
+
+void service_go_on(struct task *task)
 {
 	struct service *s = task->service;
 	struct mf_event *head = &task->head;
@@ -239,9 +262,11 @@ void service_submit(struct task *task)
 								     : s->deadline_ns);
 	task->cold = s->worker != WORKER_READY;
 	shrink(task);
-	pricing_task(task);
-	task->holds = sizeof(*task) + head->bytes + task->origin->keeps;
-	waiting_take(&s->hub->waiting, &s->waiting, task->holds);
+	if (!task->paid) { /* it has both */
+		pricing_task(task);
+		task->holds = sizeof(*task) + head->bytes + task->origin->keeps;
+		waiting_take(&s->hub->waiting, &s->waiting, task->holds);
+	}
 	s->counts.accepted++;
 	s->counts.cold += task->cold;
 	s->active_ns = task->accepted_ns;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/paid.h"
 #include "hub/service.h"
 #include "sys/random.h"
 
@@ -63,6 +64,7 @@ struct task *task_get(struct task_pool *pool)
 	task->output = (struct areas_hold){0};
 	task->bytes = NULL;
 	task->price = (struct pricing){0};
+	task->paid = NULL;
 	task->attempt = 0;
 	task->named = false;
 	task->life = 0;
@@ -88,6 +90,7 @@ void task_put(struct task_pool *pool, struct task *task)
 	areas_release(&task->output);
 	if (task->area >= 0)
 		areas_drop(task->service->areas, task->area);
+	paid_free(task->paid);
 	free(task->bytes);
 	free(task->seen);
 	task->bytes = NULL;

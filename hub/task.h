@@ -33,11 +33,12 @@ enum task_identity {
 		1u << 2, /* who sends it again wants the answer, not only that it was dealt with */
 };
 
-/* An event lies in the queue, at the worker, or in the store's hands (commit.h). */
-enum task_phase { TASK_WAITING, TASK_POSTED, TASK_COMMITTING };
+/* An event lies in the till's hands (paid.h), in the queue, at the worker, or in the store's (commit.h). */
+enum task_phase { TASK_HOLDING, TASK_WAITING, TASK_POSTED, TASK_COMMITTING };
 
 struct commit;
 struct failing;
+struct paid;
 struct calls;
 struct service;
 struct states_seen;
@@ -93,6 +94,7 @@ struct task {
 	int slot;                 /* of the service's link; -1: the event lies in `bytes` */
 	uint8_t *bytes;           /* owned */
 	struct pricing price;
+	struct paid *paid; /* paid.h: a subscriber pays for it; owned. NULL: nobody does */
 	/* its way: */
 	struct order_place order;
 	unsigned attempt; /* earlier lives that the worker took with it */

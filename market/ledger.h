@@ -102,6 +102,16 @@ int ledger_key_revoke(struct ledger *ledger, uint64_t number, int64_t now);
 /* Of one account; 0: all. */
 int ledger_keys(struct ledger *ledger, uint64_t account,
 	void (*each)(const struct ledger_key *key, void *context), void *context);
+/* Who asks with a key, and what is left there: what a hub wants to know of him at once. -ENOENT. */
+struct ledger_subscriber {
+	uint64_t key, account;
+	char name[LEDGER_NAME + 1];
+	int64_t rate, at_once; /* his plan's */
+	int64_t left;          /* of balance and credit, without what is held */
+	int64_t key_left;      /* of what may be charged to the key; LEDGER_UNLIMITED */
+};
+int ledger_subscriber(struct ledger *ledger, const uint8_t hash[static MARKET_KEY_HASH],
+	struct ledger_subscriber *subscriber);
 /* Is the service on the key's list? */
 bool ledger_key_may(const struct ledger_key *key, struct mf_str service);
 

@@ -36,6 +36,7 @@ enum statement {
 	ACCOUNTS,
 	KEY_ADD,
 	KEY_FIND,
+	SUBSCRIBER,
 	KEY_GET,
 	KEY_EXPIRE,
 	KEY_REVOKE,

@@ -74,6 +74,24 @@ int ledger_key_find(
 	return e == 0 && !market_key_same(hash, key->hash) ? -ENOENT : e;
 }
 
+int ledger_subscriber(
+	struct ledger *l, const uint8_t hash[static MARKET_KEY_HASH], struct ledger_subscriber *s)
+{
+	struct sql_value row[11];
+	int e = ledger_one(l, SUBSCRIBER, LEDGER_IN(sql_bytes(hash, MARKET_KEY_HASH)), row, 11);
+
+	if (e <= 0)
+		return e < 0 ? e : -ENOENT;
+	*s = (struct ledger_subscriber){.key = (uint64_t)row[0].n,
+		.account = (uint64_t)row[1].n,
+		.rate = row[3].n,
+		.at_once = row[4].n,
+		.left = row[5].n - row[6].n + row[7].n,
+		.key_left = row[8].n == LEDGER_UNLIMITED ? LEDGER_UNLIMITED
+							 : row[8].n - row[9].n - row[10].n};
+	return ledger_take_text(&row[2], s->name, LEDGER_NAME) ? 0 : ledger_note(l, -EUCLEAN);
+}
+
 int ledger_key_get(struct ledger *l, uint64_t number, struct ledger_key *key)
 {
 	return one_key(l, KEY_GET, sql_int((int64_t)number), key);

@@ -80,6 +80,10 @@ static const char *const statements[STATEMENTS] = {
 		    " SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9,"
 		    " 0, 0, 0 FROM keys RETURNING number",
 	[KEY_FIND] = KEY_SELECT " WHERE hash = $1",
+	[SUBSCRIBER] = "SELECT k.number, k.account, a.name, p.rate, p.at_once, a.balance, a.held,"
+		       " COALESCE(a.credit, p.credit), k.most, k.spent, k.held"
+		       " FROM keys k JOIN account a ON a.number = k.account"
+		       " JOIN plan p ON p.name = a.plan WHERE k.hash = $1",
 	[KEY_GET] = KEY_SELECT " WHERE number = $1",
 	[KEY_EXPIRE] = "UPDATE keys SET expires = $1 WHERE number = $2",
 	[KEY_REVOKE] = "UPDATE keys SET revoked = $1 WHERE number = $2 AND revoked = 0",

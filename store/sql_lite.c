@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/sql.h"
@@ -286,6 +287,7 @@ static int look(struct lite *l, const char *path, bool existing, char error[stat
 
 static int open_file(struct lite *l, const char *path, bool existing)
 {
+	struct stat there;
 	int fd, e;
 
 	if (!existing) { /* for its owner's eyes alone */
@@ -293,12 +295,14 @@ static int open_file(struct lite *l, const char *path, bool existing)
 		if (fd < 0)
 			return -errno;
 		close(fd);
-	} else if (access(path, R_OK) < 0) {
+	} else if (stat(path, &there) < 0) {
 		return -errno;
 	}
 	/* a reader of a log writes to its index */
 	e = error_of(
 		sqlite3_open_v2(path, &l->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL));
+	if (e < 0 && sqlite3_system_errno(l->db) > 0) /* no rights, say */
+		return -sqlite3_system_errno(l->db);
 	if (e < 0)
 		return e;
 	(void)sqlite3_extended_result_codes(l->db, 1);

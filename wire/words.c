@@ -20,6 +20,7 @@ const char *const refusal_names[REFUSALS] = {
 	[REFUSED_OPEN] = "open",
 	[REFUSED_STORE] = "store",
 	[REFUSED_FULL] = "full",
+	[REFUSED_UNPAID] = "unpaid",
 };
 
 static const enum refusal refusals[MFW_RESULTS] = {

@@ -24,6 +24,7 @@ enum refusal {
 	REFUSED_OPEN,     /* its lives fail again and again: none is tried for a while */
 	REFUSED_STORE,    /* what it asks for can't be kept: the database can't be written */
 	REFUSED_FULL,     /* the hub has no memory for more that waits (limits.waiting) */
+	REFUSED_UNPAID,   /* it isn't paid for: no money, no right, too much at once */
 	REFUSALS
 };
 extern const char *const refusal_names[REFUSALS];

@@ -96,6 +96,7 @@ static const struct speech_refusal refusals[REFUSALS] = {
 		"what the service asks for can't be kept at the moment"},
 	[REFUSED_FULL] = {MESSAGE_CODE(5, 3), true,
 		"the hub has more to do than it has memory for"},
+	[REFUSED_UNPAID] = {MESSAGE_CODE(4, 3), false, "it isn't paid for"},
 };
 
 const struct speech_refusal *speech_refusal(enum refusal why)

@@ -8,6 +8,7 @@
  *	exchange.c   a request becomes a page or an event, and gets its answer
  *	guard.c      if its client may ask for it
  *	again.c      or the answer that it got before
+ *	keys.c       or who pays for it
  *	quote.c      or what it would cost
  *	blob_put.c   or is an upload to the disk cache
  *	blob_get.c   or asks for what is there

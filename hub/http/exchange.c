@@ -7,6 +7,7 @@
 #include "hub/http/blobs.h"
 #include "hub/http/conn.h"
 #include "hub/http/jobs.h"
+#include "hub/http/keys.h"
 #include "hub/http/problem.h"
 #include "hub/http/router.h"
 #include "hub/http/token.h"
@@ -35,7 +36,7 @@ static void answer_problem(struct conn *c, const struct problem *p, struct respo
 	r->status = p->status;
 	r->retry_after = p->retry_after;
 	r->content_type = MF_STR(PROBLEM_TYPE);
-	send_answer(c, r, r->lines, mf_str_of(text, problem_write(p, r->event, text)));
+	send_answer(c, r, r->lines, mf_str_of(text, problem_write(p, r->members, r->event, text)));
 	r->event = NULL;
 }
 
@@ -137,7 +138,7 @@ static const struct route *find(struct conn *c, const struct request *request)
 /* What opens the route is between the client and the hub. */
 static bool is_withheld(const struct route *route, struct mf_str name)
 {
-	return token_is(name, MF_CLIENT) ||
+	return token_is(name, MF_CLIENT) || keys_withhold(route, name) ||
 		(access_has_tokens(route->access) && token_is(name, "authorization"));
 }
 
@@ -214,6 +215,8 @@ bool exchange_admit(
 		return false;
 	if (quote_wanted(route, request) && !quote_admit(c, request, &bodiless))
 		return false;
+	if (keys_wanted(c, route, request) && !keys_admit(c, route, request))
+		return false;
 	*service = !bodiless && route->service && route->service->note.input_bytes > 0
 		? route->service
 		: NULL;
@@ -232,6 +235,8 @@ bool exchange_admit(
 	if (request->content_encoding.p && !token_is(request->content_encoding, "identity") &&
 		!exchange_names(route, "content-encoding"))
 		return turn_away(c, 415, "the service takes no Content-Encoding", NULL, "identity");
+	if (job && keys_wanted(c, route, request))
+		return turn_away(c, 501, "what costs money isn't done as a job here", NULL, NULL);
 	if (job) {
 		*service = NULL;
 		return job_post_admit(c, route, request, who);
@@ -271,12 +276,28 @@ static void answer_page(struct conn *c, const struct route *route, const struct 
 
 /* ------------------------------------------------------------------- events */
 
-static void on_reply(struct task *task, const struct reply *reply)
+/* The hub's own lines go before the service's: *with has both, and what is to be freed. */
+static char *add_receipt(const struct task *task, const struct reply *reply, struct reply *with)
+{
+	size_t n = 0;
+	char *lines;
+
+	if (!task->paid || !task->paid->charged)
+		return NULL;
+	*with = reply ? *reply : (struct reply){.status = 204};
+	lines = keys_lines(&task->paid->paying, with->headers, &n);
+	if (lines)
+		with->headers = mf_str_of(lines, n);
+	return lines;
+}
+
+static void give_reply(struct task *task, const struct reply *reply)
 {
 	struct conn *c = task->context;
 	struct response r = {.status = 204, .event = task->id};
 
 	c->task = NULL;
+	r.replayed = task->paid && task->paid->replayed;
 	if (reply) {
 		r.status = reply->status;
 		r.content_type = reply->content_type;
@@ -295,12 +316,28 @@ static void on_reply(struct task *task, const struct reply *reply)
 	conn_settle(c);
 }
 
+static void on_reply(struct task *task, const struct reply *reply)
+{
+	struct reply with;
+	char *lines = add_receipt(task, reply, &with);
+
+	give_reply(task, lines ? &with : reply);
+	free(lines);
+}
+
 static void on_refuse(struct task *task, enum refusal why)
 {
 	struct conn *c = task->context;
 	struct response r = {.event = task->id};
-	const struct problem p = refusal(task->service, why);
+	struct problem p = refusal(task->service, why);
+	struct keys_problem k;
 
+	if (why == REFUSED_UNPAID && task->paid) {
+		keys_refusal(task->paid, &k);
+		p = k.problem;
+		r.authenticate = k.authenticate;
+		r.members = k.problem.status == 402 ? k.members : NULL;
+	}
 	c->task = NULL;
 	again_drop(c);
 	if (c->fd < 0)
@@ -317,11 +354,11 @@ static const struct origin_ops origin = {.source = "http", .reply = on_reply, .r
 /* Nobody else would have anything of it: it does nothing but answer, and the answer isn't kept. */
 static bool is_his_alone(const struct conn *c)
 {
-	const uint32_t harmless =
-		MFI_GRANT(MF_EFFECT_REPLY) | MFI_GRANT(MF_EFFECT_LOG) | MFI_GRANT(MF_EFFECT_METER);
+	const struct task *task = c->task;
 
-	return c->task->phase != TASK_COMMITTING && c->task->service->areas && !c->entry &&
-		c->keep_ns == 0 && (c->task->service->note.grants & ~harmless) == 0;
+	return task->phase != TASK_COMMITTING && task->phase != TASK_HOLDING &&
+		task->service->areas && !c->entry && !(task->paid && task->paid->asked_twice) &&
+		c->keep_ns == 0 && service_only_answers(task->service);
 }
 
 void exchange_gone(struct conn *c)
@@ -403,8 +440,10 @@ static void make_event(struct conn *c, const struct route *route, const struct r
 	/* what says that it is the same request again */
 	struct mf_str same = c->spool.hash ? spool_digest(&c->spool) : body;
 	struct service *service = service_of(c, route);
+	const bool pays = keys_wanted(c, route, request);
+	struct paid *paid = pays ? keys_begin(c, service, route, request) : NULL;
 
-	if (!again_begin(c, route, request, who, same))
+	if (pays ? !paid : !again_begin(c, route, request, who, same))
 		return;
 	c->http->input.counts.events++;
 	task = service_begin(service, MF_SOURCE_HTTP, MF_STR("http.request"), request->path, &why);
@@ -415,6 +454,7 @@ static void make_event(struct conn *c, const struct route *route, const struct r
 	}
 	if (!task) {
 		service_refused(service, why);
+		paid_free(paid);
 		again_drop(c);
 		p = refusal(service, why);
 		exchange_problem(c, &p);
@@ -423,6 +463,7 @@ static void make_event(struct conn *c, const struct route *route, const struct r
 	if (c->spool.areas)
 		spool_give(&c->spool, task);
 	again_identify(c, task, route, request, who, same);
+	task->paid = paid;
 	task->origin = &origin;
 	task->context = c;
 	c->task = task;

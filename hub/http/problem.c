@@ -42,12 +42,14 @@ const char *problem_word(struct mf_str word, char to[static PROBLEM_WORD])
 	return to;
 }
 
-size_t problem_write(const struct problem *problem, const char *event, char to[static PROBLEM_MOST])
+size_t problem_write(const struct problem *problem, const char *members, const char *event,
+	char to[static PROBLEM_MOST])
 {
 	int n = snprintf(to, PROBLEM_MOST,
-		"{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\","
+		"{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\"%s,"
 		"\"id\":\"%s\"}\n",
-		response_reason(problem->status), problem->status, problem->detail, event);
+		response_reason(problem->status), problem->status, problem->detail,
+		members ? members : "", event);
 
 	return n < 0 ? 0 : (size_t)n < PROBLEM_MOST ? (size_t)n : PROBLEM_MOST - 1;
 }

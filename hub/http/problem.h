@@ -23,9 +23,9 @@ struct problem {
 #define PROBLEM_WORD 32u
 const char *problem_word(struct mf_str word, char to[static PROBLEM_WORD]);
 
-/* How many bytes. */
-size_t problem_write(
-	const struct problem *problem, const char *event, char to[static PROBLEM_MOST]);
+/* How many bytes. `members`: more of its JSON, each behind a comma; NULL: none. */
+size_t problem_write(const struct problem *problem, const char *members, const char *event,
+	char to[static PROBLEM_MOST]);
 
 /* Why a service didn't answer, in HTTP's words. */
 const struct problem *problem_of(enum refusal why);

@@ -25,6 +25,7 @@ struct response {
 	const char *authenticate;   /* for WWW-Authenticate; NULL: not said */
 	unsigned retry_after;       /* seconds; 0: not said */
 	struct mf_str lines;        /* others of the hub's own, each with its end, of a problem */
+	const char *members;        /* more of a problem's JSON; NULL: none */
 	bool replayed;              /* it was given before: Idempotency-Replayed */
 	unsigned minor;             /* of the client's HTTP/1.x */
 	bool keep_alive;

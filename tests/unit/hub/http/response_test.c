@@ -90,7 +90,7 @@ static void problems_are_json(void **state)
 	(void)state;
 	for (int why = 0; why < REFUSALS; why++) {
 		const struct problem *p = problem_of((enum refusal)why);
-		size_t n = problem_write(p, id, body);
+		size_t n = problem_write(p, NULL, id, body);
 		json_t *o = json_loadb(body, n, 0, NULL);
 
 		assert_non_null(o);
