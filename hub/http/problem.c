@@ -19,6 +19,7 @@ static const struct problem problems[REFUSALS] = {
 	[REFUSED_OPEN] = {503, 1, "the service fails again and again, and isn't tried for a while"},
 	[REFUSED_STORE] = {503, 1, "the hub can't write its database at the moment"},
 	[REFUSED_FULL] = {503, 1, "the hub has more to do than it has memory for"},
+	[REFUSED_UNPAID] = {402, 0, "it isn't paid for"},
 };
 
 const struct problem *problem_of(enum refusal why)
