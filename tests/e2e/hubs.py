@@ -120,9 +120,9 @@ class Hub:
 
 
 def workers(pid):
-    """A hub's children but its nursery, which starts the others, and what keeps its accelerator."""
+    """A hub's children but its nursery, which starts the others, its signer, and what keeps its accelerator."""
     return [child for child in children(pid)
-            if command(child) != "mayfly-nursery" and not command(child).startswith("mayfly-accel")]
+            if command(child) not in ("mayfly-nursery", "mayfly-signer") and not command(child).startswith("mayfly-accel")]
 
 
 def as_user_of(pid):
