@@ -29,6 +29,11 @@ int ledger_one(struct ledger *l, enum statement which, const struct sql_value *i
 	return ledger_note(l, sql_one(l->sql, which, in, count, out, columns, room));
 }
 
+int ledger_put(struct ledger *l, enum statement which, const struct sql_value *in, unsigned count)
+{
+	return l->error < 0 ? l->error : ledger_note(l, sql_put(l->sql, which, in, count));
+}
+
 bool ledger_take_text(const struct sql_value *from, char *to, size_t most)
 {
 	if (from->kind != SQL_TEXT || from->s.n > most || memchr(from->s.p, '\0', from->s.n))
@@ -56,21 +61,27 @@ bool ledger_is_name(const char *name)
 
 /* ---------------------------------------------------------------- transactions */
 
-/* Number, hash and currency of the last entry, and whoever else wants them waits. */
-static int take_head(struct ledger *l, enum statement how)
+/* Number, hash and currency of the last entry. */
+static bool take_head(void *context, const struct sql_value *head)
 {
-	struct sql_value head[3];
-	int e = ledger_one(l, how, NULL, 0, head, 3);
+	struct ledger *l = context;
+
+	l->headed = head[0].kind == SQL_INT && ledger_take_hash(&head[1], l->hash) &&
+		ledger_take_text(&head[2], l->currency, sizeof(l->currency) - 1);
+	l->number = (uint64_t)head[0].n;
+	return false;
+}
+
+static int look_at_head(struct ledger *l)
+{
+	int e = ledger_note(l, sql_each(l->sql, HEAD_LOOK, NULL, 0, take_head, l));
 
 	if (e < 0)
 		return e;
-	if (e == 0 || head[0].kind != SQL_INT || !ledger_take_hash(&head[1], l->hash) ||
-		!ledger_take_text(&head[2], l->currency, sizeof(l->currency) - 1))
-		return ledger_note(l, -EUCLEAN);
-	l->number = (uint64_t)head[0].n;
-	return 0;
+	return l->headed ? 0 : ledger_note(l, -EUCLEAN);
 }
 
+/* Whoever else wants the head's row waits from now on. We don't wait for what is in it: it comes with the next answer. */
 int ledger_begin(struct ledger *l, bool durable)
 {
 	int e = sql_begin(l->sql, durable);
@@ -79,8 +90,9 @@ int ledger_begin(struct ledger *l, bool durable)
 		return e;
 	l->open = true;
 	l->added = false;
+	l->headed = false;
 	l->error = 0;
-	e = take_head(l, HEAD);
+	e = sql_ask(l->sql, HEAD, NULL, 0, take_head, l);
 	if (e < 0)
 		ledger_rollback(l);
 	return e;
@@ -93,8 +105,9 @@ int ledger_look(struct ledger *l)
 	if (e < 0)
 		return e;
 	l->open = true;
+	l->headed = false;
 	l->error = 0;
-	e = take_head(l, HEAD_LOOK);
+	e = look_at_head(l);
 	if (e < 0)
 		ledger_rollback(l);
 	return e;
@@ -102,7 +115,7 @@ int ledger_look(struct ledger *l)
 
 static int put_head(struct ledger *l)
 {
-	return ledger_do(l, HEAD_PUT,
+	return ledger_put(l, HEAD_PUT,
 		LEDGER_IN(sql_int((int64_t)l->number), sql_bytes(l->hash, CHAIN_HASH),
 			ledger_text(l->currency)));
 }
@@ -127,6 +140,11 @@ void ledger_rollback(struct ledger *l)
 	sql_rollback(l->sql);
 }
 
+bool ledger_changed(struct ledger *l)
+{
+	return sql_told(l->sql);
+}
+
 /* ------------------------------------------------------------------------ open */
 
 /* A currency is written into a ledger once, before anything else. */
@@ -134,9 +152,10 @@ static int set_currency(struct ledger *l, const char *currency)
 {
 	int e = ledger_begin(l, true);
 
+	if (e == 0)
+		e = sql_settle(l->sql);
 	if (e < 0 || l->currency[0] != '\0') {
-		if (e == 0)
-			ledger_rollback(l);
+		ledger_rollback(l);
 		return e;
 	}
 	(void)snprintf(l->currency, sizeof(l->currency), "%s", currency);
@@ -162,7 +181,7 @@ static int open_at(struct ledger *l, const char *path, const char *currency, boo
 
 	if (e < 0)
 		return e;
-	e = take_head(l, HEAD_LOOK);
+	e = look_at_head(l);
 	if (e == 0 && l->currency[0] == '\0' && !existing)
 		e = set_currency(l, currency);
 	if (e < 0)

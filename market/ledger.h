@@ -39,12 +39,16 @@ int ledger_open(struct ledger **ledger, const char *directory, const char *curre
 void ledger_close(struct ledger *ledger); /* NULL is fine */
 const char *ledger_currency(const struct ledger *ledger);
 
-/* `durable`: holds alone needn't be. */
+/* `durable`: holds alone needn't be. On a server begin doesn't wait: what it would have said, -EBUSY too, comes of the next call. Of a
+ * commit that gives -ECONNRESET nobody knows: begin again, and ask with the same idempotency keys. */
 int ledger_begin(struct ledger *ledger, bool durable);
 int ledger_commit(struct ledger *ledger);
 /* Instead of ledger_begin, for reading only: all is seen as it is now, and nobody waits. Ends with ledger_rollback. */
 int ledger_look(struct ledger *ledger);
 void ledger_rollback(struct ledger *ledger);
+/* Have plans, accounts or keys changed since this was asked last, or may they have? For who keeps copies of them; outside of a
+ * transaction. It asks no server, so it may be asked at any time. Of a file: has any other program written to it? */
+bool ledger_changed(struct ledger *ledger);
 
 /* --- plans: what accounts have in common. Quotas are an account's, however many keys it has. */
 struct ledger_plan {
@@ -154,6 +158,9 @@ struct ledger_ask {
 };
 /* Before the work: so much is kept for it. A verdict, or -errno. */
 int ledger_hold(struct ledger *ledger, const struct ledger_ask *ask, struct ledger_first *first);
+/* Work takes longer: the hold lasts until then. 1; 0: nothing was held. */
+int ledger_hold_until(
+	struct ledger *ledger, uint64_t account, struct mf_str idempotency, int64_t until);
 /* It came to nothing, and costs nothing. 1; 0: nothing was held. */
 int ledger_release(struct ledger *ledger, uint64_t account, struct mf_str idempotency);
 /* Holds whose time has passed: their hub is gone. How many. */

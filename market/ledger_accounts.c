@@ -18,11 +18,11 @@ int ledger_plan_put(struct ledger *l, const struct ledger_plan *p)
 	if (!ledger_is_name(p->name) || !is_amount(p->credit) || !is_limit(p->day_most) ||
 		p->rate < 0 || p->at_once < 0)
 		return -EINVAL;
-	return ledger_do(l, PLAN_PUT,
-		       LEDGER_IN(ledger_text(p->name), sql_int(p->credit), sql_int(p->day_most),
-			       sql_int(p->rate), sql_int(p->at_once))) < 0
-		? l->error
-		: 0;
+	if (ledger_do(l, PLAN_PUT,
+		    LEDGER_IN(ledger_text(p->name), sql_int(p->credit), sql_int(p->day_most),
+			    sql_int(p->rate), sql_int(p->at_once))) < 0)
+		return l->error;
+	return ledger_note(l, sql_tell(l->sql));
 }
 
 static bool take_plan(const struct sql_value *row, struct ledger_plan *p)
@@ -155,7 +155,9 @@ int ledger_account_set(struct ledger *l, const struct ledger_account *a)
 			sql_int(a->credit != LEDGER_AS_THERE), limit_of(a->credit),
 			sql_int(a->day_most != LEDGER_AS_THERE), limit_of(a->day_most),
 			sql_int((int64_t)a->number)));
-	return e > 0 ? 0 : e == 0 ? -ENOENT : e;
+	if (e <= 0)
+		return e < 0 ? e : -ENOENT;
+	return ledger_note(l, sql_tell(l->sql));
 }
 
 struct accounts {

@@ -17,12 +17,23 @@ const struct ledger_meaning ledger_meanings[LEDGER_VERDICTS] = {
 	[LEDGER_ACCOUNT_DAY] = {402, "more than may be charged to the account on a day"},
 };
 
-/* How a key and its account stand today. */
+struct hold {
+	bool there;
+	uint8_t body[CHAIN_HASH];
+	int64_t amount;
+	uint64_t key;
+};
+
+/* How a key and its account stand today, and what is known of an idempotency key: one question for all of it. */
 struct standing {
 	struct ledger_key key;
 	int64_t balance, held, credit, day_most;
 	int64_t account_today, key_today;
 	bool closed;
+	struct hold hold;
+	bool charged;
+	struct mf_str body; /* of what was charged */
+	struct ledger_first first;
 };
 
 static int64_t day_of(int64_t at)
@@ -30,12 +41,33 @@ static int64_t day_of(int64_t at)
 	return at / LEDGER_DAY_NS;
 }
 
-/* 1, 0: no such key, -errno */
-static int standing_of(struct ledger *l, uint64_t key, int64_t now, struct standing *s)
+static bool take_hold(const struct sql_value *row, struct hold *hold)
 {
-	struct sql_value row[15];
-	int e = ledger_one(
-		l, STANDING, LEDGER_IN(sql_int(day_of(now)), sql_int((int64_t)key)), row, 15);
+	*hold = (struct hold){
+		.there = row[0].kind != SQL_NULL, .amount = row[1].n, .key = (uint64_t)row[2].n};
+	return !hold->there || ledger_take_hash(&row[0], hold->body);
+}
+
+static void take_charge(const struct sql_value *row, struct standing *s)
+{
+	s->charged = row[1].kind != SQL_NULL;
+	s->body = row[0].s;
+	s->first = (struct ledger_first){.entry = (uint64_t)row[1].n,
+		.amount = row[2].n,
+		.status = (uint64_t)row[3].n,
+		.type = row[4].s,
+		.answer = row[5].s,
+		.receipt = row[6].s};
+}
+
+/* 1, 0: no such key, -errno */
+static int standing_of(
+	struct ledger *l, uint64_t key, struct mf_str id, int64_t now, struct standing *s)
+{
+	struct sql_value row[25];
+	int e = ledger_one(l, STANDING,
+		LEDGER_IN(sql_int(day_of(now)), sql_bytes(id.p, id.n), sql_int((int64_t)key)), row,
+		25);
 
 	if (e <= 0)
 		return e;
@@ -54,7 +86,9 @@ static int standing_of(struct ledger *l, uint64_t key, int64_t now, struct stand
 		.day_most = row[12].n,
 		.account_today = row[13].n,
 		.key_today = row[14].n};
-	return ledger_take_text(&row[1], s->key.services, LEDGER_SERVICES)
+	take_charge(row + 18, s);
+	return ledger_take_text(&row[1], s->key.services, LEDGER_SERVICES) &&
+			take_hold(row + 15, &s->hold)
 		? 1
 		: ledger_note(l, -EUCLEAN);
 }
@@ -93,56 +127,15 @@ static enum ledger_verdict admit(
 }
 
 /* Was it charged before? LEDGER_DONE: it wasn't. */
-static int before(struct ledger *l, uint64_t account, struct mf_str id,
-	const uint8_t body[static CHAIN_HASH], struct ledger_first *first)
+static enum ledger_verdict before(
+	const struct standing *s, const uint8_t body[static CHAIN_HASH], struct ledger_first *first)
 {
-	struct sql_value row[7];
-	int e = ledger_one(
-		l, CHARGE_GET, LEDGER_IN(sql_int((int64_t)account), sql_bytes(id.p, id.n)), row, 7);
-
-	if (e <= 0)
-		return e < 0 ? e : LEDGER_DONE;
-	if (row[0].s.n != CHAIN_HASH || memcmp(row[0].s.p, body, CHAIN_HASH) != 0)
+	if (!s->charged)
+		return LEDGER_DONE;
+	if (s->body.n != CHAIN_HASH || memcmp(s->body.p, body, CHAIN_HASH) != 0)
 		return LEDGER_CONFLICT;
-	*first = (struct ledger_first){.entry = (uint64_t)row[1].n,
-		.amount = row[2].n,
-		.status = (uint64_t)row[3].n,
-		.type = row[4].s,
-		.answer = row[5].s,
-		.receipt = row[6].s};
+	*first = s->first;
 	return LEDGER_AGAIN;
-}
-
-struct hold {
-	bool there;
-	uint8_t body[CHAIN_HASH];
-	int64_t amount;
-	uint64_t key;
-};
-
-static int hold_of(struct ledger *l, uint64_t account, struct mf_str id, struct hold *hold)
-{
-	struct sql_value row[3];
-	int e = ledger_one(
-		l, HOLD_GET, LEDGER_IN(sql_int((int64_t)account), sql_bytes(id.p, id.n)), row, 3);
-
-	*hold = (struct hold){.there = e > 0};
-	if (e <= 0)
-		return e;
-	hold->amount = row[1].n;
-	hold->key = (uint64_t)row[2].n;
-	return ledger_take_hash(&row[0], hold->body) ? 0 : ledger_note(l, -EUCLEAN);
-}
-
-/* What is held of an account and a key changes by so much. */
-static int change_held(struct ledger *l, uint64_t account, uint64_t key, int64_t amount)
-{
-	int e = ledger_do(
-		l, HELD_BY_ACCOUNT, LEDGER_IN(sql_int(amount), sql_int((int64_t)account)));
-
-	if (e >= 0)
-		e = ledger_do(l, HELD_BY_KEY, LEDGER_IN(sql_int(amount), sql_int((int64_t)key)));
-	return e < 0 ? e : 0;
 }
 
 static bool is_sound(struct mf_str id, int64_t amount)
@@ -150,14 +143,29 @@ static bool is_sound(struct mf_str id, int64_t amount)
 	return id.p && id.n > 0 && id.n <= LEDGER_ID && amount >= 0 && amount <= LEDGER_AMOUNT_MOST;
 }
 
+/* The balance of an account, and what is held of it and of a key, change by so much. */
+static int change_account(struct ledger *l, uint64_t account, int64_t balance, int64_t held)
+{
+	return ledger_put(l, BALANCE_HELD,
+		LEDGER_IN(sql_int(balance), sql_int(held), sql_int((int64_t)account)));
+}
+
+static int change_key(struct ledger *l, uint64_t key, int64_t spent, int64_t held)
+{
+	return ledger_put(
+		l, SPENT_HELD, LEDGER_IN(sql_int(spent), sql_int(held), sql_int((int64_t)key)));
+}
+
 /* ----------------------------------------------------------------------- holds */
 
 static int add_hold(struct ledger *l, uint64_t account, const struct ledger_ask *ask)
 {
-	int e = change_held(l, account, ask->key, ask->amount);
+	int e = change_account(l, account, 0, ask->amount);
 
 	if (e == 0)
-		e = ledger_do(l, HOLD_ADD,
+		e = change_key(l, ask->key, 0, ask->amount);
+	if (e == 0)
+		e = ledger_put(l, HOLD_ADD,
 			LEDGER_IN(sql_int((int64_t)account),
 				sql_bytes(ask->idempotency.p, ask->idempotency.n),
 				sql_int((int64_t)ask->key), sql_bytes(ask->body, CHAIN_HASH),
@@ -168,9 +176,9 @@ static int add_hold(struct ledger *l, uint64_t account, const struct ledger_ask 
 int ledger_hold(struct ledger *l, const struct ledger_ask *ask, struct ledger_first *first)
 {
 	struct standing s;
-	struct hold hold;
-	int e = is_sound(ask->idempotency, ask->amount) ? standing_of(l, ask->key, ask->now, &s)
-							: -EINVAL;
+	int e = is_sound(ask->idempotency, ask->amount)
+		? standing_of(l, ask->key, ask->idempotency, ask->now, &s)
+		: -EINVAL;
 
 	if (e <= 0)
 		return e < 0 ? e : LEDGER_UNKNOWN;
@@ -178,30 +186,35 @@ int ledger_hold(struct ledger *l, const struct ledger_ask *ask, struct ledger_fi
 	e = admit(&s, ask->service, 0, ask->now);
 	if (e >= LEDGER_REVOKED && e <= LEDGER_SCOPE)
 		return e;
-	e = before(l, s.key.account, ask->idempotency, ask->body, first);
+	e = before(&s, ask->body, first);
 	if (e != LEDGER_DONE)
 		return e;
-	e = hold_of(l, s.key.account, ask->idempotency, &hold);
-	if (e < 0)
-		return e;
-	if (hold.there)
-		return memcmp(hold.body, ask->body, CHAIN_HASH) == 0 ? LEDGER_UNDER_WAY
-								     : LEDGER_CONFLICT;
+	if (s.hold.there)
+		return memcmp(s.hold.body, ask->body, CHAIN_HASH) == 0 ? LEDGER_UNDER_WAY
+								       : LEDGER_CONFLICT;
 	e = admit(&s, ask->service, ask->amount, ask->now);
 	return e == LEDGER_DONE ? add_hold(l, s.key.account, ask) : e;
 }
 
+int ledger_hold_until(struct ledger *l, uint64_t account, struct mf_str id, int64_t until)
+{
+	int e = ledger_do(l, HOLD_UNTIL,
+		LEDGER_IN(sql_int(until), sql_int((int64_t)account), sql_bytes(id.p, id.n)));
+
+	return e < 0 ? e : e > 0;
+}
+
 int ledger_release(struct ledger *l, uint64_t account, struct mf_str id)
 {
-	struct hold hold;
-	int e = hold_of(l, account, id, &hold);
+	struct sql_value row[2];
+	int e = ledger_one(l, HOLD_REMOVE,
+		LEDGER_IN(sql_int((int64_t)account), sql_bytes(id.p, id.n)), row, 2);
 
-	if (e < 0 || !hold.there)
+	if (e <= 0)
 		return e;
-	e = change_held(l, account, hold.key, -hold.amount);
+	e = change_account(l, account, 0, -row[0].n);
 	if (e == 0)
-		e = ledger_do(l, HOLD_REMOVE,
-			LEDGER_IN(sql_int((int64_t)account), sql_bytes(id.p, id.n)));
+		e = change_key(l, (uint64_t)row[1].n, 0, -row[0].n);
 	return e < 0 ? e : 1;
 }
 
@@ -225,27 +238,10 @@ int ledger_release_old(struct ledger *l, int64_t now)
 
 /* --------------------------------------------------------------------- charges */
 
-static int add_spent(
-	struct ledger *l, uint64_t account, uint64_t key, const struct ledger_charge *c)
-{
-	const int64_t day = day_of(c->at);
-	int e = ledger_do(l, SPENT_BY_KEY, LEDGER_IN(sql_int(c->amount), sql_int((int64_t)key)));
-
-	if (e >= 0)
-		e = ledger_do(l, SPENT_ADD,
-			LEDGER_IN(sql_int((int64_t)account), sql_int(0), sql_int(day),
-				sql_int(c->amount)));
-	if (e >= 0)
-		e = ledger_do(l, SPENT_ADD,
-			LEDGER_IN(sql_int((int64_t)account), sql_int((int64_t)key), sql_int(day),
-				sql_int(c->amount)));
-	return e < 0 ? e : 0;
-}
-
 static int add_charge(
 	struct ledger *l, uint64_t account, const struct ledger_charge *c, uint64_t number)
 {
-	int e = ledger_do(l, CHARGE_ADD,
+	int e = ledger_put(l, CHARGE_ADD,
 		LEDGER_IN(sql_int((int64_t)number), sql_int((int64_t)account),
 			sql_int((int64_t)c->key), sql_bytes(c->idempotency.p, c->idempotency.n),
 			sql_bytes(c->body, CHAIN_HASH), sql_int(c->amount), sql_int(c->at),
@@ -253,13 +249,37 @@ static int add_charge(
 			sql_bytes(c->answer.p, c->answer.n),
 			sql_bytes(c->receipt.p, c->receipt.n)));
 
-	return e < 0 ? e : add_spent(l, account, c->key, c);
+	return e < 0 ? e
+		     : ledger_put(l, SPENT_ADD,
+			       LEDGER_IN(sql_int((int64_t)account), sql_int(day_of(c->at)),
+				       sql_int(c->amount), sql_int((int64_t)c->key)));
 }
 
-/* Entry, charge, counters; the hold is gone. */
-static int book(struct ledger *l, uint64_t account, const struct ledger_charge *c,
+/* Balance and counters; the hold is gone, which may have been another key's. */
+static int count_charge(struct ledger *l, const struct standing *s, const struct ledger_charge *c)
+{
+	const struct hold *hold = &s->hold;
+	const bool same = hold->there && hold->key == c->key;
+	int e = ledger_is_balance(s->balance, -c->amount) ? 0 : ledger_note(l, -EOVERFLOW);
+
+	if (e == 0)
+		e = change_account(l, s->key.account, -c->amount, hold->there ? -hold->amount : 0);
+	if (e == 0)
+		e = change_key(l, c->key, c->amount, same ? -hold->amount : 0);
+	if (e == 0 && hold->there && !same)
+		e = change_key(l, hold->key, 0, -hold->amount);
+	if (e == 0 && hold->there)
+		e = ledger_put(l, HOLD_REMOVE,
+			LEDGER_IN(sql_int((int64_t)s->key.account),
+				sql_bytes(c->idempotency.p, c->idempotency.n)));
+	return e;
+}
+
+/* Entry, charge, counters. Nobody waits for them but who commits. */
+static int book(struct ledger *l, const struct standing *s, const struct ledger_charge *c,
 	struct ledger_first *first)
 {
+	const uint64_t account = s->key.account;
 	struct chain_charge sealed = {account, c->key, c->amount, c->at, c->status, c->idempotency,
 		mf_str_of(c->body, CHAIN_HASH), c->type, c->answer, c->receipt};
 	struct chain_entry entry = {.at = c->at,
@@ -271,11 +291,11 @@ static int book(struct ledger *l, uint64_t account, const struct ledger_charge *
 	int e;
 
 	chain_digest(&sealed, entry.charge);
-	e = ledger_append(l, &entry);
+	e = ledger_write(l, &entry);
 	if (e == 0)
 		e = add_charge(l, account, c, entry.number);
 	if (e == 0)
-		e = ledger_release(l, account, c->idempotency);
+		e = count_charge(l, s, c);
 	if (e < 0)
 		return e;
 	*first = (struct ledger_first){
@@ -294,22 +314,18 @@ static bool fits(const struct ledger_charge *c)
 int ledger_charge(struct ledger *l, const struct ledger_charge *c, struct ledger_first *first)
 {
 	struct standing s;
-	struct hold hold;
-	int e = fits(c) ? standing_of(l, c->key, c->at, &s) : -EINVAL;
+	int e = fits(c) ? standing_of(l, c->key, c->idempotency, c->at, &s) : -EINVAL;
 
 	if (e <= 0)
 		return e < 0 ? e : LEDGER_UNKNOWN;
-	e = before(l, s.key.account, c->idempotency, c->body, first);
+	e = before(&s, c->body, first);
 	if (e != LEDGER_DONE)
 		return e;
-	e = hold_of(l, s.key.account, c->idempotency, &hold);
-	if (e < 0)
-		return e;
-	if (hold.there && memcmp(hold.body, c->body, CHAIN_HASH) != 0)
+	if (s.hold.there && memcmp(s.hold.body, c->body, CHAIN_HASH) != 0)
 		return LEDGER_CONFLICT;
-	if (hold.there && c->amount > hold.amount)
+	if (s.hold.there && c->amount > s.hold.amount)
 		return -ERANGE;
-	if (!hold.there)
+	if (!s.hold.there)
 		e = admit(&s, c->service, c->amount, c->at);
-	return e == LEDGER_DONE ? book(l, s.key.account, c, first) : e;
+	return e == LEDGER_DONE ? book(l, &s, c, first) : e;
 }

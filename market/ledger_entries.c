@@ -4,35 +4,62 @@
 /* A balance stays so far from where 64 bits end that no amount brings it there. */
 #define BALANCE_MOST (INT64_MAX / 4)
 
+bool ledger_is_balance(int64_t balance, int64_t amount)
+{
+	int64_t sum;
+
+	return !__builtin_add_overflow(balance, amount, &sum) && sum <= BALANCE_MOST &&
+		sum >= -BALANCE_MOST;
+}
+
+static int add_posting(struct ledger *l, const struct chain_entry *entry, unsigned line)
+{
+	const struct chain_posting *p = &entry->posting[line];
+
+	return ledger_put(l, POSTING_ADD,
+		LEDGER_IN(sql_int((int64_t)entry->number), sql_int(line), sql_int((int64_t)p->book),
+			sql_int((int64_t)p->account), sql_int(p->amount)));
+}
+
+/* Most entries have two. */
 static int add_postings(struct ledger *l, const struct chain_entry *entry)
 {
+	const struct chain_posting *p = entry->posting;
 	int e = 0;
 
-	for (unsigned i = 0; i < entry->postings && e >= 0; i++)
-		e = ledger_do(l, POSTING_ADD,
-			LEDGER_IN(sql_int((int64_t)entry->number), sql_int(i),
-				sql_int((int64_t)entry->posting[i].book),
-				sql_int((int64_t)entry->posting[i].account),
-				sql_int(entry->posting[i].amount)));
-	return e < 0 ? e : 0;
+	if (entry->postings == 2)
+		return ledger_put(l, POSTINGS_ADD,
+			LEDGER_IN(sql_int((int64_t)entry->number), sql_int((int64_t)p[0].book),
+				sql_int((int64_t)p[0].account), sql_int(p[0].amount),
+				sql_int((int64_t)p[1].book), sql_int((int64_t)p[1].account),
+				sql_int(p[1].amount)));
+	for (unsigned i = 0; i < entry->postings && e == 0; i++)
+		e = add_posting(l, entry, i);
+	return e;
 }
 
 static int change_balance(struct ledger *l, const struct chain_posting *p)
 {
 	struct sql_value row[1];
-	int e = ledger_one(l, ACCOUNT_BALANCE, LEDGER_IN(sql_int((int64_t)p->account)), row, 1);
-	int64_t sum;
+	int e = ledger_one(l, BALANCE_ADD,
+		LEDGER_IN(sql_int(p->amount), sql_int((int64_t)p->account)), row, 1);
 
 	if (e <= 0)
 		return e < 0 ? e : ledger_note(l, -ENOENT);
-	if (__builtin_add_overflow(row[0].n, p->amount, &sum) || sum > BALANCE_MOST ||
-		sum < -BALANCE_MOST)
-		return ledger_note(l, -EOVERFLOW);
-	e = ledger_do(l, BALANCE_ADD, LEDGER_IN(sql_int(p->amount), sql_int((int64_t)p->account)));
-	return e < 0 ? e : 0;
+	return ledger_is_balance(row[0].n, 0) ? 0 : ledger_note(l, -EOVERFLOW);
 }
 
-int ledger_append(struct ledger *l, struct chain_entry *entry)
+/* The head has come by now, or is waited for. */
+static int need_head(struct ledger *l)
+{
+	if (!l->headed)
+		(void)ledger_note(l, sql_settle(l->sql));
+	if (!l->headed)
+		(void)ledger_note(l, -EUCLEAN);
+	return l->error;
+}
+
+int ledger_write(struct ledger *l, struct chain_entry *entry)
 {
 	uint8_t hash[CHAIN_HASH];
 	int e;
@@ -40,24 +67,34 @@ int ledger_append(struct ledger *l, struct chain_entry *entry)
 	if (!chain_balanced(entry) || entry->note.n > CHAIN_NOTE ||
 		(entry->note.n > 0 && memchr(entry->note.p, '\0', entry->note.n)))
 		return ledger_note(l, -EINVAL);
+	e = need_head(l);
+	if (e < 0)
+		return e;
 	entry->number = l->number + 1;
 	chain_hash(entry, l->hash, hash);
-	e = ledger_do(l, ENTRY_ADD,
+	e = ledger_put(l, ENTRY_ADD,
 		LEDGER_IN(sql_int((int64_t)entry->number), sql_int(entry->at),
 			sql_int((int64_t)entry->kind), sql_int((int64_t)entry->account),
 			sql_int((int64_t)entry->refers), sql_bytes(entry->charge, CHAIN_HASH),
 			sql_text(entry->note), sql_bytes(hash, CHAIN_HASH)));
-	if (e >= 0)
+	if (e == 0)
 		e = add_postings(l, entry);
-	for (unsigned i = 0; i < entry->postings && e == 0; i++)
-		if (entry->posting[i].book == CHAIN_BALANCE)
-			e = change_balance(l, &entry->posting[i]);
 	if (e < 0)
 		return e;
 	l->number = entry->number;
 	memcpy(l->hash, hash, sizeof(hash));
 	l->added = true;
 	return 0;
+}
+
+int ledger_append(struct ledger *l, struct chain_entry *entry)
+{
+	int e = 0;
+
+	for (unsigned i = 0; i < entry->postings && e == 0; i++)
+		if (entry->posting[i].book == CHAIN_BALANCE)
+			e = change_balance(l, &entry->posting[i]);
+	return e < 0 ? e : ledger_write(l, entry);
 }
 
 /* ----------------------------------------------------------------- other kinds */

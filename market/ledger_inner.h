@@ -31,7 +31,6 @@ enum statement {
 	PLANS,
 	ACCOUNT_ADD,
 	ACCOUNT_GET,
-	ACCOUNT_BALANCE,
 	ACCOUNT_SET,
 	ACCOUNTS,
 	KEY_ADD,
@@ -43,20 +42,19 @@ enum statement {
 	KEYS,
 	ENTRY_ADD,
 	POSTING_ADD,
+	POSTINGS_ADD,
 	BALANCE_ADD,
+	BALANCE_HELD,
 	ENTRIES,
 	ENTRY_ONE,
 	VOID_OF,
 	STANDING,
-	CHARGE_GET,
 	CHARGE_ADD,
-	HOLD_GET,
 	HOLD_ADD,
+	HOLD_UNTIL,
 	HOLD_REMOVE,
 	HOLDS_OLD,
-	HELD_BY_ACCOUNT,
-	HELD_BY_KEY,
-	SPENT_BY_KEY,
+	SPENT_HELD,
 	SPENT_ADD,
 	CHARGES,
 	SPENT_ALL,
@@ -71,6 +69,7 @@ struct ledger {
 	bool open; /* a transaction is */
 	int error; /* of it */
 	bool added;
+	bool headed;     /* what follows is known: the head's row is ours */
 	uint64_t number; /* of the last entry */
 	uint8_t hash[CHAIN_HASH];
 	uint8_t room[LEDGER_ANSWER + LEDGER_RECEIPT + LEDGER_TYPE + 1024];
@@ -83,6 +82,9 @@ int ledger_do(
 	struct ledger *ledger, enum statement which, const struct sql_value *in, unsigned count);
 int ledger_one(struct ledger *ledger, enum statement which, const struct sql_value *in,
 	unsigned count, struct sql_value *out, unsigned columns);
+/* Nobody waits for it: its error comes later, of ledger_commit at the latest. */
+int ledger_put(
+	struct ledger *ledger, enum statement which, const struct sql_value *in, unsigned count);
 #define LEDGER_IN(...)                                                                             \
 	(const struct sql_value[]){__VA_ARGS__},                                                   \
 		(unsigned)(sizeof((const struct sql_value[]){__VA_ARGS__}) /                       \
@@ -100,6 +102,10 @@ bool ledger_is_name(const char *name);
 
 /* Numbers it, links it, writes it and changes the balances. */
 int ledger_append(struct ledger *ledger, struct chain_entry *entry);
+/* The same without the balances. */
+int ledger_write(struct ledger *ledger, struct chain_entry *entry);
+/* Is a balance with that added still one? */
+bool ledger_is_balance(int64_t balance, int64_t amount);
 /* One row of ENTRIES is a posting with its entry; fills in all but the postings. False: it is no entry. */
 bool ledger_take_entry(
 	const struct sql_value *row, struct chain_entry *entry, uint8_t hash[static CHAIN_HASH]);

@@ -34,7 +34,7 @@ int ledger_key_add(struct ledger *l, struct ledger_key *k)
 		row, 1);
 	if (e == 1)
 		k->number = (uint64_t)row[0].n;
-	return e < 0 ? e : 0;
+	return e < 0 ? e : ledger_note(l, sql_tell(l->sql));
 }
 
 static bool take_key(const struct sql_value *row, struct ledger_key *k)
@@ -131,7 +131,7 @@ int ledger_key_revoke(struct ledger *l, uint64_t number, int64_t now)
 	if (e < 0)
 		return e;
 	e = ledger_do(l, KEY_REVOKE, LEDGER_IN(sql_int(now), sql_int((int64_t)number)));
-	return e < 0 ? e : 0;
+	return e < 0 ? e : ledger_note(l, sql_tell(l->sql));
 }
 
 struct keys {

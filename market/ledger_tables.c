@@ -69,7 +69,6 @@ static const char *const statements[STATEMENTS] = {
 			" held, closed) SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4, $5,"
 			" 0, 0, 0 FROM account RETURNING number",
 	[ACCOUNT_GET] = ACCOUNT_SELECT " WHERE a.name = $1",
-	[ACCOUNT_BALANCE] = "SELECT balance FROM account WHERE number = $1",
 	[ACCOUNT_SET] = "UPDATE account SET plan = $1, closed = $2,"
 			" credit = CASE WHEN $3 = 1 THEN $4 ELSE credit END,"
 			" day_most = CASE WHEN $5 = 1 THEN $6 ELSE day_most END"
@@ -92,7 +91,12 @@ static const char *const statements[STATEMENTS] = {
 		      " VALUES($1, $2, $3, $4, $5, $6, $7, $8)",
 	[POSTING_ADD] = "INSERT INTO posting(entry, line, book, account, amount)"
 			" VALUES($1, $2, $3, $4, $5)",
-	[BALANCE_ADD] = "UPDATE account SET balance = balance + $1 WHERE number = $2",
+	[POSTINGS_ADD] = "INSERT INTO posting(entry, line, book, account, amount)"
+			 " VALUES($1, 0, $2, $3, $4), ($1, 1, $5, $6, $7)",
+	[BALANCE_ADD] = "UPDATE account SET balance = balance + $1 WHERE number = $2"
+			" RETURNING balance",
+	[BALANCE_HELD] = "UPDATE account SET balance = balance + $1, held = held + $2"
+			 " WHERE number = $3",
 	[ENTRIES] = ENTRY_SELECT " WHERE e.number >= $1 ORDER BY e.number, p.line",
 	[ENTRY_ONE] = ENTRY_SELECT " WHERE e.number = $1 ORDER BY p.line",
 	[VOID_OF] = "SELECT number FROM entry WHERE refers = $1 AND refers > 0 AND kind = 4",
@@ -102,24 +106,26 @@ static const char *const statements[STATEMENTS] = {
 		     " COALESCE((SELECT amount FROM spent WHERE account = a.number AND key = 0"
 		     " AND day = $1), 0),"
 		     " COALESCE((SELECT amount FROM spent WHERE account = a.number"
-		     " AND key = k.number AND day = $1), 0)"
+		     " AND key = k.number AND day = $1), 0),"
+		     " h.body, h.amount, h.key,"
+		     " c.body, c.entry, c.amount, c.status, c.type, c.answer, c.receipt"
 		     " FROM keys k JOIN account a ON a.number = k.account"
-		     " JOIN plan p ON p.name = a.plan WHERE k.number = $2",
-	[CHARGE_GET] = "SELECT body, entry, amount, status, type, answer, receipt FROM charge"
-		       " WHERE account = $1 AND idempotency = $2",
+		     " JOIN plan p ON p.name = a.plan"
+		     " LEFT JOIN hold h ON h.account = k.account AND h.idempotency = $2"
+		     " LEFT JOIN charge c ON c.account = k.account AND c.idempotency = $2"
+		     " WHERE k.number = $3",
 	[CHARGE_ADD] = "INSERT INTO charge(entry, account, key, idempotency, body, amount, at,"
 		       " status, type, answer, receipt)"
 		       " VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-	[HOLD_GET] = "SELECT body, amount, key FROM hold WHERE account = $1 AND idempotency = $2",
 	[HOLD_ADD] = "INSERT INTO hold(account, idempotency, key, body, amount, until)"
 		     " VALUES($1, $2, $3, $4, $5, $6)",
-	[HOLD_REMOVE] = "DELETE FROM hold WHERE account = $1 AND idempotency = $2",
+	[HOLD_UNTIL] = "UPDATE hold SET until = $1 WHERE account = $2 AND idempotency = $3",
+	[HOLD_REMOVE] = "DELETE FROM hold WHERE account = $1 AND idempotency = $2"
+			" RETURNING amount, key",
 	[HOLDS_OLD] = "SELECT account, idempotency FROM hold WHERE until < $1 LIMIT 1",
-	[HELD_BY_ACCOUNT] = "UPDATE account SET held = held + $1 WHERE number = $2",
-	[HELD_BY_KEY] = "UPDATE keys SET held = held + $1 WHERE number = $2",
-	[SPENT_BY_KEY] = "UPDATE keys SET spent = spent + $1 WHERE number = $2",
-	[SPENT_ADD] = "INSERT INTO spent(account, key, day, amount) VALUES($1, $2, $3, $4)"
-		      " ON CONFLICT(account, key, day)"
+	[SPENT_HELD] = "UPDATE keys SET spent = spent + $1, held = held + $2 WHERE number = $3",
+	[SPENT_ADD] = "INSERT INTO spent(account, key, day, amount)"
+		      " VALUES($1, 0, $2, $3), ($1, $4, $2, $3) ON CONFLICT(account, key, day)"
 		      " DO UPDATE SET amount = spent.amount + excluded.amount",
 	[CHARGES] = "SELECT c.entry, c.account, c.key, c.idempotency, c.body, c.amount, c.at,"
 		    " c.status, c.type, c.answer, c.receipt, e.charge, e.account, e.kind, e.at,"
@@ -137,6 +143,7 @@ const struct sql_schema ledger_schema = {
 		" WITHOUT ROWID") "INSERT INTO head VALUES(1, 0, x'" NO_HASH "', '');",
 	.postgres = TABLES("BIGINT", "BYTEA", "BIGINT PRIMARY KEY",
 		"") "INSERT INTO head VALUES(1, 0, '\\x" NO_HASH "', '');",
+	.hears = "mayfly_ledger",
 	.statements = statements,
 	.count = STATEMENTS,
 };

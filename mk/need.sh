@@ -45,6 +45,9 @@ PACKAGES_TEST=(
 	"cpio:packs its file system"
 	"minisign:checks signed images, and signs some"
 	"libevent-2.1-7:for nsd, which is only unpacked, see below"
+	"libxml2:for PostgreSQL, which is only unpacked, see need_postgres"
+	"libreadline8:the same"
+	"tzdata:the same"
 	"python3-paho-mqtt:devices that send all the time while a hub is killed"
 	"dnsperf:asks a service many questions at once"
 	"strace:what the hub writes first, a file or an acknowledgement"
@@ -161,6 +164,15 @@ need_broker() {
 	command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] ||
 		{ mkdir -p build && borrow mosquitto build/mosquitto; }
 	PATH=$PATH:/usr/sbin:$PWD/build/mosquitto/usr/sbin:$PWD/build/mosquitto/usr/bin
+}
+
+# PostgreSQL and its psql: an installed one would make a database and start. tests/e2e/postgres.py finds it.
+need_postgres() {
+	[ ! -e build/postgresql/done ] || [ ! -e build/postgresql-client/done ] || return 0
+	[ -z "$(ls -d /usr/lib/postgresql/*/bin/initdb /usr/lib/postgresql/*/bin/psql 2>/dev/null | sed -n 2p)" ] || return 0
+	mkdir -p build
+	borrow postgresql-15 build/postgresql
+	borrow postgresql-client-15 build/postgresql-client
 }
 
 # What the fuzzers need; 1: some of it is not to be had. `make fuzz FUZZ_CC=clang` takes another clang.

@@ -48,6 +48,42 @@ int sql_each(struct sql *sql, unsigned statement, const struct sql_value *in, un
 	return sql->ops->run(sql, statement, in, count, row, context);
 }
 
+int sql_put(struct sql *sql, unsigned statement, const struct sql_value *in, unsigned count)
+{
+	return sql->ops->ask(sql, statement, in, count, pass_over, NULL);
+}
+
+int sql_ask(struct sql *sql, unsigned statement, const struct sql_value *in, unsigned count,
+	bool (*row)(void *context, const struct sql_value *out), void *context)
+{
+	return sql->ops->ask(sql, statement, in, count, row, context);
+}
+
+int sql_settle(struct sql *sql)
+{
+	return sql->ops->settle(sql);
+}
+
+int sql_tell(struct sql *sql)
+{
+	return sql->ops->tell(sql);
+}
+
+bool sql_told(struct sql *sql)
+{
+	return sql->ops->told(sql);
+}
+
+int sql_fd(const struct sql *sql)
+{
+	return sql->ops->fd ? sql->ops->fd(sql) : -1;
+}
+
+int sql_heard(struct sql *sql)
+{
+	return sql->ops->heard ? sql->ops->heard(sql) : 0;
+}
+
 struct one {
 	struct sql_value *out;
 	unsigned columns;

@@ -8,8 +8,15 @@
  *
  * One connection is used by one thread at a time. Everything waits: none of it is for the hub's loop.
  *
+ * A question to a server is a way there and back. So what nobody waits for (sql_put, sql_ask) is only sent, and done in its turn; its
+ * error, and its rows, come within the next call that waits, and that gives the error back: any of sql_do, sql_one, sql_each,
+ * sql_settle, sql_commit. On a file all of them do what they do at once.
+ *
  * Errors: -ENOSPC the disk is full; -EBUSY somebody else held it for longer than SQL_WAIT_MS; -EEXIST a row
- * with that key is there; -EUCLEAN it is damaged, or is somebody else's; -EROFS; -ENOMEM; -EIO.
+ * with that key is there; -EUCLEAN it is damaged, or is somebody else's; -EROFS; -ENOMEM; -EIO. Of a server also -ECONNRESET: the
+ * connection is lost, and with it the transaction; of a commit that gives it nobody knows. The next transaction connects
+ * again, or gives -ECONNREFUSED.
+ * After an error in a transaction it must be rolled back.
  */
 #ifndef STORE_SQL_H
 #define STORE_SQL_H
@@ -53,6 +60,8 @@ struct sql_schema {
 	uint32_t application; /* tells files of one kind from others: PRAGMA application_id */
 	uint32_t version;     /* a file of a newer one is refused */
 	const char *sqlite, *postgres; /* makes the tables where there are none */
+	/* Of PostgreSQL: the schema that they lie in, NULL: the connection's own; and what is listened to (LISTEN), NULL: nothing. */
+	const char *space, *hears;
 	const char *const *statements;
 	unsigned count;
 };
@@ -67,6 +76,14 @@ struct sql_ops {
 	 * it changed; -errno. */
 	int (*run)(struct sql *sql, unsigned statement, const struct sql_value *in, unsigned count,
 		bool (*row)(void *context, const struct sql_value *out), void *context);
+	int (*ask)(struct sql *sql, unsigned statement, const struct sql_value *in, unsigned count,
+		bool (*row)(void *context, const struct sql_value *out), void *context);
+	int (*settle)(struct sql *sql);
+	int (*tell)(struct sql *sql);
+	bool (*told)(struct sql *sql);
+	/* NULL: there is nothing to hear of others */
+	int (*fd)(const struct sql *sql);
+	int (*heard)(struct sql *sql);
 	void (*close)(struct sql *sql);
 };
 struct sql {
@@ -84,7 +101,8 @@ int sql_pg_open(struct sql **sql, const char *where, const struct sql_schema *sc
 	char error[static SQL_ERROR_MAX]);
 void sql_close(struct sql *sql); /* NULL is fine; what isn't committed is gone */
 
-/* Nobody else changes anything from now on until the end of the transaction. What is `durable` is on the disk when its
+/* Nobody else changes a file from now on until the end of the transaction; on a server what two may change at once is kept apart by
+ * rows that they change first. What is `durable` is on the disk when its
  * commit returns 0; else it survives this process, and may be lost with the power. */
 int sql_begin(struct sql *sql, bool durable);
 /* For reading only: all is seen as it is now, and nobody waits for it. Ends with sql_rollback. */
@@ -105,5 +123,26 @@ int sql_one(struct sql *sql, unsigned statement, const struct sql_value *in, uns
 	struct sql_value *out, unsigned columns, struct sql_room room);
 int sql_each(struct sql *sql, unsigned statement, const struct sql_value *in, unsigned count,
 	bool (*row)(void *context, const struct sql_value *out), void *context);
+
+/* Nobody waits. 0, or -errno: of this one or of one before. */
+int sql_put(struct sql *sql, unsigned statement, const struct sql_value *in, unsigned count);
+/* The same for one whose rows are given to `row`; its context stays until then. */
+int sql_ask(struct sql *sql, unsigned statement, const struct sql_value *in, unsigned count,
+	bool (*row)(void *context, const struct sql_value *out), void *context);
+/* Waits until all of that is done. 0, -errno */
+int sql_settle(struct sql *sql);
+
+/* Where others can say something (NOTIFY, a statement like any other, of what schema->hears names): readable when
+ * there is something to hear, or the connection is gone. -1: they can't. */
+int sql_fd(const struct sql *sql);
+/* How many words have come since, without waiting for any; a new connection counts as one. -EIO: the connection is gone. */
+int sql_heard(struct sql *sql);
+
+/* In a transaction: with its commit whoever else has this database open is told that something changed of which he may keep a
+ * copy: NOTIFY schema->hears. */
+int sql_tell(struct sql *sql);
+/* Was anybody told since this was asked last, or may have been? Outside of a transaction. Asks nobody but this machine's kernel, but connects
+ * again where that is needed. A file tells of every change by others. */
+bool sql_told(struct sql *sql);
 
 #endif

@@ -21,8 +21,9 @@
 struct lite {
 	struct sql sql;
 	sqlite3 *db;
-	bool durable; /* what synchronous says */
-	sqlite3_stmt *begin, *look, *commit, *rollback;
+	bool durable;    /* what synchronous says */
+	int64_t version; /* of what is in it, as others changed it */
+	sqlite3_stmt *begin, *look, *commit, *rollback, *versions;
 	sqlite3_stmt *statement[];
 };
 
@@ -143,6 +144,20 @@ static int lite_run(struct sql *sql, unsigned statement, const struct sql_value 
 	return e < 0 ? e : n;
 }
 
+static int lite_ask(struct sql *sql, unsigned statement, const struct sql_value *in, unsigned count,
+	bool (*row)(void *context, const struct sql_value *out), void *context)
+{
+	int e = lite_run(sql, statement, in, count, row, context);
+
+	return e < 0 ? e : 0;
+}
+
+static int lite_settle(struct sql *sql)
+{
+	(void)sql;
+	return 0;
+}
+
 /* ---------------------------------------------------------------- transactions */
 
 static int lite_begin(struct sql *sql, bool durable)
@@ -183,6 +198,27 @@ static int lite_commit(struct sql *sql)
 	return e;
 }
 
+/* Others find out by themselves: PRAGMA data_version changes with every commit of another connection. */
+static int lite_tell(struct sql *sql)
+{
+	(void)sql;
+	return 0;
+}
+
+static bool lite_told(struct sql *sql)
+{
+	struct lite *l = lite_of(sql);
+	const int64_t before = l->version;
+	int e = prepare(l, "PRAGMA data_version", &l->versions);
+
+	if (e == 0 && sqlite3_step(l->versions) == SQLITE_ROW)
+		l->version = sqlite3_column_int64(l->versions, 0);
+	else
+		l->version = 0;
+	(void)sqlite3_reset(l->versions);
+	return l->version != before || l->version == 0;
+}
+
 static void lite_close(struct sql *sql)
 {
 	struct lite *l = lite_of(sql);
@@ -194,6 +230,7 @@ static void lite_close(struct sql *sql)
 	(void)sqlite3_finalize(l->look);
 	(void)sqlite3_finalize(l->commit);
 	(void)sqlite3_finalize(l->rollback);
+	(void)sqlite3_finalize(l->versions);
 	(void)sqlite3_close(l->db);
 	free(l);
 }
@@ -204,6 +241,10 @@ static const struct sql_ops lite_ops = {
 	.commit = lite_commit,
 	.rollback = lite_rollback,
 	.run = lite_run,
+	.ask = lite_ask,
+	.settle = lite_settle,
+	.tell = lite_tell,
+	.told = lite_told,
 	.close = lite_close,
 };
 

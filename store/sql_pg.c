@@ -1,72 +1,59 @@
 /*
- * store/sql_pg.c - PostgreSQL under sql.h, through libpq, which is loaded when it is needed. Values go and come in their binary
- * form (int8 and bytea, big-endian and as they are); rows come one by one, so that a million don't lie in memory.
+ * store/sql_pg.c - PostgreSQL under sql.h. Values go and come in their binary form (int8 and bytea, big-endian and as they are);
+ * rows come one by one, so that a million don't lie in memory.
+ *
+ * Statements are sent one behind the other (libpq's pipeline mode, 34.5 of PostgreSQL's manual), and their results are
+ * read when somebody waits for one: each wait is a way to the server and back, and wakes two processes. Behind each wait
+ * stands a Sync, so whatever fails, the next one begins anew. After an error the server passes over what was sent behind it.
  */
 #include <errno.h>
 #include <limits.h>
-#include <postgresql/libpq-fe.h>
-#include <stddef.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/sql.h"
-#include "sys/library.h"
+#include "store/pq.h"
 
 /* pg_type.dat of PostgreSQL: the numbers of types never change. */
 enum { OID_BYTEA = 17, OID_INT8 = 20, OID_INT4 = 23, OID_TEXT = 25 };
 
-static struct pq {
-	__typeof__(&PQconnectdb) connect;
-	__typeof__(&PQfinish) finish;
-	__typeof__(&PQstatus) status;
-	__typeof__(&PQerrorMessage) error_message;
-	__typeof__(&PQexec) exec;
-	__typeof__(&PQprepare) prepare;
-	__typeof__(&PQsendQueryPrepared) send;
-	__typeof__(&PQsetSingleRowMode) one_by_one;
-	__typeof__(&PQgetResult) next;
-	__typeof__(&PQresultStatus) result_status;
-	__typeof__(&PQresultErrorField) result_field;
-	__typeof__(&PQclear) clear;
-	__typeof__(&PQntuples) rows;
-	__typeof__(&PQnfields) columns;
-	__typeof__(&PQftype) type;
-	__typeof__(&PQgetisnull) is_null;
-	__typeof__(&PQgetvalue) value;
-	__typeof__(&PQgetlength) length;
-	__typeof__(&PQcmdTuples) changed;
-} pq;
-static void *loaded;
+/* Statements of our own, numbered behind the caller's. */
+enum own { BEGIN, SOFT, LOOK, COMMIT, ROLLBACK, TELL, OWN };
+static const char *const own_text[OWN] = {
+	[BEGIN] = "BEGIN",
+	[SOFT] = "SET LOCAL synchronous_commit = off",
+	[LOOK] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+	[COMMIT] = "COMMIT",
+	[ROLLBACK] = "ROLLBACK",
+	[TELL] = NULL, /* of what the schema names */
+};
 
-static int load(char error[static SQL_ERROR_MAX])
-{
-#define FUNCTION(name, member)                                                                     \
-	{                                                                                          \
-		name, offsetof(struct pq, member)                                                  \
-	}
-	static const struct library_function functions[] = {FUNCTION("PQconnectdb", connect),
-		FUNCTION("PQfinish", finish), FUNCTION("PQstatus", status),
-		FUNCTION("PQerrorMessage", error_message), FUNCTION("PQexec", exec),
-		FUNCTION("PQprepare", prepare), FUNCTION("PQsendQueryPrepared", send),
-		FUNCTION("PQsetSingleRowMode", one_by_one), FUNCTION("PQgetResult", next),
-		FUNCTION("PQresultStatus", result_status),
-		FUNCTION("PQresultErrorField", result_field), FUNCTION("PQclear", clear),
-		FUNCTION("PQntuples", rows), FUNCTION("PQnfields", columns),
-		FUNCTION("PQftype", type), FUNCTION("PQgetisnull", is_null),
-		FUNCTION("PQgetvalue", value), FUNCTION("PQgetlength", length),
-		FUNCTION("PQcmdTuples", changed), {NULL, 0}};
-	static const struct library library = {"libpq", "libpq.so.5", "libpq5", functions};
+/* Statements under way, at most: what comes of them lies in libpq's memory. */
+#define UNDER_WAY 64u
 
-	if (loaded || library_load(&library, &pq, &loaded, error, SQL_ERROR_MAX) == 0)
-		return 0;
-	return -ELIBACC;
-}
+#define CONNECT_S "10"
+#define SILENT_MS "20000" /* of a server's machine that says nothing any more */
+
+typedef bool (*row_function)(void *context, const struct sql_value *out);
+
+struct asked {
+	unsigned statement;
+	bool preparing;
+	row_function row; /* NULL: nobody wants them */
+	void *context;
+};
 
 struct pg {
 	struct sql sql;
 	PGconn *connection;
-	bool prepared[];
+	bool open;  /* a transaction is, until its end: also one whose connection is lost */
+	int heard;  /* words of others */
+	int error;  /* the first one of what was read and nobody was told of */
+	int count;  /* of the last statement that was read: its rows, or how many it changed */
+	unsigned n; /* under way */
+	struct asked asked[UNDER_WAY];
+	bool prepared[]; /* the caller's, then our own */
 };
 
 static struct pg *pg_of(struct sql *sql)
@@ -74,42 +61,178 @@ static struct pg *pg_of(struct sql *sql)
 	return (struct pg *)sql;
 }
 
-/* SQLSTATE, PostgreSQL's Appendix A. */
-static int error_of(const PGresult *result)
-{
-	static const struct {
-		const char *state; /* its first letters */
-		int error;
-	} states[] = {{"23505", -EEXIST}, {"53100", -ENOSPC}, {"53200", -ENOMEM}, {"40", -EBUSY},
-		{"55P03", -EBUSY}, {"25006", -EROFS}, {"42501", -EACCES}, {"XX", -EUCLEAN}};
-	const char *state = pq.result_field(result, PG_DIAG_SQLSTATE);
-
-	for (size_t i = 0; state && i < sizeof(states) / sizeof(*states); i++)
-		if (strncmp(state, states[i].state, strlen(states[i].state)) == 0)
-			return states[i].error;
-	return -EIO;
-}
-
-static bool went_well(const PGresult *result)
-{
-	ExecStatusType status = pq.result_status(result);
-
-	return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ||
-		status == PGRES_SINGLE_TUPLE;
-}
+/* ------------------------------------------------------------------ connection */
 
 static int exec(struct pg *p, const char *text)
 {
 	PGresult *result = pq.exec(p->connection, text);
-	int e = went_well(result) ? 0 : error_of(result);
+	int e = pq_well(result) ? 0 : pq_error(result);
 
 	pq.clear(result);
 	return e;
 }
 
+/* What a connection is told before anything else. A server that flushes nothing by itself does so for us; what is
+ * told by NOTIFY comes between transactions. */
+static int greet(struct pg *p)
+{
+	const char *space = p->sql.schema->space, *hears = p->sql.schema->hears;
+	char text[400];
+
+	(void)snprintf(text, sizeof(text),
+		"SET client_encoding=UTF8;SET client_min_messages=error;SET lock_timeout=%d;"
+		"SELECT set_config('synchronous_commit', 'on', false)"
+		" WHERE current_setting('synchronous_commit') = 'off'%s%s%s%s",
+		SQL_WAIT_MS, space ? ";SET search_path=" : "", space ? space : "",
+		hears ? ";LISTEN " : "", hears ? hears : "");
+	p->heard++; /* who knows what was missed */
+	return exec(p, text);
+}
+
+static int pipeline(struct pg *p)
+{
+	return pq.pipeline(p->connection) ? 0 : -EIO;
+}
+
+static bool is_lost(const struct pg *p)
+{
+	return pq.status(p->connection) != CONNECTION_OK;
+}
+
+/* Reads what has come by itself: that something changed, or that the server went away. */
+static void read_up(struct pg *p)
+{
+	struct pollfd fd = {.fd = pq.socket(p->connection), .events = POLLIN};
+	PGnotify *notify;
+
+	/* twice: the second time it finds the end behind the last words */
+	if (fd.fd >= 0 && poll(&fd, 1, 0) > 0 && pq.consume(p->connection))
+		(void)pq.consume(p->connection);
+	while ((notify = pq.notifies(p->connection)) != NULL) {
+		p->heard++;
+		pq.free(notify);
+	}
+}
+
+static void forget(struct pg *p)
+{
+	memset(p->prepared, 0, (p->sql.schema->count + OWN) * sizeof(*p->prepared));
+	p->n = 0;
+	p->error = 0;
+	p->open = false;
+}
+
+/* Before anything is begun: connects again where the connection was lost. */
+static int connected(struct pg *p)
+{
+	int e;
+
+	read_up(p);
+	if (!is_lost(p))
+		return 0;
+	forget(p);
+	pq.reset(p->connection);
+	e = is_lost(p) ? -ECONNREFUSED : greet(p);
+	return e < 0 ? e : pipeline(p);
+}
+
+/* --------------------------------------------------------------------- results */
+
+static struct sql_value column(const PGresult *result, int at)
+{
+	const uint8_t *p = (const uint8_t *)pq.value(result, 0, at);
+	size_t n = (size_t)pq.length(result, 0, at);
+	uint64_t number = 0;
+
+	if (pq.is_null(result, 0, at))
+		return (struct sql_value){.kind = SQL_NULL};
+	switch (pq.type(result, at)) {
+	case OID_BYTEA: return sql_bytes(p, n);
+	case OID_INT4:
+	case OID_INT8:
+		for (size_t i = 0; i < n; i++)
+			number = number << 8 | p[i];
+		return sql_int(n == 4 ? (int32_t)number : (int64_t)number);
+	default: return sql_text(mf_str_of(p, n));
+	}
+}
+
+static void give_row(struct pg *p, struct asked *asked, const PGresult *result)
+{
+	struct sql_value out[SQL_OUT_MOST] = {0};
+	int columns = pq.columns(result);
+
+	for (int i = 0; i < columns && i < (int)SQL_OUT_MOST; i++)
+		out[i] = column(result, i);
+	if (p->count < INT_MAX)
+		p->count++;
+	if (!asked->row(asked->context, out))
+		asked->row = NULL;
+}
+
+static void note(struct pg *p, int error)
+{
+	if (p->error == 0)
+		p->error = error;
+}
+
+/* One result: a row, the end of them, or why there is none. */
+static void take(struct pg *p, struct asked *asked, PGresult *result)
+{
+	const bool commit = asked->statement == p->sql.schema->count + COMMIT;
+
+	if (!pq_well(result)) {
+		note(p, is_lost(p) ? -ECONNRESET : pq_error(result));
+		if (asked->preparing)
+			p->prepared[asked->statement] = false;
+	} else if (pq.result_status(result) == PGRES_COMMAND_OK) {
+		p->count = (int)strtol(pq.changed(result), NULL, 10);
+		/* a COMMIT of what has failed says so */
+		if (commit && !asked->preparing && strcmp(pq.command(result), "COMMIT") != 0)
+			note(p, -EIO);
+	} else if (pq.rows(result) > 0 && asked->row) {
+		give_row(p, asked, result);
+	}
+}
+
+static void take_all(struct pg *p, struct asked *asked)
+{
+	PGresult *result;
+
+	p->count = 0;
+	if (asked->row)
+		(void)pq.one_by_one(p->connection);
+	while ((result = pq.next(p->connection)) != NULL) {
+		take(p, asked, result);
+		pq.clear(result);
+	}
+}
+
+/* Waits for all that is under way. What the last one counted, or the first error. */
+static int settle(struct pg *p)
+{
+	PGresult *result;
+	int e;
+
+	if (p->n > 0 && !pq.sync(p->connection))
+		note(p, -ECONNRESET);
+	for (unsigned i = 0; i < p->n; i++)
+		take_all(p, &p->asked[i]);
+	if (p->n > 0) { /* Sync's own */
+		result = pq.next(p->connection);
+		if (!result || pq.result_status(result) != PGRES_PIPELINE_SYNC)
+			note(p, -ECONNRESET);
+		pq.clear(result);
+	}
+	p->n = 0;
+	e = p->error;
+	p->error = 0;
+	return e < 0 ? e : p->count;
+}
+
 /* ------------------------------------------------------------------ statements */
 
-/* As PQexecPrepared wants them. */
+/* As PQsendQueryPrepared wants them. */
 struct parameters {
 	const char *value[SQL_IN_MOST];
 	int length[SQL_IN_MOST], format[SQL_IN_MOST];
@@ -147,116 +270,173 @@ static bool fill(struct parameters *to, const struct sql_value *in, unsigned cou
 	return true;
 }
 
+static void under_way(
+	struct pg *p, unsigned statement, bool preparing, row_function row, void *context)
+{
+	p->asked[p->n++] = (struct asked){statement, preparing, row, context};
+}
+
+static const char *text_of(const struct pg *p, unsigned statement, char notify[static 80])
+{
+	const struct sql_schema *schema = p->sql.schema;
+
+	if (statement < schema->count)
+		return schema->statements[statement];
+	if (statement != schema->count + TELL)
+		return own_text[statement - schema->count];
+	(void)snprintf(notify, 80, "NOTIFY %s", schema->hears);
+	return notify;
+}
+
 /* Its parameters have the types that they have now; those that are NULL now get theirs from where they stand. */
-static int prepare(struct pg *p, unsigned statement, const char *name,
+static bool prepare(struct pg *p, unsigned statement, const char *name,
 	const struct parameters *parameters, unsigned count)
 {
-	PGresult *result;
-	int e;
+	char notify[80];
+	const char *text = text_of(p, statement, notify);
 
 	if (p->prepared[statement])
-		return 0;
-	result = pq.prepare(p->connection, name, p->sql.schema->statements[statement], (int)count,
-		parameters->type);
-	e = went_well(result) ? 0 : error_of(result);
-	pq.clear(result);
-	p->prepared[statement] = e == 0;
-	return e;
+		return true;
+	p->prepared[statement] = pq.prepare(
+		p->connection, name, text, (int)count, count > 0 ? parameters->type : NULL);
+	if (p->prepared[statement])
+		under_way(p, statement, true, NULL, NULL);
+	return p->prepared[statement];
 }
 
-static struct sql_value column(const PGresult *result, int at)
+static int send(struct pg *p, unsigned statement, const struct sql_value *in, unsigned count,
+	row_function row, void *context)
 {
-	const uint8_t *p = (const uint8_t *)pq.value(result, 0, at);
-	size_t n = (size_t)pq.length(result, 0, at);
-	uint64_t number = 0;
+	struct parameters parameters;
+	char name[16];
 
-	if (pq.is_null(result, 0, at))
-		return (struct sql_value){.kind = SQL_NULL};
-	switch (pq.type(result, at)) {
-	case OID_BYTEA: return sql_bytes(p, n);
-	case OID_INT4:
-	case OID_INT8:
-		for (size_t i = 0; i < n; i++)
-			number = number << 8 | p[i];
-		return sql_int(n == 4 ? (int32_t)number : (int64_t)number);
-	default: return sql_text(mf_str_of(p, n));
+	if (!fill(&parameters, in, count))
+		return -EINVAL;
+	if (p->n + 2 > UNDER_WAY) {
+		int e = settle(p);
+
+		if (e < 0)
+			note(p, e);
 	}
+	(void)snprintf(name, sizeof(name), "s%u", statement);
+	if (!prepare(p, statement, name, &parameters, count) ||
+		!pq.send(p->connection, name, (int)count, parameters.value, parameters.length,
+			parameters.format, 1)) {
+		note(p, -ECONNRESET);
+		return settle(p);
+	}
+	under_way(p, statement, false, row, context);
+	return 0;
 }
 
-struct taking {
-	bool (*row)(void *context, const struct sql_value *out);
-	void *context;
-	bool enough;
-	int count, error;
-};
-
-/* One result: a row, or the end of them. */
-static void take(struct taking *t, const PGresult *result)
+static int send_own(struct pg *p, enum own own)
 {
-	struct sql_value out[SQL_OUT_MOST] = {0};
-	int columns = pq.columns(result);
+	return send(p, p->sql.schema->count + own, NULL, 0, NULL, NULL);
+}
 
-	if (!went_well(result)) {
-		t->error = error_of(result);
-	} else if (pq.result_status(result) == PGRES_COMMAND_OK) {
-		t->count = (int)strtol(pq.changed((PGresult *)result), NULL, 10);
-	} else if (pq.rows(result) > 0 && !t->enough) {
-		for (int i = 0; i < columns && i < (int)SQL_OUT_MOST; i++)
-			out[i] = column(result, i);
-		if (t->count < INT_MAX)
-			t->count++;
-		t->enough = !t->row(t->context, out);
-	}
+static int pg_ask(struct sql *sql, unsigned statement, const struct sql_value *in, unsigned count,
+	row_function row, void *context)
+{
+	struct pg *p = pg_of(sql);
+	int e = p->open || p->n > 0 ? 0 : connected(p);
+
+	return e < 0 ? e : send(p, statement, in, count, row, context);
+}
+
+static int pg_settle(struct sql *sql)
+{
+	int e = settle(pg_of(sql));
+
+	return e < 0 ? e : 0;
 }
 
 static int pg_run(struct sql *sql, unsigned statement, const struct sql_value *in, unsigned count,
-	bool (*row)(void *context, const struct sql_value *out), void *context)
+	row_function row, void *context)
 {
-	struct pg *p = pg_of(sql);
-	struct parameters parameters = {0};
-	struct taking t = {.row = row, .context = context};
-	char name[16];
-	PGresult *result;
-	int e;
+	int e = pg_ask(sql, statement, in, count, row, context);
 
-	(void)snprintf(name, sizeof(name), "s%u", statement);
-	if (!fill(&parameters, in, count))
-		return -EINVAL;
-	e = prepare(p, statement, name, &parameters, count);
-	if (e < 0)
-		return e;
-	if (!pq.send(p->connection, name, (int)count, parameters.value, parameters.length,
-		    parameters.format, 1))
-		return -EIO;
-	(void)pq.one_by_one(p->connection);
-	while ((result = pq.next(p->connection)) != NULL) {
-		take(&t, result);
-		pq.clear(result);
-	}
-	return t.error < 0 ? t.error : t.count;
+	return e < 0 ? e : settle(pg_of(sql));
 }
 
 /* ---------------------------------------------------------------- transactions */
 
 static int pg_begin(struct sql *sql, bool durable)
 {
-	return exec(pg_of(sql), durable ? "BEGIN" : "BEGIN;SET LOCAL synchronous_commit=off");
+	struct pg *p = pg_of(sql);
+	int e = connected(p);
+
+	if (e == 0)
+		e = send_own(p, BEGIN);
+	if (e == 0 && !durable)
+		e = send_own(p, SOFT);
+	p->open = e == 0;
+	return e;
 }
 
 static int pg_look(struct sql *sql)
 {
-	return exec(pg_of(sql), "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+	struct pg *p = pg_of(sql);
+	int e = connected(p);
+
+	if (e == 0)
+		e = send_own(p, LOOK);
+	p->open = e == 0;
+	return e;
 }
 
 static void pg_rollback(struct sql *sql)
 {
-	(void)exec(pg_of(sql), "ROLLBACK");
+	struct pg *p = pg_of(sql);
+
+	if (!p->open)
+		return;
+	(void)settle(p); /* behind an error it would be passed over */
+	if (!is_lost(p) && send_own(p, ROLLBACK) == 0)
+		(void)settle(p);
+	p->open = false;
 }
 
-/* A COMMIT of a transaction that failed says ROLLBACK; sql.h's callers have seen its error then. */
 static int pg_commit(struct sql *sql)
 {
-	return exec(pg_of(sql), "COMMIT");
+	struct pg *p = pg_of(sql);
+	int e = send_own(p, COMMIT);
+
+	if (e == 0)
+		e = settle(p);
+	if (e < 0)
+		pg_rollback(sql);
+	p->open = false;
+	return e < 0 ? e : 0;
+}
+
+/* ---------------------------------------------------------------- words of others */
+
+static int pg_tell(struct sql *sql)
+{
+	return sql->schema->hears ? send_own(pg_of(sql), TELL) : 0;
+}
+
+static int pg_fd(const struct sql *sql)
+{
+	return pq.socket(((const struct pg *)sql)->connection);
+}
+
+static int pg_heard(struct sql *sql)
+{
+	struct pg *p = pg_of(sql);
+	int heard;
+
+	read_up(p);
+	heard = p->heard;
+	p->heard = 0;
+	return is_lost(p) ? -EIO : heard;
+}
+
+static bool pg_told(struct sql *sql)
+{
+	struct pg *p = pg_of(sql);
+
+	return (!p->open && connected(p) < 0) || pg_heard(sql) != 0;
 }
 
 static void pg_close(struct sql *sql)
@@ -273,6 +453,12 @@ static const struct sql_ops pg_ops = {
 	.commit = pg_commit,
 	.rollback = pg_rollback,
 	.run = pg_run,
+	.ask = pg_ask,
+	.settle = pg_settle,
+	.tell = pg_tell,
+	.told = pg_told,
+	.fd = pg_fd,
+	.heard = pg_heard,
 	.close = pg_close,
 };
 
@@ -296,8 +482,8 @@ static int look(struct pg *p, char error[static SQL_ERROR_MAX])
 	unsigned long application = 0, version = 0;
 	int e = 1;
 
-	if (!went_well(result)) {
-		e = state && strcmp(state, "42P01") == 0 ? 0 : error_of(result); /* no such table */
+	if (!pq_well(result)) {
+		e = state && strcmp(state, "42P01") == 0 ? 0 : pq_error(result); /* no such table */
 		if (e < 0)
 			(void)fail(p, e, error, NULL);
 	} else if (pq.rows(result) == 1) {
@@ -312,6 +498,16 @@ static int look(struct pg *p, char error[static SQL_ERROR_MAX])
 	return e;
 }
 
+/* Its name is a constant of ours. */
+static int make_space(struct pg *p)
+{
+	const char *space = p->sql.schema->space;
+	char text[128];
+
+	(void)snprintf(text, sizeof(text), "CREATE SCHEMA IF NOT EXISTS %s", space ? space : "");
+	return space ? exec(p, text) : 0;
+}
+
 /* One at a time: who comes second finds them. */
 static int make_tables(struct pg *p, char error[static SQL_ERROR_MAX])
 {
@@ -324,6 +520,8 @@ static int make_tables(struct pg *p, char error[static SQL_ERROR_MAX])
 		e = exec(p, text);
 	(void)snprintf(text, sizeof(text), "INSERT INTO mayfly_schema VALUES(%u, %u)",
 		schema->application, schema->version);
+	if (e == 0)
+		e = make_space(p);
 	if (e == 0)
 		e = exec(p, "SAVEPOINT looked");
 	if (e == 0)
@@ -340,33 +538,34 @@ static int make_tables(struct pg *p, char error[static SQL_ERROR_MAX])
 		e = exec(p, schema->postgres);
 	if (e < 0)
 		(void)fail(p, e, error, NULL);
-	return e < 0 ? (pg_rollback(&p->sql), e) : exec(p, "COMMIT");
+	return e < 0 ? ((void)exec(p, "ROLLBACK"), e) : exec(p, "COMMIT");
 }
 
 static int start(struct pg *p, bool existing, char error[static SQL_ERROR_MAX])
 {
-	char text[96];
 	int e;
 
-	if (pq.status(p->connection) != CONNECTION_OK)
+	if (is_lost(p))
 		return fail(p, -ECONNREFUSED, error, NULL);
-	(void)snprintf(text, sizeof(text),
-		"SET client_encoding=UTF8;SET client_min_messages=error;SET lock_timeout=%d",
-		SQL_WAIT_MS);
-	e = exec(p, text);
+	e = greet(p);
 	if (e < 0)
 		return fail(p, e, error, NULL);
 	e = look(p, error);
 	if (e == 0 && existing)
 		return fail(p, -ENOENT, error, "there is no ledger in that database");
-	return e == 0 ? make_tables(p, error) : e < 0 ? e : 0;
+	if (e == 0)
+		e = make_tables(p, error);
+	return e < 0 ? e : pipeline(p);
 }
 
 int sql_pg_open(struct sql **sql, const char *where, const struct sql_schema *schema, bool existing,
 	char error[static SQL_ERROR_MAX])
 {
-	struct pg *p = calloc(1, sizeof(*p) + schema->count * sizeof(*p->prepared));
-	int e = p ? load(error) : -ENOMEM;
+	/* `where` comes last, so that it may say otherwise */
+	const char *const keys[] = {"connect_timeout", "tcp_user_timeout", "dbname", NULL};
+	const char *const values[] = {CONNECT_S, SILENT_MS, where, NULL};
+	struct pg *p = calloc(1, sizeof(*p) + (schema->count + OWN) * sizeof(*p->prepared));
+	int e = p ? pq_load(error) : -ENOMEM;
 
 	if (e < 0) {
 		if (!p)
@@ -375,7 +574,7 @@ int sql_pg_open(struct sql **sql, const char *where, const struct sql_schema *sc
 		return e;
 	}
 	p->sql = (struct sql){&pg_ops, schema};
-	p->connection = pq.connect(where);
+	p->connection = pq.connect(keys, values, 1);
 	e = start(p, existing, error);
 	if (e < 0) {
 		pg_close(&p->sql);

@@ -1,67 +1,43 @@
-"""The ledger on PostgreSQL: the unit tests that run on SQLite, and the command line, on a server of their own."""
+"""The ledger on PostgreSQL: the unit tests that run on SQLite, the command line, and a server that is killed."""
 
 import json
 import os
 import re
-import shutil
 import subprocess
-import tempfile
 import threading
-from pathlib import Path
 
 import pytest
 
+import postgres
 from conftest import BUILD
+from postgres import server  # noqa: F401
 
-BIN = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None, key=lambda path: int(path.parent.name))
-pytestmark = pytest.mark.skipif(not BIN or not (BIN / "initdb").exists() or not shutil.which("psql"),
-                                reason="there is no PostgreSQL: apt-get install postgresql")
-
-
-@pytest.fixture(scope="module")
-def server():
-    """Its URL. PostgreSQL refuses to be root, and pytest's directories are root's alone."""
-    path = Path(tempfile.mkdtemp(prefix="mayfly-pg-"))
-    who = []
-    if os.getuid() == 0:
-        who = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-        os.chown(path, 65534, 65534)
-
-    def run(*args):
-        subprocess.run([*who, *map(str, args)], check=True, stdout=subprocess.DEVNULL, cwd=path, timeout=120,
-                       env={"PATH": os.environ["PATH"], "LC_ALL": "C"})
-    run(BIN / "initdb", "-D", path / "data", "-U", "mayfly", "-A", "trust", "-E", "UTF8", "--no-sync")
-    run(BIN / "pg_ctl", "-D", path / "data", "-w", "-l", path / "log", "-o",
-        f"-c listen_addresses= -c unix_socket_directories={path} -c fsync=off", "start")
-    yield f"postgresql://mayfly@/postgres?host={path}"
-    run(BIN / "pg_ctl", "-D", path / "data", "-m", "immediate", "stop")
-    shutil.rmtree(path)
+PROGRAMS = ["market/ledger_test", "market/killed_test", "store/sql_test"]
 
 
-def sql(where, *texts):
-    subprocess.run(["psql", "-q", where], input=";".join(texts), text=True, check=True, stderr=subprocess.DEVNULL)
-
-
-@pytest.mark.parametrize("name", ["ledger_test", "killed_test"])
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if (BUILD / f"tests/unit/{name}").exists()])
 def test_the_same_tests(server, name):
-    program = BUILD / "tests/unit/market" / name
-    if not program.exists():
-        pytest.skip("the unit tests aren't built: make tests")
-    sql(server, *(f"DROP SCHEMA IF EXISTS book{i} CASCADE; CREATE SCHEMA book{i}" for i in range(1, 33)))
-    done = subprocess.run([program], capture_output=True, text=True, timeout=300,
-                          env={**os.environ, "MAYFLY_TEST_POSTGRES": server})
+    """Where unit tests are built: in ./test with sanitizers."""
+    server.sql(*(f"DROP SCHEMA IF EXISTS book{i} CASCADE; CREATE SCHEMA book{i}" for i in range(1, 33)))
+    done = subprocess.run([BUILD / f"tests/unit/{name}"], capture_output=True, text=True, timeout=300,
+                          env={**os.environ, "MAYFLY_TEST_POSTGRES": server.url})
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+class Book:
+    def __init__(self, mayfly, server):
+        self.mayfly, self.server, self.where = mayfly, server, server.schema()
+
+    def __call__(self, *args):
+        return self.mayfly(*args, "--state", self.where)
+
+    def sql(self, text):
+        return self.server.sql(text, where=self.where)
 
 
 @pytest.fixture
 def book(mayfly, server):
-    sql(server, "DROP SCHEMA IF EXISTS book CASCADE; CREATE SCHEMA book")
-    where = server + "&options=-csearch_path%3Dbook"
-
-    def run(*args):
-        return mayfly(*args, "--state", where)
-    run.where = where
-    return run
+    return Book(mayfly, server)
 
 
 def test_the_command_line(book):
@@ -79,7 +55,7 @@ def test_the_command_line(book):
     found = json.loads(book("ledger", "verify", "-o", "json").stdout)
     assert found["entries"] == 2 and "für alles" in book("ledger", "export").stdout
     assert book("plan", "rm", "gold").returncode == 1
-    sql(book.where, "UPDATE posting SET amount = amount * 2 WHERE entry = 1")
+    book.sql("UPDATE posting SET amount = amount * 2 WHERE entry = 1")
     done = book("ledger", "verify")
     assert done.returncode == 4 and "entry 1: its hash" in done.stderr
 
@@ -104,3 +80,34 @@ def test_many_at_once(book):
 def test_no_server(mayfly, tmp_path):
     done = mayfly("account", "ls", "--state", f"postgresql://mayfly@/postgres?host={tmp_path}")
     assert done.returncode == 1 and done.stderr.startswith("mayfly: account: PostgreSQL: ")
+
+
+def wait_told(program, times):
+    """Until it has said so often that something is committed."""
+    for line in program.stdout:
+        times -= line.startswith("told ")
+        if times == 0:
+            return
+    raise AssertionError("it has ended")
+
+
+@pytest.mark.skipif(not (BUILD / "tests/unit/market/killed_test").exists(), reason="make tests builds what charges")
+def test_the_server_is_killed():
+    """While a program charges: what its commits told is there, once; what a lost answer leaves open is told when it is
+    asked again."""
+    server = postgres.Server("fsync = off")  # what the kernel has survives its end
+    server.sql("CREATE SCHEMA book1")
+    with subprocess.Popen([BUILD / "tests/unit/market/killed_test", "charge"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          env={**os.environ, "MAYFLY_TEST_POSTGRES": server.url}) as charging:
+        try:
+            for kills in range(5):
+                wait_told(charging, 10 + 7 * kills)
+                server.restart()
+            charging.stdin.close()  # enough: it asks for everything once more, and verifies
+            rest = charging.stdout.read()
+            assert charging.wait(60) == 0, rest
+            assert re.search(r"lost [1-9]", rest) and "sound" in rest
+        finally:
+            charging.kill()
+            server.stop()

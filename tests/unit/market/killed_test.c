@@ -1,4 +1,6 @@
 /* market/ledger: who charges is killed in the middle. What was told is in the ledger, once; asked again, nothing is charged twice. */
+#include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -143,9 +145,81 @@ static void test_killed(void **state)
 	books_remove(&books);
 }
 
-int main(void)
+/* ------------------------------------------------------- a server that is killed: tests/e2e/test_ledger_postgres.py */
+
+/* Charges four, begun anew until it is told that they are there. How often the connection was lost. */
+static unsigned charge_four(struct ledger *ledger, const struct ledger_key *key, unsigned from)
+{
+	struct ledger_first first;
+	unsigned lost = 0;
+	char id[16];
+
+	for (;;) {
+		int e = ledger_begin(ledger, true);
+
+		for (unsigned i = 0; i < TOGETHER && e >= 0; i++) {
+			struct ledger_charge c;
+
+			snprintf(id, sizeof(id), "%u", from + i);
+			c = books_charge(key, id, 1, 1 + (from + i) % 7);
+			e = ledger_charge(ledger, &c, &first);
+			assert_true(e < 0 || e == LEDGER_DONE || e == LEDGER_AGAIN);
+		}
+		if (e >= 0 && (e = ledger_commit(ledger)) == 0)
+			return lost;
+		ledger_rollback(ledger);
+		assert_true(e == -ECONNRESET || e == -ECONNREFUSED);
+		lost += e == -ECONNRESET;
+		usleep(10000);
+	}
+}
+
+static bool is_asked_to_end(void)
+{
+	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	return poll(&in, 1, 0) > 0;
+}
+
+static void test_server_killed(void **state)
+{
+	struct books books;
+	struct ledger_account anna;
+	struct ledger_key key;
+	struct ledger_verified v;
+	struct ledger *ledger;
+	unsigned n = 0, done, lost = 0;
+	int64_t sum = 0;
+
+	(void)state;
+	books_make(&books);
+	ledger = books_open(&books);
+	books_account(ledger, "anna", PAID, &anna, &key);
+	for (; !is_asked_to_end(); n += TOGETHER) {
+		lost += charge_four(ledger, &key, n);
+		printf("told %u\n", n + TOGETHER);
+		fflush(stdout);
+	}
+	for (unsigned i = 0; i < n; i++)
+		sum += 1 + i % 7;
+	assert_int_equal(ledger_account_get(ledger, "anna", &anna), 0);
+	assert_int_equal(anna.balance, PAID - sum);
+	assert_int_equal(anna.held, 0);
+	(void)ask_again(ledger, &key, n, &done);
+	assert_int_equal(ledger_verify(ledger, NULL, NULL, &v), 0);
+	assert_string_equal(v.wrong, "");
+	assert_int_equal(v.charges, done);
+	printf("lost %u\nsound\n", lost);
+	ledger_close(ledger);
+	books_remove(&books);
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_killed)};
+	const struct CMUnitTest server[] = {cmocka_unit_test(test_server_killed)};
 
+	if (argc > 1 && strcmp(argv[1], "charge") == 0)
+		return cmocka_run_group_tests(server, NULL, NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

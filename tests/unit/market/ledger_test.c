@@ -266,6 +266,64 @@ static void test_hold_runs_out(void **state)
 	sound(f);
 }
 
+static void test_hold_is_extended(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger_first first;
+
+	assert_int_equal(hold(f, "one", 1, 6 * EURO), LEDGER_DONE);
+	assert_int_equal(ledger_begin(f->ledger, false), 0);
+	assert_int_equal(
+		ledger_hold_until(f->ledger, f->anna.number, str("one"), BOOKS_NOW + 120000000000),
+		1);
+	assert_int_equal(ledger_hold_until(f->ledger, f->anna.number, str("two"), BOOKS_NOW), 0);
+	assert_int_equal(ledger_release_old(f->ledger, BOOKS_NOW + 60000000001), 0);
+	assert_int_equal(ledger_commit(f->ledger), 0);
+	assert_int_equal(charge(f, "one", 1, 6 * EURO, &first), LEDGER_DONE);
+	assert_int_equal(held(f), 0);
+	sound(f);
+}
+
+/* Two keys of one account: what one held and the other charges. */
+static void test_hold_of_another_key(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger_key first_key = f->key, second, now;
+	struct ledger_first first;
+
+	books_key(f->ledger, &f->anna, &second);
+	assert_int_equal(hold(f, "one", 1, 6 * EURO), LEDGER_DONE);
+	f->key = second;
+	assert_int_equal(charge(f, "one", 1, 5 * EURO, &first), LEDGER_DONE);
+	assert_int_equal(held(f), 0);
+	assert_int_equal(ledger_key_get(f->ledger, first_key.number, &now), 0);
+	assert_int_equal(now.held, 0);
+	assert_int_equal(now.spent, 0);
+	assert_int_equal(ledger_key_get(f->ledger, second.number, &now), 0);
+	assert_int_equal(now.held, 0);
+	assert_int_equal(now.spent, 5 * EURO);
+	sound(f);
+}
+
+/* Whoever keeps copies of keys hears of it, also from another program. */
+static void test_changed(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger *other = books_open(&f->books);
+	unsigned tries = 0;
+
+	(void)ledger_changed(other);
+	assert_false(ledger_changed(other));
+	assert_int_equal(ledger_begin(f->ledger, true), 0);
+	assert_int_equal(ledger_key_revoke(f->ledger, f->key.number, BOOKS_NOW), 0);
+	assert_int_equal(ledger_commit(f->ledger), 0);
+	while (!ledger_changed(other) && ++tries < 2000)
+		usleep(1000);
+	assert_true(tries < 2000);
+	assert_false(ledger_changed(other));
+	ledger_close(other);
+}
+
 /* What was begun is paid for, though its key was revoked meanwhile. */
 static void test_hold_outlives_the_key(void **state)
 {
@@ -550,6 +608,9 @@ int main(void)
 		TEST(test_senseless),
 		TEST(test_hold),
 		TEST(test_hold_runs_out),
+		TEST(test_hold_is_extended),
+		TEST(test_hold_of_another_key),
+		TEST(test_changed),
 		TEST(test_hold_outlives_the_key),
 		TEST(test_credit),
 		TEST(test_day_of_account),
