@@ -1,8 +1,8 @@
 /*
  * bench/ledger.c - what the ledger takes: charges, one or many in a transaction, each durable when it is told; and looking
- * at a long chain.
+ * at a long chain. `--only "64 together"`: of the rows below that one; several processes may do it at once on one server.
  *
- *	ledger [--seconds N] [--entries N] [DIRECTORY | postgresql://...]
+ *	ledger [--seconds N] [--entries N] [--only NAME] [DIRECTORY | postgresql://...]
  *
  * A charge has an answer of 200 bytes and a receipt of 800. With `held` a hold stood before it, in a transaction that isn't
  * flushed. The file is made below DIRECTORY (default: here) and removed;
@@ -21,6 +21,7 @@
 #define SAMPLES  1000000u
 
 static char directory[512] = ".";
+static const char *only; /* NULL: all */
 static struct ledger *ledger;
 static uint64_t keys[ACCOUNTS];
 static uint64_t samples[SAMPLES];
@@ -176,6 +177,8 @@ static void measure(const char *name, unsigned together, bool held, unsigned sec
 {
 	uint64_t began, end, cpu, n = 0, took;
 
+	if (only && strcmp(only, name) != 0)
+		return;
 	open_ledger();
 	sampled = 0;
 	cpu = cpu_ns();
@@ -239,6 +242,8 @@ int main(int argc, char **argv)
 			seconds = (unsigned)strtoul(argv[i + 1], NULL, 10);
 		else if (strcmp(argv[i], "--entries") == 0)
 			entries = strtoull(argv[i + 1], NULL, 10);
+		else if (strcmp(argv[i], "--only") == 0)
+			only = argv[i + 1];
 	if (i < argc)
 		(void)snprintf(directory, sizeof(directory), "%s", argv[i]);
 	if (seconds > 0) {
