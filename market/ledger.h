@@ -50,6 +50,9 @@ void ledger_rollback(struct ledger *ledger);
  * transaction. It asks no server, so it may be asked at any time. Of a file: has any other program written to it? */
 bool ledger_changed(struct ledger *ledger);
 
+/* Of an account or a plan: letters, digits and "-_.@", some of them. */
+bool ledger_is_name(const char *name);
+
 /* --- plans: what accounts have in common. Quotas are an account's, however many keys it has. */
 struct ledger_plan {
 	char name[LEDGER_NAME + 1];

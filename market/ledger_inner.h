@@ -97,8 +97,6 @@ static inline struct sql_value ledger_text(const char *text)
 {
 	return sql_text(mf_str_of(text, strlen(text)));
 }
-/* Letters, digits and "-_.@", some of them. */
-bool ledger_is_name(const char *name);
 
 /* Numbers it, links it, writes it and changes the balances. */
 int ledger_append(struct ledger *ledger, struct chain_entry *entry);

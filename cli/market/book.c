@@ -5,15 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/commands.h"
 #include "cli/out.h"
-#include "image/units.h"
-#include "wire/decimal.h"
-
-#define PLACES 6u
-#define DAY_NS 86400000000000ull
 
 int book_option(struct book *b, int c, char **argv)
 {
@@ -93,88 +87,4 @@ int book_end(struct book *b, int status)
 	ledger_close(b->ledger);
 	b->ledger = NULL;
 	return e < 0 ? book_fail(b, e, b->directory) : status;
-}
-
-/* --------------------------------------------------------------------- amounts */
-
-/* Behind the point; none of them may be lost. */
-static size_t places_of(const char *text)
-{
-	const char *point = strchr(text, '.');
-
-	return point ? strspn(point + 1, "0123456789") : 0;
-}
-
-int book_amount(const struct book *b, const char *what, const char *text, bool any, int64_t *amount)
-{
-	if (decimal_read(mf_str_of(text, strlen(text)), PLACES, amount) &&
-		places_of(text) <= PLACES && (any || *amount >= 0) &&
-		*amount <= LEDGER_AMOUNT_MOST && *amount >= -LEDGER_AMOUNT_MOST)
-		return STATUS_OK;
-	return out_say(b->command, STATUS_USAGE,
-		"%s \"%s\": an amount has up to %u places, like 12.50, and is at most 1000000000%s",
-		what, text, PLACES, any ? "" : ", and not below zero");
-}
-
-int book_limit(const struct book *b, const char *what, const char *text, int64_t *amount)
-{
-	if (strcmp(text, "none") != 0)
-		return book_amount(b, what, text, false, amount);
-	*amount = LEDGER_UNLIMITED;
-	return STATUS_OK;
-}
-
-const char *book_money(int64_t amount, char to[static BOOK_AMOUNT])
-{
-	if (amount == LEDGER_UNLIMITED)
-		return strcpy(to, "none");
-	to[decimal_write(amount, PLACES, to)] = '\0';
-	return to;
-}
-
-json_t *book_json(int64_t amount)
-{
-	char text[BOOK_AMOUNT];
-
-	return amount == LEDGER_UNLIMITED ? json_null() : json_string(book_money(amount, text));
-}
-
-/* ----------------------------------------------------------------------- times */
-
-int book_time(const struct book *b, const char *what, const char *text, int64_t *ns)
-{
-	char *end;
-	unsigned long long n;
-	uint64_t value = 0;
-	bool good;
-
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	good = text[0] >= '0' && text[0] <= '9' && errno == 0 && strcmp(end, "d") == 0
-		? !__builtin_mul_overflow((uint64_t)n, (uint64_t)DAY_NS, &value)
-		: units_time(text, &value);
-	if (good && value <= INT64_MAX / 4) {
-		*ns = (int64_t)value;
-		return STATUS_OK;
-	}
-	return out_say(
-		b->command, STATUS_USAGE, "%s \"%s\": a time, like 90d, 12h, 30m", what, text);
-}
-
-const char *book_date(int64_t at, char to[static BOOK_TIME])
-{
-	time_t seconds = (time_t)(at / 1000000000);
-	struct tm tm;
-
-	if (at == 0 || !gmtime_r(&seconds, &tm))
-		return strcpy(to, "-");
-	(void)strftime(to, BOOK_TIME, "%Y-%m-%dT%H:%M:%SZ", &tm);
-	return to;
-}
-
-int book_account(const struct book *b, const char *name, struct ledger_account *account)
-{
-	int e = ledger_account_get(b->ledger, name, account);
-
-	return e < 0 ? book_fail(b, e, name) : STATUS_OK;
 }

@@ -8,9 +8,11 @@
 #include "cli/commands.h"
 #include "cli/keys.h"
 #include "cli/market/book.h"
+#include "cli/market/desk.h"
+#include "cli/market/show.h"
 #include "cli/out.h"
 #include "market/receipt.h"
-#include "sys/clock.h"
+#include "market/written.h"
 
 static const char help[] =
 	"usage: mayfly ledger verify [--head HASH] [--key FILE]\n"
@@ -24,16 +26,16 @@ static const char help[] =
 	"  --head HASH    an entry with this hash must be there: what verify showed once\n"
 	"  --key FILE     every receipt must be signed by this key\n"
 	"  --from NUMBER  the first entry that is written\n"
-	"  --note TEXT    stands in the ledger\n" BOOK_HELP
+	"  --note TEXT    stands in the ledger\n" DESK_HELP
 	"Exit status: 0 ok, 1 failed, 2 usage, 3 not found, 4 the ledger isn't what it was, or "
 	"denied.\n";
 
-enum { OPT_HEAD = BOOK_OWN, OPT_KEY, OPT_FROM, OPT_NOTE };
+enum { OPT_HEAD = BOOK_OWN, OPT_KEY, OPT_FROM };
 
 struct args {
 	struct book book;
-	const char *what, *head, *key, *note;
-	uint64_t number, from, entry;
+	const char *what, *head, *key;
+	uint64_t from;
 };
 
 /* ------------------------------------------------------------------- arguments */
@@ -58,12 +60,6 @@ static int take(struct args *a, int c, char **argv)
 				  optarg);
 	case OPT_KEY: a->key = optarg; return STATUS_OK;
 	case OPT_FROM: return take_number("--from", optarg, &a->from);
-	case OPT_NOTE:
-		a->note = optarg;
-		return strlen(optarg) <= CHAIN_NOTE
-			? STATUS_OK
-			: out_say("ledger", STATUS_USAGE, "--note: more than %u letters",
-				  CHAIN_NOTE);
 	default: return book_option(&a->book, c, argv);
 	}
 }
@@ -72,8 +68,7 @@ static int parse(struct args *a, int argc, char **argv)
 {
 	static const struct option options[] = {{"head", required_argument, NULL, OPT_HEAD},
 		{"key", required_argument, NULL, OPT_KEY},
-		{"from", required_argument, NULL, OPT_FROM},
-		{"note", required_argument, NULL, OPT_NOTE}, BOOK_LONG_OPTIONS, {NULL, 0, NULL, 0}};
+		{"from", required_argument, NULL, OPT_FROM}, BOOK_LONG_OPTIONS, {NULL, 0, NULL, 0}};
 	int c, status = STATUS_OK, words;
 
 	opterr = 0;
@@ -83,8 +78,6 @@ static int parse(struct args *a, int argc, char **argv)
 		return status;
 	a->what = optind < argc ? argv[optind] : "";
 	words = argc - optind - 1;
-	if (strcmp(a->what, "void") == 0 && words == 1)
-		return take_number("void", argv[optind + 1], &a->number);
 	if ((strcmp(a->what, "verify") == 0 || strcmp(a->what, "export") == 0) && words == 0)
 		return STATUS_OK;
 	return out_say("ledger", STATUS_USAGE,
@@ -136,18 +129,18 @@ static int look_for_head(struct args *a)
 
 static int tell_verified(const struct args *a, const struct ledger_verified *v)
 {
-	char hex[2 * CHAIN_HASH + 1], sales[BOOK_AMOUNT];
+	char hex[2 * CHAIN_HASH + 1], sales[WRITTEN_AMOUNT];
 
 	out_hex(v->head, CHAIN_HASH, hex);
 	if (a->book.json)
 		return out_json("ledger", STATUS_OK,
 			json_pack("{sI sI sI so ss ss}", "entries", (json_int_t)v->entries,
 				"charges", (json_int_t)v->charges, "accounts",
-				(json_int_t)v->accounts, "sales", book_json(v->sales), "currency",
-				ledger_currency(a->book.ledger), "head", hex));
+				(json_int_t)v->accounts, "sales", written_amount_json(v->sales),
+				"currency", ledger_currency(a->book.ledger), "head", hex));
 	printf("entries   %llu\ncharges   %llu\naccounts  %llu\nsales     %s %s\nhead      %s\n",
 		(unsigned long long)v->entries, (unsigned long long)v->charges,
-		(unsigned long long)v->accounts, book_money(v->sales, sales),
+		(unsigned long long)v->accounts, written_amount(v->sales, sales),
 		ledger_currency(a->book.ledger), hex);
 	return out_end("ledger", STATUS_OK);
 }
@@ -208,43 +201,24 @@ static int export(struct args *a)
 
 /* ------------------------------------------------------------------------- void */
 
-static int take_back(struct args *a)
+static void tell_void(const char *verb, const json_t *answer)
 {
-	const char *note = a->note ? a->note : "";
-	char name[24];
-	int e = ledger_void(a->book.ledger, a->number, clock_wall_ns(),
-		mf_str_of(note, strlen(note)), &a->entry);
-
-	(void)snprintf(name, sizeof(name), "%llu", (unsigned long long)a->number);
-	if (e == -EALREADY || e == -EPERM)
-		return out_say("ledger", STATUS_FAILED, "entry %s: it %s", name,
-			e == -EPERM ? "takes another one back itself" : "was taken back already");
-	return e < 0 ? book_fail(&a->book, e, name) : STATUS_OK;
-}
-
-static int tell_entry(const struct args *a)
-{
-	if (a->book.json)
-		return out_json(
-			"ledger", STATUS_OK, json_pack("{sI}", "entry", (json_int_t)a->entry));
-	printf("entry %llu\n", (unsigned long long)a->entry);
-	return out_end("ledger", STATUS_OK);
+	(void)verb;
+	show_entry(answer);
 }
 
 int cmd_ledger(int argc, char **argv)
 {
+	static const struct desk_command changes = {
+		"ledger", help, "mayfly ledger void NUMBER", tell_void};
 	struct args a = {.book = {.command = "ledger", .help = help}};
-	int status = parse(&a, argc, argv);
+	int status;
 
-	if (status != STATUS_OK)
-		return status;
-	if (strcmp(a.what, "void") == 0) {
-		status = book_begin(&a.book, true);
-		if (status == STATUS_OK)
-			status = book_end(&a.book, take_back(&a));
-		return status == STATUS_OK ? tell_entry(&a) : status;
-	}
-	status = book_open(&a.book, true);
+	if (argc > 1 && strcmp(argv[1], "void") == 0)
+		return desk_main(&changes, argc, argv);
+	status = parse(&a, argc, argv);
+	if (status == STATUS_OK)
+		status = book_open(&a.book, true);
 	if (status == STATUS_OK)
 		status = strcmp(a.what, "verify") == 0 ? verify(&a) : export(&a);
 	ledger_close(a.book.ledger);

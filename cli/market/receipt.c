@@ -7,9 +7,9 @@
 
 #include "cli/commands.h"
 #include "cli/keys.h"
-#include "cli/market/book.h"
 #include "cli/out.h"
 #include "market/receipt.h"
+#include "market/written.h"
 
 #define FILE_MOST (1u << 30)
 
@@ -153,13 +153,14 @@ static int look_for_twins(const struct args *a, struct sum *sum)
 
 static int tell(const struct args *a, const struct sum *sum)
 {
-	char price[BOOK_AMOUNT];
+	char price[WRITTEN_AMOUNT];
 
 	if (a->json)
 		return out_json("receipt", STATUS_OK,
 			json_pack("{sI ss ss}", "receipts", (json_int_t)sum->count, "price",
-				book_money(sum->price, price), "currency", sum->currency));
-	printf("%u receipts, %s %s\n", sum->count, book_money(sum->price, price), sum->currency);
+				written_amount(sum->price, price), "currency", sum->currency));
+	printf("%u receipts, %s %s\n", sum->count, written_amount(sum->price, price),
+		sum->currency);
 	return out_end("receipt", STATUS_OK);
 }
 

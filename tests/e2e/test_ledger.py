@@ -60,6 +60,10 @@ def test_from_a_plan_to_a_key(book):
     assert rows(book("account", "ls", "-o", "json"), "accounts")[1]["closed"]
     ok(book("account", "open", "berta"))
     assert not rows(book("account", "ls", "-o", "json"), "accounts")[1]["closed"]
+    assert json.loads(ok(book("account", "close", "berta", "-o", "json")))["closed"]
+    assert "closed    yes\n" in ok(book("account", "show", "berta")) and "rate      0" in ok(book("plan", "show", "gold"))
+    refused(book("account", "set", "anna", "--plan", "silver"), 3, "silver", "mayfly plan ls")
+    refused(book("account", "pay", "anna", "0"), 2, "amount")
 
 
 def test_keys(book):
@@ -79,6 +83,7 @@ def test_keys(book):
     ok(book("key", "rotate", "2", "--overlap", "0"))
     assert [key["state"] for key in rows(book("key", "ls", "anna", "-o", "json"), "keys")] == ["good", "expired", "good"]
     refused(book("key", "rotate", "2"), 1, "ended")
+    assert "replaces  1" in ok(book("key", "show", "2"))
     ok(book("key", "revoke", "3"))
     ok(book("key", "revoke", "3"))
     assert rows(book("key", "ls", "-o", "json"), "keys")[2]["state"] == "revoked"
@@ -145,7 +150,9 @@ def test_where_there_is_none(book, mayfly, tmp_path):
     ["account"], ["account", "add"], ["account", "pay", "x"], ["account", "pay", "x", "1.0000001"],
     ["account", "credit", "x", "-1"], ["account", "pay", "x", "many"], ["account", "add", "x", "--credit", "-1"],
     ["account", "pay", "x", "1000000001"], ["plan", "put"], ["plan", "put", "x", "--rate", "-1"], ["plan", "ls", "x"],
-    ["key", "add"], ["key", "find", "x"], ["ledger"], ["ledger", "void"], ["ledger", "verify", "x"],
+    ["plan", "put", "a b"], ["plan", "put", "x", "--note", "y"], ["account", "ls", "--test"],
+    ["account", "set", "x", "--day", "soon"], ["account", "ls", "--hub", "x", "--state", "y"],
+    ["key", "add"], ["key", "find", "x"], ["key", "rotate", "1", "--overlap", "long"], ["key", "show", "0"], ["ledger"], ["ledger", "void"], ["ledger", "verify", "x"],
     ["ledger", "export", "--from", "0"], ["account", "ls", "--nope"], ["account", "ls", "-o", "xml"]])
 def test_usage(book, args):
     refused(book(*args), 2)
