@@ -55,6 +55,7 @@ static const struct command commands[] = {
 	{"key", cmd_key, "add|ls|rotate|revoke", "with which they ask"},
 	{"ledger", cmd_ledger, "verify|export", "its book: is it what it was?"},
 	{"receipt", cmd_receipt, "verify FILE --key KEY", "what it signed, and the sum"},
+	{"invoice", cmd_invoice, "ACCOUNT MONTH", "what it used, to be paid; or verify"},
 	{"doctor", cmd_doctor, "", "what this machine has, and what it lacks"},
 	{"version", cmd_version, "", "versions of the program, the guest ABI and the image format"},
 	{"help", cmd_help, "[COMMAND]", "this page, or a command's"},

@@ -197,6 +197,26 @@ int ledger_entries(struct ledger *ledger, uint64_t from,
 		void *context),
 	void *context);
 
+/* What an entry did to an account's balance. */
+struct ledger_move {
+	uint64_t number; /* the entry's */
+	int64_t at;
+	uint64_t kind, account;
+	const char *name; /* the account's */
+	uint64_t refers;  /* a void: to this entry, which was of that kind, then */
+	uint64_t was;
+	int64_t was_at;
+	int64_t amount; /* negative: of a charge */
+	struct mf_str note;
+	struct mf_str
+		receipt; /* of a charge, or of that which a void takes back; p NULL: there is none */
+};
+/* Of an account (0: of all), from entry `from` on, until `each` returns false. Between ledger_look (or ledger_begin) and its end. */
+int ledger_moves(struct ledger *ledger, uint64_t from, uint64_t account,
+	bool (*each)(const struct ledger_move *move, void *context), void *context);
+/* The last entry's hash, as of ledger_look or ledger_begin, and its number; 0: there is none. */
+uint64_t ledger_head(const struct ledger *ledger, uint8_t hash[static CHAIN_HASH]);
+
 /* --- is it what it was? */
 struct ledger_verified {
 	uint64_t entries, charges, accounts;

@@ -8,6 +8,7 @@
  *	ledger_entries.c     entries: written, read
  *	ledger_charge.c      holds, charges
  *	ledger_verify.c      all of it, looked at
+ *	ledger_moves.c       what entries did to accounts, with their receipts
  */
 #ifndef MARKET_LEDGER_INNER_H
 #define MARKET_LEDGER_INNER_H
@@ -59,6 +60,7 @@ enum statement {
 	CHARGES,
 	SPENT_ALL,
 	COUNTS,
+	MOVES,
 	STATEMENTS
 };
 extern const struct sql_schema ledger_schema;

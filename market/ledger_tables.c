@@ -134,6 +134,14 @@ static const char *const statements[STATEMENTS] = {
 	[SPENT_ALL] = "SELECT account, key, day, amount FROM spent",
 	[COUNTS] = "SELECT (SELECT COUNT(*) FROM posting), (SELECT MAX(number) FROM account),"
 		   " (SELECT MAX(number) FROM keys)",
+	[MOVES] = "SELECT e.number, e.at, e.kind, e.account, e.refers, e.note, p.amount, a.name,"
+		  " c.receipt, o.kind, o.at FROM entry e"
+		  " JOIN posting p ON p.entry = e.number AND p.book = 1"
+		  " JOIN account a ON a.number = e.account"
+		  " LEFT JOIN entry o ON o.number = e.refers"
+		  " LEFT JOIN charge c"
+		  " ON c.entry = CASE WHEN e.kind = 4 THEN e.refers ELSE e.number END"
+		  " WHERE e.number >= $1 AND (e.account = $2 OR $2 = 0) ORDER BY e.number",
 };
 
 const struct sql_schema ledger_schema = {
