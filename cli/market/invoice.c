@@ -19,14 +19,14 @@ static const char help[] =
 	"usage: mayfly invoice ACCOUNT MONTH [-o text|html|json]\n"
 	"       mayfly invoice verify INVOICE.json RECEIPTS --key KEY [-o text|json]\n"
 	"What an account of a center used in a month, like 2026-11 (UTC): quantities and amounts "
-        "of "
+	"of "
 	"each\n"
 	"service, version and unit, payments, credits, what was taken back, its balance before "
-        "and\n"
+	"and\n"
 	"after. It is the sum of receipts and nothing else: verify computes it anew from a file "
-        "of\n"
+	"of\n"
 	"receipts, a line each, all signed by KEY, a center's public key, and compares. Receipts "
-        "of\n"
+	"of\n"
 	"other months may be in the file.\n" BOOK_HELP
 	"Exit status: 0 ok, 1 failed, 2 usage, 3 not found, 4 the invoice isn't what the receipts "
 	"make.\n";

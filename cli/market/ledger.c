@@ -10,6 +10,7 @@
 #include "cli/market/book.h"
 #include "cli/market/desk.h"
 #include "cli/market/show.h"
+#include "cli/market/usage.h"
 #include "cli/out.h"
 #include "market/receipt.h"
 #include "market/written.h"
@@ -17,6 +18,7 @@
 static const char help[] =
 	"usage: mayfly ledger verify [--head HASH] [--key FILE]\n"
 	"       mayfly ledger export [--from NUMBER]\n"
+	"       mayfly ledger usage [--to URL --cursor FILE] ...: see mayfly ledger usage --help\n"
 	"       mayfly ledger void NUMBER [--note TEXT]\n"
 	"A center's ledger. verify looks at every row: hashes, sums, charges, balances, and shows "
 	"the last\n"
@@ -81,7 +83,7 @@ static int parse(struct args *a, int argc, char **argv)
 	if ((strcmp(a->what, "verify") == 0 || strcmp(a->what, "export") == 0) && words == 0)
 		return STATUS_OK;
 	return out_say("ledger", STATUS_USAGE,
-		"say what to do: mayfly ledger verify, export, void NUMBER");
+		"say what to do: mayfly ledger verify, export, usage, void NUMBER");
 }
 
 /* ---------------------------------------------------------------------- verify */
@@ -216,6 +218,8 @@ int cmd_ledger(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "void") == 0)
 		return desk_main(&changes, argc, argv);
+	if (argc > 1 && strcmp(argv[1], "usage") == 0)
+		return usage_main(argc, argv);
 	status = parse(&a, argc, argv);
 	if (status == STATUS_OK)
 		status = book_open(&a.book, true);

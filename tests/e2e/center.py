@@ -1,8 +1,12 @@
 """A center's book on the command line, and receipts that are made without any of mayfly's code."""
 
 import base64
+import calendar
+import hashlib
 import json
+import sqlite3
 import subprocess
+import time
 
 import pytest
 
@@ -49,3 +53,35 @@ class Center:
         signature = subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.pem, "-in",
                                     self.path / "body"], check=True, capture_output=True).stdout
         return f'{text[:-1]},"signature":"{base64.b64encode(signature).decode()}"}}'
+
+
+class Charges:
+    """Puts charges into a ledger whose account 1 is anna, as a hub does but for the hashes of the chain."""
+
+    def __init__(self, path, center):
+        self.path, self.center = path, center
+
+    def _entry(self, db, at, kind, refers, amount):
+        number = db.execute("SELECT number FROM head").fetchone()[0] + 1
+        digest = hashlib.sha256(b"%d" % number).digest()
+        db.execute("INSERT INTO entry VALUES(?, ?, ?, 1, ?, zeroblob(32), '', ?)", (number, at, kind, refers, digest))
+        db.execute("INSERT INTO posting VALUES(?, 0, 1, 1, ?)", (number, amount))
+        db.execute("INSERT INTO posting VALUES(?, 1, 2, 0, ?)", (number, -amount))
+        db.execute("UPDATE head SET number = ?, hash = ?", (number, digest))
+        return number
+
+    def put(self, event, **members):
+        """A charge: its receipt's line."""
+        text = self.center.receipt(event=event, **members)
+        receipt = json.loads(text)
+        at = calendar.timegm(time.strptime(receipt["at"][:19], "%Y-%m-%dT%H:%M:%S")) * 10**9 + int(receipt["at"][20:-1])
+        with sqlite3.connect(self.path) as db:
+            number = self._entry(db, at, 1, 0, -int(receipt["price"]))
+            db.execute("INSERT INTO charge VALUES(?, 1, 1, ?, zeroblob(32), ?, ?, 200, '', x'', ?)",
+                       (number, event.encode(), int(receipt["price"]), at, text.encode()))
+        return text
+
+    def void(self, entry, at=1):
+        with sqlite3.connect(self.path) as db:
+            amount = db.execute("SELECT amount FROM charge WHERE entry = ?", (entry,)).fetchone()[0]
+            return self._entry(db, at, 4, entry, amount)
