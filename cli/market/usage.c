@@ -24,7 +24,7 @@ static const char help[] =
 	"       mayfly ledger usage --to URL --cursor FILE [--account NAME] [--batch N]\n"
 	"                           [--patience TIME] [--token-file FILE] [--cacert FILE]\n"
 	"Charges as CloudEvents 1.0 (JSON): one in a line, or, with --batch, N in an array in a "
-        "line. "
+	"line. "
 	"An\n"
 	"event's id is its receipt's: whoever gets it twice knows that. data.entry is its entry; "
 	"the next\n"
@@ -37,7 +37,7 @@ static const char help[] =
 	"  --patience TIME    how long a batch is tried again; without it 5m\n"
 	"  --token-file FILE  a bearer token, for URL\n" BOOK_HELP
 	"Exit status: 0 all is told, 1 refused, 2 usage, 3 not found, 4 the ledger isn't what it "
-        "was,\n"
+	"was,\n"
 	"6 nobody took it.\n";
 
 enum {
@@ -156,12 +156,25 @@ static int bad_cursor(const struct args *a, const char *why)
 	return out_say("ledger", STATUS_DENIED, "--cursor \"%s\": %s", a->cursor, why);
 }
 
+/* "next N", and in the second line "hash HEX", which may be empty. False: it isn't so. */
+static bool parse_cursor(const char *text, struct mark *mark)
+{
+	const char *digits = text + 5, *line = strchr(text, '\n'), *hex;
+
+	if (!line || strncmp(text, "next ", 5) != 0 || strncmp(line, "\nhash ", 6) != 0 ||
+		!num_parse(mf_str_of(digits, (size_t)(line - digits)), &mark->next))
+		return false;
+	hex = line + 6;
+	(void)snprintf(mark->hex, sizeof(mark->hex), "%.*s", (int)strcspn(hex, "\n"), hex);
+	return mark->next > 0 && mark->next <= INT64_MAX && strcspn(hex, "\n") < sizeof(mark->hex);
+}
+
 static int read_cursor(struct args *a)
 {
-	char hex[2 * CHAIN_HASH + 1] = "", *text;
-	struct mark mark;
+	struct mark mark, told;
 	uint8_t *bytes;
 	size_t n;
+	bool good;
 	int e = out_read_file(a->cursor, CURSOR_MOST, &bytes, &n), status;
 
 	a->from = 1;
@@ -170,13 +183,13 @@ static int read_cursor(struct args *a)
 	if (e < 0)
 		return out_say(
 			"ledger", STATUS_FAILED, "--cursor \"%s\": %s", a->cursor, strerror(-e));
-	text = (char *)bytes;
-	n = sscanf(text, "next %" SCNu64 "\nhash %64[0-9a-f]", &a->from, hex) >= 1;
+	good = parse_cursor((const char *)bytes, &told);
 	free(bytes);
-	if (!n || a->from == 0 || a->from > INT64_MAX)
+	if (!good)
 		return bad_cursor(a, "what is in it is no cursor");
+	a->from = told.next;
 	status = mark_of(a, a->from, &mark);
-	return status != STATUS_OK || strcmp(mark.hex, hex) == 0
+	return status != STATUS_OK || strcmp(mark.hex, told.hex) == 0
 		? status
 		: bad_cursor(a, "the entry that was told last isn't in this ledger");
 }
@@ -266,7 +279,7 @@ static int tell_all(struct args *a)
 
 static int find_account(struct args *a)
 {
-	struct ledger_account account;
+	struct ledger_account account = {0};
 	int e = ledger_look(a->book.ledger);
 
 	if (e == 0) {

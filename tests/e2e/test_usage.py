@@ -147,7 +147,7 @@ def test_not_taken(book, charges, serve, tmp_path):  # noqa: F811
     ok(push())
     assert server.ids() == ids(receipts)
     # another ledger isn't gone on with
-    cursor.write_text(cursor.read_text().replace("hash ", "hash 0"))
+    cursor.write_text("next 3\nhash " + "12" * 32)
     refused(push(), 4, "isn't in this ledger")
     cursor.write_text("next 9\nhash " + "12" * 32)
     refused(push(), 4, "isn't in this ledger")

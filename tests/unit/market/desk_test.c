@@ -68,10 +68,10 @@ static void plans_and_accounts(void **state)
 	assert_string_equal(
 		ask(l, "plan", "put", "{\"name\":\"gold\",\"credit\":\"5\",\"at_once\":3}"),
 		"{\"name\":\"gold\",\"credit\":\"5.000000\",\"day\":null,\"rate\":0,\"at_once\":"
-	        "3}");
+		"3}");
 	assert_non_null(strstr(ask(l, "account", "add", "{\"name\":\"anna\",\"plan\":\"gold\"}"),
 		"\"balance\":\"0.000000\",\"held\":\"0.000000\",\"credit\":\"5.000000\",\"day\":"
-	        "null"));
+		"null"));
 	assert_string_equal(
 		ask(l, "account", "add", "{\"name\":\"anna\"}"), "!\"anna\" is there already");
 	assert_string_equal(ask(l, "account", "add", "{\"name\":\"b\",\"plan\":\"tin\"}"),
