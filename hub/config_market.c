@@ -30,7 +30,7 @@ static int take_ledger(const struct building *b, const char *text, struct config
 		return config_text(b, config->state, &m->ledger);
 	return reading_bad(b->r, "market",
 		"market: what is charged is kept in a ledger: add 'state: DIRECTORY' at the top, "
-	        "or "
+		"or "
 		"'ledger: DIRECTORY' here");
 }
 
