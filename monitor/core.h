@@ -28,8 +28,9 @@ struct backend {
 	int (*resume)(struct shell *shell, struct life *life);
 	/* Another thread will run it from now on; NULL: that makes no difference. */
 	void (*adopt)(struct shell *shell);
-	/* Ends a run from another thread. */
+	/* From another thread: ends a run; is told of one that lasts, for the time being (watchdog.h; NULL: so be it). */
 	void (*kill)(struct shell *shell);
+	void (*lasts)(struct shell *shell);
 	/* The next pages of a large window that were ever written, from offset *at on: sets *at and
 	 * *bytes. False: there are no more. */
 	bool (*written)(const struct shell *shell, uint64_t *at, uint64_t *bytes);
@@ -39,6 +40,8 @@ struct backend {
 };
 extern const struct backend backend_kvm, backend_process;
 
+/* Once a process, before it gives up rights. */
+void process_prepare(void);
 /* The two halves of the process backend's run: it begins; it comes to its way out. */
 int process_begin(struct shell *shell);
 int process_finish(struct shell *shell, struct life *life);
@@ -107,7 +110,7 @@ struct shell {
 		struct {
 			int window_fd;
 			struct maker_made made; /* while it is open */
-			int cpu;                /* where it runs; -1: not known */
+			_Atomic int cpu;        /* where it has to run; -1: anywhere */
 		} process;
 	};
 };

@@ -66,7 +66,7 @@ static const struct sandbox_rule process_rules[] = {
 	ANY(write, "the hub's eventfd; a guest's byte; a request; last words on descriptor 2"),
 	COMMON,
 	ANY(lseek, "which pages of memory exist"),
-	ANY(sched_setaffinity, "a gated process runs where its monitor's thread runs"),
+	ANY(sched_setaffinity, "a gated process runs where its thread runs, if it lasts anywhere"),
 	ONLY(pidfd_send_signal, 1, ~0ull, SIGKILL, "the watchdog ends it, by its descriptor"),
 	ONLY(waitid, 0, 0xffffffffu, P_PID, "it is gone, and what it died of"),
 };

@@ -38,6 +38,7 @@ int monitor_prepare(void)
 	if (!prepared) {
 		signal(SIGPIPE, SIG_IGN);
 		kvm_prepare();
+		process_prepare();
 		rc = watchdog_start();
 		prepared = rc == 0;
 	}

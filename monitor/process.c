@@ -31,6 +31,7 @@ static void process_close(struct shell *shell)
 	const struct maker_made *made = &shell->process.made;
 	siginfo_t info;
 
+	watchdog_wait(); /* process_lasts may have its number in hand */
 	process_kill(shell);
 	while (waitid(P_PID, (id_t)made->pid, &info, WEXITED) < 0 && errno == EINTR)
 		;
@@ -189,6 +190,15 @@ static int mourn(const struct shell *shell, struct life *life)
 	return 0;
 }
 
+/* Where lives may run that last. */
+static cpu_set_t anywhere;
+
+void process_prepare(void)
+{
+	if (sched_getaffinity(0, sizeof(anywhere), &anywhere) < 0)
+		CPU_ZERO(&anywhere); /* which is refused then */
+}
+
 /* The process runs where this thread runs: they take turns, and waking another core costs more
  * than a life. */
 static void follow(struct shell *shell)
@@ -202,6 +212,16 @@ static void follow(struct shell *shell)
 	CPU_SET((unsigned)cpu, &set);
 	if (sched_setaffinity(shell->process.made.pid, sizeof(set), &set) == 0)
 		shell->process.cpu = cpu;
+}
+
+/* Other threads may have woken theirs on the same core. If another life began meanwhile it isn't held either; the next
+ * one follows again. */
+static void process_lasts(struct shell *shell)
+{
+	if (shell->process.cpu < 0)
+		return;
+	(void)sched_setaffinity(shell->process.made.pid, sizeof(anywhere), &anywhere);
+	shell->process.cpu = -1;
 }
 
 /* What the byte that wakes it says; the stub knows them. */
@@ -302,6 +322,7 @@ const struct backend backend_process = {
 	.run = process_run,
 	.resume = process_resume,
 	.kill = process_kill,
+	.lasts = process_lasts,
 	.written = process_written,
 	.touched = process_touched,
 	.floor = process_floor,

@@ -79,6 +79,7 @@ int shell_make(struct shell **out, struct monitor *m, bool init, char error[MONI
 		.calls = !init && (m->image->note.grants & MFI_GRANT(MF_EFFECT_CALL)),
 		.watch = {.shell = shell,
 			.kill = m->backend->kill,
+			.lasts = m->backend->lasts,
 			.cpu_ns = init ? m->image->note.init_ns : m->cpu_ns,
 			.wall_ns = init ? m->image->note.init_ns : m->deadline_ns}};
 	if (m->which == MFW_BACKEND_PROCESS)

@@ -56,6 +56,8 @@ static bool look(struct watch *w, uint64_t wall)
 		w->seen = state;
 		w->seen_wall = wall;
 		w->seen_cpu = now(w->clock);
+		if (w->lasts)
+			w->lasts(w->shell);
 	} else if (is_over(w, wall) || is_unwanted(w)) {
 		expire(w, state);
 	}
@@ -173,14 +175,19 @@ void watchdog_begin(struct watch *watch)
 	}
 }
 
+/* It looks, moves states on and kills under the lock. */
+void watchdog_wait(void)
+{
+	pthread_mutex_lock(&lock);
+	pthread_mutex_unlock(&lock);
+}
+
 bool watchdog_end(struct watch *watch)
 {
 	uint64_t state = atomic_load(&watch->state);
 
 	if ((state & 1) && atomic_compare_exchange_strong(&watch->state, &state, state + 1))
 		return true;
-	/* it moves the state on and kills under the lock */
-	pthread_mutex_lock(&lock);
-	pthread_mutex_unlock(&lock);
+	watchdog_wait();
 	return false;
 }

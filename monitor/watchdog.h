@@ -21,6 +21,8 @@ struct watch {
 	struct watch *next;
 	struct shell *shell;
 	void (*kill)(struct shell *shell);
+	/* of a life that lasts, since the watchdog finds it under way; once; NULL: nothing is to be done */
+	void (*lasts)(struct shell *shell);
 	/* counts up: +1 when a life begins (odd), +1 when it ends or is ended by the watchdog */
 	_Atomic uint64_t state;
 	_Atomic clockid_t clock; /* CPU time of what runs the guest; a new machine has a new one */
@@ -40,5 +42,7 @@ void watchdog_remove(struct watch *watch);
 void watchdog_begin(struct watch *watch);
 /* Was it still alive? false: it has been killed; the watchdog has let go of it. */
 bool watchdog_end(struct watch *watch);
+/* After the end of lives: nor does `lasts` still have to do with one. Before what that one ran in is given back. */
+void watchdog_wait(void);
 
 #endif

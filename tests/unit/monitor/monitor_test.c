@@ -1,6 +1,7 @@
 /* Births and deaths through monitor/monitor.h, on both backends: what a life starts from,
  * how it can end, what mf_init leaves, large windows, both ways of being born. */
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,47 @@ static void deadline(enum mfw_backend backend)
 	assert_int_equal(life.result, MFW_ERR_CPU);
 	assert_int_equal(life.vector, 0);
 	assert_true(life.run_ns >= 30000000);
+	service_close(&s);
+}
+
+static int processors(pid_t pid)
+{
+	cpu_set_t set;
+
+	assert_int_equal(sched_getaffinity(pid, sizeof(set), &set), 0);
+	return CPU_COUNT(&set);
+}
+
+static int when_killed;
+
+static void look_and_kill(struct shell *shell)
+{
+	when_killed = processors(shell->process.made.pid);
+	shell->monitor->backend->kill(shell);
+}
+
+/* A gated process runs where its thread does, but not for long: others may have been woken there too. */
+static void moves(enum mfw_backend backend)
+{
+	struct service s;
+	int after = 0;
+
+	if (backend != MFW_BACKEND_PROCESS)
+		return; /* a thread enters its own VM */
+	service_open(&s, "counter", backend);
+	/* the watchdog sees a short life now and then */
+	for (int i = 0; i < 100 && after != 1; i++) {
+		assert_int_equal(service_ask_text(&s, "").result, MFW_OK);
+		after = processors(s.shell->process.made.pid);
+	}
+	assert_int_equal(after, 1);
+	service_close(&s);
+	service_open(&s, "loop", backend);
+	service_limit(&s, 30000000, s.shell->watch.wall_ns);
+	s.shell->watch.kill = look_and_kill;
+	when_killed = 0;
+	assert_int_equal(service_ask_text(&s, "").result, MFW_ERR_CPU);
+	assert_int_equal(when_killed, processors(0));
 	service_close(&s);
 }
 
@@ -342,6 +384,7 @@ static void counter_fresh(enum mfw_backend backend)
 	X(counter_fresh)                                                                           \
 	X(endings)                                                                                 \
 	X(deadline)                                                                                \
+	X(moves)                                                                                   \
 	X(events)                                                                                  \
 	X(init_data)                                                                               \
 	X(init_clears)                                                                             \

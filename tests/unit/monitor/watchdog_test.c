@@ -11,7 +11,7 @@
 
 #include "monitor/watchdog.h"
 
-static atomic_int killed;
+static atomic_int killed, lasting;
 
 /* In place of the library's: the time of day is about to be set back by an hour. */
 int clock_gettime(clockid_t clock, struct timespec *t)
@@ -27,6 +27,12 @@ static void count(struct shell *shell)
 {
 	(void)shell;
 	killed++;
+}
+
+static void count_lasting(struct shell *shell)
+{
+	(void)shell;
+	lasting++;
 }
 
 static void sleep_ms(long ms)
@@ -145,6 +151,29 @@ static void what_nobody_wants_is_killed(void **state)
 	watchdog_remove(&w);
 }
 
+/* Once in each life that it finds under way. */
+static void what_lasts_is_told(void **state)
+{
+	struct watch w = watch_of(1000000, 1000000);
+
+	(void)state;
+	lasting = 0;
+	w.lasts = count_lasting;
+	watchdog_add(&w);
+	for (int i = 1; i <= 3; i++) {
+		watchdog_begin(&w);
+		for (int k = 0; k < 2000 && lasting < i; k++)
+			sleep_ms(1);
+		sleep_ms(60);
+		assert_true(watchdog_end(&w));
+		watchdog_wait();
+		assert_int_equal(lasting, i);
+	}
+	sleep_ms(60);
+	assert_int_equal(lasting, 3);
+	watchdog_remove(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +182,7 @@ int main(void)
 		cmocka_unit_test(it_wakes),
 		cmocka_unit_test(cpu_time_is_not_wall_time),
 		cmocka_unit_test(what_nobody_wants_is_killed),
+		cmocka_unit_test(what_lasts_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
