@@ -95,7 +95,7 @@ static int close_files(const char *backend, const char *cache)
 		{cache, LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_MOVE},
 	};
 
-	return landlock_enter(paths, sizeof(paths) / sizeof(paths[0]), false);
+	return landlock_enter(paths, sizeof(paths) / sizeof(paths[0]), LANDLOCK_NO_SIGNALS);
 }
 
 /* ------------------------------------------------------------------------- calls */

@@ -60,11 +60,18 @@ unsigned serve_judge(const struct mfa_request *r, uint64_t input_file, uint64_t 
 
 /* ---------------------------------------------------------------------- a product */
 
+struct itimerval serve_timer(uint64_t ns)
+{
+	uint64_t us = ns / 1000 + (ns % 1000 > 0);
+
+	return (struct itimerval){
+		.it_value = {(time_t)(us / 1000000), (suseconds_t)(us % 1000000)}};
+}
+
 /* While it computes there is a time by which it has ended, one way or the other: SIGALRM isn't caught. */
 static void set_alarm(uint64_t ns)
 {
-	const struct itimerval timer = {
-		.it_value = {(time_t)(ns / CLOCK_S), (suseconds_t)(ns % CLOCK_S / 1000)}};
+	const struct itimerval timer = serve_timer(ns);
 
 	(void)setitimer(ITIMER_REAL, &timer, NULL);
 }

@@ -5,6 +5,7 @@
 #define ACCELERATOR_SERVE_H
 
 #include <stdint.h>
+#include <sys/time.h>
 
 #include "abi/accelerator.h"
 #include "wire/gemm.h"
@@ -22,6 +23,9 @@ _Noreturn void serve(const struct serve *serve);
 
 /* Sends news, with its text cut to what fits and to what can be printed. 0 or -errno. */
 int serve_tell(int socket, struct mfa_news *news, const char *text);
+
+/* So long from now, and never never: 0, which would be that, only for 0. */
+struct itimerval serve_timer(uint64_t ns);
 
 /* What the hub may ask: 0, and *shape is set; else the status that answers it. */
 unsigned serve_judge(const struct mfa_request *request, uint64_t input_file, uint64_t output_file,

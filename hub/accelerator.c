@@ -18,6 +18,12 @@
 #define WAITING_MOST 3u
 /* Its socket is closed: it has nothing left to do. */
 #define END_MS 1000
+/* By then one that is late has ended itself, if it can. */
+#define HANGS_NS CLOCK_S
+/* Its keeper waits a second before it starts it again, and each start is two lines at the most: more of them in this time were
+ * forged. */
+#define STARTS_NS   (8 * CLOCK_S)
+#define STARTS_MOST 32u
 
 const char *const accelerator_states[ACCELERATOR_STATES] = {
 	[ACCELERATOR_STARTING] = "starting",
@@ -50,6 +56,8 @@ struct accelerator {
 	char backend[16], *device, *cache; /* as configured */
 	uint64_t memory;
 	char told[MFA_TEXT]; /* what was last said of it that was wrong */
+	uint64_t starts_ns;  /* when it was first told of a start or an end, of the last `starts` */
+	unsigned starts;
 };
 
 /* ------------------------------------------------------------------------- the end */
@@ -182,16 +190,14 @@ static int send_product(struct accelerator *a, const struct product *p, uint64_t
 	return err;
 }
 
-/* What nobody waits for, or what came too late for, isn't sent. */
+/* What its turn came too late for isn't sent. */
 static void pump(struct accelerator *a)
 {
 	uint64_t now = loop_now(a->hub->loop);
 	struct product *p;
 
 	while (!a->at_work && a->figures.state == ACCELERATOR_READY && (p = next(a))) {
-		if (!p->done)
-			end(p, 503, mf_str_of(NULL, 0));
-		else if (p->until_ns > now && send_product(a, p, now) == 0)
+		if (p->until_ns > now && send_product(a, p, now) == 0)
 			a->at_work = p;
 		else
 			end_failed(p);
@@ -265,6 +271,21 @@ static bool on_busy(struct accelerator *a, const struct mfa_news *news)
 	return true;
 }
 
+/* Is it told of another device, of its failure, of its end? Not again and again. */
+static bool too_often(struct accelerator *a, const struct mfa_news *news)
+{
+	uint64_t now = clock_mono_ns();
+
+	if (news->kind == MFA_BUSY || news->kind == MFA_DONE ||
+		(news->kind == MFA_READY && news->generation == a->generation))
+		return false;
+	if (now - a->starts_ns > STARTS_NS) {
+		a->starts_ns = now;
+		a->starts = 0;
+	}
+	return ++a->starts > STARTS_MOST;
+}
+
 /* False: it makes no sense. A device may be gone before it said that it was there. */
 static bool heed(struct accelerator *a, struct mfa_news *news)
 {
@@ -272,7 +293,7 @@ static bool heed(struct accelerator *a, struct mfa_news *news)
 	for (char *c = news->text; *c; c++)
 		if (*c < ' ' || *c > '~')
 			*c = '?';
-	if (news->magic != MFA_MAGIC || news->version != MFA_VERSION)
+	if (news->magic != MFA_MAGIC || news->version != MFA_VERSION || too_often(a, news))
 		return false;
 	switch (news->kind) {
 	case MFA_READY:
@@ -280,7 +301,9 @@ static bool heed(struct accelerator *a, struct mfa_news *news)
 			return false;
 		on_ready(a, news);
 		return true;
-	case MFA_FAILED: /* its end follows, and says less */
+	case MFA_FAILED: /* its end follows, and says less; it never had anything to do */
+		if (a->figures.state == ACCELERATOR_READY || a->at_work)
+			return false;
 		snprintf(a->figures.text, sizeof(a->figures.text), "%s", news->text);
 		tell(a, news->text);
 		a->figures.state = ACCELERATOR_DOWN;
@@ -336,6 +359,12 @@ uint32_t accelerator_worth(const struct service *s)
 	return worth == 0 ? 1 : worth < UINT32_MAX ? (uint32_t)worth : UINT32_MAX;
 }
 
+/* Even the end that it would make of itself doesn't come: nobody should wait behind that. */
+static bool hangs(const struct accelerator *a)
+{
+	return a->at_work && loop_now(a->hub->loop) > a->at_work->until_ns + HANGS_NS;
+}
+
 /* 0, or the status that refuses it. */
 static uint32_t judge(const struct accelerator *a, const struct task *task, struct mf_str path,
 	struct mf_str body, struct mf_gemm *gemm, struct gemm_shape *shape, const char **why)
@@ -352,7 +381,7 @@ static uint32_t judge(const struct accelerator *a, const struct task *task, stru
 	if (*why)
 		return 422;
 	*why = "";
-	if (a->figures.state != ACCELERATOR_READY || a->figures.waiting > WAITING_MOST)
+	if (a->figures.state != ACCELERATOR_READY || a->figures.waiting > WAITING_MOST || hangs(a))
 		return 503;
 	return shape->a.dense + shape->b.dense + shape->c.dense > a->figures.memory_bytes ? 507 : 0;
 }
@@ -401,9 +430,38 @@ struct product *accelerator_ask(struct task *task, struct mf_str path, struct mf
 	return p;
 }
 
+/* Out of those that wait; false: it isn't one of them. */
+static bool take_out(struct accelerator *a, const struct product *p)
+{
+	struct product **at = &a->first, *before = NULL;
+
+	while (*at && *at != p) {
+		before = *at;
+		at = &before->next;
+	}
+	if (!*at)
+		return false;
+	*at = p->next;
+	if (a->last == p)
+		a->last = before;
+	return true;
+}
+
 void accelerator_forget(struct product *p)
 {
 	p->done = NULL;
+	if (take_out(p->accelerator, p))
+		end(p, 503, mf_str_of(NULL, 0));
+}
+
+bool accelerator_withdraw(struct product *p)
+{
+	if (!take_out(p->accelerator, p))
+		return false;
+	p->accelerator->figures.busy++;
+	p->done = NULL;
+	end(p, 503, mf_str_of(NULL, 0));
+	return true;
 }
 
 static void on_soon(struct loop_later *later)

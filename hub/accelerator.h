@@ -63,6 +63,8 @@ struct product *accelerator_ask(struct task *task, struct mf_str path, struct mf
 	const char **why);
 /* Nobody waits for it any more. */
 void accelerator_forget(struct product *product);
+/* It wasn't sent yet: it is gone, and nobody hears of it. False: it is at the device. */
+bool accelerator_withdraw(struct product *product);
 
 /* ------------------------------------------------------------------------ figures */
 

@@ -23,6 +23,7 @@ struct call {
 	bool other;                 /* than what an earlier life of this event asked here */
 	bool answered;
 	bool hardware; /* it is for the accelerator: what that wrote is only in the life's area */
+	uint64_t until_ns; /* the life waits for that no longer */
 	uint32_t status;
 	uint8_t *body; /* owned */
 	size_t body_n;
@@ -149,13 +150,28 @@ static void forget_product(struct call *c)
 	c->product = NULL;
 }
 
+/* Half of the time is over, and the device still has others'. It isn't asked: the life has the other half. */
+static bool has_no_turn(struct call *c)
+{
+	if (!c->product || !accelerator_withdraw(c->product))
+		return false;
+	c->product = NULL;
+	return true;
+}
+
 /* The caller needs the rest of its time. */
 static void on_late(struct loop_timer *timer)
 {
 	struct call *c = LOOP_OWNER(timer, struct call, late);
 
-	forget_product(c);
-	answer_empty(c, 504);
+	if (has_no_turn(c)) {
+		answer_empty(c, 503);
+	} else if (c->product && clock_mono_ns() < c->until_ns) {
+		(void)loop_timer_set(c->hub->loop, &c->late, c->until_ns);
+	} else {
+		forget_product(c);
+		answer_empty(c, 504);
+	}
 }
 
 /* ---------------------------------------------------------------- questions */
@@ -269,8 +285,9 @@ static void ask_accelerator(struct call *c, const struct effect *e)
 	else if (c->hub->accelerator && c->caller->area >= 0)
 		c->product = accelerator_ask(c->caller, e->field[MF_FIELD_META],
 			e->field[MF_FIELD_BODY], most / 2, on_product, c, &status, &why);
+	c->until_ns = now + most;
 	if (c->product)
-		(void)loop_timer_set(c->hub->loop, &c->late, now + most);
+		(void)loop_timer_set(c->hub->loop, &c->late, now + most / 2);
 	else
 		answer(c, status, mf_str_of(why, strlen(why)));
 }

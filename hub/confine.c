@@ -196,7 +196,7 @@ static int close_files(const struct hub *hub, const struct config *config, bool 
 	if (!p)
 		return -ENOMEM;
 	add_all(p, hub, config);
-	err = landlock_enter(p->path, p->count, !reading);
+	err = landlock_enter(p->path, p->count, reading ? 0 : LANDLOCK_WRITING);
 	for (unsigned i = 0; i < p->count; i++)
 		free(p->text[i]);
 	free(p);

@@ -140,7 +140,7 @@ int jail_prepare(void)
 	int rc = sandbox_no_privileges();
 
 	if (rc == 0 && !SANDBOX_SANITIZED)
-		rc = landlock_enter(NULL, 0, false);
+		rc = landlock_enter(NULL, 0, 0);
 	return rc == -EOPNOTSUPP ? 0 : rc;
 }
 

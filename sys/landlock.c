@@ -13,6 +13,7 @@
 #define FS_IOCTL_DEV (1ull << 15) /* ABI 5 */
 #define NET_TCP      3ull         /* ABI 4: bind, connect */
 #define SCOPE_ALL    3ull         /* ABI 6: abstract sockets, signals */
+#define SCOPE_SIGNAL 2ull
 #define FIRST_FS     ((1ull << 13) - 1)
 #define REFER_FS     (1ull << 13) /* ABI 2 */
 
@@ -72,14 +73,17 @@ static int add(int set, const struct landlock_path *p, uint64_t handled)
 	return err;
 }
 
-int landlock_enter(const struct landlock_path *paths, size_t count, bool writing)
+int landlock_enter(const struct landlock_path *paths, size_t count, unsigned ways)
 {
 	const int abi = landlock_abi();
 	const bool nothing = count == 0;
+	const uint64_t scoped = ways & LANDLOCK_NO_SIGNALS ? SCOPE_SIGNAL : 0;
 	struct ruleset r = {
-		.fs = all_fs(abi) & ~(writing ? READING : 0ull),
+		.fs = all_fs(abi) & ~(ways & LANDLOCK_WRITING ? READING : 0ull),
 		.net = nothing && abi >= 4 ? NET_TCP : 0,
-		.scoped = nothing && abi >= 6 ? SCOPE_ALL : 0,
+		.scoped = abi < 6 ? 0
+			: nothing ? SCOPE_ALL
+				  : scoped,
 	};
 	int set, err = 0;
 

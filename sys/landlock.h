@@ -23,10 +23,16 @@ struct landlock_path {
 	unsigned rights;  /* enum landlock_right */
 };
 
+enum landlock_way {
+	LANDLOCK_WRITING = 1, /* only writing is restricted */
+	LANDLOCK_NO_SIGNALS =
+		2 /* to others than itself and what it starts, as far as the kernel knows how */
+};
+
 /* From now on this thread, and what it starts, may open, make, remove or run nothing but what `paths`
- * says; with `writing`, only writing is restricted. With no paths at all TCP, other processes' abstract
+ * says, in these ways (enum landlock_way). With no paths at all TCP, other processes' abstract
  * sockets and signals to others go too, as far as the kernel knows how. Needs no_new_privs. Paths that
  * aren't there are left out. -EOPNOTSUPP: the kernel has none of it; -errno. */
-int landlock_enter(const struct landlock_path *paths, size_t count, bool writing);
+int landlock_enter(const struct landlock_path *paths, size_t count, unsigned ways);
 
 #endif

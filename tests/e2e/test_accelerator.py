@@ -7,6 +7,7 @@ import signal
 import struct
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import BUILD, PATIENCE, SANITIZED, run
@@ -286,3 +287,88 @@ def test_hub_killed(tmp_path):
     while alive(keeper):
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+# -------------------------------------------------------------- numbers
+
+
+def by_hand(hub, kind, letters, a, b, m, n, k, alpha, old=None, beta=0j):
+    """alpha op(A) op(B) + beta C of complex numbers by the device, from columns; C lies in what is asked at 128."""
+    letter = "f" if kind in (S, C) else "d"
+    element = (2 if kind in (C, Z) else 1) * (4 if letter == "f" else 8)
+
+    def flat(values):
+        return struct.pack(f"<{2 * len(values)}{letter}", *(x for v in values for x in (complex(v).real, complex(v).imag)))
+
+    lda, ldb = (m if letters[0:1] == b"N" else k), (k if letters[1:2] == b"N" else n)
+    data = flat(a) + flat(b)
+    question = struct.pack(FORMAT, kind, letters, m, n, k, lda, ldb, m, 112, 112 + len(a) * element, 128,
+                           alpha.real, alpha.imag, beta.real, beta.imag)
+    answer = ask(hub, f"/gemm?{m * n * element + 56}", question + data)
+    assert answer.status == 200, answer.body
+    status = int(answer.body[:8].split(b"\0", 1)[0])
+    out = struct.unpack(f"<{2 * m * n}{letter}", answer.body[128:128 + m * n * element])
+    return status == 200 and [complex(x, y) for x, y in zip(out[::2], out[1::2])]
+
+
+def op(letter, columns, rows, count):
+    """As rows of what the letter makes of it; `rows` by `count` then."""
+    if letter == "N":
+        return [[columns[j * rows + i] for j in range(count)] for i in range(rows)]
+    return [[columns[i * count + j].conjugate() if letter == "C" else columns[i * count + j] for j in range(count)] for i in range(rows)]
+
+
+@pytest.mark.parametrize("kind", [C, Z])
+def test_complex(hub, kind):
+    """Both parts of numbers and of alpha, transposed and conjugated: as they are by hand."""
+    m, n, k, alpha = 3, 2, 2, 0.5 - 2j
+    a, b = [1 + 2j, -3j, 4, 5 - 1j, 2 + 2j, -6], [1 - 1j, 2, 3j, -1 + 0.5j]
+    for letters in ("NN", "CT", "TC"):
+        left, right = op(letters[0], a, m, k), op(letters[1], b, k, n)
+        expected = [alpha * sum(left[i][p] * right[p][j] for p in range(k)) for j in range(n) for i in range(m)]
+        got = until_done(hub, lambda x=letters.encode(): by_hand(hub, kind, x, a, b, m, n, k, alpha))
+        assert max(abs(x - y) for x, y in zip(got, expected)) < 1e-5, (letters, got, expected)
+
+
+def test_nan_stays_away(hub):
+    """beta = 0 means that what was there before doesn't count, also where the device's memory holds no numbers."""
+    nan = struct.pack("<10f", *[float("nan")] * 10)
+    compiled(hub)
+    for _ in range(3):
+        answer = ask(hub, "/gemm?184", gemm() + nan)
+        assert answer.status == 200 and answer.body[:3] == b"200"
+        assert all(x != x for x in struct.unpack("<6f", answer.body[128:152]))  # the device has them now
+        status, _, output = guest(hub, gemm())
+        assert status == 200 and output[56:80] == PRODUCT
+
+
+# -------------------------------------------------------------- under way
+
+
+def test_hangs_while_reloaded(make_hub, tmp_path, kernels):
+    """The device stands still with a product in it. Who waits behind it computes itself, who is in it hears that nobody knows; the
+    hub reloads, without the service and with it, and all is well when the device goes on."""
+    needs("opencl")
+    old = text(tmp_path, service(GUEST, "limits: {deadline: 4s, threads: 3}"), kernels=kernels)
+    hub = make_hub(old, env=ENVIRONMENT)
+    hub.until(lambda: figures(hub)["state"] == "ready", 60)
+    compiled(hub)
+    device, _ = device_of(hub)
+    os.kill(device, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(guest, hub, gemm())
+            hub.until(lambda: figures(hub)["waiting"] == 1)
+            second = pool.submit(guest, hub, gemm())
+            assert second.result()[0] == 503
+            assert not first.done()
+            assert first.result()[0] == 504
+        assert figures(hub)["waiting"] == 1  # what isn't dead may still write
+        assert guest(hub, gemm())[0] == 503
+        assert hub.reload(old.replace("accelerate.mfy", "counter.mfy"))["event"] == "reloaded"
+        assert figures(hub)["waiting"] == 1
+    finally:
+        os.kill(device, signal.SIGCONT)
+    hub.until(lambda: figures(hub)["waiting"] == 0)
+    assert hub.reload(old)["event"] == "reloaded"
+    assert compiled(hub)[2][56:80] == PRODUCT

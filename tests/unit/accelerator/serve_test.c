@@ -125,6 +125,26 @@ static void test_telling(void **state)
 	close(ends[0]);
 }
 
+static void timer(uint64_t ns, long seconds, long us)
+{
+	struct itimerval t = serve_timer(ns);
+
+	assert_int_equal(t.it_value.tv_sec, seconds);
+	assert_int_equal(t.it_value.tv_usec, us);
+	assert_int_equal(t.it_interval.tv_sec + t.it_interval.tv_usec, 0);
+}
+
+/* A time that is nearly over isn't one without an end. */
+static void test_timer(void **state)
+{
+	(void)state;
+	timer(0, 0, 0);
+	timer(1, 0, 1);
+	timer(1000, 0, 1);
+	timer(999999001, 1, 0);
+	timer(2500000000, 2, 500000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +153,7 @@ int main(void)
 		cmocka_unit_test(test_pauses),
 		cmocka_unit_test(test_wants),
 		cmocka_unit_test(test_telling),
+		cmocka_unit_test(test_timer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -406,12 +407,88 @@ static void test_nonsense(void **state)
 	nonsense(&(struct mfa_news){.kind = 0});
 	nonsense(&(struct mfa_news){.kind = 99});
 	nonsense(&(struct mfa_news){.kind = MFA_READY, .generation = 2});
+	nonsense(&(struct mfa_news){.kind = MFA_FAILED, .generation = 1});
 	nonsense(&(struct mfa_news){.kind = MFA_DONE, .generation = 1, .id = 77, .status = 200});
 	nonsense(&(struct mfa_news){.kind = MFA_DONE, .generation = 2, .id = 1, .status = 200});
 	nonsense(&(struct mfa_news){.kind = MFA_DONE, .generation = 1, .id = 1, .status = 0});
 	nonsense(&(struct mfa_news){.kind = MFA_DONE, .generation = 1, .id = 1, .status = 70000});
 	nonsense(&(struct mfa_news){.magic = 1, .kind = MFA_READY});
 	nonsense(&(struct mfa_news){.version = MFA_VERSION + 1, .kind = MFA_READY});
+}
+
+/* It says that it failed while it prepares itself for what it was asked: that has an end, too. */
+static void test_fails_busy(void **state)
+{
+	(void)state;
+	tell_ready(1);
+	assert_non_null(ask());
+	assert_true(take());
+	tell(&(struct mfa_news){.kind = MFA_BUSY, .generation = 1});
+	tell(&(struct mfa_news){.kind = MFA_FAILED, .generation = 1});
+	assert_int_equal(seen.count, 1);
+	assert_true(area_is_free());
+}
+
+/* Deaths and births that no keeper would have made, to fill the log. */
+static void test_too_often(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	for (i = 1; i < 100 && accelerator_figures(&hub)->state != ACCELERATOR_LOST; i++) {
+		tell_ready(i);
+		if (accelerator_figures(&hub)->state == ACCELERATOR_READY)
+			tell(&(struct mfa_news){.kind = MFA_GONE, .generation = i});
+	}
+	assert_in_range(i, 10, 20);
+	assert_null(ask());
+}
+
+/* What wasn't sent can be taken back, from the end and from the middle. */
+static void test_withdrawn(void **state)
+{
+	struct product *p[4];
+
+	(void)state;
+	tell_ready(1);
+	for (unsigned i = 0; i < 3; i++)
+		assert_non_null(p[i] = ask());
+	assert_true(take());
+	assert_false(accelerator_withdraw(p[0]));
+	assert_true(accelerator_withdraw(p[2]));
+	assert_non_null(p[3] = ask());
+	assert_true(accelerator_withdraw(p[1]));
+	assert_int_equal(accelerator_figures(&hub)->waiting, 2);
+	accelerator_forget(p[3]); /* the same, where nobody is left who could take it back */
+	assert_int_equal(accelerator_figures(&hub)->waiting, 1);
+	assert_non_null(p[3] = ask());
+	assert_int_equal(seen.count, 0);
+	tell_done(got.id, 200);
+	assert_int_equal(seen.count, 1);
+	assert_true(take());
+	tell_done(got.id, 200);
+	assert_int_equal(seen.count, 2);
+	assert_true(area_is_free());
+}
+
+/* It neither answers nor ends: nobody else waits for it. */
+static void test_hangs(void **state)
+{
+	const struct timespec long_after = {1, 100000000};
+	struct mf_gemm g = gemm();
+	uint32_t status;
+
+	(void)state;
+	tell_ready(1);
+	assert_non_null(ask_with(&g, CLOCK_MS, &status));
+	assert_true(take());
+	assert_non_null(ask());
+	nanosleep(&long_after, NULL);
+	go_round();
+	assert_null(ask_with(&g, LONG, &status));
+	assert_int_equal(status, 503);
+	tell_done(got.id, 200);
+	assert_non_null(ask());
 }
 
 /* A packet of another size; an answer that nobody asked for. */
@@ -480,6 +557,10 @@ int main(void)
 		TEST(test_late),
 		TEST(test_no_program),
 		TEST(test_nonsense),
+		TEST(test_fails_busy),
+		TEST(test_too_often),
+		TEST(test_withdrawn),
+		TEST(test_hangs),
 		TEST(test_sizes),
 		TEST(test_granted),
 		TEST(test_settings),
