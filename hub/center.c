@@ -115,7 +115,10 @@ int center_open(struct hub *hub, const struct config *config, char error[static 
 	options.signer = hub->center->signer;
 	hub->center->signer = (struct signer){.socket = -1, .pid = -1};
 	e = till_open(&hub->till, &options, why);
-	return e == 0 ? 0 : refuse_ledger(m, e, why, error);
+	if (e < 0)
+		return refuse_ledger(m, e, why, error);
+	paying_begin(hub, config->state && strcmp(m->ledger, config->state) == 0);
+	return 0;
 }
 
 int center_look(const struct plan *plan, char error[static HUB_ERROR_MAX])
@@ -167,6 +170,7 @@ void center_close(struct hub *hub)
 	if (!hub->center)
 		return;
 	loop_timer_clear(hub->loop, &hub->center->again);
+	loop_timer_clear(hub->loop, &hub->center->sweep);
 	paying_close(hub->center);
 	signer_close(&hub->center->signer);
 	forget(hub->center);

@@ -7,6 +7,7 @@
 
 #include "hub/hub.h"
 #include "hub/quota.h"
+#include "hub/till.h"
 #include "market/signer.h"
 
 struct config;
@@ -19,6 +20,11 @@ struct center {
 	struct quotas quotas;
 	struct release *late; /* paying.c: that the ledger didn't take */
 	struct loop_timer again;
+	struct loop_timer sweep; /* holds whose time has passed */
+	struct till_work sweeping;
+	struct hub *hub;
+	int64_t ahead_ns; /* the sweep at hand takes those that end by then */
+	bool sweeps;
 	uint64_t charges;
 	int64_t charged; /* millionths */
 };

@@ -233,12 +233,15 @@ static bool keep_answer(
 {
 	struct reply reply;
 	const struct reply *given = life_reply(task, c->effects, &reply) ? &reply : NULL;
-	size_t n = ids_answer_bytes(given);
-	uint8_t *to = n > 0 ? store_room(tx, n) : NULL;
+	uint64_t metered = task->paid ? pricing_sum(task, c->effects) : 0;
+	size_t n = ids_answer_bytes(given), more = task->paid ? sizeof(metered) : 0;
+	uint8_t *to = n > 0 ? store_room(tx, n + more) : NULL;
 
 	if (to)
 		ids_answer_write(task, given, to);
-	*answer = mf_str_of(to, n);
+	if (to && more > 0)
+		memcpy(to + n, &metered, more);
+	*answer = mf_str_of(to, n > 0 ? n + more : 0);
 	return n == 0 || to;
 }
 

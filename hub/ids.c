@@ -206,5 +206,7 @@ bool ids_answer_read(struct mf_str bytes, struct ids_answer *answer)
 		.empty = head.empty != 0,
 		.reply = {head.status, piece[0], piece[1], piece[2]},
 	};
-	return at == bytes.n;
+	if (bytes.n == at + IDS_ANSWER_METERED)
+		memcpy(&answer->metered, bytes.p + at, IDS_ANSWER_METERED);
+	return at == bytes.n || bytes.n == at + IDS_ANSWER_METERED;
 }

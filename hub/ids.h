@@ -41,8 +41,11 @@ void ids_done(struct ids *ids, struct mf_str id, uint64_t number);
  * many. `reply` NULL: there was none. */
 size_t ids_answer_bytes(const struct reply *reply);
 void ids_answer_write(const struct task *task, const struct reply *reply, uint8_t *to);
+/* Of an event that somebody pays for (paid.h) it has so many more bytes, behind the others: what its life metered. */
+#define IDS_ANSWER_METERED 8u
 struct ids_answer {
 	const uint8_t *request; /* 32 bytes */
+	uint64_t metered;
 	bool empty;
 	struct reply reply;
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hub/hub.h"
+#include "hub/ids.h"
 #include "hub/life.h"
 #include "hub/recent.h"
 #include "hub/service.h"
@@ -132,7 +133,8 @@ static bool answer_again(struct task *task)
 		return false;
 	reply.headers = mf_str_of(first->answer.p, (size_t)(end - first->answer.p));
 	reply.body = mf_str_of(end + 2, first->answer.n - reply.headers.n - 2);
-	task->paid->replayed = task->paid->charged = true;
+	task->paid->replayed = true;
+	task->paid->charged = first->receipt.n > 0;
 	s->counts.duplicates++;
 	recent_again(&s->hub->recent,
 		&(struct recent_repeat){.service = s,
@@ -313,6 +315,70 @@ static bool keep_effects(struct paid *paid, const struct mfw_message *message,
 	paid->effects = effects;
 	paid->effects.bytes = paid->bytes;
 	return true;
+}
+
+static void was_made_good(struct paying *p)
+{
+	struct task *task = LOOP_OWNER(p, struct paid, paying)->task;
+
+	task_unlink(&task->service->holding, task);
+	task->phase = TASK_WAITING;
+	if (p->error < 0)
+		refuse(task, REFUSED_STORE);
+	else if ((p->verdict != LEDGER_DONE && p->verdict != LEDGER_AGAIN) || !answer_again(task))
+		refuse(task, REFUSED_UNPAID);
+}
+
+/* Its type and its record, where they stay. False: no memory. */
+static bool keep_answer(struct paid *paid, const struct reply *reply, struct paying_end *end)
+{
+	const struct mf_str type = reply->content_type;
+
+	paid->bytes = malloc(type.n + record_bytes(reply) + 1);
+	if (!paid->bytes)
+		return false;
+	if (type.n > 0)
+		memcpy(paid->bytes, type.p, type.n);
+	end->type = mf_str_of(paid->bytes, type.n);
+	end->answer = write_record(reply, paid->bytes + type.n);
+	paid->output = mf_str_of(end->answer.p + end->answer.n - reply->body.n, reply->body.n);
+	return true;
+}
+
+void paid_was_done(struct task *task, struct mf_str answer)
+{
+	struct paid *paid = task->paid;
+	struct paying *p = &paid->paying;
+	struct paying_end end = {.prepare = hash_output};
+	struct ids_answer kept;
+
+	paid->unkept = !ids_answer_read(answer, &kept);
+	if (!paid->unkept && memcmp(kept.request, p->body, sizeof(p->body)) != 0)
+		p->verdict = LEDGER_CONFLICT;
+	if (paid->unkept || p->verdict != LEDGER_DONE) {
+		refuse(task, REFUSED_UNPAID);
+		return;
+	}
+	if (kept.empty)
+		kept.reply = (struct reply){.status = 204};
+	task->price.metered = kept.metered;
+	end.amount = price_of(task, &kept.reply);
+	end.status = kept.reply.status;
+	if (!keep_answer(paid, &kept.reply, &end)) {
+		refuse(task, REFUSED_FULL);
+		return;
+	}
+	if (end.amount == 0) {
+		p->first = (struct ledger_first){
+			.status = end.status, .type = end.type, .answer = end.answer};
+		(void)answer_again(task);
+		return;
+	}
+	end.receipt = receipt_of(task);
+	p->done = was_made_good;
+	task->phase = TASK_HOLDING;
+	task_append(&task->service->holding, task);
+	paying_charge(p, &end);
 }
 
 bool paid_charge(

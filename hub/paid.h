@@ -29,6 +29,7 @@ struct paid {
 	bool asked_twice;  /* it has an Idempotency-Key: who asks again gets the answer */
 	bool replayed;     /* its answer is the first one */
 	bool charged;      /* paying.first says what, and has the receipt */
+	bool unkept;       /* its life was before, and what it answered is lost */
 	bool over_budget;  /* budget is less than what it may cost */
 	int64_t budget;    /* INT64_MAX: the client gave none */
 	/* Does anybody wait for the answer still? NULL: always */
@@ -50,6 +51,9 @@ void paid_free(struct paid *paid); /* NULL is fine */
 
 /* The event is written, and has its quote. It is the till's, and goes on (service_go_on) or ends by itself. */
 void paid_hold(struct task *task);
+/* It is held, and was done before, by a hub that ended before it was charged: `answer`, as ids.h keeps it, is given when that is
+ * made good. It ends by itself. */
+void paid_was_done(struct task *task, struct mf_str answer);
 /* The life went well and its state is kept; `effects` are judged. False: it costs nothing. True: it ends by itself when it is
  * charged, or can't be (life_paid, life_lost). */
 bool paid_charge(

@@ -9,6 +9,7 @@
 #include "sys/clock.h"
 
 #define AGAIN_NS CLOCK_S
+#define SWEEP_NS (60 * CLOCK_S)
 
 static struct mf_str idempotency(const struct paying *p)
 {
@@ -55,6 +56,57 @@ static void learn(struct paying *p)
 		&p->hub->center->quotas, p->hash, s->account, s->rate, s->at_once, clock_mono_ns());
 	if (quota && !p->running)
 		(void)admits(p, quota);
+}
+
+/* ------------------------------------------------------------------- holds that are old */
+
+static int run_sweep(struct till_work *work, struct ledger *ledger)
+{
+	const struct center *c = LOOP_OWNER(work, struct center, sweeping);
+	int e = ledger_release_old(ledger, clock_wall_ns() + c->ahead_ns);
+
+	return e < 0 ? e : 0;
+}
+
+static void was_swept(struct till_work *work, int error)
+{
+	struct center *c = LOOP_OWNER(work, struct center, sweeping);
+
+	(void)error;
+	c->sweeps = false;
+	c->ahead_ns =
+		-(int64_t)SWEEP_NS; /* later ones are this hub's own; and clocks are put right */
+}
+
+static void sweep(struct center *c)
+{
+	if (c->sweeps)
+		return;
+	c->sweeps = true;
+	c->sweeping = (struct till_work){.run = run_sweep, .done = was_swept};
+	till_do(c->hub->till, &c->sweeping);
+}
+
+static void on_sweep(struct loop_timer *timer)
+{
+	sweep(LOOP_OWNER(timer, struct center, sweep));
+}
+
+/* Where nothing is held nothing has to be swept. */
+static void sweep_later(struct center *c)
+{
+	if (c->sweep.place == 0)
+		(void)loop_timer_set(c->hub->loop, &c->sweep, loop_now(c->hub->loop) + SWEEP_NS);
+}
+
+void paying_begin(struct hub *hub, bool alone)
+{
+	struct center *c = hub->center;
+
+	c->hub = hub;
+	c->sweep.fire = on_sweep;
+	c->ahead_ns = alone ? (int64_t)PAYING_SHORT_NS : 0;
+	sweep(c);
 }
 
 /* ------------------------------------------------------------------------- hold */
@@ -126,6 +178,7 @@ static void was_held(struct till_work *work, int error)
 
 void paying_hold(struct paying *p)
 {
+	sweep_later(p->hub->center);
 	p->out = true;
 	p->work = (struct till_work){.prepare = prepare, .run = run_hold, .done = was_held};
 	till_do(p->hub->till, &p->work);

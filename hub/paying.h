@@ -15,6 +15,9 @@
 
 #include "hub/quota.h"
 #include "hub/till.h"
+#include "sys/clock.h"
+
+struct center;
 
 struct paying {
 	/* the caller's, before paying_hold: */
@@ -73,8 +76,11 @@ void paying_charge(struct paying *p, const struct paying_end *end);
 /* Releases what is held, as soon as the ledger can be written; nothing of `p` is used afterwards but by its caller. */
 void paying_drop(struct paying *p);
 
+/* Holds of a hub that is gone end with their time. Those of requests that this hub held before it was started again end now, if
+ * nobody else uses its ledger (`alone`): they have at most PAYING_SHORT_NS left. Jobs hold for longer. */
+#define PAYING_SHORT_NS (3600 * CLOCK_S)
+void paying_begin(struct hub *hub, bool alone);
 /* The till has nothing any more; holds that the ledger didn't take back run out. */
-struct center;
 void paying_close(struct center *center);
 
 #endif

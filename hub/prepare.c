@@ -8,6 +8,7 @@
 #include "hub/database.h"
 #include "hub/hub.h"
 #include "hub/ids.h"
+#include "hub/paid.h"
 #include "hub/states.h"
 
 bool prepare_is_duplicate(struct service *service, struct task *task)
@@ -21,6 +22,10 @@ bool prepare_is_duplicate(struct service *service, struct task *task)
 		found = ids_find(s->hub->ids, mf_str_of(task->id, strlen(task->id)), &done);
 	if (found == IDS_NEW)
 		return false;
+	if (found == IDS_DONE && task->paid) {
+		paid_was_done(task, done.answer);
+		return true;
+	}
 	if (found == IDS_RUNNING) {
 		service_refused(s, REFUSED_BUSY);
 		task->origin->refuse(task, REFUSED_BUSY);

@@ -52,6 +52,19 @@ uint64_t pricing_meter(struct task *task, struct mf_str unit, uint64_t quantity)
 	return quantity < left ? quantity : left;
 }
 
+uint64_t pricing_sum(const struct task *task, struct effects_reader r)
+{
+	const char *unit = task->service->manifest.price.unit;
+	struct effect e;
+	uint64_t sum = 0;
+
+	while (task->price.has && effects_next(&r, &e))
+		if (e.kind == MF_EFFECT_METER && mf_str_is(e.field[MF_FIELD_NAME], unit) &&
+			__builtin_add_overflow(sum, e.value, &sum))
+			sum = UINT64_MAX;
+	return sum;
+}
+
 struct market_charge pricing_charge(const struct task *task)
 {
 	const struct market_price price = market_price_of(&task->service->manifest);

@@ -13,6 +13,7 @@
 
 #include "base/str.h"
 #include "market/charge.h"
+#include "wire/effects.h"
 
 struct service;
 struct task;
@@ -33,6 +34,8 @@ void pricing_task(struct task *task);
 void pricing_begin(struct task *task);
 /* It metered so many: how many of them count. Others than the price's unit all do. */
 uint64_t pricing_meter(struct task *task, struct mf_str unit, uint64_t quantity);
+/* How much of the price's unit is among them. */
+uint64_t pricing_sum(const struct task *task, struct effects_reader effects);
 /* What was metered is written: counts and reports a life that metered more than was quoted. */
 void pricing_end(struct task *task);
 /* What it costs. */

@@ -220,6 +220,11 @@ void keys_refusal(const struct paid *paid, struct keys_problem *to)
 		say_amounts(to, paid, left_of(paid));
 		to->problem.detail = to->detail;
 	}
+	if (paid->unkept) {
+		to->problem.status = 409;
+		to->problem.detail = "the request with this Idempotency-Key was done, and not "
+				     "charged; its answer was too large to be kept";
+	}
 	if (p->verdict == LEDGER_UNDER_WAY)
 		to->problem.retry_after = 1;
 	if (to->problem.status == 401)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sqlite3
 
 from conftest import BUILD, run
 from http_client import Client, listener
@@ -49,6 +50,10 @@ class Center:
 
     def account(self, name="anna"):
         return next(a for a in json.loads(self.book("account", "ls", "-o", "json"))["accounts"] if a["name"] == name)
+
+    def book_of(self):
+        """The ledger, as another process sees it."""
+        return sqlite3.connect(self.state / "ledger.db", isolation_level=None, timeout=20)
 
     def balance(self):
         return millionths(self.account()["balance"])

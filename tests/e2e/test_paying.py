@@ -2,13 +2,19 @@
 
 import hashlib
 import json
+import os
+import random
+import signal
 import subprocess
+import threading
 
 import pytest
 from conftest import BUILD, run
-from http_client import Client
-from hubs import service
+from http_client import listener
+from hubs import children, command, hub_yaml, service
 from market import PRICE, Center, bearer, millionths, receipt
+
+ROUNDS = int(os.environ.get("MAYFLY_PAYING_REQUESTS", "300"))  # duplicated, in any order, late
 
 
 @pytest.fixture
@@ -144,3 +150,178 @@ def test_the_same_again(center):
     assert ask(center, Idempotency_Key='"one"').headers["mayfly-receipt"] == first.headers["mayfly-receipt"]
     assert len(center.charges()) == 1
     refused(ask(center, Idempotency_Key='""'), 400, "Idempotency-Key")
+
+
+# ------------------------------------------------------- a service with state, areas, and moods
+
+SHOP = BUILD / "guest/shop.mfy"
+
+
+@pytest.fixture
+def shop(start, tmp_path):
+    c = Center(start, tmp_path, service(SHOP), service(BUILD / "guest/priced.mfy", "http: [{path: /priced}]"), at_once=50)
+    yield c
+    if c.hub.process.poll() is None:
+        assert c.hub.stop() == 0
+    c.verify()
+    assert millionths(c.account()["held"]) == 0
+
+
+def sold(center, name):
+    said = center.ok("state", "get", "shop", f"sold/{name}", "--hub", center.admin)
+    return int(said)
+
+
+def test_areas_and_headers(shop):
+    got = ask(shop, b"x" * 3000)
+    assert (got.status, got.body, got.headers["shop"]) == (200, b"sold\n", "open")
+    assert receipt(got)[1]["input"] == hashlib.sha256(b"x" * 3000).hexdigest()
+    assert got.headers["mayfly-charge"] == "3.000000 EUR"
+    got = ask(shop, path="/x?large=100000", Idempotency_Key="large")
+    assert len(got.body) == 100000 and receipt(got)[1]["output"] == hashlib.sha256(got.body).hexdigest()
+    # too large for the ledger: computed again, and not charged again
+    again = ask(shop, path="/x?large=100000", Idempotency_Key="large")
+    assert again.body == got.body and again.headers["mayfly-receipt"] == got.headers["mayfly-receipt"]
+    assert len(shop.charges()) == 2
+    # a small one with its header lines
+    first, again = (ask(shop, path="/x?large=10", Idempotency_Key="small") for _ in range(2))
+    assert (again.body, again.headers["shop"]) == (first.body, "open") and again.headers["idempotency-replayed"] == "true"
+
+
+def test_refused_work_is_free(shop):
+    for path, status in (("/x?status=404", 404), ("/x?status=500", 500), ("/x?crash", 502)):
+        got = ask(shop, path=path, Idempotency_Key=path)
+        assert got.status == status and "mayfly-receipt" not in got.headers
+    assert ask(shop, path="/x?status=201").status == 201  # the keys above can be used again
+    assert ask(shop, path="/x?status=404", Idempotency_Key="/x?status=404").status == 404
+    assert len(shop.charges()) == 1 and shop.balance() == 10_000_000 - 8000
+
+
+def test_too_much_at_once(start, tmp_path):
+    center = Center(start, tmp_path, service(SHOP), at_once=1)
+    answers = []
+    slow = threading.Thread(target=lambda: answers.append(ask(center, path="/x?work=1500")))
+    slow.start()
+    while slow.is_alive() and (got := ask(center)).status == 200:
+        pass
+    if slow.is_alive():
+        refused(got, 429, "at once")
+        assert got.headers["retry-after"] == "1"
+    slow.join()
+    # the slow one may have come second, and been refused itself
+    assert len(center.charges()) >= 1 and answers[0].status in (200, 429)
+    # a rate: as many as the plan has in its first second, and then they have to wait
+    center.book("plan", "put", "gold", "--rate", "2", "--at-once", "0")
+    got = next(a for a in (ask(center) for _ in range(1000)) if a.status != 200)
+    refused(got, 429, "requests a second")
+    assert int(got.headers["retry-after"]) >= 1
+    assert center.hub.stop() == 0
+    center.verify()
+
+
+def test_duplicates_in_any_order(shop):
+    """Each of them is sent several times, by several clients, with an order of their own: one charge each, one effect each."""
+    names = [f"n{i}" for i in range(ROUNDS // 10)]
+    seen, wrong = {}, []
+
+    def send(seed):
+        todo = names * 3
+        random.Random(seed).shuffle(todo)
+        with shop.client() as client:
+            while todo:
+                name = todo.pop()
+                got = client.ask("POST", f"/sell/{name}", name.encode(), bearer(shop.key, Idempotency_Key=name))
+                if got.status == 409:  # another of them is at work
+                    todo.insert(0, name)
+                elif got.status != 200 or seen.setdefault(name, got.headers["mayfly-receipt"]) != got.headers["mayfly-receipt"]:
+                    wrong.append((name, got))
+
+    threads = [threading.Thread(target=send, args=(i,)) for i in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
+    assert len(shop.charges()) == len(names) == len(seen)
+    assert {sold(shop, name) for name in names[:5]} == {1}
+    assert shop.balance() == 10_000_000 - 1000 * sum(map(len, names))
+    # late: the hub was away
+    assert shop.hub.stop() == 0
+    shop.hub = shop.open()
+    got = ask(shop, names[0].encode(), path=f"/sell/{names[0]}", Idempotency_Key=names[0])
+    assert got.headers["mayfly-receipt"] == seen[names[0]] and sold(shop, names[0]) == 1
+
+
+def test_done_and_not_charged(shop):
+    """Between a life and its charge the ledger can't be written: who asks again gets what was done, and pays once."""
+    answers = []
+
+    def ask_once():
+        answers.append(ask(shop, path="/sell/a?work=300", Idempotency_Key="once"))
+
+    with shop.book_of() as book:
+        slow = threading.Thread(target=ask_once)
+        slow.start()
+        while book.execute("SELECT count(*) FROM hold").fetchone()[0] == 0 and slow.is_alive():
+            pass
+        book.execute("BEGIN IMMEDIATE")
+        slow.join()
+        book.execute("ROLLBACK")
+    book.close()
+    refused(answers[0], 503, "database")
+    while (got := ask(shop, path="/sell/a?work=300", Idempotency_Key="once")).status in (503, 409):
+        pass
+    assert (got.status, got.body, got.headers["shop"], got.headers["idempotency-replayed"]) == (200, b"sold\n", "open", "true")
+    assert receipt(got)[1]["quantity"] == "8" and len(shop.charges()) == 1 and sold(shop, "a") == 1
+
+
+def test_without_a_signer(center):
+    """Nobody pays without a receipt. Another signer can't be started behind the walls: the hub ends, in good order."""
+    signer, = (p for p in children(center.hub.pid) if command(p) == "mayfly-signer")
+    assert ask(center).status == 200
+    os.kill(signer, signal.SIGKILL)
+    assert center.hub.process.wait(60) == 1
+    assert "signs receipts is gone" in center.hub.said()
+    center.hub = center.open()
+    assert ask(center).status == 200
+
+
+# ------------------------------------------------------------------------------------- hub.yaml
+
+def test_what_a_center_needs(tmp_path):
+    state = tmp_path / "state"
+    state.mkdir()
+
+    def look(market, *services, status=2):
+        config = tmp_path / "hub.yaml"
+        config.write_text(hub_yaml(*(services or (service(BUILD / "guest/priced.mfy"),)),
+                                   head=f"state: {state}\nmarket: {market}\n{listener()}"))
+        done = run(BUILD / "mayflyd", "-c", config, "--check")
+        assert done.returncode == status, done.stderr
+        return done.stderr
+
+    key = tmp_path / "center.key"
+    assert f"{key}" in look(f"{{key: {key}}}", status=3)
+    Center.ok("keygen", "center", "-W", "-o", tmp_path)
+    key, = (p for p in tmp_path.iterdir() if p.stem == "center" and p.suffix != ".pub")
+    said = look(f"{{key: {key}}}", status=3)
+    assert "there is no ledger" in said and "mayfly plan put" in said
+    Center.ok("plan", "put", "gold", "--currency", "USD", "--state", state)
+    said = look(f"{{key: {key}}}")
+    assert "priced has its price in EUR" in said and "USD" in said
+    (state / "ledger.db").unlink()
+    Center.ok("plan", "put", "gold", "--state", state)
+    look(f"{{key: {key}}}", status=0)
+    key.chmod(0o644)
+    assert "chmod 600" in look(f"{{key: {key}}}", status=4)
+    center_pub = tmp_path / "center.pub"
+    center_pub.chmod(0o600)
+    assert f'sign "{center_pub}"' in look(f"{{key: {center_pub}}}", status=2)
+
+
+def test_reload(center, tmp_path):
+    text = center.hub.config.read_text()
+    assert center.hub.reload(text.replace("market:", "#market:"))["event"] == "not_reloaded"
+    assert "market: it can't change" in center.hub.said()
+    assert center.hub.reload(text)["event"] == "reloaded"
+    assert ask(center).status == 200
