@@ -403,6 +403,7 @@ bool paid_charge(
 	}
 	end.answer = write_record(given, paid->bytes + effects.size);
 	end.receipt = receipt_of(task);
+	paid->paying.service = task->service->name; /* another version may have done it */
 	paid->paying.done = was_charged;
 	paying_charge(&paid->paying, &end);
 	return true;
