@@ -7,6 +7,7 @@
 
 #include "hub/accelerator.h"
 #include "hub/hub.h"
+#include "hub/paid.h"
 
 #define ASKED 32
 
@@ -128,8 +129,24 @@ static void ended(struct call *c, uint32_t status, struct mf_str body)
 		answer(c, status, body);
 }
 
+static void note_price(const struct task *task)
+{
+	const struct call *c = task->context;
+
+	if (c->caller)
+		paid_caused(c->caller, task);
+}
+
+static bool is_awaited(const struct task *task)
+{
+	const struct call *c = task->context;
+
+	return c->caller && !c->answered;
+}
+
 static void on_reply(struct task *task, const struct reply *reply)
 {
+	note_price(task);
 	if (reply)
 		ended(task->context, reply->status, reply->body);
 	else
@@ -138,6 +155,7 @@ static void on_reply(struct task *task, const struct reply *reply)
 
 static void on_refuse(struct task *task, enum refusal why)
 {
+	note_price(task);
 	ended(task->context, statuses[why], mf_str_of(NULL, 0));
 }
 
@@ -321,7 +339,7 @@ static void ask(struct call *c, const struct effect *e)
 	if (!task) {
 		service_refused(to, why);
 		answer_empty(c, statuses[why]);
-	} else if (!write_event(task, caller, e)) {
+	} else if (!write_event(task, caller, e) || !paid_inherit(caller, task, is_awaited)) {
 		service_cancel(task);
 		service_refused(to, REFUSED_TOO_BIG);
 		answer_empty(c, 413);

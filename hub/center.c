@@ -13,6 +13,27 @@
 #include "hub/till.h"
 #include "market/offer.h"
 
+const char *const unpaid_names[UNPAIDS] = {
+	[LEDGER_DONE] = "none",
+	[LEDGER_AGAIN] = "again",
+	[LEDGER_CONFLICT] = "conflict",
+	[LEDGER_UNDER_WAY] = "under_way",
+	[LEDGER_UNKNOWN] = "unknown",
+	[LEDGER_REVOKED] = "revoked",
+	[LEDGER_EXPIRED] = "expired",
+	[LEDGER_CLOSED] = "closed",
+	[LEDGER_SCOPE] = "scope",
+	[LEDGER_BALANCE] = "balance",
+	[LEDGER_KEY_MOST] = "key",
+	[LEDGER_KEY_DAY] = "key_day",
+	[LEDGER_ACCOUNT_DAY] = "account_day",
+	[UNPAID_BUDGET] = "budget",
+	[UNPAID_RATE] = "rate",
+	[UNPAID_AT_ONCE] = "at_once",
+	[UNPAID_LOST] = "lost",
+	[UNPAID_NO_KEY] = "no_key",
+};
+
 static void forget(struct center *c)
 {
 	free(c->ledger);

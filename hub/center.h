@@ -14,6 +14,17 @@ struct config;
 struct plan;
 struct release;
 
+/* Why something wasn't paid for: a verdict of the ledger (below LEDGER_VERDICTS), or one of these. */
+enum unpaid {
+	UNPAID_BUDGET = LEDGER_VERDICTS,
+	UNPAID_RATE,
+	UNPAID_AT_ONCE,
+	UNPAID_LOST, /* its answer is: done, and not charged */
+	UNPAID_NO_KEY,
+	UNPAIDS
+};
+extern const char *const unpaid_names[UNPAIDS];
+
 struct center {
 	struct signer signer; /* until the till has it */
 	char *ledger, *key;   /* as configured */
@@ -25,7 +36,7 @@ struct center {
 	struct hub *hub;
 	int64_t ahead_ns; /* the sweep at hand takes those that end by then */
 	bool sweeps;
-	uint64_t charges;
+	uint64_t charges, unpaid[UNPAIDS];
 	int64_t charged; /* millionths */
 };
 

@@ -19,6 +19,7 @@
 #include "hub/metrics.h"
 #include "hub/http/blobs.h"
 #include "hub/pages_blobs.h"
+#include "hub/pages_center.h"
 #include "hub/pages_dead.h"
 #include "hub/pages_jobs.h"
 #include "hub/pages_events.h"
@@ -329,6 +330,7 @@ static json_t *hub_figures(const struct hub *hub)
 	pages_set(o, "blobs", pages_blobs(hub));
 	pages_set(o, "outbox", pages_outbox(hub));
 	pages_set(o, "accelerator", pages_accelerator(hub));
+	pages_set(o, "center", pages_center(hub));
 	return o;
 }
 

@@ -55,6 +55,57 @@ void paid_free(struct paid *paid)
 	free(paid);
 }
 
+enum unpaid paid_why(const struct paid *paid)
+{
+	const struct paying *p = &paid->paying;
+
+	if (paid->over_budget)
+		return UNPAID_BUDGET;
+	if (paid->unkept)
+		return UNPAID_LOST;
+	if (p->quota != QUOTA_OK)
+		return p->quota == QUOTA_RATE ? UNPAID_RATE : UNPAID_AT_ONCE;
+	return (enum unpaid)p->verdict;
+}
+
+/* ------------------------------------------------------------------------ calls */
+
+static int64_t left_of(const struct paid *paid)
+{
+	return paid->budget == INT64_MAX ? INT64_MAX
+					 : paid->budget - paid->paying.most - paid->caused;
+}
+
+bool paid_inherit(
+	const struct task *caller, struct task *task, bool (*waits)(const struct task *task))
+{
+	const struct paid *from = caller->paid;
+	struct paid *paid;
+
+	if (!from || !paid_wanted(task->service, text_of(task, task->head.subject)))
+		return true;
+	paid = calloc(1, sizeof(*paid));
+	if (!paid)
+		return false;
+	memcpy(paid->paying.hash, from->paying.hash, sizeof(paid->paying.hash));
+	paid->paying.hub = from->paying.hub;
+	paid->budget = left_of(from);
+	paid->waits = waits;
+	task->paid = paid;
+	return true;
+}
+
+void paid_caused(const struct task *caller, const struct task *task)
+{
+	const struct paid *paid = task->paid;
+
+	if (!caller->paid || !paid)
+		return;
+	if (paid->charged)
+		caller->paid->caused += paid->paying.first.amount;
+	caller->paid->caused += paid->caused;
+}
+
 /* ------------------------------------------------------------------------- hold */
 
 static struct mf_str input_of(const struct task *task)
@@ -107,6 +158,8 @@ static void let_go(struct task *task)
 
 static void refuse(struct task *task, enum refusal why)
 {
+	if (why == REFUSED_UNPAID)
+		task->paid->paying.hub->center->unpaid[paid_why(task->paid)]++;
 	service_refused(task->service, why);
 	task->origin->refuse(task, why);
 	let_go(task);
@@ -353,7 +406,7 @@ void paid_was_done(struct task *task, struct mf_str answer)
 	struct ids_answer kept;
 
 	paid->unkept = !ids_answer_read(answer, &kept);
-	if (!paid->unkept && memcmp(kept.request, p->body, sizeof(p->body)) != 0)
+	if (!paid->unkept && memcmp(kept.request, task->request, sizeof(task->request)) != 0)
 		p->verdict = LEDGER_CONFLICT;
 	if (paid->unkept || p->verdict != LEDGER_DONE) {
 		refuse(task, REFUSED_UNPAID);

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 
 #include "abi/worker.h"
+#include "hub/center.h"
 #include "hub/paying.h"
 #include "wire/effects.h"
 
@@ -32,6 +33,7 @@ struct paid {
 	bool unkept;       /* its life was before, and what it answered is lost */
 	bool over_budget;  /* budget is less than what it may cost */
 	int64_t budget;    /* INT64_MAX: the client gave none */
+	int64_t caused;    /* of that: what its calls came to */
 	/* Does anybody wait for the answer still? NULL: always */
 	bool (*waits)(const struct task *task);
 	uint8_t input[32]; /* SHA-256 */
@@ -42,12 +44,22 @@ struct paid {
 	uint8_t *bytes;
 };
 
+/* Why it wasn't held, or charged. */
+enum unpaid paid_why(const struct paid *paid);
+
 /* Of events of such a service, by this path: do they cost money here? */
 bool paid_wanted(const struct service *service, struct mf_str path);
 
 /* The text of a key (market_key_is_one). NULL: no memory. The caller's until it is a task's (task->paid), whose end frees it. */
 struct paid *paid_make(struct hub *hub, const struct service *service, struct mf_str key);
 void paid_free(struct paid *paid); /* NULL is fine */
+
+/* The call of a life that somebody pays for is paid by him, out of what is left of the budget; before service_submit. False: no
+ * memory. `waits` as in struct paid. */
+bool paid_inherit(
+	const struct task *caller, struct task *task, bool (*waits)(const struct task *task));
+/* Such a call has ended. */
+void paid_caused(const struct task *caller, const struct task *task);
 
 /* The event is written, and has its quote. It is the till's, and goes on (service_go_on) or ends by itself. */
 void paid_hold(struct task *task);

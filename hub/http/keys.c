@@ -85,6 +85,8 @@ bool keys_admit(struct conn *c, const struct route *route, const struct request 
 	const struct wrong *wrong = find_key(route, request, &key);
 
 	if (wrong)
+		c->http->input.hub->center->unpaid[UNPAID_NO_KEY]++;
+	if (wrong)
 		return refuse(c, wrong->status, wrong->detail, wrong->authenticate);
 	return paying_can(c->http->input.hub) ||
 		refuse(c, 503, "what this costs can't be charged at the moment", NULL);
@@ -151,6 +153,7 @@ struct paid *keys_begin(struct conn *c, const struct service *service, const str
 	if (read_idempotency(c, request, paid) && read_budget(c, request, paid)) {
 		if (paying_admits(&paid->paying))
 			return paid;
+		paid->paying.hub->center->unpaid[paid_why(paid)]++;
 		keys_refusal(paid, &k);
 		exchange_problem(c, &k.problem);
 	}

@@ -64,6 +64,11 @@ class Center:
     def charges(self):
         return [e for e in self.entries() if e["kind"] == 1]
 
+    def receipts(self):
+        with self.book_of() as book:
+            rows = book.execute("SELECT receipt FROM charge ORDER BY entry").fetchall()
+        return [json.loads(row[0]) for row in rows]
+
     def verify(self):
         """The ledger is sound, and each receipt signed by this center; what was sold."""
         said = self.book("ledger", "verify", "--key", self.public, "-o", "json")

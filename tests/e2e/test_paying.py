@@ -4,12 +4,13 @@ import hashlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import threading
 
 import pytest
-from conftest import BUILD, run
+from conftest import BUILD, ROOT, run
 from http_client import listener
 from hubs import children, command, hub_yaml, service
 from market import PRICE, Center, bearer, millionths, receipt
@@ -275,6 +276,22 @@ def test_done_and_not_charged(shop):
     assert receipt(got)[1]["quantity"] == "8" and len(shop.charges()) == 1 and sold(shop, "a") == 1
 
 
+def test_calls_are_paid_by_who_caused_them(shop):
+    got = ask(shop, path="/x?call=2")
+    assert got.body == b"200 200 " and got.headers["mayfly-charge"] == "0.008000 EUR"
+    charges = sorted((r["event"].rpartition("/")[2], r["service"], r["price"]) for r in shop.receipts())
+    event = got.headers["mayfly-event"]
+    assert charges == sorted([(event, "shop", "8000"), ("1", "priced", "20000"), ("2", "priced", "20000")])
+    # the budget is for all of them: 0.008, 0.02, and not enough for another 0.02
+    got = ask(shop, path="/x?call=2", Mayfly_Budget="0.04 EUR")
+    assert got.body == b"200 402 " and len(shop.charges()) == 5
+    # a balance that is at an end, too
+    poor = shop.add_key("--most", "0.03")
+    assert ask(shop, path="/x?call=2", key=poor).body == b"200 402 "
+    said = json.loads(shop.ok("stats", "-o", "json", "--hub", shop.admin))["hub"]["center"]
+    assert (said["charges"], said["unpaid"], said["currency"]) == (7, 2, "EUR")
+
+
 def test_without_a_signer(center):
     """Nobody pays without a receipt. Another signer can't be started behind the walls: the hub ends, in good order."""
     signer, = (p for p in children(center.hub.pid) if command(p) == "mayfly-signer")
@@ -325,3 +342,24 @@ def test_reload(center, tmp_path):
     assert "market: it can't change" in center.hub.said()
     assert center.hub.reload(text)["event"] == "reloaded"
     assert ask(center).status == 200
+
+
+def test_the_page(start, tmp_path):
+    """docs/market.md, "Charging", typed as it stands there but for directories and port."""
+    image = ROOT / "build/services/linalg.mfy"
+    if not image.exists():
+        pytest.skip("OpenBLAS's or LAPACK's sources are not to be had here")
+    page = (ROOT / "docs/market.md").read_text().split("## Charging")[1]
+    page = page.replace("/var/lib/mayfly", f"{tmp_path}/state").replace("/etc/mayfly-center", str(tmp_path))
+    (tmp_path / "state").mkdir()
+    for line in re.findall(r"^\$ mayfly (.*)$", page, re.M):
+        said = Center.ok(*line.split())
+    market = re.search(r"^market: \{.*\}", page, re.M).group()
+    hub = start(service(image), head=f"state: {tmp_path}/state\n{market}\n{listener()}")
+    array = b"\x93NUMPY\x01\0\x76\0" + b"{'descr': '<f8', 'fortran_order': False, 'shape': (10, 10), }".ljust(117) + b"\n" + bytes(800)
+    (tmp_path / "ab.npy").write_bytes(array * 2)
+    typed, = re.findall(r"^    (curl .*)$", page, re.M)
+    typed = typed.replace("http://center", f"http://127.0.0.1:{hub.http()}").replace("curl ", "curl -sS --fail -D - -o /dev/null ")
+    done = subprocess.run(["sh", "-ec", typed], cwd=tmp_path, env={**os.environ, "KEY": said.strip()}, capture_output=True, text=True,
+                          check=False, timeout=60)
+    assert done.returncode == 0 and "Mayfly-Charge: 0.000010 EUR" in done.stdout, done

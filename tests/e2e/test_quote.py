@@ -198,7 +198,7 @@ def test_the_page(linalg, build, root, tmp_path):
     a = npy((1000, 1000))
     (tmp_path / "a.npy").write_bytes(a)
     (tmp_path / "ab.npy").write_bytes(a + npy((10, 1000)))
-    text = (root / "docs/market.md").read_text().split("## Quotes")[1].replace(":8080", f":{linalg.http()}")
+    text = (root / "docs/market.md").read_text().split("## Quotes")[1].split("## Charging")[0].replace(":8080", f":{linalg.http()}")
     typed = [line[4:] for line in text.splitlines() if re.match("    (curl|mayfly) ", line)]
     script = "\n".join(typed).replace("curl ", "curl -sS --fail -w '\\n' ").replace("mayfly quote", f"{build}/mayfly quote")
     script = f"hash={put(linalg.client, a)}\n" + script.replace("build/services", f"{build}/services")
