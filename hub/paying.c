@@ -246,6 +246,35 @@ void paying_charge(struct paying *p, const struct paying_end *end)
 	till_do(p->hub->till, &p->work);
 }
 
+/* ----------------------------------------------------------------------- extend */
+
+static int run_extend(struct till_work *work, struct ledger *ledger)
+{
+	struct paying *p = LOOP_OWNER(work, struct paying, work);
+	int e = ledger_hold_until(ledger, p->subscriber.account, idempotency(p),
+		clock_wall_ns() + (int64_t)p->patience_ns);
+
+	return e == 0 ? -ENOENT : e;
+}
+
+static void was_extended(struct till_work *work, int error)
+{
+	struct paying *p = LOOP_OWNER(work, struct paying, work);
+
+	p->error = error;
+	if (error == -ENOENT)
+		p->held = false;
+	finish(p);
+}
+
+void paying_extend(struct paying *p, uint64_t patience_ns)
+{
+	p->patience_ns = patience_ns;
+	p->out = true;
+	p->work = (struct till_work){.run = run_extend, .done = was_extended};
+	till_do(p->hub->till, &p->work);
+}
+
 /* ---------------------------------------------------------------------- release */
 
 /* It outlives whoever wanted it, until the ledger has taken it. */

@@ -73,6 +73,8 @@ struct paying_end {
 		struct paying *p); /* on the till's thread: fills in hashes of p->receipt; NULL */
 };
 void paying_charge(struct paying *p, const struct paying_end *end);
+/* What is held stays so for longer. `done`: error -ENOENT, nothing is held any more. */
+void paying_extend(struct paying *p, uint64_t patience_ns);
 /* Releases what is held, as soon as the ledger can be written; nothing of `p` is used afterwards but by its caller. */
 void paying_drop(struct paying *p);
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sys/clock.h"
@@ -19,6 +20,7 @@
 #define STACK      (256u << 10)
 #define AGAIN_NS   CLOCK_S /* after the ledger couldn't be written */
 #define SIGN_MS    5000    /* a signature takes 30 us */
+#define SETTLE_NS  (30 * CLOCK_S)
 #define DRAIN_MS   10000
 #define BATCH_MOST 256u /* works in a transaction: others, of other processes, want their turn */
 
@@ -195,11 +197,16 @@ static void fail_all(const struct works *batch, int error)
 			w->error = error;
 }
 
+static bool is_lost(int error)
+{
+	return error == -ECONNRESET || error == -ECONNREFUSED;
+}
+
 /* What the database says of itself, and not of what it was given. */
 static bool is_of_ledger(int error)
 {
 	return error == -ENOSPC || error == -EIO || error == -EBUSY || error == -EROFS ||
-		error == -ECONNREFUSED || error == -EUCLEAN;
+		is_lost(error) || error == -EUCLEAN;
 }
 
 static void each_alone(struct till *t, const struct works *batch)
@@ -220,6 +227,22 @@ static void each_alone(struct till *t, const struct works *batch)
 	(void)pthread_mutex_unlock(&t->lock);
 }
 
+/* The server went while it was told to commit: nobody knows if it did. Each is asked about anew, which a charge can be, until there is an
+ * answer. */
+static void settle(struct till *t, const struct works *batch)
+{
+	const uint64_t until = clock_mono_ns() + SETTLE_NS;
+	bool own;
+
+	for (struct till_work *w = batch->first; w; w = w->next) {
+		if (w->error < 0)
+			continue;
+		while (is_lost(w->error = transact(t, w, w->next, &own)) && clock_mono_ns() < until)
+			(void)clock_nanosleep(CLOCK_MONOTONIC, 0,
+				&(struct timespec){.tv_nsec = CLOCK_S / 20}, NULL);
+	}
+}
+
 static void work_off(struct till *t, const struct works *batch)
 {
 	bool own;
@@ -229,7 +252,9 @@ static void work_off(struct till *t, const struct works *batch)
 	e = transact(t, batch->first, NULL, &own);
 	if (e >= 0)
 		return;
-	if (batch->count == 1 || (is_of_ledger(e) && !own))
+	if (e == -ECONNRESET && !own)
+		settle(t, batch);
+	else if (batch->count == 1 || (is_of_ledger(e) && !own))
 		fail_all(batch, e);
 	else
 		each_alone(t, batch);
