@@ -12,11 +12,13 @@ PRICE = 2500  # millionths a byte: tests/guest/priced
 
 
 class Center:
-    """`start`: conftest's. Everything lies in `directory`."""
+    """`start`: conftest's. Everything lies in `directory`, or the ledger in a `server` (postgres.py)."""
 
-    def __init__(self, start, directory, *services, head="", rate=None, at_once=None, paid="10"):
-        self.state = directory / "state"
+    def __init__(self, start, directory, *services, head="", rate=None, at_once=None, paid="10", server=None, state=None, listen="127.0.0.1:0"):
+        self.state = state or directory / "state"
         self.state.mkdir()
+        self.server, self.listen = server, listen
+        self.ledger = server.schema() if server else self.state
         self.admin = directory / "admin"
         self.ok("keygen", "center", "-W", "-o", directory)
         self.public = directory / "center.pub"
@@ -30,7 +32,8 @@ class Center:
         self.hub = self.open()
 
     def open(self):
-        head = f"state: {self.state}\nadmin: {self.admin}\nmarket: {{key: {self.secret}}}\n{listener()}{self.head}"
+        market = f"{{key: {self.secret}, ledger: \"{self.ledger}\"}}" if self.ledger != self.state else f"{{key: {self.secret}}}"
+        head = f"state: {self.state}\nadmin: {self.admin}\nmarket: {market}\n{listener(self.listen)}{self.head}"
         return self.start(*self.services, head=head)
 
     @staticmethod
@@ -40,7 +43,7 @@ class Center:
         return done.stdout
 
     def book(self, *args):
-        return self.ok(*args, "--state", self.state)
+        return self.ok(*args, "--state", self.ledger)
 
     def add_key(self, *args):
         return self.book("key", "add", "anna", *args).strip()
@@ -64,10 +67,18 @@ class Center:
     def charges(self):
         return [e for e in self.entries() if e["kind"] == 1]
 
-    def receipts(self):
+    def told(self):
+        """Idempotency key and receipt of each charge."""
+        if self.server:
+            said = self.server.sql("SELECT convert_from(idempotency, 'UTF8'), convert_from(receipt, 'UTF8') FROM charge "
+                                   "ORDER BY entry", where=self.ledger)
+            return [dict(zip(("idempotency", "receipt"), line.split("|", 1))) for line in said.splitlines()]
         with self.book_of() as book:
-            rows = book.execute("SELECT receipt FROM charge ORDER BY entry").fetchall()
-        return [json.loads(row[0]) for row in rows]
+            rows = book.execute("SELECT idempotency, receipt FROM charge ORDER BY entry").fetchall()
+        return [{"idempotency": key.decode(), "receipt": line.decode()} for key, line in rows]
+
+    def receipts(self):
+        return [json.loads(charge["receipt"]) for charge in self.told()]
 
     def verify(self):
         """The ledger is sound, and each receipt signed by this center; what was sold."""

@@ -1,5 +1,6 @@
 """A center: requests with a subscriber's key, what is held, charged and refused, receipts."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -8,12 +9,16 @@ import re
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
-from conftest import BUILD, ROOT, run
+from conftest import BUILD, HAS_KVM, ROOT, run
 from http_client import listener
 from hubs import children, command, hub_yaml, service
 from market import PRICE, Center, bearer, millionths, receipt
+from paying import PayingKills
+from postgres import server  # noqa: F401 pylint: disable=unused-import
+from test_full_disk import small_disk  # noqa: F401 pylint: disable=unused-import
 
 ROUNDS = int(os.environ.get("MAYFLY_PAYING_REQUESTS", "300"))  # duplicated, in any order, late
 
@@ -363,3 +368,60 @@ def test_the_page(start, tmp_path):
     done = subprocess.run(["sh", "-ec", typed], cwd=tmp_path, env={**os.environ, "KEY": said.strip()}, capture_output=True, text=True,
                           check=False, timeout=60)
     assert done.returncode == 0 and "Mayfly-Charge: 0.000010 EUR" in done.stdout, done
+
+
+# ------------------------------------------------------------------------------------------ faults
+
+@pytest.mark.parametrize("backend", ["process", pytest.param("kvm", marks=pytest.mark.skipif(not HAS_KVM, reason="no /dev/kvm"))])
+def test_kills(tmp_path, backend):
+    """The short form of tests/faults/run-paying: what was told is what the ledger says, and what the receipts sum up to."""
+    kills = PayingKills(tmp_path / "place", backend, seed=3, subscribers=3)
+    try:
+        for kind in ("hub", "worker", "hub", "signer", "hub"):
+            time.sleep(kills.random.uniform(0.1, 0.4))
+            kills.kill(kind)
+        kills.settle()
+        lines, wrong = kills.count()
+    finally:
+        kills.close()
+    print("\n".join(lines))
+    assert not wrong
+
+
+def test_a_full_disk(start, tmp_path, small_disk):
+    """Nothing is begun that couldn't be charged, nothing is charged, and it goes on by itself when there is room."""
+    center = Center(start, tmp_path, service(SHOP), state=small_disk / "state")
+    assert ask(center, Idempotency_Key="before").status == 200
+    with open(small_disk / "ballast", "wb", buffering=0) as ballast, contextlib.suppress(OSError):
+        while True:
+            ballast.write(b"x" * 4096)
+    done = 1
+    while (got := ask(center)).status == 200:
+        done += 1
+        assert done < 1000
+    assert got.status == 503 and int(got.headers["retry-after"]) >= 1
+    center.hub.until(lambda: "the ledger can't be written" in center.hub.said())
+    assert ask(center).status == 503
+    (small_disk / "ballast").unlink()
+    center.hub.until(lambda: ask(center).status == 200)
+    assert ask(center, Idempotency_Key="before").headers["idempotency-replayed"] == "true"
+    assert center.hub.stop() == 0
+    center.verify()
+    assert millionths(center.account()["held"]) == 0
+    assert len(center.charges()) == len(center.told()) >= done + 1
+
+
+def test_on_postgres(start, tmp_path, server):
+    """The server goes and comes: who asks meanwhile is told to come again, and what was charged is charged once."""
+    center = Center(start, tmp_path, server=server)
+    first = ask(center, Idempotency_Key="one")
+    assert first.status == 200, (first.body, center.hub.said())
+    server.kill()
+    got = ask(center, Idempotency_Key="two")
+    assert got.status == 503 and int(got.headers["retry-after"]) >= 1
+    server.start()
+    center.hub.until(lambda: ask(center, Idempotency_Key="two").status == 200)
+    assert ask(center, Idempotency_Key="one").headers["mayfly-receipt"] == first.headers["mayfly-receipt"]
+    assert center.hub.stop() == 0
+    center.verify()
+    assert len(center.charges()) == 2
