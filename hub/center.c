@@ -34,6 +34,8 @@ const char *const unpaid_names[UNPAIDS] = {
 	[UNPAID_NO_KEY] = "no_key",
 };
 
+_Static_assert(LEDGER_ERROR_MAX == SIGNER_ERROR_MAX, "lines of errors");
+
 static void forget(struct center *c)
 {
 	free(c->ledger);
@@ -145,7 +147,7 @@ int center_open(struct hub *hub, const struct config *config, char error[static 
 int center_look(const struct plan *plan, char error[static HUB_ERROR_MAX])
 {
 	const struct config_market *m = &plan->config->market;
-	char why[LEDGER_ERROR_MAX > SIGNER_ERROR_MAX ? LEDGER_ERROR_MAX : SIGNER_ERROR_MAX];
+	char why[LEDGER_ERROR_MAX]; /* as long as the signer's */
 	struct ledger *ledger;
 	struct signer signer;
 	int e = 0, status;
