@@ -100,6 +100,7 @@ struct config_emit {
 	char place[CONFIG_PLACE];
 	char *authorities;      /* a file; NULL: the system's */
 	char *keys;             /* a file (hub/emit_keys.h); NULL: none */
+	char *callbacks;        /* a file (hub/callbacks.h); NULL: none */
 	uint64_t bytes, age_ns; /* of what waits */
 };
 

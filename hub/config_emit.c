@@ -31,6 +31,8 @@ int config_emit(const struct building *b, const struct raw_config *raw, struct c
 		rc = config_path(b, raw->emit.authorities, &e->authorities);
 	if (rc == 0 && raw->emit.keys)
 		rc = config_path(b, raw->emit.keys, &e->keys);
+	if (rc == 0 && raw->emit.callbacks)
+		rc = config_path(b, raw->emit.callbacks, &e->callbacks);
 	return rc;
 }
 
@@ -38,5 +40,6 @@ void config_emit_free(struct config_emit *e)
 {
 	free(e->authorities);
 	free(e->keys);
+	free(e->callbacks);
 	memset(e, 0, sizeof(*e));
 }

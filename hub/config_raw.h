@@ -71,7 +71,7 @@ struct raw_upstream {
 };
 
 struct raw_emit {
-	char *authorities, *keys, *bytes, *age;
+	char *authorities, *keys, *callbacks, *bytes, *age;
 };
 
 struct raw_dtls {

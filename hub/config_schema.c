@@ -203,6 +203,7 @@ static const cyaml_schema_field_t upstream[] = {
 static const cyaml_schema_field_t emit[] = {
 	MAY("authorities", struct raw_emit, authorities),
 	MAY("keys", struct raw_emit, keys),
+	MAY("callbacks", struct raw_emit, callbacks),
 	MAY("bytes", struct raw_emit, bytes),
 	MAY("age", struct raw_emit, age),
 	CYAML_FIELD_END,

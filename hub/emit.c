@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/callbacks.h"
 #include "hub/coap/way.h"
 #include "hub/config.h"
 #include "hub/emit_keys.h"
@@ -83,6 +84,7 @@ void emit_settings_close(struct emit_settings *s)
 	if (!s)
 		return;
 	emit_keys_close(s->keys);
+	callbacks_close(s->callbacks);
 	free(s->authorities);
 	free(s);
 }
@@ -103,6 +105,8 @@ static int read_settings(struct plan *plan, char error[static HUB_ERROR_MAX])
 	if (config->authorities && !s->authorities)
 		return setup_bad(config->place, error, SETUP_FAILED, "no memory");
 	rc = config->keys ? emit_keys_read(&s->keys, config->keys, why) : 0;
+	if (rc == 0 && config->callbacks)
+		rc = callbacks_read(&s->callbacks, config->callbacks, why);
 	return rc == 0 ? 0 : setup_bad(config->place, error, setup_status_of(rc), "emit: %s", why);
 }
 
@@ -122,6 +126,13 @@ int emit_plan_make(struct plan *plan, char error[static HUB_ERROR_MAX])
 	char why[WEB_ERROR_MAX];
 	int status = read_settings(plan, error);
 
+	if (status == 0 && config->emit.callbacks) {
+		int rc = web_load(why);
+
+		if (rc < 0)
+			status = setup_bad(config->emit.place, error, setup_status_of(rc),
+				"emit.callbacks: the hub %s", why);
+	}
 	for (unsigned i = 0; status == 0 && i < config->services_count; i++) {
 		int rc = may_post(plan->services[i]) ? web_load(why) : 0;
 

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "hub/hub.h"
 
+struct callbacks;
 struct config_emit;
 struct emit;
 struct emit_keys;
@@ -26,9 +27,10 @@ struct way_counts;
 
 /* What hub.yaml says about it. */
 struct emit_settings {
-	char *authorities;      /* a file; NULL: the system's */
-	struct emit_keys *keys; /* NULL: none */
-	uint64_t bytes, age_ns; /* of messages that wait */
+	char *authorities;           /* a file; NULL: the system's */
+	struct emit_keys *keys;      /* NULL: none */
+	struct callbacks *callbacks; /* who may be called when a job ends; NULL: nobody */
+	uint64_t bytes, age_ns;      /* of messages that wait */
 };
 
 /* Is it an address, and no topic? */

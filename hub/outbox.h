@@ -52,6 +52,8 @@ extern const char *const outbox_names[OUTBOX_DESTINATIONS]; /* "broker" ... */
 #define OUTBOX_UNSURE                                                                              \
 	(1u << 4) /* the clock was wrong then, and wall_ns is what it was reckoned to be */
 
+#define OUTBOX_CALLBACK (1u << 5) /* the end of a job, whose id it has: signed (hub/callbacks.h) */
+
 #define OUTBOX_LATE_NS (2 * CLOCK_S)
 
 #define OUTBOX_DROPPED "mayfly/dropped" /* the name of a message that says what was dropped */

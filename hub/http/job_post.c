@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/callbacks.h"
+#include "hub/emit.h"
 #include "hub/http/blobs.h"
 #include "hub/http/conn.h"
 #include "hub/http/jobs.h"
@@ -13,6 +15,7 @@
 #include "hub/http/router.h"
 #include "hub/http/token.h"
 #include "hub/hub.h"
+#include "hub/web/url.h"
 #include "wire/http_text.h"
 
 #define BUFFER  (256u << 10)     /* two of them: one fills while the other is written */
@@ -28,6 +31,7 @@ struct posting {
 	struct conn *conn; /* NULL: gone */
 	/* the request */
 	char *service, *path, *query, *type;
+	char *callback; /* NULL: nobody wants to be called */
 	bool planned, kept, minimal;
 	uint64_t keep_ns;
 	struct job_key key;
@@ -69,6 +73,7 @@ static void posting_free(struct posting *p)
 	free(p->path);
 	free(p->query);
 	free(p->type);
+	free(p->callback);
 	p->hub->held.held -= sizeof(*p);
 	free(p);
 }
@@ -210,6 +215,8 @@ static void hash_request(struct posting *p)
 		hash_piece(&state, texts[i].p, texts[i].n);
 	for (unsigned i = 0; i < p->operands.count; i++)
 		hash_piece(&state, blob_hash(p->operands.blob[i]), BLOB_HASH);
+	if (p->callback)
+		hash_piece(&state, p->callback, strlen(p->callback));
 	crypto_generichash_final(&state, p->key.request, sizeof(p->key.request));
 }
 
@@ -251,6 +258,7 @@ static void begin_job(struct posting *p)
 		.kept = p->kept,
 		.keep_ns = p->keep_ns,
 		.key = &p->key,
+		.callback = text_of(p->callback),
 	};
 	unsigned status = 503;
 	const char *why = "the service was taken away while the body came";
@@ -495,6 +503,9 @@ static bool take_buffers(struct posting *p)
 
 static bool fill(struct posting *p, const struct route *route, const struct request *request)
 {
+	unsigned next = 0;
+	const struct mf_str callback = request_header(request, "mayfly-callback", &next);
+
 	p->sink.ops = &sink_ops;
 	p->look.fire = on_look;
 	p->watch.changed = on_changed;
@@ -506,6 +517,9 @@ static bool fill(struct posting *p, const struct route *route, const struct requ
 	p->kept = prefers_async(request);
 	p->keep_ns = p->conn->keep_ns;
 	p->minimal = p->conn->minimal;
+	p->callback = copy(callback);
+	if (callback.n > 0 && !p->callback)
+		return false;
 	return p->service && p->path && (request->query.n == 0 || p->query) &&
 		(request->content_type.n == 0 || p->type);
 }
@@ -533,6 +547,48 @@ static struct posting *posting_make(
 	return NULL;
 }
 
+/* May the hub call whom the client names? */
+static unsigned callback_status(
+	const struct conn *c, const struct request *request, struct mf_str to, const char **detail)
+{
+	const struct callbacks *callbacks = emit_settings(c->http->input.hub)->callbacks;
+	struct callback found;
+	struct url url;
+	const char *wrong = url_parse(to, &url);
+
+	*detail = wrong;
+	if (wrong)
+		return 400;
+	*detail = "Mayfly-Callback: it is for who doesn't wait: Prefer: respond-async";
+	if (!prefers_async(request))
+		return 400;
+	*detail = "Mayfly-Callback: this hub may not call that address: emit.callbacks in its "
+		  "hub.yaml has no line for it";
+	return callbacks_find(callbacks, to, &found) ? 0 : 403;
+}
+
+static bool callback_admit(struct conn *c, const struct request *request)
+{
+	unsigned next = 0, status;
+	struct mf_str to = request_header(request, "mayfly-callback", &next);
+	const char *wrong;
+	char detail[256];
+
+	if (!to.p)
+		return true;
+	status = callback_status(c, request, to, &wrong);
+	if (status == 0 && request_header(request, "mayfly-callback", &next).p) {
+		status = 400;
+		wrong = "there is more than one";
+	}
+	if (status == 0)
+		return true;
+	snprintf(detail, sizeof(detail), "%s%s",
+		strncmp(wrong, "Mayfly-", 7) == 0 ? "" : "Mayfly-Callback: ", wrong);
+	blob_refuse(c, status, detail, UINT64_MAX);
+	return false;
+}
+
 bool job_post_admit(struct conn *c, const struct route *route, const struct request *request,
 	struct mf_str client)
 {
@@ -542,7 +598,8 @@ bool job_post_admit(struct conn *c, const struct route *route, const struct requ
 	unsigned status;
 	int e;
 
-	if (!keep_read(c, request) || !again_name(c, route, request, client, key))
+	if (!callback_admit(c, request) || !keep_read(c, request) ||
+		!again_name(c, route, request, client, key))
 		return false;
 	p = posting_make(c, route, request);
 	if (!p)

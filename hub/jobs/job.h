@@ -71,6 +71,9 @@ struct job {
 	uint64_t sizes[JOB_OPERANDS_MOST];
 	struct job_key key;
 	uint64_t keep_ns; /* of its result, in the disk cache */
+	char *callback;   /* whom to call when it has ended; NULL: nobody */
+	bool calling;     /* that is in the outbox, or was */
+	int call_status;  /* what it came to; -1: it is under way */
 	/* its plan */
 	struct job_ask *ask; /* while it is made */
 	struct planner *planner;
@@ -170,6 +173,14 @@ void job_rows_forget(struct job *job);
 /* Its plan is there: what an earlier run did of it needn't be done again. 0, -errno. */
 int job_rows_resume(struct job *job);
 int jobs_rows_read(struct jobs *jobs);
+
+/* hook.c */
+/* Its end, for whom it wants called: into the transaction that writes it. */
+void job_hook(struct job *job, struct store_tx *tx);
+/* For people; and as members of its row. */
+json_t *job_hook_json(const struct job *job);
+void job_hook_row(const struct job *job, json_t *row);
+bool job_hook_load(struct job *job, const json_t *row);
 
 /* key.c: as a member of the row */
 json_t *job_key_json(const struct job_key *key);

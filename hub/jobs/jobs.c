@@ -182,6 +182,7 @@ static void free_job(struct job *job)
 	free(job->path);
 	free(job->query);
 	free(job->type);
+	free(job->callback);
 	free(job);
 }
 
@@ -504,6 +505,8 @@ static bool fill(struct job *job, const struct job_request *r)
 	job->path = text_of(r->path);
 	job->query = text_of(r->query);
 	job->type = text_of(r->type);
+	job->callback = text_of(r->callback);
+	job->call_status = -1;
 	job->kept = r->kept;
 	job->keep_ns = r->keep_ns;
 	if (r->key)
@@ -517,7 +520,8 @@ static bool fill(struct job *job, const struct job_request *r)
 		blob_pin(r->operands[i]);
 	}
 	return job->service && job->path && (r->query.n == 0 || job->query) &&
-		(r->type.n == 0 || job->type) && (r->planned || job_plan_single(job));
+		(r->type.n == 0 || job->type) && (r->callback.n == 0 || job->callback) &&
+		(r->planned || job_plan_single(job));
 }
 
 struct job *jobs_begin(struct hub *hub, const struct job_request *request, struct job_watch *watch,

@@ -63,6 +63,8 @@ struct job_request {
 	bool kept;
 	uint64_t keep_ns; /* its result stays so long in the disk cache; 0: as long as the job */
 	const struct job_key *key; /* NULL: none */
+	struct mf_str
+		callback; /* whom to call when it has ended (hub/callbacks.h); empty: nobody */
 };
 
 /* What a job came to. */
@@ -96,6 +98,8 @@ const struct job_answer *job_answer(const struct job *job);
 /* Its result was a blob, and isn't there any more. */
 bool job_lost(const struct job *job);
 json_t *job_json(const struct job *job);
+/* Its end was told to whom it wanted called, who answered with `status`: 2xx, or it won't be tried again; 0: it can't be. */
+void job_called(struct hub *hub, struct mf_str id, unsigned status);
 
 void job_watch(struct job *job, struct job_watch *watch);
 void job_unwatch(struct job_watch *watch);

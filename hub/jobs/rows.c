@@ -78,16 +78,23 @@ bool job_row(struct job *job)
 {
 	struct jobs *jobs = job->jobs;
 	struct store_tx *tx = store_begin(jobs->hub->store, STORE_BATCH, row_done, job);
-	json_t *json = job_row_json(job);
-	char *text = json_dumps(json, JSON_COMPACT);
-	bool fine = tx && text;
+	const bool hook = job_has_ended(job) && job->callback && !job->calling;
+	json_t *json;
+	char *text;
+	bool fine;
 
+	job->calling |= hook;
+	json = job_row_json(job);
+	text = json_dumps(json, JSON_COMPACT);
+	fine = tx && text;
 	json_decref(json);
 	if (fine) {
 		store_put(tx, jobs->number, text_of(job->id), text_of(text),
 			store_version(jobs->hub->store));
 		if (job_has_ended(job))
 			remove_tasks(job, tx);
+		if (hook)
+			job_hook(job, tx);
 		job_hold(job);
 		fine = submit(tx);
 		if (!fine)

@@ -92,6 +92,8 @@ json_t *job_json(const struct job *job)
 	pages_set(o, "began_ns", json_integer(job->made_ns));
 	pages_set(o, "ended_ns", job_has_ended(job) ? json_integer(job->ended_ns) : json_null());
 	pages_set(o, "result", job_has_ended(job) ? result_json(job) : json_null());
+	if (job->callback)
+		pages_set(o, "callback", job_hook_json(job));
 	return o;
 }
 
@@ -127,6 +129,7 @@ json_t *job_row_json(const struct job *job)
 	pages_set(o, "bytes", pages_count(job->answer_bytes));
 	pages_set(o, "keep", pages_count(job->keep_ns));
 	pages_set(o, "key", job_key_json(&job->key));
+	job_hook_row(job, o);
 	return o;
 }
 
@@ -226,7 +229,7 @@ bool job_row_load(struct job *job, const json_t *row)
 	job_key_load(&job->key, json_object_get(row, "key"));
 	job->state = state < JOB_STATES ? (enum job_state)state : JOB_IS_FAILED;
 	job->kept = job->written = job->resumed = true;
-	if (!job->service || !job->path || !load_operands(job, row))
+	if (!job->service || !job->path || !job_hook_load(job, row) || !load_operands(job, row))
 		return false;
 	if (!job_has_ended(job))
 		return !job->single || job->lost || job_plan_single(job);

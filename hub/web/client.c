@@ -2,13 +2,14 @@
 #include "hub/web/client.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/version.h"
+#include "hub/web/inside.h"
 #include "hub/web/lib.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
@@ -44,7 +45,8 @@ struct web_call {
 	struct curl_slist *headers;
 	web_done *done;
 	void *context;
-	size_t got; /* bytes of the answer */
+	size_t got;  /* bytes of the answer */
+	bool inside; /* a connection to an address within was refused */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -79,8 +81,11 @@ static void end(struct web_call *call, CURLcode code)
 		answer.status = (unsigned)status;
 	if (seconds > 0)
 		answer.retry_ns = (uint64_t)(seconds < RETRY_MOST ? seconds : RETRY_MOST) * CLOCK_S;
-	snprintf(error, sizeof(error), "%s",
-		call->error[0] ? call->error : LIB.curl_easy_strerror(code));
+	if (call->inside)
+		snprintf(error, sizeof(error), "its address is within this machine's networks");
+	else
+		snprintf(error, sizeof(error), "%s",
+			call->error[0] ? call->error : LIB.curl_easy_strerror(code));
 	answer.error = answer.status ? NULL : error;
 	free_call(call);
 	done(context, &answer);
@@ -188,6 +193,19 @@ static size_t on_answer(char *bytes, size_t size, size_t n, void *context)
 	return call->got <= ANSWER_MOST ? size * n : 0;
 }
 
+/* What a name stands for is known here, and connected to: no time for it to stand for something else. */
+static curl_socket_t open_outside(void *context, curlsocktype what, struct curl_sockaddr *address)
+{
+	struct web_call *call = context;
+
+	(void)what;
+	if (address_is_inside(&address->addr)) {
+		call->inside = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 struct options {
 	CURL *easy;
 	CURLcode code; /* the first that failed */
@@ -250,6 +268,15 @@ static void set_request(struct options *o, const struct web_request *r)
 	}
 }
 
+/* Nor is a connection used that somebody else's request made. */
+static void set_outside(struct options *o, struct web_call *call)
+{
+	SET(o, CURLOPT_OPENSOCKETFUNCTION, open_outside);
+	SET(o, CURLOPT_OPENSOCKETDATA, call);
+	SET(o, CURLOPT_FRESH_CONNECT, 1L);
+	SET(o, CURLOPT_FORBID_REUSE, 1L);
+}
+
 static bool add_header(struct web_call *call, const char *line)
 {
 	struct curl_slist *longer = LIB.curl_slist_append(call->headers, line);
@@ -276,6 +303,8 @@ static bool prepare(struct web_call *call, const struct web_request *request)
 	set_behaviour(&o);
 	set_trust(&o, &request->identity);
 	set_request(&o, request);
+	if (request->outside)
+		set_outside(&o, call);
 	SET(&o, CURLOPT_WRITEDATA, call);
 	SET(&o, CURLOPT_PRIVATE, call);
 	SET(&o, CURLOPT_ERRORBUFFER, call->error);

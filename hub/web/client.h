@@ -9,6 +9,7 @@
 #ifndef HUB_WEB_CLIENT_H
 #define HUB_WEB_CLIENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/str.h"
@@ -33,6 +34,7 @@ struct web_request {
 	struct web_identity identity;
 	const char *user, *password; /* both or none: Basic authentication */
 	uint64_t time_ns;            /* for all of it */
+	bool outside; /* the hub connects to no address within this machine's networks (hub/web/inside.h) */
 };
 
 struct web_answer {

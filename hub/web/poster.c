@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/callbacks.h"
+#include "hub/clocks.h"
 #include "hub/emit.h"
 #include "hub/emit_keys.h"
 #include "hub/hub.h"
+#include "hub/jobs/jobs.h"
 #include "hub/outbox.h"
 #include "hub/web/client.h"
 #include "hub/web/guess.h"
@@ -35,6 +38,7 @@ struct target {
 	struct poster *poster;
 	struct web_call *call; /* of the first; NULL: none is under way */
 	char *url, *shown;     /* of that one */
+	char job[TASK_ID + 1]; /* whose end it is; "": it is none */
 	struct queued *first, *last;
 	unsigned count, failures;
 	bool left;        /* there is more for it in the outbox, */
@@ -189,9 +193,10 @@ static void tell_up(struct target *t)
 
 /* --------------------------------------------------------------------- request */
 
-#define HEADERS_MOST 3u
+#define HEADERS_MOST 6u
 struct headers {
 	char type[192], key[2 * STORE_ID_MAX], token[EMIT_KEYS_TOKEN + 32];
+	char id[STORE_ID_MAX + 16], time[48], signature[CALLBACK_SIGNATURE + 32];
 	const char *line[HEADERS_MOST];
 	unsigned count;
 };
@@ -226,12 +231,41 @@ static void make_headers(const struct poster *p, const struct store_out *out, st
 	h->line[h->count++] = h->token;
 }
 
+/* Standard Webhooks 1.0.0. The time is this try's: a receiver refuses an old one, which somebody may have kept. */
+static void sign(const struct poster *p, const struct store_out *out,
+	const struct callback *callback, struct headers *h)
+{
+	char signature[CALLBACK_SIGNATURE];
+	int64_t seconds;
+
+	clocks_look(p->hub);
+	seconds = time_wall(&p->hub->clocks.kept) / (int64_t)CLOCK_S;
+	callback_sign(callback, out->id, seconds, out->body, signature);
+	snprintf(h->id, sizeof(h->id), "webhook-id: %.*s", (int)out->id.n, (const char *)out->id.p);
+	snprintf(h->time, sizeof(h->time), "webhook-timestamp: %lld", (long long)seconds);
+	snprintf(h->signature, sizeof(h->signature), "webhook-signature: %s", signature);
+	h->line[h->count++] = h->id;
+	h->line[h->count++] = h->time;
+	h->line[h->count++] = h->signature;
+}
+
+static bool is_callback(const struct store_out *out)
+{
+	return out->flags & OUTBOX_CALLBACK && is_header(out->id);
+}
+
+static bool may_call(const struct poster *p, const struct store_out *out, struct callback *found)
+{
+	return callbacks_find(emit_settings(p->hub)->callbacks, out->name, found);
+}
+
 static void on_done(void *context, const struct web_answer *answer);
 
 /* False: no memory. */
 static bool begin(struct poster *p, struct target *t, const struct store_out *out)
 {
 	struct headers h;
+	struct callback callback;
 	struct url url;
 	struct web_request request = {
 		.headers = h.line,
@@ -242,6 +276,12 @@ static bool begin(struct poster *p, struct target *t, const struct store_out *ou
 
 	(void)url_parse(out->name, &url);
 	make_headers(p, out, &h);
+	t->job[0] = '\0';
+	if (is_callback(out) && may_call(p, out, &callback)) {
+		sign(p, out, &callback, &h);
+		request.outside = !callback.named;
+		snprintf(t->job, sizeof(t->job), "%.*s", (int)out->id.n, (const char *)out->id.p);
+	}
 	request.headers_count = h.count;
 	t->url = strndup((const char *)out->name.p, out->name.n);
 	t->shown = strndup((const char *)url.shown.p, url.shown.n);
@@ -291,6 +331,8 @@ static void go_on(struct poster *p, struct target *t, uint64_t now)
 			drop_first(t);
 		else if (rc < 0)
 			t->next_ns = now + SHORT_NS;
+		else if (!t->call) /* it was given up */
+			rc = -ENOENT;
 	}
 }
 
@@ -376,6 +418,13 @@ static void put_off(struct poster *p, struct target *t, uint64_t retry_ns)
 	outbox_park(p->hub->outbox, OUTBOX_ADDRESS, t->first->number);
 }
 
+/* A job hears whether its end arrived. */
+static void tell_job(struct poster *p, const struct target *t, unsigned status)
+{
+	if (t->job[0] != '\0')
+		job_called(p->hub, mf_str_of(t->job, strlen(t->job)), status);
+}
+
 static void end_first(struct poster *p, struct target *t)
 {
 	uint64_t number = t->first->number;
@@ -402,6 +451,7 @@ static void on_done(void *context, const struct web_answer *answer)
 			give_up(p, mf_str_of(t->shown, strlen(t->shown)), why);
 		else
 			p->counts.arrived++;
+		tell_job(p, t, answer->status);
 		end_first(p, t);
 	}
 	end_call(t);
@@ -440,20 +490,33 @@ static bool wait(struct poster *p, struct target *t, uint64_t number)
 	return true;
 }
 
+/* Given up, though its turn hasn't come, or has: then it is the first. */
+static bool drop(struct poster *p, const struct store_out *out, struct mf_str url, const char *why)
+{
+	give_up(p, url, why);
+	if (p->again)
+		drop_first(p->again);
+	if (is_callback(out))
+		job_called(p->hub, out->id, 0);
+	outbox_arrived(p->hub->outbox, OUTBOX_ADDRESS, out->number);
+	return true;
+}
+
 bool poster_send(struct poster *p, const struct store_out *out)
 {
 	char error[WEB_ERROR_MAX];
+	struct callback callback;
 	struct target *t;
 	struct url url;
 	const char *wrong = url_parse(out->name, &url);
 
 	if (!wrong && !start(p, error))
 		wrong = error;
-	if (wrong) {
-		give_up(p, url.shown, wrong);
-		outbox_arrived(p->hub->outbox, OUTBOX_ADDRESS, out->number);
-		return true;
-	}
+	if (!wrong && out->flags & OUTBOX_CALLBACK &&
+		(!is_callback(out) || !may_call(p, out, &callback)))
+		wrong = "emit.callbacks in hub.yaml has no line for it any more";
+	if (wrong)
+		return drop(p, out, url.shown, wrong);
 	t = target_of(p, url.origin);
 	if (!t)
 		return not_now(p);

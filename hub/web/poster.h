@@ -8,6 +8,9 @@
  * tried again, after what Retry-After says, else 1 s, 2 s ... 5 min, while others go on. Any other answer
  * would be the same again: given up, counted, and said in a line with the status.
  *
+ * A message that is the end of a job (OUTBOX_CALLBACK) goes only where hub/callbacks.h has a line for it still, signed anew for each try:
+ * webhook-id is the job's. The job hears what became of it.
+ *
  * What waits for an origin is on the disk: here are numbers, POSTER_WAITING for one and POSTER_ALL for all; what
  * is beyond that is left to the outbox until those have gone. One thread.
  */
