@@ -43,6 +43,8 @@ int cmd_state(int argc, char **argv);
 int cmd_blob(int argc, char **argv);
 int cmd_dlq(int argc, char **argv);
 int cmd_job(int argc, char **argv);
+int cmd_deploy(int argc, char **argv);
+int cmd_rollback(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 int cmd_config(int argc, char **argv);

@@ -46,6 +46,8 @@ static const struct command commands[] = {
 	{"blob", cmd_blob, "ls|put|get|rm", "its disk cache"},
 	{"dlq", cmd_dlq, "ls|show|retry|rm", "events that failed, dead letters"},
 	{"job", cmd_job, "ls|show|watch|cancel", "work larger than one life"},
+	{"deploy", cmd_deploy, "IMAGE", "another version of a service, by and by"},
+	{"rollback", cmd_rollback, "SERVICE", "and the one before again"},
 	{"reload", cmd_reload, "", "it reads its hub.yaml again"},
 	{"stop", cmd_stop, "[--now]", "it finishes what it accepted, and ends"},
 	{"config", cmd_config, "check FILE", "can a hub use this hub.yaml?"},

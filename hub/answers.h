@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "abi/image.h"
 #include "base/str.h"
 #include "hub/task.h"
 #include "sys/clock.h"
@@ -48,6 +49,7 @@ enum answers_found {
 
 struct answer {
 	char id[TASK_ID + 1]; /* of the event that it answered */
+	char version[MFI_VERSION_MAX + 1]; /* of the service; "": nobody knows */
 	bool empty;           /* the life gave no reply */
 	struct reply reply;
 };

@@ -135,6 +135,7 @@ struct config_service {
 	bool from_yaml; /* a person wrote it, not `mayfly up` */
 	char *name;     /* NULL: the image's own */
 	char *image;
+	char *entry; /* what it says there, where a deployed image runs instead; NULL: that image */
 	char **data, **config; /* NAME=FILE, KEY=VALUE, as image/attach.h wants them */
 	unsigned data_count, config_count;
 	struct net_address *udp, *tcp;

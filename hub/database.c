@@ -132,6 +132,7 @@ static void on_ready(struct loop_source *source, uint32_t events)
 	db->held = false;
 	pump_all(hub->services);
 	pump_all(hub->leaving);
+	pump_all(hub->canaries);
 }
 
 int database_down(const struct hub *hub)

@@ -12,10 +12,12 @@
 #include "hub/accelerator.h"
 #include "hub/admin.h"
 #include "hub/cache.h"
+#include "hub/canary.h"
 #include "hub/center.h"
 #include "hub/coap/watch.h"
 #include "hub/config.h"
 #include "hub/confine.h"
+#include "hub/deploy.h"
 #include "hub/dying.h"
 #include "hub/in_timer.h"
 #include "hub/jobs/jobs.h"
@@ -86,6 +88,7 @@ static void forget(struct hub *hub, struct service *service)
 		service_inherit(heir, service);
 	pump_after(hub->services, service);
 	pump_after(hub->leaving, service);
+	canary_forget(hub, service);
 	worker_retire(service, heir ? "its service was replaced" : "its service was removed");
 	service_close(service);
 }
@@ -121,6 +124,7 @@ static void on_ended(struct loop_later *later)
 
 	part(hub);
 	if (hub->stopping && !have_work(hub->services) && !have_work(hub->leaving) &&
+		!have_work(hub->canaries) &&
 		!have_replies(hub->inputs) && !have_replies(hub->leaving_inputs))
 		loop_stop(hub->loop);
 }
@@ -135,6 +139,7 @@ static void stop_now(struct loop_timer *timer)
 {
 	struct hub *hub = LOOP_OWNER(timer, struct hub, stop_timer);
 
+	end_all(hub->canaries);
 	end_all(hub->services);
 	end_all(hub->leaving);
 	loop_stop(hub->loop);
@@ -167,7 +172,9 @@ void hub_stop(struct hub *hub)
 		i->ops->stop(i);
 	timers_stop(hub);
 	jobs_stop(hub);
+	deploys_stop(hub);
 	last = last_deadline(hub->leaving, last_deadline(hub->services, last));
+	last = last_deadline(hub->canaries, last);
 	(void)loop_timer_set(hub->loop, &hub->stop_timer, last + STOP_NS);
 	systemd_stopping(last + STOP_NS - loop_now(hub->loop));
 	hub_ended(hub);
@@ -200,11 +207,14 @@ static void drain(struct hub *hub)
 
 void hub_end_workers(struct hub *hub)
 {
+	end_all(hub->canaries);
 	end_all(hub->services);
 	end_all(hub->leaving);
 	drain(hub);
 	part(hub);
 	for (struct service *s = hub->services; s; s = s->next)
+		worker_retire(s, "the hub ends");
+	for (struct service *s = hub->canaries; s; s = s->next)
 		worker_retire(s, "the hub ends");
 }
 
@@ -226,8 +236,10 @@ static void close_services(struct service *s)
 
 void hub_close(struct hub *hub)
 {
+	end_all(hub->canaries);
 	end_all(hub->services);
 	end_all(hub->leaving);
+	deploys_close(hub);
 	timers_close(hub);
 	clocks_keep(hub);
 	drain(hub);
@@ -238,10 +250,11 @@ void hub_close(struct hub *hub)
 	close_inputs(hub->leaving_inputs);
 	close_services(hub->services);
 	close_services(hub->leaving);
+	close_services(hub->canaries);
 	watch_close(hub);
 	accelerator_close(hub);
 	hub->inputs = hub->leaving_inputs = NULL;
-	hub->services = hub->leaving = NULL;
+	hub->services = hub->leaving = hub->canaries = NULL;
 	dying_close(hub);
 	mqtt_close(hub->mqtt);
 	hub->mqtt = NULL;
@@ -261,6 +274,7 @@ void hub_close(struct hub *hub)
 	emit_settings_close(hub->emit_settings);
 	hub->emit_settings = NULL;
 	counters_close(&hub->counters);
+	deployed_close(&hub->deployments);
 	fd_close(&hub->state_fd);
 	free(hub->state);
 	clocks_close(hub);
@@ -309,6 +323,8 @@ static int open_state(
 	if (status != 0)
 		return status;
 	rc = counters_open(&hub->counters, hub->state, hub->options.check, error);
+	if (rc == 0)
+		rc = deployed_open(&hub->deployments, hub->state, error);
 	return rc == 0 ? 0 : SETUP_FAILED;
 }
 
@@ -387,6 +403,7 @@ void hub_init(struct hub *hub)
 	memset(hub, 0, sizeof(*hub));
 	random_bytes(hub->order_seed, sizeof(hub->order_seed));
 	hub->kvm_fd = hub->null_fd = hub->core = hub->state_fd = hub->counters.dir = -1;
+	hub->deployments.dir = -1;
 	machine_init(&hub->machine);
 	clocks_init(&hub->clocks);
 	hub->connections_most = HUB_CONNECTIONS;
@@ -440,6 +457,8 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 		status = center_open(hub, config, error);
 	if (status == 0)
 		status = jobs_look(hub, error);
+	if (status == 0)
+		deploys_start(hub);
 	if (status == 0)
 		report_ready(&hub->report, hub);
 	return status;

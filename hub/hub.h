@@ -14,6 +14,7 @@
 #include "hub/bytes.h"
 #include "hub/clocks.h"
 #include "hub/counters.h"
+#include "hub/deployed.h"
 #include "hub/input.h"
 #include "hub/machine.h"
 #include "hub/recent.h"
@@ -44,6 +45,7 @@ struct nursery;
 struct till;
 struct timer;
 struct database;
+struct deploy;
 struct ids;
 struct outbox;
 struct schedule;
@@ -96,6 +98,7 @@ struct hub {
 	struct input *inputs;     /* list */
 	/* Taken away by a reload: they finish what they accepted, and are in no other list. */
 	struct service *leaving;
+	struct service *canaries; /* versions on trial, beside those in `services` (canary.h) */
 	struct input *leaving_inputs;
 	struct timer *timers; /* list */
 	struct clocks clocks;
@@ -118,6 +121,8 @@ struct hub {
 	int state_fd;                   /* its directory is locked; -1: it has none */
 	char *state;                    /* as configured; NULL: none */
 	struct counters counters;       /* of the releases that ran */
+	struct deployments deployments; /* of versions that came by `mayfly deploy` */
+	struct deploy *deploys;         /* what became of the newest, list (deploy.h) */
 	unsigned cores;                 /* how many of them are kept there; 0: none */
 	uint64_t core_ns;               /* when the last one was written */
 	/* The database and what lies above it (database.h); NULL, all: nothing here needs one. */

@@ -5,6 +5,7 @@
 
 #include "hub/commit.h"
 #include "hub/call.h"
+#include "hub/canary.h"
 #include "hub/cores.h"
 #include "hub/failed.h"
 #include "hub/history.h"
@@ -178,10 +179,18 @@ static uint64_t bounded(uint64_t ns)
 static void end_failed(struct doing *d, const struct mfw_message *m, const struct history_end *how,
 	const struct ending *ending)
 {
+	if (canary_return(d->task, ending))
+		return;
 	if (failed_keep(d->task, m, d->effects, how, ending))
 		return;
 	history_add_failed(d->task, m, d->effects, how);
 	service_end(d->task, ending);
+}
+
+/* Nothing was written for it, so that another version may try. */
+static bool on_trial(const struct doing *d)
+{
+	return d->service->stable && !d->writes;
 }
 
 static void end(struct doing *d, const struct mfw_message *m, enum mfw_result result)
@@ -200,6 +209,12 @@ static void end(struct doing *d, const struct mfw_message *m, enum mfw_result re
 	d->service->counts.results[result]++;
 	if (result != MFW_OK && !d->told)
 		report_failure(&d->service->hub->report, d->service, d->task, m, result, v->words);
+	if (result == MFW_OK && d->replied && d->reply.status >= 500 && on_trial(d)) {
+		d->service->counts.errors++;
+		if (canary_return(d->task, &ending))
+			return;
+		d->service->counts.errors--; /* service_end counts it */
+	}
 	if (result == MFW_OK)
 		service_end(d->task, &ending);
 	else

@@ -21,6 +21,7 @@
 #include "hub/pages_blobs.h"
 #include "hub/pages_center.h"
 #include "hub/pages_dead.h"
+#include "hub/pages_deploy.h"
 #include "hub/pages_jobs.h"
 #include "hub/pages_events.h"
 #include "hub/pages_accelerator.h"
@@ -143,6 +144,9 @@ static json_t *listeners_of(const struct hub *hub, const struct service *s)
 			json_array_append_new(list, json_sprintf("%s %s", in->ops->name, in->text));
 		else if (!in->service && !in->own && !in->apart)
 			add_routes(list, in, s);
+	if (s->stable)
+		json_array_append_new(
+			list, json_sprintf("%g %% of its events", s->stable->share / 100.0));
 	for (unsigned i = 0; timers_text(hub, s, i, timer, sizeof(timer)) > 0; i++)
 		json_array_append_new(list, json_string(timer));
 	return list;
@@ -173,6 +177,7 @@ static json_t *service_object(const struct hub *hub, const struct service *s)
 	pages_set(o, "state", json_string(state_name(s)));
 	pages_set(o, "circuit", circuit_object(s));
 	pages_set(o, "worker", worker_object(s));
+	pages_set(o, "share", json_real((s->stable ? s->stable->share : 10000 - s->share) / 100.0));
 	pages_set(o, "queued", pages_count(s->queue.count));
 	pages_set(o, "queued_limit", pages_count(s->queue_most));
 	pages_set(o, "running", pages_count(s->running.count + s->committing.count));
@@ -253,6 +258,8 @@ static json_t *full_object(const struct hub *hub, const struct service *s)
 	pages_set(o, "reruns", pages_count(s->counts.reruns));
 	pages_set(o, "races", pages_count(s->counts.races));
 	pages_set(o, "overruns", pages_count(s->counts.overruns));
+	pages_set(o, "errors", pages_count(s->counts.errors));
+	pages_set(o, "returned", pages_count(s->counts.returned));
 	pages_set(o, "duplicates", pages_count(s->counts.duplicates));
 	pages_set(o, "commits", pages_count(s->counts.commits));
 	pages_set(o, "retries", pages_count(s->counts.retries));
@@ -350,6 +357,10 @@ static bool put_services(
 		fputs(before, to);
 		pages_put(to, object(hub, s));
 		before = ",";
+		if (s->canary) {
+			fputs(before, to);
+			pages_put(to, object(hub, s->canary));
+		}
 	}
 	if (*before == '[')
 		fputs("[", to);
@@ -549,6 +560,20 @@ int pages_add(struct router *router, struct access *look, struct access *change)
 			.changes = true},
 		{.method = "GET", .path = BLOBS_PATH "+", .blobs = true},
 		{.method = "PUT", .path = BLOBS_PATH "+", .blobs = true, .changes = true},
+		{.method = "GET", .path = "/v1/deploys", .page = pages_deploys},
+		{.method = "POST", .path = "/v1/deploys", .page = pages_deploy, .changes = true},
+		{.method = "POST",
+			.path = "/v1/deploys/rollback",
+			.page = pages_rollback,
+			.changes = true},
+		{.method = "POST",
+			.path = "/v1/deploys/piece",
+			.page = pages_deploy_piece,
+			.changes = true},
+		{.method = "GET",
+			.path = "/v1/deploys/image",
+			.page = pages_deploy_image,
+			.changes = true},
 		{.method = "GET", .path = "/metrics", .page = metrics_page},
 	};
 	int err = 0;

@@ -7,11 +7,13 @@
 
 #include "hub/accelerator.h"
 #include "hub/cache.h"
+#include "hub/canary.h"
 #include "hub/coap/watch.h"
 #include "hub/in_timer.h"
 #include "hub/failed.h"
 #include "hub/schedule.h"
 #include "hub/database.h"
+#include "hub/deploy.h"
 #include "hub/emit.h"
 #include "hub/mqtt/mqtt.h"
 #include "hub/setup.h"
@@ -38,6 +40,14 @@ static void keep(struct plan *plan, unsigned i, struct service *s, struct servic
 	*cursor = s->next;
 }
 
+/* What was on trial is to take its place. */
+static void promote(struct plan *plan, unsigned i, struct service *s)
+{
+	plan->counts.changed++;
+	plan->services[i] = s;
+	s->kept = true;
+}
+
 static struct service *named(struct service *list, const char *name)
 {
 	while (list && strcmp(list->name, name) != 0)
@@ -46,17 +56,27 @@ static struct service *named(struct service *list, const char *name)
 }
 
 /* An entry that didn't change, of files that didn't: there is nothing to load. */
-static bool find_unchanged(struct plan *plan, unsigned i, struct service **cursor)
+static struct service *printed(struct service *s, const uint8_t print[static FINGERPRINT])
+{
+	while (s && memcmp(s->print, print, FINGERPRINT) != 0)
+		s = s->next;
+	return s;
+}
+
+static bool find_unchanged(struct plan *plan, unsigned i, const struct config_service *config,
+	struct service **cursor)
 {
 	uint8_t print[FINGERPRINT];
 	struct service *s = *cursor;
 
-	if (!fingerprint(&plan->config->services[i], plan->trust.print, print))
+	if (!fingerprint(config, plan->trust.print, print))
 		return false;
 	if (!s || memcmp(s->print, print, sizeof(print)) != 0)
-		s = plan->hub->services;
-	while (s && memcmp(s->print, print, sizeof(print)) != 0)
-		s = s->next;
+		s = printed(plan->hub->services, print);
+	if (!s && (s = printed(plan->hub->canaries, print)) && !s->kept) {
+		promote(plan, i, s);
+		return true;
+	}
 	if (!s || s->kept)
 		return false;
 	keep(plan, i, s, cursor);
@@ -68,6 +88,13 @@ static void find_there(struct plan *plan, unsigned i, struct service **cursor)
 {
 	struct service *made = plan->services[i], *there;
 
+	there = named(plan->hub->canaries, made->name);
+	if (there && !there->kept && setup_same(made, there)) {
+		memcpy(there->print, made->print, sizeof(there->print));
+		promote(plan, i, there);
+		service_close(made);
+		return;
+	}
 	there = named(*cursor, made->name); /* mostly the next one in the order of before */
 	if (!there)
 		there = named(plan->hub->services, made->name);
@@ -88,12 +115,14 @@ static void find_there(struct plan *plan, unsigned i, struct service **cursor)
 static int make_service(
 	struct plan *plan, unsigned i, struct service **cursor, char error[static HUB_ERROR_MAX])
 {
+	struct deploy_entry deployed;
+	const struct config_service *config =
+		deploy_entry(plan->hub, &plan->config->services[i], &deployed);
 	int status;
 
-	if (find_unchanged(plan, i, cursor))
+	if (find_unchanged(plan, i, config, cursor))
 		return check_name(plan, i, error);
-	status = setup_service(
-		plan->hub, &plan->config->services[i], &plan->trust, &plan->services[i], error);
+	status = setup_service(plan->hub, config, &plan->trust, &plan->services[i], error);
 	if (status == 0)
 		status = check_name(plan, i, error);
 	if (status == 0)
@@ -111,6 +140,8 @@ static int make_services(struct plan *plan, char error[static HUB_ERROR_MAX])
 		s->kept = false;
 		plan->counts.removed++;
 	}
+	for (struct service *s = plan->hub->canaries; s; s = s->next)
+		s->kept = false;
 	plan->services = calloc(config->services_count + 1, sizeof(struct service *));
 	plan->routed = calloc(config->services_count + 1, sizeof(bool));
 	plan->coap_routed = calloc(config->services_count + 1, sizeof(bool));
@@ -202,12 +233,16 @@ static void take_services(struct plan *plan)
 	for (unsigned i = 0; i < plan->config->services_count; i++) {
 		struct service *s = plan->services[i], *old;
 
+		const bool new = !s->kept || s->stable;
+
 		if (!s->kept)
 			announce(s, &plan->config->services[i]);
-		old = s->kept ? NULL : named(before, s->name);
+		old = new ? named(before, s->name) : NULL;
+		if (s->stable)
+			canary_promoted(hub, s->stable);
 		if (old)
 			service_inherit(s, old);
-		if (!s->kept && s->keyed)
+		if (new && s->keyed)
 			s->after = still_at_work(hub, old, s->name);
 	}
 	for (struct service *s = before; s; s = next) {
@@ -260,6 +295,7 @@ void plan_commit(struct plan *plan)
 	free(plan->services);
 	free(plan->routed);
 	free(plan->coap_routed);
+	deploys_look(hub);
 	hub_ended(hub);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hub/call.h"
+#include "hub/canary.h"
 #include "hub/coap/watch.h"
 #include "hub/database.h"
 #include "hub/failed.h"
@@ -315,6 +316,7 @@ void service_end(struct task *task, const struct ending *ending)
 			task->origin->refuse(task, ending->why);
 	} else {
 		s->counts.replied += ending->reply != NULL;
+		s->counts.errors += ending->reply && ending->reply->status >= 500;
 		s->counts.silent += ending->reply == NULL;
 		task->origin->reply(task, ending->reply);
 		watch_lived(s->hub, task);
@@ -335,6 +337,55 @@ void service_end(struct task *task, const struct ending *ending)
 		service_refuse_all(s, REFUSED_OPEN);
 }
 
+/* Its input lies in an area of the service that it leaves. */
+static bool move_area(struct service *s, struct task *task, struct service *to)
+{
+	uint64_t n = input_of(task);
+	int number = areas_take(to->areas);
+
+	if (number < 0)
+		return false;
+	memcpy(areas_input(to->areas, number), areas_input(s->areas, task->area), n);
+	areas_filled(to->areas, number, n);
+	areas_release(&task->output);
+	areas_drop(s->areas, task->area);
+	task->area = number;
+	return true;
+}
+
+bool service_hand_over(struct task *task, struct service *to, const struct ending *ending)
+{
+	struct service *s = task->service;
+	struct hub *hub = s->hub;
+	enum circuit_news news;
+
+	if (task->slot >= 0 && !leave_slot(s, task))
+		return false;
+	if (task->area >= 0 && !move_area(s, task, to))
+		return false;
+	news = judge(s, task, ending);
+	leave(s, task);
+	s->active_ns = loop_now(hub->loop);
+	s->counts.returned++;
+	waiting_give(&hub->waiting, &s->waiting, task->holds);
+	task->service = to;
+	task->phase = TASK_WAITING;
+	task->trial = circuit_enter(&to->circuit);
+	task->attempt = task->races = 0;
+	task->head.attempt++;
+	task->head.flags |= MF_EVENT_RETRY;
+	pricing_task(task);
+	waiting_take(&hub->waiting, &to->waiting, task->holds);
+	to->counts.accepted++;
+	service_wake_by(to, task->deadline_ns);
+	service_join(to, task);
+	service_pump(to);
+	hub_ended(hub);
+	if (news == CIRCUIT_OPENED)
+		service_refuse_all(s, REFUSED_OPEN);
+	return true;
+}
+
 void service_refuse_for(struct task *task, enum refusal why, const char *detail)
 {
 	const struct ending ending = {
@@ -343,7 +394,7 @@ void service_refuse_for(struct task *task, enum refusal why, const char *detail)
 
 	if (s->areas && task->phase == TASK_POSTED && s->at[task->slot] == task)
 		link_stop(s->link, task->slot);
-	if (!failed_give_up(task, &ending))
+	if (!canary_return(task, &ending) && !failed_give_up(task, &ending))
 		service_end(task, &ending);
 }
 

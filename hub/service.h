@@ -41,7 +41,7 @@ enum service_worker { WORKER_NONE, WORKER_STARTING, WORKER_READY, WORKER_ENDING 
 
 struct service_counts {
 	uint64_t accepted, replied, refused[REFUSALS];
-	/* accepted = replied + silent + refused - turned_away + those that wait or run */
+	/* accepted = replied + silent + refused - turned_away + returned + those that wait or run */
 	uint64_t silent;      /* the life went well and gave no reply */
 	uint64_t turned_away; /* of the refused: never accepted */
 	uint64_t lives, results[MFW_RESULTS], denied, cold, reruns;
@@ -59,6 +59,8 @@ struct service_counts {
 	uint64_t unsent;   /* messages for an upstream that this hub hasn't */
 	uint64_t circuits; /* how often the circuit opened */
 	uint64_t overruns; /* lives that metered more than was quoted (pricing.h) */
+	uint64_t errors;   /* replies of 5xx */
+	uint64_t returned; /* events that went on in the version in place (canary.h) */
 };
 
 /* How long its events took; there once one has ended. */
@@ -73,9 +75,14 @@ struct service {
 	struct hub *hub;
 	bool kept;                  /* by the plan at hand (hub/plan.h) */
 	struct service *after;      /* its events wait until this one, which it replaced, is gone */
+	/* Another version beside it (canary.h), which gets `share` ten thousandths of its events; NULL: none. Of that one:
+	 * the version in place, where an event goes whose life failed here. */
+	struct service *canary, *stable;
+	unsigned share;
 	uint8_t print[FINGERPRINT]; /* of its entry and files; zero: none */
 	char *name;
 	char *image_path;
+	char *entry; /* the image as hub.yaml names it */
 	/* What it is, fixed when the hub's configuration is read. */
 	struct mfi_image note;
 	uint8_t digest[32];
@@ -184,6 +191,9 @@ void service_refuse_for(struct task *task, enum refusal why, const char *detail)
 bool service_commits(struct task *task, const struct ending *ending);
 /* The life was in vain: `why`, state has changed. It runs again, alone, or is refused. */
 void service_again(struct task *task, const char *why);
+/* The event goes on at another version of the service, as if it came there now, with what is left of its deadline;
+ * `ending` says what became of its life here. False: no memory, nothing changed. */
+bool service_hand_over(struct task *task, struct service *to, const struct ending *ending);
 /* The same for all that wait. */
 void service_refuse_all(struct service *service, enum refusal why);
 /* The worker is gone: what it had goes back to the queue's front, once; then it is refused. */

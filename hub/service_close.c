@@ -49,5 +49,6 @@ void service_close(struct service *service)
 	free(service->lend);
 	free(service->name);
 	free(service->image_path);
+	free(service->entry);
 	free(service);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "hub/accelerator.h"
+#include "hub/canary.h"
 #include "hub/database.h"
 #include "hub/hub.h"
 #include "hub/ids.h"
@@ -138,6 +139,8 @@ struct task *service_begin_as(struct service *service, enum mf_source source, st
 {
 	struct task *task;
 
+	if (service->canary && !service->areas) /* who fills an area has chosen */
+		service = canary_choose(service, source, id);
 	if (!service_accepts(service, source, why))
 		return NULL;
 	*why = REFUSED_BUSY;
@@ -214,7 +217,7 @@ static uint64_t key_of(const struct service *s, const struct task *task)
 }
 
 /* Into its order; one that stands behind another of its key needs no slot before its turn. */
-static void put_in_order(struct service *s, struct task *task)
+void service_join(struct service *s, struct task *task)
 {
 	int slot = task->slot;
 
@@ -271,6 +274,6 @@ void service_go_on(struct task *task)
 	s->counts.cold += task->cold;
 	s->active_ns = task->accepted_ns;
 	service_wake_by(s, task->deadline_ns);
-	put_in_order(s, task);
+	service_join(s, task);
 	service_pump(s);
 }

@@ -29,6 +29,9 @@ void service_slot_over(struct service *service, int slot, const struct task *tas
 /* Nobody sends any more from what the `lives`-th life in this area left. */
 void service_wipe(struct service *service, int area, uint64_t lives);
 
+/* Into the queue, in its order. */
+void service_join(struct service *service, struct task *task);
+
 /* service->timer's. */
 void service_tick(struct loop_timer *timer);
 

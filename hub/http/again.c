@@ -38,6 +38,7 @@ static void replay(
 			.kind = MF_SOURCE_HTTP,
 			.subject = path});
 	r.replayed = true;
+	r.version = answer->version[0] ? answer->version : NULL;
 	if (answer->empty) {
 		send_answer(c, &r, (struct mf_str){NULL, 0}, (struct mf_str){NULL, 0});
 		return;
@@ -245,7 +246,8 @@ bool again_begin(struct conn *c, const struct route *route, const struct request
 }
 
 /* Kept also, and above all, when the client is gone. */
-void again_keep(struct conn *c, const char *event, const struct reply *reply)
+void again_keep(
+	struct conn *c, const char *event, const char *version, const struct reply *reply)
 {
 	struct hub *hub = c->http->input.hub;
 	struct answer answer = {.empty = !reply};
@@ -253,6 +255,7 @@ void again_keep(struct conn *c, const char *event, const struct reply *reply)
 	if (!c->entry)
 		return;
 	memcpy(answer.id, event, TASK_ID);
+	snprintf(answer.version, sizeof(answer.version), "%s", version);
 	if (reply)
 		answer.reply = *reply;
 	answers_keep(&hub->answers, c->entry, &answer, loop_now(hub->loop));

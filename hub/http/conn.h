@@ -178,7 +178,7 @@ void intake_drop(struct conn *conn);
 bool keep_read(struct conn *conn, const struct request *request);
 /* False: the answer is to go out as it is. Else it is given when it is a blob, and what the task held of the
  * connection is given back. */
-bool keep_reply(struct conn *conn, const char *event, const struct reply *reply);
+bool keep_reply(struct conn *conn, const struct task *task, const struct reply *reply);
 
 /* exchange.c */
 /* May this request go on to its body? False: it was answered. *most: what its body may have. *service: in whose input area
@@ -233,7 +233,7 @@ void again_identify(struct conn *c, struct task *task, const struct route *route
 	const struct request *request, struct mf_str client, struct mf_str body);
 /* The client is gone: if only he wanted what is computed, it ends. The connection may be gone with it. */
 void exchange_gone(struct conn *conn);
-void again_keep(struct conn *conn, const char *event, const struct reply *reply);
+void again_keep(struct conn *conn, const char *event, const char *version, const struct reply *reply);
 void again_drop(struct conn *conn);
 
 /* send.c */

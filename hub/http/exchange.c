@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/canary.h"
 #include "hub/http/access.h"
 #include "hub/http/blobs.h"
 #include "hub/http/conn.h"
@@ -218,7 +219,7 @@ bool exchange_admit(
 	if (keys_wanted(c, route, request) && !keys_admit(c, route, request))
 		return false;
 	*service = !bodiless && route->service && route->service->note.input_bytes > 0
-		? route->service
+		? canary_choose(route->service, MF_SOURCE_HTTP, nothing)
 		: NULL;
 	*most = *service         ? (*service)->note.input_bytes
 		: route->service ? route->service->note.event_bytes
@@ -294,17 +295,20 @@ static char *add_receipt(const struct task *task, const struct reply *reply, str
 static void give_reply(struct task *task, const struct reply *reply)
 {
 	struct conn *c = task->context;
-	struct response r = {.status = 204, .event = task->id};
+	struct response r = {
+		.status = 204, .event = task->id, .version = task->service->manifest.version};
 
 	c->task = NULL;
 	r.replayed = task->paid && task->paid->replayed;
+	if (r.replayed) /* another one may have given it: its receipt says which */
+		r.version = NULL;
 	if (reply) {
 		r.status = reply->status;
 		r.content_type = reply->content_type;
 	}
-	if (reply && keep_reply(c, task->id, reply))
+	if (reply && keep_reply(c, task, reply))
 		return;
-	again_keep(c, task->id, reply);
+	again_keep(c, task->id, task->service->manifest.version, reply);
 	if (c->fd >= 0 && reply && reply->output && reply->body.n > 0)
 		areas_hold_more(&c->output, reply->output);
 	if (c->fd < 0)
@@ -328,7 +332,7 @@ static void on_reply(struct task *task, const struct reply *reply)
 static void on_refuse(struct task *task, enum refusal why)
 {
 	struct conn *c = task->context;
-	struct response r = {.event = task->id};
+	struct response r = {.event = task->id, .version = task->service->manifest.version};
 	struct problem p = refusal(task->service, why);
 	struct keys_problem k;
 

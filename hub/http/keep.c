@@ -19,7 +19,7 @@ struct keeping {
 	struct blob_op op;
 	uint64_t ns;
 	bool minimal;
-	char event[TASK_ID + 1];
+	char event[TASK_ID + 1], version[MFI_VERSION_MAX + 1];
 	struct reply reply;
 	uint8_t bytes
 		[]; /* what the reply's strings are copies in; the body too if it lies in no area */
@@ -101,10 +101,10 @@ static void end(struct keeping *k)
 static void answer(struct keeping *k, const struct reply *reply)
 {
 	struct conn *c = k->conn;
-	struct response r = {.status = reply->status, .event = k->event};
+	struct response r = {.status = reply->status, .event = k->event, .version = k->version};
 
 	r.content_type = reply->content_type;
-	again_keep(c, k->event, reply);
+	again_keep(c, k->event, k->version, reply);
 	if (c->fd < 0) {
 		c->http->input.counts.unsent++;
 		return;
@@ -159,7 +159,7 @@ static struct mf_str copy(uint8_t **at, struct mf_str s, size_t room)
 	return to;
 }
 
-bool keep_reply(struct conn *c, const char *event, const struct reply *reply)
+bool keep_reply(struct conn *c, const struct task *task, const struct reply *reply)
 {
 	const size_t added = 160, body = reply->output ? 0 : reply->body.n;
 	struct keeping *k;
@@ -175,7 +175,8 @@ bool keep_reply(struct conn *c, const char *event, const struct reply *reply)
 	k->ns = c->keep_ns;
 	k->minimal = c->minimal;
 	k->op.done = was_put;
-	memcpy(k->event, event, TASK_ID);
+	memcpy(k->event, task->id, TASK_ID);
+	snprintf(k->version, sizeof(k->version), "%s", task->service->manifest.version);
 	at = k->bytes;
 	k->reply = *reply;
 	k->reply.output = NULL;

@@ -54,6 +54,7 @@ static void answer(
 	if (text) {
 		task_make_id(id);
 		r.event = id;
+		r.version = s->manifest.version;
 		send_answer(c, &r, mf_str_of(NULL, 0), mf_str_of(text, strlen(text)));
 	} else { /* a path that isn't UTF-8, too */
 		refuse(c, 400, "this path can't be written as JSON");

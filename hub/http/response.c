@@ -147,6 +147,7 @@ size_t response_head(const struct response *r, char to[static RESPONSE_HEAD_MOST
 	put_words(&t, " ", response_reason(r->status));
 	put_words(&t, "Date: ", date(r->now));
 	put_words(&t, "Mayfly-Event: ", r->event);
+	put_words(&t, "Mayfly-Version: ", r->version);
 	if (r->content_type.n > 0)
 		put_line(&t, "Content-Type: ", r->content_type);
 	if (response_has_body(r->status) && r->length != RESPONSE_NO_LENGTH) {

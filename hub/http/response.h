@@ -20,6 +20,7 @@ struct response {
 	struct mf_str content_type; /* empty: not said */
 	uint64_t length;            /* of the body, also where HEAD leaves it out */
 	const char *event;          /* for Mayfly-Event */
+	const char *version;        /* of the service, for Mayfly-Version; NULL: not said */
 	const char *allow;          /* NULL: not said */
 	const char *coding;         /* for Accept-Encoding; NULL: not said */
 	const char *authenticate;   /* for WWW-Authenticate; NULL: not said */
