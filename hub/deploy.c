@@ -138,6 +138,8 @@ __attribute__((format(printf, 3, 4))) static void end(
 	vsnprintf(d->why, sizeof(d->why), format, args);
 	va_end(args);
 	d->phase = phase;
+	d->hub->deployed += phase == DEPLOY_DONE;
+	d->hub->went_back += phase == DEPLOY_BACK;
 	loop_timer_clear(d->hub->loop, &d->timer);
 	log_about(phase == DEPLOY_DONE ? LOG_INFO : LOG_ERROR, d->name, NULL,
 		phase == DEPLOY_DONE ? "version %s is deployed, it was %s%s%s"

@@ -123,6 +123,7 @@ struct hub {
 	struct counters counters;       /* of the releases that ran */
 	struct deployments deployments; /* of versions that came by `mayfly deploy` */
 	struct deploy *deploys;         /* what became of the newest, list (deploy.h) */
+	uint64_t deployed, went_back;   /* how many ended so */
 	unsigned cores;                 /* how many of them are kept there; 0: none */
 	uint64_t core_ns;               /* when the last one was written */
 	/* The database and what lies above it (database.h); NULL, all: nothing here needs one. */

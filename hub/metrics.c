@@ -153,6 +153,7 @@ void metrics_write(const struct hub *hub, FILE *to)
 	write_hub(&text);
 	write_process(&text);
 	metrics_services(&text);
+	metrics_deploy(&text);
 	metrics_inputs(&text);
 	metrics_store(&text);
 	metrics_blobs(&text);

@@ -6,6 +6,7 @@
 
 #include "hub/metrics_text.h"
 
+void metrics_deploy(struct metrics_text *text);      /* metrics_deploy.c: versions on trial */
 void metrics_services(struct metrics_text *text);    /* metrics_services.c */
 void metrics_inputs(struct metrics_text *text);      /* metrics_inputs.c: listeners, CoAP */
 void metrics_blobs(struct metrics_text *text);       /* metrics_blobs.c: the disk cache */

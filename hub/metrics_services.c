@@ -112,6 +112,7 @@ COUNTED(unstarted)
 COUNTED(lost)
 COUNTED(circuits)
 COUNTED(overruns)
+COUNTED(errors)
 static uint64_t queued(const struct service *s)
 {
 	return s->queue.count;
@@ -152,6 +153,8 @@ static const struct {
 	{"mayfly_lives_committed_total", "counter", "Lives whose effects were written.", commits},
 	{"mayfly_lives_overrun_total", "counter",
 		"Lives that metered more units than were quoted for their event.", overruns},
+	{"mayfly_replies_error_total", "counter", "Replies of lives with a status of 500 or more.",
+		errors},
 	{"mayfly_events_retried_total", "counter",
 		"Events kept to be tried again, for their lives failed.", retries},
 	{"mayfly_events_dead_total", "counter", "Events that became dead letters.", dead},

@@ -40,11 +40,15 @@ static int fetch(struct client *client, const char *service, FILE **file, char p
 	return status;
 }
 
+/* Who signed it, and its counter, are the hub's to judge. */
 static bool any_more(const struct change *changes, int n)
 {
-	for (int i = 0; i < n; i++)
-		if (changes[i].more)
+	for (int i = 0; i < n; i++) {
+		const struct fact *f = changes[i].is ? changes[i].is : changes[i].was;
+
+		if (changes[i].more && f->part != AUDIT_WHO)
 			return true;
+	}
 	return false;
 }
 
