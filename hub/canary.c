@@ -6,6 +6,7 @@
 #include "hub/config.h"
 #include "hub/hub.h"
 #include "hub/pricing.h"
+#include "hub/worker.h"
 #include "sys/random.h"
 
 /* Of the two, less time than this isn't worth another try. */
@@ -136,6 +137,8 @@ void canary_end(struct service *old)
 	take_out(hub, new);
 	new->next = hub->leaving;
 	hub->leaving = new;
+	if (new->worker == WORKER_STARTING) /* what it was given has not begun */
+		worker_retire(new, "its version went back");
 	service_refuse_all(new, REFUSED_OPEN); /* which hands them over */
 	hub_ended(hub);
 }
