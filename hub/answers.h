@@ -48,9 +48,9 @@ enum answers_found {
 };
 
 struct answer {
-	char id[TASK_ID + 1]; /* of the event that it answered */
+	char id[TASK_ID + 1];              /* of the event that it answered */
 	char version[MFI_VERSION_MAX + 1]; /* of the service; "": nobody knows */
-	bool empty;           /* the life gave no reply */
+	bool empty;                        /* the life gave no reply */
 	struct reply reply;
 };
 

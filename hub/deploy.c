@@ -13,8 +13,8 @@
 #include "hub/worker.h"
 #include "sys/clock.h"
 
-#define TICK_NS     (50 * CLOCK_MS)
-#define PATIENCE    10u /* a step ends after so many times its time, however few lives there were */
+#define TICK_NS  (50 * CLOCK_MS)
+#define PATIENCE 10u /* a step ends after so many times its time, however few lives there were */
 
 const char *const deploy_phases[] = {[DEPLOY_BIRTH] = "birth",
 	[DEPLOY_SHARE] = "share",
@@ -165,8 +165,7 @@ static void end_trial(struct deploy *d)
 			strerror(-rc));
 }
 
-__attribute__((format(printf, 2, 3))) static void go_back(
-	struct deploy *d, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void go_back(struct deploy *d, const char *format, ...)
 {
 	char why[DEPLOY_WHY];
 	va_list args;
@@ -461,8 +460,7 @@ static int put_beside(struct deploy *d, struct deployed *r, char error[static HU
 	if (rc == 0)
 		rc = deployed_put(&d->hub->deployments, r);
 	if (rc == 0)
-		rc = loop_timer_set(
-			d->hub->loop, &d->timer, loop_now(d->hub->loop) + CLOCK_MS);
+		rc = loop_timer_set(d->hub->loop, &d->timer, loop_now(d->hub->loop) + CLOCK_MS);
 	if (rc < 0) {
 		snprintf(error, HUB_ERROR_MAX, "state: the list of deployed versions: %s",
 			strerror(-rc));
@@ -481,8 +479,8 @@ static int make_from(struct deploy *d, struct config *config, char error[static 
 	int status;
 
 	if (!entry) {
-		snprintf(error, HUB_ERROR_MAX, "hub.yaml has no such service any more: %s",
-			d->name);
+		snprintf(
+			error, HUB_ERROR_MAX, "hub.yaml has no such service any more: %s", d->name);
 		return SETUP_NOT_FOUND;
 	}
 	status = line_of(d, entry, &r, error);
@@ -670,11 +668,13 @@ void deploys_look(struct hub *hub)
 		if (d->taking || !deploy_is_under_way(d))
 			continue;
 		if (d->old && !is_there(hub, d->old))
-			go_back(d, "the configuration was read again, and the service is another "
-				   "now");
+			go_back(d,
+				"the configuration was read again, and the service is another "
+				"now");
 		else if (!d->old && !is_there(hub, d->new))
-			end(d, DEPLOY_BACK, "the configuration was read again, and the service is "
-					    "another now");
+			end(d, DEPLOY_BACK,
+				"the configuration was read again, and the service is "
+				"another now");
 	}
 }
 

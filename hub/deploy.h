@@ -23,10 +23,11 @@ enum deploy_phase { DEPLOY_BIRTH, DEPLOY_SHARE, DEPLOY_WATCH, DEPLOY_DONE, DEPLO
 extern const char *const deploy_phases[]; /* "birth" ... */
 
 struct deploy_options {
-	unsigned step[DEPLOY_STEPS], steps; /* shares, in ten thousandths; none: at once, and nobody watches */
-	uint64_t step_ns;                   /* each at least */
-	struct weigh_limits limits;         /* and so many lives, or ten times as long */
-	bool rollback;                      /* a lower counter is meant */
+	unsigned step[DEPLOY_STEPS],
+		steps;    /* shares, in ten thousandths; none: at once, and nobody watches */
+	uint64_t step_ns; /* each at least */
+	struct weigh_limits limits; /* and so many lives, or ten times as long */
+	bool rollback;              /* a lower counter is meant */
 };
 
 /* Of the newest of each service. */
@@ -38,13 +39,13 @@ struct deploy {
 	uint8_t digest[DEPLOYED_DIGEST]; /* of the image that is to run */
 	struct deploy_options options;
 	enum deploy_phase phase;
-	unsigned at;       /* SHARE: which step */
-	bool at_once;      /* it gets no share, for the reason in why_once */
-	bool returning;    /* the old version is on its way back */
-	bool taking;       /* a reload is under way */
-	uint64_t since_ns; /* when the step began */
-	int64_t began_ns;  /* wall */
-	struct service *old, *new;        /* NULL: gone; WATCH: old is */
+	unsigned at;                        /* SHARE: which step */
+	bool at_once;                       /* it gets no share, for the reason in why_once */
+	bool returning;                     /* the old version is on its way back */
+	bool taking;                        /* a reload is under way */
+	uint64_t since_ns;                  /* when the step began */
+	int64_t began_ns;                   /* wall */
+	struct service *old, *new;          /* NULL: gone; WATCH: old is */
 	struct weigh_side was_old, was_new; /* when the step began; WATCH: was_old is all it did */
 	char why_once[80];
 	char why[DEPLOY_WHY]; /* of its end */

@@ -211,8 +211,7 @@ int deployed_open(struct deployments *d, const char *state, char error[static DE
 	*d = (struct deployments){.dir = -1};
 	if (!state)
 		return 0;
-	if ((size_t)snprintf(d->path, sizeof(d->path), "%s/" DIRECTORY, state) >=
-		sizeof(d->path)) {
+	if ((size_t)snprintf(d->path, sizeof(d->path), "%s/" DIRECTORY, state) >= sizeof(d->path)) {
 		snprintf(error, DEPLOYED_ERROR_MAX, "state: its path is too long");
 		return -ENAMETOOLONG;
 	}
@@ -220,8 +219,8 @@ int deployed_open(struct deployments *d, const char *state, char error[static DE
 	if (rc == -ENOENT)
 		return 0;
 	if (rc < 0)
-		snprintf(error, DEPLOYED_ERROR_MAX, "state: \"%.300s\": %s", d->path,
-			strerror(-rc));
+		snprintf(
+			error, DEPLOYED_ERROR_MAX, "state: \"%.300s\": %s", d->path, strerror(-rc));
 	return rc < 0 ? rc : load(d, error);
 }
 
@@ -270,8 +269,8 @@ static char *print(const struct deployments *d, size_t *n)
 
 static int write_file(struct deployments *d, const char *text, size_t n)
 {
-	int fd = openat(d->dir, NEW_LIST, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-		0600);
+	int fd = openat(
+		d->dir, NEW_LIST, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int rc = fd < 0 ? -errno : fd_write_all(fd, text, n);
 
 	if (rc == 0 && fsync(fd) < 0)
@@ -492,8 +491,8 @@ static int finish(struct deployments *d)
 	return 1;
 }
 
-int deployed_piece(struct deployments *d, struct mf_str name, uint64_t at, uint64_t size,
-	struct mf_str bytes)
+int deployed_piece(
+	struct deployments *d, struct mf_str name, uint64_t at, uint64_t size, struct mf_str bytes)
 {
 	uint8_t digest[DEPLOYED_DIGEST];
 	bool last;

@@ -73,8 +73,8 @@ bool deployed_path(const struct deployments *d, const uint8_t digest[static DEPL
 /* A piece of an image of `size` bytes, from `at` on: the first, or the one behind the piece that came last. 0: more is to come; 1: it is whole,
  * on the disk, and what it is called. -EINVAL: that isn't a name; -ESPIPE: it is not the next piece; -EFBIG; -EBADMSG: the
  * bytes haven't this SHA-256, all are dropped. A variant's bytes are judged when it is to run. */
-int deployed_piece(struct deployments *d, struct mf_str name, uint64_t at, uint64_t size,
-	struct mf_str bytes);
+int deployed_piece(
+	struct deployments *d, struct mf_str name, uint64_t at, uint64_t size, struct mf_str bytes);
 
 /* "0a1b..." both ways; false: it is no such text. */
 void deployed_digest_text(const uint8_t digest[static DEPLOYED_DIGEST], char to[static 65]);

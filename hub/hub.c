@@ -124,8 +124,8 @@ static void on_ended(struct loop_later *later)
 
 	part(hub);
 	if (hub->stopping && !have_work(hub->services) && !have_work(hub->leaving) &&
-		!have_work(hub->canaries) &&
-		!have_replies(hub->inputs) && !have_replies(hub->leaving_inputs))
+		!have_work(hub->canaries) && !have_replies(hub->inputs) &&
+		!have_replies(hub->leaving_inputs))
 		loop_stop(hub->loop);
 }
 

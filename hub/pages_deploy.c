@@ -78,7 +78,8 @@ void pages_deploys(struct hub *hub, const struct page_request *request, struct p
 
 /* ------------------------------------------------------------------- options */
 
-static bool number(const struct page_request *request, const char *name, uint64_t most, uint64_t *to)
+static bool number(
+	const struct page_request *request, const char *name, uint64_t most, uint64_t *to)
 {
 	struct mf_str text = page_parameter(request->query, name);
 

@@ -63,8 +63,8 @@ static struct service *printed(struct service *s, const uint8_t print[static FIN
 	return s;
 }
 
-static bool find_unchanged(struct plan *plan, unsigned i, const struct config_service *config,
-	struct service **cursor)
+static bool find_unchanged(
+	struct plan *plan, unsigned i, const struct config_service *config, struct service **cursor)
 {
 	uint8_t print[FINGERPRINT];
 	struct service *s = *cursor;

@@ -73,8 +73,8 @@ struct service_times {
 struct service {
 	struct service *next;
 	struct hub *hub;
-	bool kept;                  /* by the plan at hand (hub/plan.h) */
-	struct service *after;      /* its events wait until this one, which it replaced, is gone */
+	bool kept;             /* by the plan at hand (hub/plan.h) */
+	struct service *after; /* its events wait until this one, which it replaced, is gone */
 	/* Another version beside it (canary.h), which gets `share` ten thousandths of its events; NULL: none. Of that one:
 	 * the version in place, where an event goes whose life failed here. */
 	struct service *canary, *stable;

@@ -21,7 +21,8 @@ struct weigh_side {
 struct weigh_limits {
 	uint64_t least;  /* lives of each, to compare times */
 	unsigned errors; /* so many ten thousandths more of its lives may fail */
-	unsigned slower; /* its median may be so many percent of the old one's; 0: times don't matter */
+	unsigned
+		slower; /* its median may be so many percent of the old one's; 0: times don't matter */
 };
 
 /* Fewer failures say nothing, whatever their rate. */

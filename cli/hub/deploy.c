@@ -36,7 +36,8 @@ static const char deploy_help[] =
 
 static const char rollback_help[] =
 	"usage: mayfly rollback SERVICE [--hub PATH] [-o text|json]\n"
-	"Ends a deploy that is under way; else the version before takes its place again, as quickly\n"
+	"Ends a deploy that is under way; else the version before takes its place again, as "
+        "quickly\n"
 	"as its worker starts.\n" CLIENT_HELP
 	"Exit status: 0 ok, 1 failed, 2 usage, 3 not found, 4 denied, 6 no hub.\n";
 
@@ -171,11 +172,15 @@ static int show_status(const struct client_options *o)
 		const json_t *new = json_object_get(d, "new"), *old = json_object_get(d, "old");
 		char cell[7][TABLE_CELL];
 		const char *const cells[] = {
-			client_text(d, "service"), client_text(old, "version"),
-			client_text(new, "version"), client_text(d, "phase"), cell[0],
+			client_text(d, "service"),
+			client_text(old, "version"),
+			client_text(new, "version"),
+			client_text(d, "phase"),
+			cell[0],
 			table_count(cell[1], client_integer(new, "lives")),
 			table_count(cell[2], client_integer(new, "failures")),
-			table_us(cell[3], json_object_get(new, "run_p50_us")), "",
+			table_us(cell[3], json_object_get(new, "run_p50_us")),
+			"",
 			table_count(cell[4], client_integer(old, "lives")),
 			table_count(cell[5], client_integer(old, "failures")),
 			table_us(cell[6], json_object_get(old, "run_p50_us")),
@@ -259,8 +264,8 @@ int cmd_deploy(int argc, char **argv)
 	if (a.status)
 		return show_status(&o);
 	if (!path)
-		return out_say("deploy", STATUS_USAGE,
-			"give an image: mayfly deploy NAME@VERSION.mfy");
+		return out_say(
+			"deploy", STATUS_USAGE, "give an image: mayfly deploy NAME@VERSION.mfy");
 	status = client_open(&client, "deploy", &o);
 	if (status == STATUS_OK)
 		status = deploy(&client, &a, path);
@@ -283,7 +288,8 @@ int cmd_rollback(int argc, char **argv)
 	if (status != STATUS_OK)
 		return status;
 	if (!service)
-		return out_say("rollback", STATUS_USAGE, "say of which service: mayfly ps lists them");
+		return out_say(
+			"rollback", STATUS_USAGE, "say of which service: mayfly ps lists them");
 	status = client_service("rollback", service);
 	if (status != STATUS_OK)
 		return status;

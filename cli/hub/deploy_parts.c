@@ -52,8 +52,8 @@ static bool any_more(const struct change *changes, int n)
 	return false;
 }
 
-static int compare(const struct client *client, const struct audit *old, const struct audit *new,
-	bool granted)
+static int compare(
+	const struct client *client, const struct audit *old, const struct audit *new, bool granted)
 {
 	struct change *changes = NULL;
 	int n = audit_compare(old, new, &changes), status = STATUS_OK;

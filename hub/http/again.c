@@ -246,8 +246,7 @@ bool again_begin(struct conn *c, const struct route *route, const struct request
 }
 
 /* Kept also, and above all, when the client is gone. */
-void again_keep(
-	struct conn *c, const char *event, const char *version, const struct reply *reply)
+void again_keep(struct conn *c, const char *event, const char *version, const struct reply *reply)
 {
 	struct hub *hub = c->http->input.hub;
 	struct answer answer = {.empty = !reply};

@@ -233,7 +233,8 @@ void again_identify(struct conn *c, struct task *task, const struct route *route
 	const struct request *request, struct mf_str client, struct mf_str body);
 /* The client is gone: if only he wanted what is computed, it ends. The connection may be gone with it. */
 void exchange_gone(struct conn *conn);
-void again_keep(struct conn *conn, const char *event, const char *version, const struct reply *reply);
+void again_keep(
+	struct conn *conn, const char *event, const char *version, const struct reply *reply);
 void again_drop(struct conn *conn);
 
 /* send.c */

@@ -39,8 +39,9 @@ static void test_failures(void **state)
 	(void)state;
 	assert_false(worse(side(2, 2, 1000), side(1000, 0, 1000))); /* too few to say anything */
 	assert_true(worse(side(3, 3, 1000), side(1000, 0, 1000)));
-	assert_string_equal(why, "3 of 3 lives failed (100.0 %), of the old version's 0 of 1000 "
-				 "(0.0 %)");
+	assert_string_equal(why,
+		"3 of 3 lives failed (100.0 %), of the old version's 0 of 1000 "
+		"(0.0 %)");
 	assert_false(worse(side(400, 4, 1000), side(1000, 0, 1000))); /* 1 %: as many as may be */
 	assert_true(worse(side(400, 5, 1000), side(1000, 0, 1000)));
 	assert_false(worse(side(400, 24, 1000), side(100, 5, 1000)));
@@ -56,8 +57,8 @@ static void test_times(void **state)
 	assert_true(worse(side(50, 0, 9000000), side(50, 0, 1000000)));
 	assert_non_null(strstr(why, "half of its lives runs for"));
 	assert_false(worse(side(1000, 0, 60000), side(1000, 0, 20000))); /* nobody feels that */
-	assert_false(weigh_is_worse(&(struct weigh_side){.lives = 0}, &(struct weigh_side){.lives = 0},
-		&(struct weigh_limits){0}, why));
+	assert_false(weigh_is_worse(&(struct weigh_side){.lives = 0},
+		&(struct weigh_side){.lives = 0}, &(struct weigh_limits){0}, why));
 }
 
 static void test_any_time_may_do(void **state)
