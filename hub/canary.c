@@ -52,7 +52,7 @@ bool canary_return(struct task *task, const struct ending *ending)
 	const struct service *s = task->service;
 	struct service *to = s->stable;
 
-	if (!to || task->phase == TASK_COMMITTING || task->calls)
+	if (!to || (task->phase != TASK_WAITING && task->phase != TASK_POSTED) || task->calls)
 		return false;
 	if (ending->refused && !may_go_on(ending->why))
 		return false;

@@ -200,6 +200,7 @@ static void drain(struct hub *hub)
 {
 	database_drain(hub);
 	till_drain(hub->till);
+	end_all(hub->canaries);
 	end_all(hub->services);
 	end_all(hub->leaving);
 	till_drain(hub->till);

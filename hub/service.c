@@ -337,19 +337,32 @@ void service_end(struct task *task, const struct ending *ending)
 		service_refuse_all(s, REFUSED_OPEN);
 }
 
-/* Its input lies in an area of the service that it leaves. */
-static bool move_area(struct service *s, struct task *task, struct service *to)
+/* Its input lies in an area of the service that it leaves, and goes to one of the other's. */
+static void move_area(struct service *s, struct task *task, struct service *to, int number)
 {
 	uint64_t n = input_of(task);
-	int number = areas_take(to->areas);
 
-	if (number < 0)
-		return false;
 	memcpy(areas_input(to->areas, number), areas_input(s->areas, task->area), n);
 	areas_filled(to->areas, number, n);
 	areas_release(&task->output);
 	areas_drop(s->areas, task->area);
 	task->area = number;
+}
+
+/* Out of its slot, with an area at the other service if it needs one. False: nothing changed. */
+static bool leave_for(struct service *s, struct task *task, struct service *to)
+{
+	int number = task->area >= 0 ? areas_take(to->areas) : 0;
+
+	if (number < 0)
+		return false;
+	if (task->slot >= 0 && !leave_slot(s, task)) {
+		if (task->area >= 0)
+			areas_drop(to->areas, number);
+		return false;
+	}
+	if (task->area >= 0)
+		move_area(s, task, to, number);
 	return true;
 }
 
@@ -359,9 +372,7 @@ bool service_hand_over(struct task *task, struct service *to, const struct endin
 	struct hub *hub = s->hub;
 	enum circuit_news news;
 
-	if (task->slot >= 0 && !leave_slot(s, task))
-		return false;
-	if (task->area >= 0 && !move_area(s, task, to))
+	if (!leave_for(s, task, to))
 		return false;
 	news = judge(s, task, ending);
 	leave(s, task);

@@ -89,7 +89,8 @@ static bool look(const struct ledger_move *move, void *context)
 		l->error = -EUCLEAN;
 		return false;
 	}
-	if (!is_of(l->what, &receipt) || (l->what->kept && recall_set_has(l->what->kept, move->number)))
+	if (!is_of(l->what, &receipt) ||
+		(l->what->kept && recall_set_has(l->what->kept, move->number)))
 		return true;
 	return l->each(&(struct recall_charge){.entry = move->number,
 			       .account = move->name,

@@ -14,8 +14,8 @@
 
 struct recall_what {
 	const char *service, *version;
-	const uint8_t *image;          /* SHA-256; NULL: any of that version */
-	int64_t from, to;              /* wall, ns: made from here until before there; 0, both: any time */
+	const uint8_t *image; /* SHA-256; NULL: any of that version */
+	int64_t from, to;     /* wall, ns: made from here until before there; 0, both: any time */
 	const struct recall_set *kept; /* charges that stand; NULL: none */
 };
 
@@ -32,7 +32,7 @@ struct recall_set {
 	uint64_t *at;
 	size_t count, room;
 };
-int recall_set_add(struct recall_set *set, uint64_t number); /* -ENOMEM */
+int recall_set_add(struct recall_set *set, uint64_t number);        /* -ENOMEM */
 bool recall_set_has(const struct recall_set *set, uint64_t number); /* after recall_set_sort */
 void recall_set_sort(struct recall_set *set);
 void recall_set_free(struct recall_set *set);

@@ -95,8 +95,8 @@ class Deployed:
 
 @pytest.fixture
 def deployed(tmp_path, version, make_hub):
-    def make(more=""):
-        image = version("1.0", more=more)
+    def make(more="", code=""):
+        image = version("1.0", code, more=more)
         (tmp_path / "hub0").mkdir(exist_ok=True)
         copy = tmp_path / "hub0" / "greeter.mfy"
         copy.write_bytes(image.read_bytes())
@@ -186,6 +186,26 @@ def test_a_version_that_fails_goes_back_and_nobody_sees_it(deployed, version, co
     assert set(load.answers) == {"1.0"}
     assert [s["version"] for s in d.service()] == ["1.0"]
     assert "version 1.1 is not deployed, 1.0 runs" in d.hub.said()
+
+
+def test_a_large_input_goes_to_the_old_version_too(deployed, version):
+    """It lies in an area of the version that failed."""
+    memory, code = "memory: {input: 256KiB}", """
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < mf_payload(ev).n; i++) sum += mf_payload(ev).p[i];
+	char text[32];
+	size_t n = mf_format(text, sizeof(text), "%llu", (unsigned long long)sum);
+	if (n > 0) { mf_reply(200, "text/plain", text, n); return; }
+"""
+    d, bad = deployed(more=memory, code=code), version("1.1", CRASH, more=memory)
+    assert d.deploy(bad, "--share", "100", "--time", "1h", "--least", "1000", "--detach").returncode == 0
+    d.wait("share")
+    with Client(d.port) as client:
+        for n in (0, 1, 70000, 200000, 5):
+            answer = client.ask("POST", "/", bytes([7]) * n)
+            assert (answer.status, answer.body) == (200, str(7 * n).encode())
+            assert answer.headers["mayfly-version"] == "1.0"
+    assert "lives failed" in d.wait("back")["why"]
 
 
 def test_a_version_that_cannot_start_is_never_asked(deployed, version):
