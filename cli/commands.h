@@ -55,6 +55,7 @@ int cmd_key(int argc, char **argv);
 int cmd_ledger(int argc, char **argv);
 int cmd_receipt(int argc, char **argv);
 int cmd_invoice(int argc, char **argv);
+int cmd_recall(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
 #endif

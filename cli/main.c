@@ -58,6 +58,7 @@ static const struct command commands[] = {
 	{"ledger", cmd_ledger, "verify|export", "its book: is it what it was?"},
 	{"receipt", cmd_receipt, "verify FILE --key KEY", "what it signed, and the sum"},
 	{"invoice", cmd_invoice, "ACCOUNT MONTH", "what it used, to be paid; or verify"},
+	{"recall", cmd_recall, "SERVICE VERSION", "what a bad version was paid for, and back"},
 	{"doctor", cmd_doctor, "", "what this machine has, and what it lacks"},
 	{"version", cmd_version, "", "versions of the program, the guest ABI and the image format"},
 	{"help", cmd_help, "[COMMAND]", "this page, or a command's"},
