@@ -28,10 +28,19 @@ static const char help[] =
 	"  --data [NAME=]FILE, --config KEY=VALUE, --backend NAME  for that, as for mayfly run\n"
 	"  --hub PATH            and the hub, as for mayfly ps\n"
 	"  --credit NOTE         takes the charges back, and says why in the ledger; those that\n"
-	"                        were taken back before stay so, so it may be done again\n" BOOK_HELP
+	"                        were taken back before stay so, so it may be done "
+        "again\n" BOOK_HELP
 	"Exit status: 0 ok, 1 failed, 2 usage, 3 no ledger, or no such receipt, 4 denied.\n";
 
-enum { OPT_IMAGE = BOOK_OWN, OPT_RECOMPUTE, OPT_CREDIT, OPT_HUB, OPT_DATA, OPT_CONFIG, OPT_BACKEND };
+enum {
+	OPT_IMAGE = BOOK_OWN,
+	OPT_RECOMPUTE,
+	OPT_CREDIT,
+	OPT_HUB,
+	OPT_DATA,
+	OPT_CONFIG,
+	OPT_BACKEND
+};
 
 struct recall {
 	struct book book;
@@ -58,7 +67,8 @@ static int take_image(struct recall *a, const char *text)
 			n == sizeof(a->image)
 		? STATUS_OK
 		: out_say("recall", STATUS_USAGE,
-			  "--image \"%s\": 64 hexadecimal digits, which mayfly inspect shows", text);
+			  "--image \"%s\": 64 hexadecimal digits, which mayfly inspect shows",
+			  text);
 }
 
 static int take(struct recall *a, int c, char **argv)

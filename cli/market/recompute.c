@@ -45,8 +45,7 @@ static enum recomputed judge(const struct again *again, const struct recall_row 
 
 static int run(struct recomputing *r, const json_t *life)
 {
-	const struct recall_row wanted = {
-		.event = (char *)(uintptr_t)client_text(life, "id")};
+	const struct recall_row wanted = {.event = (char *)(uintptr_t)client_text(life, "id")};
 	struct recall_row *row = wanted.event
 		? bsearch(&wanted, r->rows, r->count, sizeof(*row), recompute_order)
 		: NULL;
