@@ -66,7 +66,7 @@ static enum mayfly_error take_url(
 	else if (curl_url_set(url, CURLUPART_URL, settings->url, 0) != CURLUE_OK)
 		wrong = "write it as https://HOST:PORT";
 	else
-		wrong = judge(url, settings->token_file != NULL);
+		wrong = judge(url, settings->token_file || settings->token);
 	curl_url_cleanup(url);
 	if (wrong) {
 		text_add(text, "url \"");
@@ -159,7 +159,8 @@ enum mayfly_error client_authorization(
 	struct stat now = {0};
 
 	pthread_mutex_lock(&client->mutex);
-	if (stat(client->token_file, &now) < 0 || !same_file(&now, &client->token_was)) {
+	if (client->token_file &&
+		(stat(client->token_file, &now) < 0 || !same_file(&now, &client->token_was))) {
 		error = read_token(client, text);
 		client->token_was = error == MAYFLY_OK ? now : (struct stat){0};
 	}
@@ -170,6 +171,22 @@ enum mayfly_error client_authorization(
 }
 
 /* ------------------------------------------------------------------- open and close */
+
+/* One that isn't in a file. */
+static enum mayfly_error take_token(struct mayfly_client *client, const char *token, char *text)
+{
+	size_t n = 0;
+
+	while (n <= TOKEN_MOST && token[n] > ' ' && token[n] < 0x7f)
+		n++;
+	if (n == 0 || n > TOKEN_MOST || token[n] != '\0' || client->token_file) {
+		text_add(text, "token: %s",
+			client->token_file ? "there is a token_file too" : "it is none");
+		return MAYFLY_WRONG;
+	}
+	memcpy(client->token, token, n + 1);
+	return MAYFLY_OK;
+}
 
 static enum mayfly_error take_settings(
 	struct mayfly_client *client, const struct mayfly_settings *s, char *text)
@@ -190,7 +207,9 @@ static enum mayfly_error take_settings(
 	client->connect_ms = s->connect_ms ? s->connect_ms : CONNECT_MS;
 	client->answer_most = s->answer_most ? s->answer_most : ANSWER_MOST;
 	client->connections_most = s->connections_most ? s->connections_most : CONNECTIONS;
-	if (client->token_file)
+	if (s->token)
+		error = take_token(client, s->token, text);
+	else if (client->token_file)
 		error = client_authorization(client, authorization, text);
 	explicit_bzero(authorization, sizeof(authorization));
 	return error;

@@ -38,13 +38,13 @@ enum mayfly_error {
 	MAYFLY_NO_MEMORY,   /* or no descriptor */
 	MAYFLY_FILE,        /* a file of the settings can't be read or is none of its kind */
 	MAYFLY_UNREACHABLE, /* no connection, or it ended before the answer was whole */
-	MAYFLY_UNTRUSTED,   /* TLS: one of both doesn't believe the other */
-	MAYFLY_NO_HTTP,     /* what came is no HTTP answer, or none that is allowed */
-	MAYFLY_DEADLINE,    /* the time was over before there was an answer */
-	MAYFLY_REFUSED,     /* there is an answer, and its status is not 2xx: status, text, body */
-	MAYFLY_TOO_LARGE,   /* the answer is larger than `into` or `answer_most` */
-	MAYFLY_STOPPED,     /* the sink wanted no more */
-	MAYFLY_CHANGED,     /* a blob isn't what its name says */
+	MAYFLY_UNTRUSTED, /* TLS: one of both doesn't believe the other; a receipt that nobody signed */
+	MAYFLY_NO_HTTP,   /* what came is no HTTP answer, or none that is allowed */
+	MAYFLY_DEADLINE,  /* the time was over before there was an answer */
+	MAYFLY_REFUSED,   /* there is an answer, and its status is not 2xx: status, text, body */
+	MAYFLY_TOO_LARGE, /* the answer is larger than `into` or `answer_most` */
+	MAYFLY_STOPPED,   /* the sink wanted no more */
+	MAYFLY_CHANGED,   /* a blob isn't what its name says, a receipt is of something else */
 };
 /* "the hub can't be reached": never NULL. */
 const char *mayfly_error_text(enum mayfly_error error);
@@ -57,8 +57,9 @@ struct mayfly_client;
 
 /* Texts are copied. Files are read by mayfly_open, the token again whenever the file has changed. */
 struct mayfly_settings {
-	const char *url;        /* "https://hub.example:8443", or with a path before all others */
-	const char *token_file; /* its first line is a bearer token; https or loopback only */
+	const char *url; /* "https://hub.example:8443", or with a path before all others */
+	const char *
+		token_file; /* its first line is a bearer token, or a center's subscriber's key; https or loopback only */
 	const char *authorities_file; /* PEM: whom to believe; NULL: the system's */
 	const char *certificate_file; /* PEM: who asks, where the hub wants to know */
 	const char *key_file;         /* its key; NULL: in the same file */
@@ -66,6 +67,7 @@ struct mayfly_settings {
 	uint64_t connect_ms;          /* of making a connection; 0: 10 s */
 	uint64_t answer_most;         /* bytes of an answer; 0: 1 GiB */
 	unsigned connections_most;    /* at once, of calls that don't block; 0: 32 */
+	const char *token;            /* instead of token_file: the token itself */
 };
 
 /* MAYFLY_OK, and *client is to be closed; or why not, with a line in text. */
@@ -191,6 +193,46 @@ enum mayfly_error mayfly_upload(struct mayfly_client *client, const struct mayfl
 /* The name that it would have. */
 enum mayfly_error mayfly_hash(
 	const struct mayfly_piece *pieces, size_t pieces_count, char name[MAYFLY_HASH]);
+
+/* ------------------------------------------------------------------------ receipts */
+
+/* What a center has signed for a call that was paid for. Hashes are SHA-256 as 64 digits. */
+struct mayfly_receipt {
+	char account[64], event[256];
+	char service[64], version[64], unit[64];
+	char image[MAYFLY_HASH], input[MAYFLY_HASH], output[MAYFLY_HASH];
+	char snapshot[MAYFLY_HASH]; /* "": none */
+	char currency[4], at[32];   /* in UTC */
+	char key[17];               /* of the key that signed: what minisign shows */
+	uint64_t quantity, cpu_ns, memory;
+	int64_t price;   /* in millionths of the currency */
+	char line[2048]; /* all of it as it is signed: to be kept, an invoice is the sum of them */
+};
+/* An answer's. MAYFLY_WRONG: it has none, for it cost nothing; MAYFLY_CHANGED: what it has isn't written as one. Whether it is
+ * true is not looked at. */
+enum mayfly_error mayfly_receipt(
+	const struct mayfly_answer *answer, struct mayfly_receipt *receipt, char text[MAYFLY_TEXT]);
+/* The same of a line that was kept. */
+enum mayfly_error mayfly_receipt_read(
+	const char *line, struct mayfly_receipt *receipt, char text[MAYFLY_TEXT]);
+
+/* What it is held against; what is left out isn't looked at, but for the key. */
+struct mayfly_expected {
+	const char *key;      /* the center's public one: text as in its file; */
+	const char *key_file; /* or that file, center.pub of `mayfly keygen` */
+	const struct mayfly_piece
+		*input; /* what was sent; with operands what those are, in their order */
+	size_t input_count;
+	const void *output; /* what came: answer.body */
+	uint64_t output_size;
+	const char *image; /* its hash, that `mayfly inspect` and a quote show */
+	int has_quote;
+	int64_t quote; /* what it may cost at most, in millionths */
+};
+/* MAYFLY_UNTRUSTED: that key didn't sign it, or not this; MAYFLY_CHANGED: something else was computed, by another image, or it
+ * costs more; text says what. Looks at nothing of the receipt but its line. */
+enum mayfly_error mayfly_receipt_verify(const struct mayfly_receipt *receipt,
+	const struct mayfly_expected *expected, char text[MAYFLY_TEXT]);
 
 /* --------------------------------------------------------------------- npy arrays */
 

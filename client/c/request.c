@@ -177,7 +177,7 @@ static enum mayfly_error add_headers(struct mayfly_call *call)
 	char authorization[AUTHORIZATION_MOST];
 	enum mayfly_error error = MAYFLY_OK;
 
-	if (client->token_file) {
+	if (client->token_file || client->token[0]) {
 		error = client_authorization(client, authorization, call->answer.text);
 		if (error == MAYFLY_OK && !add(call, "%s", authorization))
 			error = MAYFLY_NO_MEMORY;

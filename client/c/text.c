@@ -47,7 +47,7 @@ const char *mayfly_error_text(enum mayfly_error error)
 		[MAYFLY_REFUSED] = "it was refused",
 		[MAYFLY_TOO_LARGE] = "the answer is too large",
 		[MAYFLY_STOPPED] = "the answer wasn't wanted any more",
-		[MAYFLY_CHANGED] = "a blob isn't what its name says",
+		[MAYFLY_CHANGED] = "it isn't what it is said to be",
 	};
 
 	if ((unsigned)error >= sizeof(texts) / sizeof(texts[0]) || !texts[error])

@@ -8,6 +8,9 @@
  *	--cancel N     the first N of them are cancelled when the first answer is there
  *	--again N      the same call N times, one after another
  *	--upload FILE  as a blob, before; it is the first operand, the body the second
+ *	--subscriber KEY   of who pays
+ *	--center FILE      the center's public key: each answer's receipt is verified with it, and shown
+ *	--quote N          and costs N millionths at most
  */
 #include <mayfly-client.h>
 
@@ -25,6 +28,7 @@ static struct mayfly_request request;
 static struct mayfly_piece pieces[PIECES];
 static unsigned at_once, cancel, again = 1;
 static const char *upload;
+static struct mayfly_expected expected;
 static char operands[MAYFLY_HASH + 8];
 
 enum {
@@ -46,7 +50,10 @@ enum {
 	AT_ONCE,
 	CANCEL,
 	AGAIN,
-	UPLOAD
+	UPLOAD,
+	SUBSCRIBER,
+	CENTER,
+	QUOTE
 };
 
 static const struct option options[] = {
@@ -69,6 +76,9 @@ static const struct option options[] = {
 	{"cancel", 1, NULL, CANCEL},
 	{"again", 1, NULL, AGAIN},
 	{"upload", 1, NULL, UPLOAD},
+	{"subscriber", 1, NULL, SUBSCRIBER},
+	{"center", 1, NULL, CENTER},
+	{"quote", 1, NULL, QUOTE},
 	{NULL, 0, NULL, 0},
 };
 
@@ -102,8 +112,31 @@ static void take(int option, const char *value)
 	case CANCEL: cancel = (unsigned)strtoul(value, NULL, 10); break;
 	case AGAIN: again = (unsigned)strtoul(value, NULL, 10); break;
 	case UPLOAD: upload = value; break;
+	case SUBSCRIBER: settings.token = value; break;
+	case CENTER: expected.key_file = value; break;
+	case QUOTE:
+		expected.has_quote = 1;
+		expected.quote = strtoll(value, NULL, 10);
+		break;
 	default: exit(2);
 	}
+}
+
+/* Its line, or why not. */
+static json_t *receipt_json(const struct mayfly_answer *a)
+{
+	struct mayfly_receipt receipt;
+	char text[MAYFLY_TEXT];
+	enum mayfly_error error = mayfly_receipt(a, &receipt, text);
+
+	expected.input = request.operands ? NULL : pieces;
+	expected.input_count = request.operands ? 0 : request.pieces_count;
+	expected.output = a->body;
+	expected.output_size = a->size;
+	if (error == MAYFLY_OK)
+		error = mayfly_receipt_verify(&receipt, &expected, text);
+	return json_pack("{si ss sI}", "error", (int)error, error == MAYFLY_OK ? "line" : "text",
+		error == MAYFLY_OK ? receipt.line : text, "price", (json_int_t)receipt.price);
 }
 
 /* Frees it. */
@@ -116,6 +149,8 @@ static void show(struct mayfly_answer *a)
 
 	if (a->body && a->size < 1u << 20)
 		json_object_set_new(json, "body", json_stringn_nocheck(a->body, (size_t)a->size));
+	if (expected.key_file)
+		json_object_set_new(json, "receipt", receipt_json(a));
 	json_dumpf(json, stdout, JSON_COMPACT);
 	putchar('\n');
 	fflush(stdout);
