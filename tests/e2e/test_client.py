@@ -307,7 +307,7 @@ def flags(installed, *which):
 def test_the_pages_program(installed, start, build, tmp_path):
     """docs/client.md's, compiled as it says there, and as C++ with the archive; the other pieces compile too."""
     text = (ROOT / "docs/client.md").read_text()
-    program, matrix, loop = re.findall(r"^```c\n(.*?)^```", text, re.M | re.S)
+    program, matrix, loop, paid = re.findall(r"^```c\n(.*?)^```", text, re.M | re.S)
     (tmp_path / "press.c").write_text(program)
     strict = ("-Wall", "-Wextra", "-Werror", "-Wpedantic")
     assert "cc -o press press.c $(pkg-config --cflags --libs mayfly)" in text
@@ -315,7 +315,7 @@ def test_the_pages_program(installed, start, build, tmp_path):
                    *flags(installed, "--cflags", "--libs"))
     assert compiled.returncode == 0, compiled.stderr
     others = tmp_path / "others.c"
-    others.write_text("#include <mayfly-client.h>\n#include <poll.h>\n" + loop + "void f(void);\nvoid f(void)\n{\n" +
+    others.write_text("#include <mayfly-client.h>\n#include <poll.h>\n#include <stdio.h>\n" + loop + paid + "void f(void);\nvoid f(void)\n{\n" +
                       matrix + "(void)body;\n}\n")
     compiled = run("cc", *strict, "-c", "-o", tmp_path / "others.o", others, *flags(installed, "--cflags"))
     assert compiled.returncode == 0, compiled.stderr
