@@ -26,6 +26,7 @@
 #include "hub/pages_events.h"
 #include "hub/pages_accelerator.h"
 #include "hub/pages_json.h"
+#include "hub/pages_market.h"
 #include "hub/pages_state.h"
 #include "hub/pages_store.h"
 #include "hub/reload.h"
@@ -585,5 +586,5 @@ int pages_add(struct router *router, struct access *look, struct access *change)
 		route.access = route.changes ? change : look;
 		err = router_add(router, &route, &other);
 	}
-	return err;
+	return err == 0 ? pages_market_add(router, look, change) : err;
 }

@@ -87,7 +87,22 @@ void invoice_close(struct invoice *invoice);
 int invoice_add(struct invoice *invoice, const struct receipt *receipt, struct mf_str text);
 /* All have come: their digest. -EINVAL: one came twice. */
 int invoice_end(struct invoice *invoice);
-/* The whole invoice, from a ledger. The transaction is its own. */
+
+/* From a ledger, step by step, so that nobody waits long for it: v is open; invoice_begin, then invoice_step until it is whole. Each between
+ * ledger_look or ledger_begin and its end. Only what was committed when invoice_begin's transaction ended is looked at, so that all
+ * steps see the same. Done once more, since its transaction was lost, either is as if it were done once. */
+struct invoice_making {
+	struct invoice v;
+	uint64_t account, next;
+	bool whole;
+	int e; /* it failed, and stays so */
+};
+int invoice_begin(
+	struct invoice_making *making, struct ledger *ledger, char error[static INVOICE_ERROR_MAX]);
+/* So many entries of the ledger more. */
+int invoice_step(struct invoice_making *making, struct ledger *ledger, uint64_t entries,
+	char error[static INVOICE_ERROR_MAX]);
+/* All of it, in a transaction of its own. */
 int invoice_make(struct invoice *invoice, struct ledger *ledger, const char *account,
 	const char *month, char error[static INVOICE_ERROR_MAX]);
 

@@ -83,11 +83,9 @@ static bool next_move(const struct ledger_move *move, void *context)
 		return true;
 	if (__builtin_add_overflow(v->closing, move->amount, &v->closing))
 		return failed(m, move, -EOVERFLOW);
-	if (move->at < v->from) {
-		v->opening +=
-			move->amount; /* a part of what didn't overflow, but for others' order */
-		return true;
-	}
+	if (move->at < v->from)
+		return !__builtin_add_overflow(v->opening, move->amount, &v->opening) ||
+			failed(m, move, -EOVERFLOW);
 	if (move->kind == CHAIN_CHARGE)
 		return add_charge(m, move);
 	if (move->kind == CHAIN_VOID && move->was == CHAIN_CHARGE)
@@ -95,45 +93,81 @@ static bool next_move(const struct ledger_move *move, void *context)
 	return add_other(m, move);
 }
 
-static int walk(struct making *m, struct ledger *l, uint64_t account)
+/* ------------------------------------------------------------------------ steps */
+
+int invoice_begin(
+	struct invoice_making *making, struct ledger *l, char error[static INVOICE_ERROR_MAX])
 {
+	struct ledger_account found;
+	int e = ledger_account_get(l, making->v.account, &found);
+
+	if (e < 0) {
+		(void)snprintf(error, INVOICE_ERROR_MAX, "\"%.64s\": %s", making->v.account,
+			e == -ENOENT ? "there is none" : strerror(-e));
+		return e;
+	}
+	making->account = found.number;
+	making->next = 1;
+	making->v.entries = ledger_head(l, making->v.head);
+	return 0;
+}
+
+static int finish(struct invoice_making *making, char *error)
+{
+	const int e = invoice_end(&making->v);
+
+	making->whole = e == 0;
+	if (e < 0)
+		(void)snprintf(error, INVOICE_ERROR_MAX, "a receipt stands there twice");
+	return e < 0 ? -EUCLEAN : 0;
+}
+
+int invoice_step(struct invoice_making *making, struct ledger *l, uint64_t entries,
+	char error[static INVOICE_ERROR_MAX])
+{
+	const uint64_t last = making->v.entries, left = last + 1 - making->next;
+	const uint64_t to = entries < left ? making->next + entries - 1 : last;
+	struct making m = {.v = &making->v, .error = error};
 	int e;
 
-	m->v->entries = ledger_head(l, m->v->head);
-	e = ledger_moves(l, 1, account, next_move, m);
-	if (m->e < 0)
-		return m->e;
+	if (making->whole || making->e < 0)
+		return making->e;
+	e = ledger_moves(l, making->next, to, making->account, next_move, &m);
+	if (e < 0 && m.e == 0)
+		(void)snprintf(error, INVOICE_ERROR_MAX, "%s", strerror(-e));
+	making->next = to + 1;
+	making->e = m.e < 0 ? m.e : e < 0 ? e : 0;
+	if (making->e == 0 && to == last)
+		making->e = finish(making, error);
+	return making->e;
+}
+
+static int make_all(struct invoice_making *making, struct ledger *l, char *error)
+{
+	int e = ledger_look(l);
+
+	if (e < 0) {
+		(void)snprintf(error, INVOICE_ERROR_MAX, "%s", strerror(-e));
+		return e;
+	}
+	e = invoice_begin(making, l, error);
 	if (e == 0)
-		e = invoice_end(m->v);
-	if (e < 0)
-		(void)snprintf(m->error, INVOICE_ERROR_MAX, "%s",
-			e == -EINVAL ? "a receipt stands there twice" : strerror(-e));
-	return e == -EINVAL ? -EUCLEAN : e;
+		e = invoice_step(making, l, UINT64_MAX, error);
+	ledger_rollback(l);
+	return e;
 }
 
 int invoice_make(struct invoice *v, struct ledger *l, const char *account, const char *month,
 	char error[static INVOICE_ERROR_MAX])
 {
-	struct making m = {.v = v, .error = error};
-	struct ledger_account found;
-	int e = invoice_open(v, account, month, ledger_currency(l));
+	struct invoice_making making = {0};
+	int e = invoice_open(&making.v, account, month, ledger_currency(l));
 
-	if (e < 0) {
+	if (e < 0)
 		(void)snprintf(error, INVOICE_ERROR_MAX,
 			"month \"%.32s\": write a month as 2026-11", month);
-		return e;
-	}
-	e = ledger_look(l);
-	if (e < 0) {
-		(void)snprintf(error, INVOICE_ERROR_MAX, "%s", strerror(-e));
-		return e;
-	}
-	e = ledger_account_get(l, account, &found);
-	if (e < 0)
-		(void)snprintf(error, INVOICE_ERROR_MAX, "\"%.64s\": %s", account,
-			e == -ENOENT ? "there is none" : strerror(-e));
 	else
-		e = walk(&m, l, found.number);
-	ledger_rollback(l);
+		e = make_all(&making, l, error);
+	*v = making.v;
 	return e;
 }

@@ -211,8 +211,8 @@ struct ledger_move {
 	struct mf_str
 		receipt; /* of a charge, or of that which a void takes back; p NULL: there is none */
 };
-/* Of an account (0: of all), from entry `from` on, until `each` returns false. Between ledger_look (or ledger_begin) and its end. */
-int ledger_moves(struct ledger *ledger, uint64_t from, uint64_t account,
+/* Of an account (0: of all), of entries `from` to `to`, until `each` returns false. Between ledger_look (or ledger_begin) and its end. */
+int ledger_moves(struct ledger *ledger, uint64_t from, uint64_t to, uint64_t account,
 	bool (*each)(const struct ledger_move *move, void *context), void *context);
 /* The last entry's hash, as of ledger_look or ledger_begin, and its number; 0: there is none. */
 uint64_t ledger_head(const struct ledger *ledger, uint8_t hash[static CHAIN_HASH]);

@@ -41,12 +41,13 @@ static bool next_move(void *context, const struct sql_value *row)
 	return !moves->wrong && moves->each(&move, moves->context);
 }
 
-int ledger_moves(struct ledger *l, uint64_t from, uint64_t account,
+int ledger_moves(struct ledger *l, uint64_t from, uint64_t to, uint64_t account,
 	bool (*each)(const struct ledger_move *move, void *context), void *context)
 {
 	struct moves moves = {each, context, false};
 	int e = sql_each(l->sql, MOVES,
-		LEDGER_IN(sql_int((int64_t)from), sql_int((int64_t)account)), next_move, &moves);
+		LEDGER_IN(sql_int((int64_t)from), sql_int((int64_t)to), sql_int((int64_t)account)),
+		next_move, &moves);
 
 	e = ledger_note(l, moves.wrong ? -EUCLEAN : e);
 	return e < 0 ? e : 0;

@@ -141,7 +141,8 @@ static const char *const statements[STATEMENTS] = {
 		  " LEFT JOIN entry o ON o.number = e.refers"
 		  " LEFT JOIN charge c"
 		  " ON c.entry = CASE WHEN e.kind = 4 THEN e.refers ELSE e.number END"
-		  " WHERE e.number >= $1 AND (e.account = $2 OR $2 = 0) ORDER BY e.number",
+		  " WHERE e.number >= $1 AND e.number <= $2 AND (e.account = $3 OR $3 = 0)"
+		  " ORDER BY e.number",
 };
 
 const struct sql_schema ledger_schema = {

@@ -100,17 +100,18 @@ static bool next_move(const struct ledger_move *move, void *context)
 		stop(r, move, -ENOMEM, "no memory");
 }
 
-int usage_read(struct ledger *ledger, uint64_t from, uint64_t account, unsigned most,
+int usage_read(struct ledger *ledger, uint64_t from, uint64_t span, uint64_t account, unsigned most,
 	struct usage *usage, char error[static USAGE_ERROR_MAX])
 {
 	struct reading r = {usage, most, error, 0};
 	uint8_t head[CHAIN_HASH];
-	uint64_t last = ledger_head(ledger, head);
+	const uint64_t last = ledger_head(ledger, head);
+	const uint64_t to = from <= last && span <= last - from ? from + span - 1 : last;
 	int e;
 
 	*usage = (struct usage){.events = json_array(), .next = from};
 	digest_load();
-	e = ledger_moves(ledger, from, account, next_move, &r);
+	e = ledger_moves(ledger, from, to, account, next_move, &r);
 	if (e < 0 && r.e == 0) {
 		r.e = e;
 		(void)snprintf(error, USAGE_ERROR_MAX, "%s", strerror(-e));
@@ -118,8 +119,9 @@ int usage_read(struct ledger *ledger, uint64_t from, uint64_t account, unsigned 
 	if (r.e < 0) {
 		json_decref(usage->events);
 		usage->events = NULL;
-	} else if (!usage->more && usage->next <= last) {
-		usage->next = last + 1; /* behind what isn't this account's */
+	} else if (!usage->more && from <= last) {
+		usage->next = to + 1; /* behind what isn't this account's */
+		usage->more = to < last;
 	}
 	return r.e;
 }

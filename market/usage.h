@@ -27,9 +27,9 @@ struct usage {
 	bool more;      /* there may be more */
 };
 
-/* Up to `most` events of an account (0: of all) from entry `from` (1 at least) on. Between ledger_look or ledger_begin and its end. 0, or
+/* Up to `most` events of an account (0: of all) from entry `from` (1 at least) on, of `span` entries. Between ledger_look or ledger_begin and its end. 0, or
  * -errno with one line in error: -EUCLEAN: a charge has no receipt that can be read. */
-int usage_read(struct ledger *ledger, uint64_t from, uint64_t account, unsigned most,
+int usage_read(struct ledger *ledger, uint64_t from, uint64_t span, uint64_t account, unsigned most,
 	struct usage *usage, char error[static USAGE_ERROR_MAX]);
 
 #endif

@@ -2,6 +2,7 @@
 #include "market/written.h"
 
 #include <errno.h>
+#include <sodium/utils.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -77,4 +78,26 @@ const char *written_date(int64_t at, char to[static WRITTEN_TIME])
 		return strcpy(to, "-");
 	(void)strftime(to, WRITTEN_TIME, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	return to;
+}
+
+static json_t *hash_json(const uint8_t hash[static CHAIN_HASH])
+{
+	char hex[2 * CHAIN_HASH + 1];
+
+	return json_string(sodium_bin2hex(hex, sizeof(hex), hash, CHAIN_HASH));
+}
+
+json_t *written_entry_json(const struct chain_entry *e, const uint8_t hash[static CHAIN_HASH])
+{
+	json_t *postings = json_array(), *note = json_stringn((const char *)e->note.p, e->note.n);
+
+	for (unsigned i = 0; i < e->postings; i++)
+		json_array_append_new(postings,
+			json_pack("[I I I]", (json_int_t)e->posting[i].book,
+				(json_int_t)e->posting[i].account,
+				(json_int_t)e->posting[i].amount));
+	return json_pack("{sI sI sI sI sI so so so so}", "number", (json_int_t)e->number, "at",
+		(json_int_t)e->at, "kind", (json_int_t)e->kind, "account", (json_int_t)e->account,
+		"refers", (json_int_t)e->refers, "charge", hash_json(e->charge), "note",
+		note ? note : json_null(), "postings", postings, "hash", hash_json(hash));
 }

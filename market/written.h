@@ -1,5 +1,6 @@
 /*
- * market/written.h - amounts and times as people write and read them: "12.50", "90d", "2026-11-22T19:42:16Z". Pure.
+ * market/written.h - amounts and times as people write and read them: "12.50", "90d", "2026-11-22T19:42:16Z"; and entries as JSON.
+ * Pure.
  */
 #ifndef MARKET_WRITTEN_H
 #define MARKET_WRITTEN_H
@@ -7,6 +8,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "market/chain.h"
 
 #define WRITTEN_AMOUNT 32u /* bytes of an amount as text, with its end */
 #define WRITTEN_TIME   32u /* and of a time */
@@ -27,5 +30,8 @@ json_t *written_amount_json(int64_t amount); /* a text; null: LEDGER_UNLIMITED *
 bool written_read_time(const char *text, int64_t *ns);
 /* In UTC, to a second; "-": 0 */
 const char *written_date(int64_t at, char to[static WRITTEN_TIME]);
+
+/* An entry of the ledger: all that its hash is of, so that anybody can compute it. */
+json_t *written_entry_json(const struct chain_entry *entry, const uint8_t hash[static CHAIN_HASH]);
 
 #endif

@@ -167,24 +167,12 @@ static int verify(struct args *a)
 
 /* ---------------------------------------------------------------------- export */
 
-/* All that the hash is of, so that anybody can compute it. */
 static bool write_entry(
 	const struct chain_entry *e, const uint8_t hash[static CHAIN_HASH], void *context)
 {
-	char hex[2 * CHAIN_HASH + 1], charge[2 * CHAIN_HASH + 1], *text;
-	json_t *postings = json_array(), *line;
+	json_t *line = written_entry_json(e, hash);
+	char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
 
-	for (unsigned i = 0; i < e->postings; i++)
-		json_array_append_new(postings,
-			json_pack("[I I I]", (json_int_t)e->posting[i].book,
-				(json_int_t)e->posting[i].account,
-				(json_int_t)e->posting[i].amount));
-	line = json_pack("{sI sI sI sI sI ss ss% so ss}", "number", (json_int_t)e->number, "at",
-		(json_int_t)e->at, "kind", (json_int_t)e->kind, "account", (json_int_t)e->account,
-		"refers", (json_int_t)e->refers, "charge", out_hex(e->charge, CHAIN_HASH, charge),
-		"note", (const char *)e->note.p, e->note.n, "postings", postings, "hash",
-		out_hex(hash, CHAIN_HASH, hex));
-	text = line ? json_dumps(line, JSON_COMPACT) : NULL;
 	json_decref(line);
 	*(bool *)context = text && puts(text) != EOF;
 	free(text);

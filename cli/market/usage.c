@@ -250,7 +250,7 @@ static int read_batch(struct args *a, struct usage *usage)
 
 	if (e < 0)
 		return book_fail(&a->book, e, a->book.directory);
-	e = usage_read(a->book.ledger, a->from, a->number,
+	e = usage_read(a->book.ledger, a->from, UINT64_MAX, a->number,
 		(unsigned)(a->batch ? a->batch : BATCH_USUAL), usage, error);
 	ledger_rollback(a->book.ledger);
 	return e < 0 ? out_say("ledger", e == -EUCLEAN ? STATUS_DENIED : STATUS_FAILED, "%s: %s",

@@ -251,28 +251,15 @@ static void answer_page(struct conn *c, const struct route *route, const struct 
 	struct mf_str body)
 {
 	const struct page_request asked = {request->method, request->path, request->query, body};
-	struct page_reply reply = {.status = 200, .content_type = "text/plain"};
-	char *text = NULL, id[TASK_ID + 1];
-	size_t n = 0;
-	struct response r = {.event = id};
-	bool written;
+	struct page_reply reply;
 
-	reply.body = open_memstream(&text, &n);
-	if (!reply.body) {
+	if (!page_open(&reply, c)) {
 		turn_away(c, 500, "the hub has no memory", NULL, NULL);
 		return;
 	}
 	route->page(c->http->input.hub, &asked, &reply);
-	written = !ferror(reply.body);
-	if (fclose(reply.body) != 0 || !written) {
+	if (!page_send(&reply))
 		turn_away(c, 500, "the page could not be written", NULL, NULL);
-	} else {
-		task_make_id(id);
-		r.status = reply.status;
-		r.content_type = mf_str_of(reply.content_type, strlen(reply.content_type));
-		send_answer(c, &r, nothing, mf_str_of(text, n));
-	}
-	free(text);
 }
 
 /* ------------------------------------------------------------------- events */

@@ -38,7 +38,7 @@ static size_t count(struct ledger *l, uint64_t account, uint64_t *next, unsigned
 	size_t n;
 
 	assert_int_equal(ledger_look(l), 0);
-	assert_int_equal(usage_read(l, *next, account, most, &usage, error), 0);
+	assert_int_equal(usage_read(l, *next, 1000, account, most, &usage, error), 0);
 	ledger_rollback(l);
 	n = json_array_size(usage.events);
 	json_decref(usage.events);
@@ -97,10 +97,10 @@ static void what_cannot_be_told_is_not_left_out(void **state)
 	charge(l, &key, 0, true);
 	charge(l, &key, 1, false);
 	assert_int_equal(ledger_look(l), 0);
-	assert_int_equal(usage_read(l, 1, 0, 10, &usage, error), -EUCLEAN);
+	assert_int_equal(usage_read(l, 1, 1000, 0, 10, &usage, error), -EUCLEAN);
 	assert_null(usage.events);
 	assert_ptr_equal(strstr(error, "entry 3: its receipt: it is no JSON"), error);
-	assert_int_equal(usage_read(l, 1, 0, 1, &usage, error), 0);
+	assert_int_equal(usage_read(l, 1, 1000, 0, 1, &usage, error), 0);
 	json_decref(usage.events);
 	assert_int_equal(usage.next, 3);
 	ledger_rollback(l);
