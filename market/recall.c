@@ -108,10 +108,10 @@ int recall_each(struct ledger *ledger, const struct recall_what *what,
 
 	if (e < 0)
 		return e;
-	e = ledger_moves(ledger, 0, 0, note_void, &l);
+	e = ledger_moves(ledger, 0, INT64_MAX, 0, note_void, &l);
 	recall_set_sort(&l.voided);
 	if (e == 0 && l.error == 0)
-		e = ledger_moves(ledger, 0, 0, look, &l);
+		e = ledger_moves(ledger, 0, INT64_MAX, 0, look, &l);
 	ledger_rollback(ledger);
 	recall_set_free(&l.voided);
 	return e < 0 ? e : l.error;
@@ -155,7 +155,7 @@ static int take_some(struct ledger *ledger, const uint64_t *entry, size_t n, str
 			continue;
 		}
 		if (e == 0)
-			e = ledger_moves(ledger, made, 0, take_amount, &amount);
+			e = ledger_moves(ledger, made, made, 0, take_amount, &amount);
 		more.charges += e == 0;
 		more.amount += e == 0 ? amount : 0;
 	}

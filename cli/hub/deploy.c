@@ -37,7 +37,7 @@ static const char deploy_help[] =
 static const char rollback_help[] =
 	"usage: mayfly rollback SERVICE [--hub PATH] [-o text|json]\n"
 	"Ends a deploy that is under way; else the version before takes its place again, as "
-        "quickly\n"
+	"quickly\n"
 	"as its worker starts.\n" CLIENT_HELP
 	"Exit status: 0 ok, 1 failed, 2 usage, 3 not found, 4 denied, 6 no hub.\n";
 

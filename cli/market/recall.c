@@ -29,7 +29,7 @@ static const char help[] =
 	"  --hub PATH            and the hub, as for mayfly ps\n"
 	"  --credit NOTE         takes the charges back, and says why in the ledger; those that\n"
 	"                        were taken back before stay so, so it may be done "
-        "again\n" BOOK_HELP
+	"again\n" BOOK_HELP
 	"Exit status: 0 ok, 1 failed, 2 usage, 3 no ledger, or no such receipt, 4 denied.\n";
 
 enum {
