@@ -214,6 +214,14 @@ static void identify(struct task *task)
 	memcpy(task->request, p->body, sizeof(task->request));
 }
 
+static bool nobody_has_it(const struct task *task)
+{
+	const struct paid *paid = task->paid;
+
+	return !paid->asked_twice && paid->waits && !paid->waits(task) &&
+		service_only_answers(task->service);
+}
+
 static void was_held(struct paying *p)
 {
 	struct task *task = LOOP_OWNER(p, struct paid, paying)->task;
@@ -225,6 +233,8 @@ static void was_held(struct paying *p)
 	} else if (p->quota != QUOTA_OK ||
 		(p->verdict != LEDGER_DONE && p->verdict != LEDGER_AGAIN)) {
 		refuse(task, REFUSED_UNPAID);
+	} else if (nobody_has_it(task)) {
+		refuse(task, REFUSED_STOPPING);
 	} else if (p->verdict == LEDGER_DONE) {
 		identify(task);
 		service_go_on(task);
@@ -263,14 +273,6 @@ void paid_hold(struct task *task)
 }
 
 /* ----------------------------------------------------------------------- charge */
-
-static bool nobody_has_it(const struct task *task)
-{
-	const struct paid *paid = task->paid;
-
-	return !paid->asked_twice && paid->waits && !paid->waits(task) &&
-		service_only_answers(task->service);
-}
 
 /* What is paid for, or 0. */
 static int64_t price_of(const struct task *task, const struct reply *reply)

@@ -44,6 +44,15 @@ bool paying_admits(struct paying *p)
 	return !quota || admits(p, quota);
 }
 
+bool paying_would_admit(struct paying *p)
+{
+	const struct quota *quota = quotas_find(&p->hub->center->quotas, p->hash);
+
+	if (quota)
+		p->quota = quota_look(quota, clock_mono_ns(), &p->wait_ns);
+	return p->quota == QUOTA_OK;
+}
+
 /* What the ledger says of the key now. */
 static void learn(struct paying *p)
 {

@@ -59,6 +59,8 @@ struct paying {
 bool paying_can(const struct hub *hub);
 /* Of a rate that is known before the ledger is asked: `done` isn't called then, and p->quota says why. */
 bool paying_admits(struct paying *p);
+/* The same of a request whose body hasn't come yet: nothing is counted. */
+bool paying_would_admit(struct paying *p);
 /* `done`: verdict LEDGER_DONE and quota QUOTA_OK: it is held, go on. */
 void paying_hold(struct paying *p);
 

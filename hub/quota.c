@@ -130,23 +130,39 @@ void quotas_close(struct quotas *q)
 	memset(q, 0, sizeof(*q));
 }
 
-enum quota_result quota_begin(struct quota *quota, uint64_t now, uint64_t *wait)
+static uint64_t each_ns(const struct quota *quota)
 {
-	const uint64_t each = quota->rate > 0 ? CLOCK_S / (uint64_t)quota->rate : 0;
-	const uint64_t most = each > CLOCK_S ? each : CLOCK_S;
-	uint64_t full = quota->full_ns > now ? quota->full_ns : now;
+	return quota->rate > 0 ? CLOCK_S / (uint64_t)quota->rate : 0;
+}
+
+/* When its bucket will be full, if nothing more comes. */
+static uint64_t full_at(const struct quota *quota, uint64_t now)
+{
+	return quota->full_ns > now ? quota->full_ns : now;
+}
+
+enum quota_result quota_look(const struct quota *quota, uint64_t now, uint64_t *wait)
+{
+	const uint64_t each = each_ns(quota), most = each > CLOCK_S ? each : CLOCK_S;
+	const uint64_t after = full_at(quota, now) + each - now;
 
 	if (quota->at_once > 0 && quota->running >= (uint64_t)quota->at_once) {
 		*wait = CLOCK_S; /* until one of his own has ended */
 		return QUOTA_AT_ONCE;
 	}
-	if (full + each - now > most) {
-		*wait = full + each - now - most;
-		return QUOTA_RATE;
+	*wait = after > most ? after - most : 0;
+	return after > most ? QUOTA_RATE : QUOTA_OK;
+}
+
+enum quota_result quota_begin(struct quota *quota, uint64_t now, uint64_t *wait)
+{
+	const enum quota_result result = quota_look(quota, now, wait);
+
+	if (result == QUOTA_OK) {
+		quota->full_ns = full_at(quota, now) + each_ns(quota);
+		quota->running++;
 	}
-	quota->full_ns = full + each;
-	quota->running++;
-	return QUOTA_OK;
+	return result;
 }
 
 void quota_end(struct quota *quota)

@@ -43,6 +43,8 @@ void quotas_close(struct quotas *quotas);
 
 /* One more of it; QUOTA_OK: quota_end once. Else *wait: after so many ns it makes sense to ask again. */
 enum quota_result quota_begin(struct quota *quota, uint64_t now, uint64_t *wait);
+/* The same without beginning anything. */
+enum quota_result quota_look(const struct quota *quota, uint64_t now, uint64_t *wait);
 void quota_end(struct quota *quota);
 
 #endif

@@ -79,17 +79,39 @@ static const struct wrong *find_key(
 	return market_key_is_test(*key) ? &a_test : NULL;
 }
 
+static void say_quota(struct keys_problem *to, const struct paying *p)
+{
+	to->problem.status = 429;
+	to->problem.retry_after = (unsigned)((p->wait_ns + CLOCK_S - 1) / CLOCK_S);
+	to->problem.detail = p->quota == QUOTA_RATE
+		? "more requests a second than the account's plan has"
+		: "more requests at once than the account's plan has";
+}
+
+static bool refuse_quota(struct conn *c, struct paying *p)
+{
+	struct keys_problem k = {.problem = {.status = 429}};
+
+	p->hub->center->unpaid[p->quota == QUOTA_RATE ? UNPAID_RATE : UNPAID_AT_ONCE]++;
+	say_quota(&k, p);
+	exchange_turn_away(c, &k.problem, &(struct response){0});
+	return false;
+}
+
 bool keys_admit(struct conn *c, const struct route *route, const struct request *request)
 {
 	struct mf_str key;
 	const struct wrong *wrong = find_key(route, request, &key);
+	struct paying asked = {.hub = c->http->input.hub};
 
 	if (wrong)
 		c->http->input.hub->center->unpaid[UNPAID_NO_KEY]++;
 	if (wrong)
 		return refuse(c, wrong->status, wrong->detail, wrong->authenticate);
-	return paying_can(c->http->input.hub) ||
-		refuse(c, 503, "what this costs can't be charged at the moment", NULL);
+	if (!paying_can(c->http->input.hub))
+		return refuse(c, 503, "what this costs can't be charged at the moment", NULL);
+	market_key_hash(key, asked.hash);
+	return paying_would_admit(&asked) || refuse_quota(c, &asked);
 }
 
 /* ------------------------------------------------------------------- what it asks for */
@@ -145,7 +167,6 @@ struct paid *keys_begin(struct conn *c, const struct service *service, const str
 	struct paid *paid = keys_admit(c, route, request) && !find_key(route, request, &key)
 		? paid_make(c->http->input.hub, service, key)
 		: NULL;
-	struct keys_problem k;
 
 	if (!paid)
 		return NULL;
@@ -153,9 +174,7 @@ struct paid *keys_begin(struct conn *c, const struct service *service, const str
 	if (read_idempotency(c, request, paid) && read_budget(c, request, paid)) {
 		if (paying_admits(&paid->paying))
 			return paid;
-		paid->paying.hub->center->unpaid[paid_why(paid)]++;
-		keys_refusal(paid, &k);
-		exchange_problem(c, &k.problem);
+		(void)refuse_quota(c, &paid->paying);
 	}
 	paid_free(paid);
 	return NULL;
@@ -185,15 +204,6 @@ static void say_amounts(struct keys_problem *to, const struct paid *paid, int64_
 		quoted, currency, rest, text);
 	(void)snprintf(to->members, sizeof(to->members),
 		",\"quoted\":\"%s\",\"left\":\"%s\",\"currency\":\"%s\"", quoted, rest, currency);
-}
-
-static void say_quota(struct keys_problem *to, const struct paying *p)
-{
-	to->problem.status = 429;
-	to->problem.retry_after = (unsigned)((p->wait_ns + CLOCK_S - 1) / CLOCK_S);
-	to->problem.detail = p->quota == QUOTA_RATE
-		? "more requests a second than the account's plan has"
-		: "more requests at once than the account's plan has";
 }
 
 static int64_t left_of(const struct paid *paid)
