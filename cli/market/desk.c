@@ -172,7 +172,12 @@ static int ask_ledger(struct args *a, json_t **answer)
 	e = desk_run(&a->ask, book.ledger, clock_wall_ns(), answer, error);
 	if (e < 0)
 		status = out_say(a->command->noun, status_of(e), "%s", error);
-	return book_end(&book, status);
+	status = book_end(&book, status);
+	if (status != STATUS_OK) {
+		json_decref(*answer);
+		*answer = NULL;
+	}
+	return status;
 }
 
 /* Whatever is in a question to look has letters that need no escape. */
@@ -217,10 +222,8 @@ int desk_main(const struct desk_command *command, int argc, char **argv)
 		status = a.hub.hub ? ask_hub(&a, &answer) : ask_ledger(&a, &answer);
 	desk_forget(&a.ask);
 	json_decref(a.members);
-	if (status != STATUS_OK || !answer) {
-		json_decref(answer);
+	if (status != STATUS_OK || !answer) /* there is none then */
 		return status;
-	}
 	if (a.hub.json)
 		return out_json(command->noun, status, answer);
 	command->tell(a.word->verb, answer);

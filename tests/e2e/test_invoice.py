@@ -6,7 +6,7 @@ import time
 from html.parser import HTMLParser
 
 import pytest
-from center import Center, book, ok, refused  # noqa: F401 (book is a fixture)
+from books import Signer, book, ok, refused  # noqa: F401 (book is a fixture)
 
 
 def invoice_of(receipts, account="anna", month="2026-11"):
@@ -35,7 +35,7 @@ def invoice_of(receipts, account="anna", month="2026-11"):
 
 
 def test_recomputed_from_receipts(mayfly, tmp_path):
-    center, invoice, file = Center(tmp_path), tmp_path / "invoice.json", tmp_path / "receipts"
+    center, invoice, file = Signer(tmp_path), tmp_path / "invoice.json", tmp_path / "receipts"
     receipts = [center.receipt(), center.receipt(event="e2", version="1.3.0"), center.receipt(event="e3")]
     other = center.receipt(event="e4", at="2026-12-01T00:00:00.000000000Z")
 

@@ -8,7 +8,7 @@ import stat
 import struct
 
 import pytest
-from center import Center, book, ok, refused  # noqa: F401 (book is a fixture)
+from books import Signer, book, ok, refused  # noqa: F401 (book is a fixture)
 
 KEY = re.compile(r"mfy_live_[0-9a-hjkmnp-tv-z]{32}_[0-9a-hjkmnp-tv-z]{6}\n")
 
@@ -139,7 +139,7 @@ def test_usage(book, args):
 
 
 def test_receipts(mayfly, tmp_path):
-    center, file = Center(tmp_path), tmp_path / "receipts"
+    center, file = Signer(tmp_path), tmp_path / "receipts"
 
     def verify(*lines, key=center.public):
         file.write_text("".join(line + "\n" for line in lines))
@@ -152,7 +152,7 @@ def test_receipts(mayfly, tmp_path):
     refused(verify(one.replace(",", ", ", 1)), 4, "line 1", "one way")
     refused(verify(one, center.receipt(event="e3", currency="USD")), 4, "line 2", "currency")
     refused(verify(center.receipt(key="0807060504030202")), 4, "another key")
-    refused(verify(one, key=Center(tmp_path).public), 4, "altered")
+    refused(verify(one, key=Signer(tmp_path).public), 4, "altered")
     refused(verify("{}"), 4, "no receipt")
     refused(verify(), 4, "none")
     refused(mayfly("receipt", "verify", file), 2, "--key")

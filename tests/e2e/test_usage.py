@@ -7,13 +7,13 @@ import threading
 from http.server import BaseHTTPRequestHandler
 
 import pytest
-from center import Center, Charges, book, ok, refused  # noqa: F401 (book is a fixture)
+from books import Charges, Signer, book, ok, refused  # noqa: F401 (book is a fixture)
 
 
 @pytest.fixture
 def charges(book, tmp_path):  # noqa: F811
     ok(book("account", "add", "anna"))
-    return Charges(book.path, Center(tmp_path))
+    return Charges(book.path, Signer(tmp_path))
 
 
 def ids(receipts):

@@ -31,7 +31,7 @@ def refused(done, status, *words):
         assert word in done.stderr
 
 
-class Center:
+class Signer:
     """Signs as a center does, with openssl."""
 
     def __init__(self, path):
@@ -58,8 +58,8 @@ class Center:
 class Charges:
     """Puts charges into a ledger whose account 1 is anna, as a hub does but for the hashes of the chain."""
 
-    def __init__(self, path, center):
-        self.path, self.center = path, center
+    def __init__(self, path, signer):
+        self.path, self.signer = path, signer
 
     def _entry(self, db, at, kind, refers, amount):
         number = db.execute("SELECT number FROM head").fetchone()[0] + 1
@@ -72,7 +72,7 @@ class Charges:
 
     def put(self, event, **members):
         """A charge: its receipt's line."""
-        text = self.center.receipt(event=event, **members)
+        text = self.signer.receipt(event=event, **members)
         receipt = json.loads(text)
         at = calendar.timegm(time.strptime(receipt["at"][:19], "%Y-%m-%dT%H:%M:%S")) * 10**9 + int(receipt["at"][20:-1])
         with sqlite3.connect(self.path) as db:
