@@ -36,7 +36,7 @@ include mk/examples.mk
 include mk/analyze.mk
 include mk/fuzz.mk
 
-.PHONY: all plain tests threads thread-tests svm layers check-layers format check-format install clean help
+.PHONY: all plain tests threads thread-tests svm layers check-layers format check-format install clean help sources
 
 ifeq ($(SAN),)
 all: layers $(PROGRAMS) $(BENCHES) $(LIB_FILES) $(IMAGES) $(TAKEN) $(CLIENT_FILES) $(CLIENT_ASK) $(BLAS_ASK_FILES) $(EXAMPLES)
@@ -85,6 +85,10 @@ install: all install-client install-blas
 	for example in hub home; do install -D -m 644 packaging/$$example.yaml \
 		$(INSTALL_TO)/share/doc/mayfly/$$example.yaml; done
 
+# Installs what building takes, where that may be done; make builds then what was left out
+sources:
+	@bash -c '. mk/need.sh && need "$${PACKAGES_BUILD[@]}" && borrow_llhttp && borrow_source musl lua5.4 openblas lapack && need_fortran'
+
 clean:
 	rm -rf build
 
@@ -93,6 +97,7 @@ help:
 	@echo 'make SAN=1           the same programs with ASan and UBSan, into build/san/'
 	@echo 'make TSAN=1          the same with ThreadSanitizer, into build/tsan/'
 	@echo 'make VALGRIND=1      what tests/valgrind/run runs under valgrind, into build/valgrind/'
+	@echo 'make sources         sources of musl, Lua, OpenBLAS and LAPACK, from Debian'"'"'s packages, for services/lua and linalg'
 	@echo 'make variants        images for processors that can more, NAME+VARIANT.mfy: mayfly.yaml(5)'
 	@echo 'make tests [SAN=1]   also the unit tests; ./test builds and runs everything'
 	@echo 'make analyze         gcc -fanalyzer, clang-tidy and cppcheck; DEEP=1 looks further'

@@ -7,6 +7,7 @@
 #include "hub/http/access.h"
 #include "hub/http/router.h"
 #include "hub/input.h"
+#include "hub/service.h"
 
 /* 'text' for a shell; plain words as they are. */
 static void quote(const char *text, char *to, size_t size)
@@ -128,10 +129,18 @@ static void example_coap(const struct input *input, const struct route *route, c
 		route->host ? route->host : "", quoted);
 }
 
+/* What it is asked with lies in files rather than in words. */
+static bool takes_files(const struct route *route)
+{
+	return route->service && route->service->manifest.memory.input > 0 && route->method &&
+		strcmp(route->method, "POST") == 0;
+}
+
 void example_request(const struct input *input, const struct route *route, const char *example,
 	char to[EXAMPLE_MOST])
 {
 	const char *method = route->method, *body = body_of(example);
+	const bool file = !body && takes_files(route);
 	char url[700], quoted[720], text[600];
 	size_t n;
 
@@ -149,10 +158,12 @@ void example_request(const struct input *input, const struct route *route, const
 			to + n, EXAMPLE_MOST - n, " -H \"Authorization: Bearer $TOKEN\"");
 	if (method && strcmp(method, "HEAD") == 0)
 		n += (size_t)snprintf(to + n, EXAMPLE_MOST - n, " -I");
-	else if (method && strcmp(method, body ? "POST" : "GET") != 0)
+	else if (method && strcmp(method, body || file ? "POST" : "GET") != 0)
 		n += (size_t)snprintf(to + n, EXAMPLE_MOST - n, " -X %.32s", method);
 	if (route->host)
 		n += (size_t)snprintf(to + n, EXAMPLE_MOST - n, " -H 'Host: %.255s'", route->host);
+	if (file)
+		n += (size_t)snprintf(to + n, EXAMPLE_MOST - n, " --data-binary @FILE");
 	if (body) {
 		quote(body, text, sizeof(text));
 		n += (size_t)snprintf(to + n, EXAMPLE_MOST - n,

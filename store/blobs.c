@@ -360,6 +360,20 @@ static bool (*const ends[])(struct blobs *blobs, struct blob_op *op) = {
 	[OP_WHOLE] = whole,
 };
 
+/* At once, since what was hashed of an upload is hashed again at each try. */
+#define ROOM_LEAST (16u << 20)
+
+/* The disk is full, of whatever: what may go goes, and it is tried again. */
+static bool again(struct blobs *blobs, struct blob_op *op)
+{
+	bool writes = op->kind == OP_APPEND || op->kind == OP_PUT || op->kind == OP_PLACE;
+
+	if (!writes || !op->full || !room_make(blobs, op->n > ROOM_LEAST ? op->n : ROOM_LEAST))
+		return false;
+	disk_submit(blobs, op);
+	return true;
+}
+
 void blobs_reap(struct blobs *blobs)
 {
 	struct shared *sh = &blobs->shared;
@@ -377,7 +391,7 @@ void blobs_reap(struct blobs *blobs)
 
 		next = op->next;
 		blobs->waiting--;
-		if (ends[op->kind](blobs, op) && op->done)
+		if (!again(blobs, op) && ends[op->kind](blobs, op) && op->done)
 			op->done(op, op->error);
 	}
 }

@@ -18,7 +18,7 @@
  * before its first use, and must stay, as must the memory that it names, until its `done` is called: exactly
  * once, in blobs_reap or blobs_close.
  *
- * Errors: -ENOSPC all that is there is in use or kept, or the disk is full; -EFBIG larger than the whole
+ * Errors: -ENOSPC all that is there is in use or kept: of the bound, or, when the disk is full, at all; -EFBIG larger than the whole
  * cache; -EUCLEAN altered on the disk, and gone; -ENOENT the file was taken away, and the blob is gone; -EBADMSG
  * it hasn't the hash that it was announced with; -EIO.
  */
@@ -108,6 +108,7 @@ struct blob_op {
 	uint8_t hash[BLOB_HASH];
 	int error;
 	uint8_t kind;
+	bool full; /* the disk is, not the cache */
 };
 
 /* Reads n bytes from `at` on, which must be there, into `to`. Pins it meanwhile. */

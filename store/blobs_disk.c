@@ -307,6 +307,7 @@ static bool fail_append(struct blob_writer *w, struct blob_op *op, int error)
 	if (op->moved > 0) {
 		w->digesting = false;
 		w->digested = 0;
+		op->moved = 0;
 	}
 	op->error = error;
 	return true;
@@ -465,6 +466,7 @@ static void *run(void *context)
 		op = take(sh);
 		(void)pthread_mutex_unlock(&sh->lock);
 		ended = steps[op->kind](blobs, op);
+		op->full = ended && op->error == -ENOSPC;
 		(void)pthread_mutex_lock(&sh->lock);
 		if (ended)
 			end(blobs, op);
@@ -535,6 +537,7 @@ void disk_refuse(struct blobs *blobs, struct blob_op *op, int error)
 {
 	blobs->waiting++;
 	op->error = error;
+	op->full = false;
 	(void)pthread_mutex_lock(&blobs->shared.lock);
 	end(blobs, op);
 	(void)pthread_mutex_unlock(&blobs->shared.lock);

@@ -230,6 +230,16 @@ static bool can_have(struct blobs *blobs, uint64_t bytes)
 	return held + bytes <= blobs->most;
 }
 
+bool room_make(struct blobs *blobs, uint64_t bytes)
+{
+	uint64_t before = blobs->counts.bytes;
+	bool any = false;
+
+	while (before - blobs->counts.bytes < bytes && evict(blobs))
+		any = true;
+	return any;
+}
+
 int room_take(struct blobs *blobs, uint64_t bytes)
 {
 	if (bytes > blobs->most)

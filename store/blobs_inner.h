@@ -121,6 +121,8 @@ void index_touch(struct blob *blob);
 void index_free(struct blob *blob);
 uint64_t in_blocks(uint64_t bytes);
 /* Takes so many bytes. -ENOSPC, -EFBIG: then nobody had to go. */
+/* The disk is full: so many bytes go, those that were used longest ago, if so many may. False: none may. */
+bool room_make(struct blobs *blobs, uint64_t bytes);
 int room_take(struct blobs *blobs, uint64_t bytes);
 void room_give(struct blobs *blobs, uint64_t bytes);
 

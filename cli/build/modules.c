@@ -40,6 +40,17 @@ static int look(void *arg, const char *member)
 	return n->there;
 }
 
+/* Those that are built from Debian's source packages, if these were there (mk/posix.mk, mk/openblas.mk). */
+static bool has_sources(const char *module)
+{
+	static const char *const names[] = {"posix", "lua", "blas", "lapack"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i], module) == 0)
+			return true;
+	return false;
+}
+
 static int check(const struct build *b, const struct archive *archive, const char *wanted)
 {
 	struct names n = {.wanted = wanted, .nearest = {.typed = wanted}};
@@ -47,6 +58,11 @@ static int check(const struct build *b, const struct archive *archive, const cha
 	archive_members(archive, look, &n);
 	if (n.there || build_is_archive(b, wanted))
 		return STATUS_OK;
+	if (has_sources(wanted))
+		return out_say("build", STATUS_NOT_FOUND,
+			"%s: this library OS was built without the module '%s': in mayfly's own "
+			"directory 'make sources && make' builds it",
+			b->manifest_path, wanted);
 	if (n.nearest.best)
 		return out_say("build", STATUS_NOT_FOUND,
 			"%s: this library OS has no module '%s'; did you mean '%s'?",

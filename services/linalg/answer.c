@@ -141,22 +141,41 @@ bool operands_enough(struct call *c)
 		c->op->least, c->operands);
 }
 
+/* What curl makes of a file if it isn't told otherwise: a form around it (-F), or a text that ends at its first zero, or has none (-d). */
+static const char *sent_as(struct mf_str bytes)
+{
+	static const char as_it_is[] = ": curl --data-binary @FILE sends a file as it is";
+
+	if (bytes.n > 2 && memcmp(bytes.p, "--", 2) == 0)
+		return as_it_is;
+	if (bytes.n > 6 && memcmp(bytes.p, "\x93NUMPY\x01", 7) == 0 &&
+		(bytes.n == 7 || bytes.p[7] != 0))
+		return as_it_is;
+	return "";
+}
+
+bool wrong_array(struct call *c, const char *text, struct mf_str bytes)
+{
+	c->problem.argument = (char)('a' + c->operands);
+	return wrong(
+		c, 400, "%c is no .npy array: %s%s", 'a' + (int)c->operands, text, sent_as(bytes));
+}
+
 /* The next operand. A header of a dtype that isn't served is a 415, also if its elements aren't there. */
 static bool take_operand(struct call *c, struct mf_str *body)
 {
+	const struct mf_str from = *body;
 	struct npy npy;
 	const uint8_t *at = NULL;
-	const char *text = npy_read(*body, &npy);
+	const char *text = npy_read(from, &npy);
 
 	if (text == NULL) {
 		if (!operand_check(c, &npy))
 			return false;
 		text = npy_next(body, &npy, &at);
 	}
-	if (text) {
-		c->problem.argument = (char)('a' + c->operands);
-		return wrong(c, 400, "%c is no .npy array: %s", 'a' + (int)c->operands, text);
-	}
+	if (text)
+		return wrong_array(c, text, from);
 	operand_add(c, &npy, at);
 	return true;
 }

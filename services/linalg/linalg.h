@@ -101,6 +101,8 @@ void linalg_answer(const struct request *request, struct answer *answer);
 /* Sets the problem, once; returns false, so that a check may end with it. */
 bool wrong(struct call *c, unsigned status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* 400: the next operand is none, and why; `bytes` are where it should begin. */
+bool wrong_array(struct call *c, const char *text, struct mf_str bytes);
 /* 422: the shape of operand i isn't what it has to be. */
 bool wrong_shape(struct call *c, unsigned i, const char *wanted, ...)
 	__attribute__((format(printf, 3, 4)));

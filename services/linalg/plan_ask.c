@@ -81,8 +81,7 @@ static bool read_head(const struct ask *ask, struct call *c, const struct place 
 		text = "it ends before its elements do, or lies in two operands";
 	if (text == NULL)
 		return true;
-	c->problem.argument = (char)('a' + c->operands);
-	return wrong(c, 400, "%c is no .npy array: %s", 'a' + (int)c->operands, text);
+	return wrong_array(c, text, head);
 }
 
 bool ask_operands(const struct ask *ask, struct call *c, struct place place[static OPERANDS_MOST],

@@ -430,6 +430,12 @@ def test_the_page(up, tmp_path, port):
     assert json.loads(brace + price)["amount"] == "0.000671"
     near(np.load(tmp_path / "x.npy"), np.linalg.solve(a, b), "float64", 1000)
     assert len(typed) == 8
+    command = re.search(r"try: (curl .*)", service.text()).group(1)
+    for words in (command.replace("@FILE", "@a.npy"), command.replace("--data-binary @FILE", "-d @a.npy"),
+                  command.replace("--data-binary @FILE", "-F a=@a.npy")):
+        assert run("sh", "-c", words, cwd=tmp_path).returncode == 0
+        said = json.loads(run("sh", "-c", words, cwd=tmp_path).stdout)["detail"]
+        assert said == "multiply takes 2 arrays, one after another: 1 came" or "curl --data-binary @FILE" in said, words
 
 
 # ----------------------------------------------------------------------- larger and faster

@@ -95,6 +95,16 @@ static void test_bodies(void **state)
 	request_bytes("\x93NUM", 4);
 	p = request_refused("multiply", "", 400, "b is no .npy array");
 	assert_int_equal(p->argument, 'b');
+	/* by curl -d, which leaves out zeros, or all behind one; by curl -F */
+	request_begin();
+	request_bytes("\x93NUMPY\x01v{'descr': '<f8'", 25);
+	request_refused("det", "", 400, "curl --data-binary @FILE");
+	request_begin();
+	request_bytes("\x93NUMPY\x01", 7);
+	request_refused("det", "", 400, "curl --data-binary @FILE");
+	request_begin();
+	request_bytes("--------------------------0f1c\r\nContent-Disposition: form-data", 63);
+	request_refused("det", "", 400, "curl --data-binary @FILE");
 	request_begin();
 	request_add(&a, true);
 	request_bytes("x", 1);

@@ -489,6 +489,10 @@ static void test_long_headers(void **state)
 	add(NPY_F8, true, 7, 10, true);
 	operands[0].p[0] = 'x';
 	refused("/linalg/multiply", "", 400, "a is no .npy array: it does not begin");
+	begin();
+	add(NPY_F8, true, 7, 10, true);
+	operands[0].p[0] = operands[0].p[1] = '-';
+	refused("/linalg/multiply", "", 400, "curl --data-binary @FILE");
 }
 
 /* An operand of which there is only its head: planning needs no more. */
