@@ -125,9 +125,10 @@ static bool add(const struct recall_charge *charge, void *context)
 	if (a->count == a->room) {
 		a->room = a->room > 0 ? 2 * a->room : 256;
 		more = reallocarray(a->rows, a->room, sizeof(*more));
-		a->failed = !more;
-		if (a->failed)
+		if (!more) {
+			a->failed = true;
 			return false;
+		}
 		a->rows = more;
 	}
 	row = &a->rows[a->count++];
