@@ -590,7 +590,7 @@ int deploy_begin(struct hub *hub, const char *name, const uint8_t digest[static 
 	d->next = hub->deploys;
 	hub->deploys = d;
 	tell(d);
-	deployed_tidy(&hub->deployments, digest);
+	deployed_tidy(&hub->deployments, digest, true);
 	return 0;
 }
 
@@ -646,7 +646,7 @@ void deploys_start(struct hub *hub)
 	for (const struct deployed *r = hub->deployments.list; r; r = r->next)
 		if (r->has_trial)
 			say_unfinished(hub, r);
-	deployed_tidy(&hub->deployments, NULL);
+	deployed_tidy(&hub->deployments, NULL, false);
 }
 
 static bool is_there(const struct hub *hub, const struct service *s)

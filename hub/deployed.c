@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/num.h"
@@ -18,6 +19,7 @@
 #define NEW_LIST  "list.new"
 #define INCOMING  "incoming"
 #define FIRST     "mayfly deployed 1\n"
+#define YOUNG_S   600
 #define LIST_MAX  (1u << 20)
 
 /* ------------------------------------------------------------------ digests */
@@ -381,7 +383,15 @@ static bool is_image(struct mf_str name, const char *end, uint8_t digest[static 
 			is_name(mf_str_of(variant.p + 1, variant.n - 1)));
 }
 
-void deployed_tidy(struct deployments *d, const uint8_t *but)
+static bool is_young(const struct deployments *d, const char *file)
+{
+	struct stat st;
+
+	return fstatat(d->dir, file, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		st.st_mtim.tv_sec + YOUNG_S > time(NULL);
+}
+
+void deployed_tidy(struct deployments *d, const uint8_t *but, bool young)
 {
 	int fd = d->dir < 0 ? -1 : openat(d->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *all = fd < 0 ? NULL : fdopendir(fd);
@@ -395,7 +405,8 @@ void deployed_tidy(struct deployments *d, const uint8_t *but)
 		uint8_t digest[DEPLOYED_DIGEST];
 
 		if (is_image(mf_str_of(e->d_name, strlen(e->d_name)), ".mfy", digest) &&
-			!is_named(d, digest) && !(but && is(but, digest)))
+			!is_named(d, digest) && !(but && is(but, digest)) &&
+			!(young && is_young(d, e->d_name)))
 			(void)unlinkat(d->dir, e->d_name, 0);
 	}
 	closedir(all);
@@ -443,7 +454,7 @@ static int begin(struct deployments *d, struct mf_str name, uint64_t size)
 	if (size > MFI_FILE_MAX)
 		return -EFBIG;
 	if (!there_is_room(d, digest)) {
-		deployed_tidy(d, digest);
+		deployed_tidy(d, digest, false);
 		if (!there_is_room(d, digest))
 			return -ENOSPC;
 	}

@@ -63,8 +63,9 @@ struct deployed *deployed_find(const struct deployments *d, const char *name);
 int deployed_put(struct deployments *d, const struct deployed *deployed);
 /* Forgets those that are stale, each of which is told to `say`. */
 int deployed_forget_stale(struct deployments *d, void (*say)(const struct deployed *deployed));
-/* Removes images that no line names, but `but` (NULL: none). */
-void deployed_tidy(struct deployments *d, const uint8_t *but);
+/* Removes images that no line names, but `but` (NULL: none), and, if `young`, those that came some minutes ago: somebody may be about
+ * to deploy them. */
+void deployed_tidy(struct deployments *d, const uint8_t *but, bool young);
 
 /* Where an image lies. False: the path is too long. */
 bool deployed_path(const struct deployments *d, const uint8_t digest[static DEPLOYED_DIGEST],

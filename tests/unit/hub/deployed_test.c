@@ -197,9 +197,11 @@ static void test_pieces(void **unused)
 	assert_memory_equal(digest, again, sizeof(digest));
 	snprintf(variant, sizeof(variant), "%s+haswell", name);
 	assert_int_equal(deployed_piece(&d, str(variant), 0, 3, MF_STR("abc")), 1);
-	deployed_tidy(&d, digest);
+	deployed_tidy(&d, digest, false);
 	assert_int_equal(access(path, F_OK), 0);
-	deployed_tidy(&d, NULL); /* no line names it */
+	deployed_tidy(&d, NULL, true); /* no line names it, but it has just come */
+	assert_int_equal(access(path, F_OK), 0);
+	deployed_tidy(&d, NULL, false);
 	assert_int_equal(access(path, F_OK), -1);
 	deployed_close(&d);
 }
