@@ -284,6 +284,8 @@ static int take_all(const struct building *b, const struct raw_config *raw, stru
 		rc = config_accelerator(b, raw, config);
 	if (rc == 0)
 		rc = config_market(b, raw, config);
+	if (rc == 0)
+		rc = config_queue(b, raw, config);
 	if (rc < 0)
 		return rc;
 	config->services = calloc(raw->services_count, sizeof(*config->services));
@@ -400,6 +402,7 @@ void config_close(struct config *config)
 	config_trust_free(&config->trust);
 	config_accelerator_free(&config->accelerator);
 	config_market_free(&config->market);
+	config_queue_free(&config->queue);
 	free(config->services);
 	free(config->http);
 	free(config->coap);

@@ -184,6 +184,15 @@ struct config_market {
 	char *key;    /* the signer's secret one, a file */
 };
 
+/* One queue of many hubs, `queue`. */
+struct config_queue {
+	char place[CONFIG_PLACE];
+	char *database;    /* postgresql://...; NULL: there is none */
+	char *name, *url;  /* this hub's; where others reach it: http://HOST:PORT */
+	char *token;       /* a file: what it shows others; NULL: nothing */
+	char *authorities; /* a file: whose certificates it believes; NULL: the system's */
+};
+
 struct config {
 	char *state;    /* directory; NULL: none */
 	unsigned cores; /* of lives that crashed, kept there; 0: none */
@@ -210,6 +219,7 @@ struct config {
 	struct config_trust trust;
 	struct config_accelerator accelerator;
 	struct config_market market;
+	struct config_queue queue;
 	struct config_listener *http, *coap;
 	unsigned http_count, coap_count;
 	struct config_service *services;

@@ -109,6 +109,10 @@ struct raw_market {
 	char *ledger, *key;
 };
 
+struct raw_queue {
+	char *database, *name, *url, *token, *authorities;
+};
+
 struct raw_config_limits {
 	char *connections, *memory, *waiting, *blobs, *header, *request, *keepalive;
 };
@@ -122,6 +126,7 @@ struct raw_config {
 	struct raw_emit emit;
 	struct raw_accelerator accelerator;
 	struct raw_market market;
+	struct raw_queue queue;
 	struct raw_config_limits limits;
 	struct raw_trust trust;
 	struct raw_listener *http;
@@ -159,6 +164,10 @@ void config_accelerator_free(struct config_accelerator *accelerator);
 /* config_market.c: `market`, if it is there. The same. */
 int config_market(const struct building *b, const struct raw_config *raw, struct config *config);
 void config_market_free(struct config_market *market);
+
+/* What `queue` says; freed with config_queue_free, failed or not. */
+int config_queue(const struct building *b, const struct raw_config *raw, struct config *config);
+void config_queue_free(struct config_queue *queue);
 
 /* What `trust` says; free it with config_trust_free, failed or not. */
 int config_trust(const struct building *b, const struct raw_trust *raw, struct config_trust *trust);

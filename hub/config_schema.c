@@ -224,6 +224,15 @@ static const cyaml_schema_field_t market[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t queue[] = {
+	TEXT("database", struct raw_queue, database, 0),
+	TEXT("name", struct raw_queue, name, 0),
+	TEXT("url", struct raw_queue, url, 0),
+	MAY("token", struct raw_queue, token),
+	MAY("authorities", struct raw_queue, authorities),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t fields[] = {
 	TEXT("mayfly", struct raw_config, mayfly, 0),
 	MAY("backend", struct raw_config, backend),
@@ -246,6 +255,7 @@ static const cyaml_schema_field_t fields[] = {
 	CYAML_FIELD_MAPPING(
 		"accelerator", CYAML_FLAG_OPTIONAL, struct raw_config, accelerator, accelerator),
 	CYAML_FIELD_MAPPING("market", CYAML_FLAG_OPTIONAL, struct raw_config, market, market),
+	CYAML_FIELD_MAPPING("queue", CYAML_FLAG_OPTIONAL, struct raw_config, queue, queue),
 	CYAML_FIELD_SEQUENCE(
 		"http", OPTIONAL, struct raw_config, http, &listener, 0, CONFIG_LIST_MAX),
 	CYAML_FIELD_SEQUENCE("coap", OPTIONAL, struct raw_config, coap, &coap, 0, CONFIG_LIST_MAX),

@@ -21,6 +21,7 @@
 #include "hub/dying.h"
 #include "hub/in_timer.h"
 #include "hub/jobs/jobs.h"
+#include "hub/jobs/peers.h"
 #include "hub/database.h"
 #include "hub/emit.h"
 #include "hub/mqtt/mqtt.h"
@@ -458,6 +459,8 @@ int hub_open(struct hub *hub, const struct config *config, const struct hub_opti
 		status = center_open(hub, config, error);
 	if (status == 0)
 		status = jobs_look(hub, error);
+	if (status == 0)
+		status = peers_look(hub, config, error);
 	if (status == 0)
 		deploys_start(hub);
 	if (status == 0)

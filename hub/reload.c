@@ -12,6 +12,7 @@
 #include "hub/config.h"
 #include "hub/database.h"
 #include "hub/jobs/jobs.h"
+#include "hub/jobs/peers.h"
 #include "hub/journal.h"
 #include "hub/plan.h"
 #include "hub/setup.h"
@@ -35,6 +36,8 @@ static int take(struct hub *hub, const struct config *config, struct plan_counts
 		status = cache_open(hub, config->blobs, error);
 	if (status == 0)
 		status = jobs_look(hub, error);
+	if (status == 0)
+		status = peers_look(hub, config, error);
 	*counts = plan.counts;
 	if (status != 0) {
 		plan_drop(&plan);
@@ -90,6 +93,7 @@ static int reload(struct hub *hub, struct plan_counts *counts, char error[static
 		status = accelerator_check(hub, &config, error);
 	if (status == 0)
 		status = center_check(hub, &config, error);
+		status = peers_check(hub, &config, error);
 	if (status == 0)
 		status = take(hub, &config, counts, error);
 	config_close(&config);

@@ -11,6 +11,7 @@
 #include "abi/job.h"
 #include "hub/http/problem.h"
 #include "hub/jobs/job.h"
+#include "hub/queue/queue.h"
 
 #define ROOM_NS (100 * CLOCK_MS) /* until the disk cache is asked again, where it was full */
 
@@ -20,6 +21,7 @@ struct job_flight {
 	uint32_t task;
 	bool spooled; /* it has an area */
 	bool waits;   /* its input isn't being gathered yet */
+	bool lands;   /* another hub has done it */
 	struct spool spool;
 	struct job_gather gather;
 	struct blob_op op;
@@ -28,6 +30,8 @@ struct job_flight {
 	struct areas_hold hold;
 	uint8_t *copy; /* of a reply that lay in no area */
 	struct job_row_wait row;
+	char by[QUEUE_NAME + 1]; /* another hub; "": this one */
+	struct blob *landed;     /* what that made of it, while it is read; pinned */
 };
 
 static void leave(struct job_flight *f)
@@ -70,6 +74,7 @@ static void written(struct job_row_wait *wait)
 
 	if (!job_has_ended(f->job)) {
 		f->job->jobs->counts.tasks++;
+		job_ran(f->job, f->by);
 		job_run_done(&f->job->run, f->task);
 		if (f->job->place)
 			job_place_more(f->job);
@@ -213,36 +218,44 @@ static const struct origin_ops origin = {.source = "job", .reply = on_reply, .re
 
 /* ------------------------------------------------------------------- the event */
 
-static bool write_event(struct job_flight *f, struct task *task)
+struct task *job_task_event(
+	struct job *job, uint32_t number, struct service *s, enum refusal *why, bool *fits)
 {
-	const struct job_task *t = &f->job->plan.tasks[f->task];
+	const struct job_task *t = &job->plan.tasks[number];
+	char id[STORE_ID_MAX + 1];
+	int n = snprintf(id, sizeof(id), "%s/%" PRIu32, job->id, number);
+	struct task *task = service_begin_as(
+		s, MF_SOURCE_JOB, MF_STR(MF_JOB_TASK), t->path, mf_str_of(id, (size_t)n), why);
 
-	return event_span(&task->writer, &task->head.method, MF_STR("POST")) &&
-		event_span(&task->writer, &task->head.query, t->query) &&
-		event_span(&task->writer, &task->head.content_type, t->type);
+	*fits = !task ||
+		(event_span(&task->writer, &task->head.method, MF_STR("POST")) &&
+			event_span(&task->writer, &task->head.query, t->query) &&
+			event_span(&task->writer, &task->head.content_type, t->type));
+	if (!*fits) {
+		service_cancel(task);
+		return NULL;
+	}
+	if (task)
+		task->identity = 0; /* what came of it is the job's to know */
+	return task;
 }
 
 static void submit(struct job_flight *f, struct service *s)
 {
-	const struct job_task *t = &f->job->plan.tasks[f->task];
-	char id[STORE_ID_MAX + 1];
-	int n = snprintf(id, sizeof(id), "%s/%" PRIu32, f->job->id, f->task);
 	enum refusal why;
-	struct task *task = service_begin_as(
-		s, MF_SOURCE_JOB, MF_STR(MF_JOB_TASK), t->path, mf_str_of(id, (size_t)n), &why);
+	bool fits;
+	struct task *task = job_task_event(f->job, f->task, s, &why, &fits);
 
-	if (!task) {
-		back(f, service_retry_ns(s, why));
-		return;
-	}
-	if (!write_event(f, task)) {
-		service_cancel(task);
+	if (!fits) {
 		job_fail(f->job, 502,
 			"task %" PRIu32 ": its path and query don't fit into an event", f->task);
 		leave(f);
 		return;
 	}
-	task->identity = 0; /* what came of it is the job's to know */
+	if (!task) {
+		back(f, service_retry_ns(s, why));
+		return;
+	}
 	task->origin = &origin;
 	task->context = f;
 	f->event = task;
@@ -317,6 +330,64 @@ bool job_flight(struct job *job, uint32_t task)
 	if (!job->gathering)
 		gather_next(job);
 	return true;
+}
+
+/* ------------------------------------------------------- what another hub has done */
+
+static void landed(struct blob_op *op, int error)
+{
+	struct job_flight *f = LOOP_OWNER(op, struct job_flight, op);
+
+	blob_unpin(f->landed);
+	f->landed = NULL;
+	if (job_has_ended(f->job)) {
+		leave(f);
+	} else if (error < 0) {
+		back(f, ROOM_NS);
+	} else {
+		f->placing = (struct job_placing){
+			.job = f->job, .task = f->task, .from = f->copy, .done = placed};
+		job_place(&f->placing);
+	}
+}
+
+bool job_land(struct job *job, uint32_t task, struct blob *blob, const char *by)
+{
+	bool places = job_places(job, task);
+	struct job_flight *f = calloc(1, sizeof(*f));
+
+	if (f && places)
+		f->copy = malloc(blob_size(blob) + 1);
+	if (!f || (places && !f->copy)) {
+		free(f);
+		return false;
+	}
+	f->job = job;
+	f->task = task;
+	snprintf(f->by, sizeof(f->by), "%s", by);
+	f->lands = true;
+	f->next = job->flights;
+	job->flights = f;
+	job_hold(job);
+	if (places) {
+		f->landed = blob;
+		f->op.done = landed;
+		blob_read(job->jobs->hub->blobs, blob, &f->op, 0, f->copy, blob_size(blob));
+	} else {
+		job->results[task] = blob;
+		f->row.done = written;
+		job_row_task(job, task, &f->row);
+	}
+	return true;
+}
+
+uint32_t job_flying(const struct job *job)
+{
+	uint32_t n = 0;
+
+	for (const struct job_flight *f = job->flights; f; f = f->next)
+		n += !f->lands;
+	return n;
 }
 
 static struct job_flight *at_service(const struct job *job)

@@ -14,9 +14,13 @@
 #define JOB_BOOT       36u
 #define JOB_WORDS_MOST 65536u /* of a reply that ends a job and is no blob */
 
+struct peers;    /* peer.h */
+struct job_lent; /* lend.c */
+
 struct jobs {
 	struct hub *hub;
-	struct job *first; /* the last to begin first */
+	struct peers *peers; /* other hubs; NULL: there is no queue */
+	struct job *first;   /* the last to begin first */
 	unsigned count, working;
 	struct jobs_counts counts; /* but for `working` */
 	uint32_t number;           /* by which its rows go in the database, as a service's */
@@ -83,6 +87,11 @@ struct job {
 	bool has_run;
 	struct blob **results; /* by task, pinned; NULL: none */
 	struct job_flight *flights;
+	struct job_lent *lent; /* tasks that other hubs may do */
+	uint32_t lent_count;
+	uint32_t here;    /* tasks that this hub may have at work */
+	uint32_t threads; /* for which it is planned: of all hubs */
+	json_t *hubs;     /* tasks done, by the hub that did them; NULL: nobody else has */
 	bool gathering; /* for one of these: the others' turn comes after it, so that the first is ready early */
 	struct job_place *place; /* NULL: its result is put together in the end */
 	uint64_t lives;
@@ -133,6 +142,8 @@ void job_gather(struct job_gather *gather);
 void job_plan(struct job *job);
 /* The plan is there: the tasks may go. False: no memory. */
 bool job_begin_run(struct job *job);
+/* What a plan for it may ask for. */
+struct job_limits job_limits_of(const struct job *job, const struct service *s);
 /* The request is the only task; the same. */
 bool job_plan_single(struct job *job);
 /* The job has ended: its event is taken back. */
@@ -140,8 +151,26 @@ void job_plan_leave(struct job *job);
 
 /* flight.c */
 bool job_flight(struct job *job, uint32_t task);
+/* How many tasks are under way here. */
+uint32_t job_flying(const struct job *job);
+/* A task's result came from hub `by`; it is pinned, and the job's now. False: no memory, and it isn't. */
+bool job_land(struct job *job, uint32_t task, struct blob *blob, const char *by);
+/* The event of a task, but for origin, context and payload. NULL: *why, unless its path and query don't fit into one. */
+struct task *job_task_event(
+	struct job *job, uint32_t number, struct service *s, enum refusal *why, bool *fits);
 /* The job has ended: its events are taken back. */
 void job_flights_leave(struct job *job);
+
+/* lend.c */
+/* Another hub may do it. False: that can't be now. */
+bool job_lend(struct job *job, uint32_t task);
+/* So many tasks more than its threads here; one that nobody has begun comes back if this hub has nothing to do. */
+uint32_t job_lends(const struct job *job);
+void job_lent_back(struct job *job, uint32_t idle);
+/* The job has ended, or its plan is another one. */
+void job_lent_drop(struct job *job);
+/* A task was done by this hub; "": by ours. */
+void job_ran(struct job *job, const char *by);
 
 /* join.c: all tasks are done. */
 void job_join(struct job *job);

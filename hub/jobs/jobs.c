@@ -11,6 +11,7 @@
 #include "hub/database.h"
 #include "hub/http/response.h"
 #include "hub/jobs/job.h"
+#include "hub/jobs/peer.h"
 #include "hub/pages_json.h"
 #include "hub/setup.h"
 #include "sys/log.h"
@@ -176,6 +177,7 @@ static void drop_plan(struct job *job)
 static void free_job(struct job *job)
 {
 	drop_plan(job);
+	json_decref(job->hubs);
 	for (unsigned i = 0; i < 3; i++)
 		free(job->answer_words[i]);
 	free(job->service);
@@ -270,6 +272,7 @@ static void end(struct job *job, enum job_state state)
 	job->tasks_done = job->has_run ? job->run.graph.done : 0;
 	if (job->single && state == JOB_IS_DONE)
 		job->tasks_done = 1;
+	job_lent_drop(job);
 	unpin(job);
 	if (job->kept)
 		(void)job_row(job);
@@ -377,6 +380,19 @@ static void sooner(uint64_t *at, uint64_t other)
 		*at = other;
 }
 
+/* What it has no thread for here may go to other hubs; what nobody took comes back when it has one. */
+static void run(struct job *job, uint32_t share, uint64_t now, uint64_t *again)
+{
+	uint32_t flying;
+
+	job->here = share;
+	job->run.threads = share + job_lends(job);
+	job_run_go(&job->run, now, again);
+	flying = job_flying(job);
+	if (job->lent && job->state == JOB_IS_RUNNING && !job->starved && flying < share)
+		job_lent_back(job, share - flying);
+}
+
 /* What a job that is at work can do now; when it can do more. */
 static void work(struct job *job, uint64_t now, uint64_t *wake)
 {
@@ -389,8 +405,7 @@ static void work(struct job *job, uint64_t now, uint64_t *wake)
 	}
 	job->starved = false;
 	if (job->state == JOB_IS_RUNNING) {
-		job->run.threads = share(job, s);
-		job_run_go(&job->run, now, &again);
+		run(job, share(job, s), now, &again);
 	} else if (job->state == JOB_IS_PLANNING && !job->planner && job->again_ns <= now) {
 		job_plan(job);
 	} else if (job->state == JOB_IS_PLANNING) {
@@ -443,6 +458,8 @@ static void go(struct loop_later *later)
 		prev = before(jobs, job);
 		look(job, now, &wake);
 	}
+	if (jobs->peers)
+		borrow_want(jobs->peers);
 	if (wake > 0)
 		(void)loop_timer_set(jobs->hub->loop, &jobs->timer, wake);
 }
@@ -586,6 +603,7 @@ void jobs_stop(struct hub *hub)
 	if (!hub->jobs)
 		return;
 	hub->jobs->stopping = true;
+	peers_stop(hub->jobs->peers);
 	for (struct job *job = hub->jobs->first; job; job = job->next)
 		if (!job->kept && !job_has_ended(job))
 			job_fail(job, 503, "the hub is stopping");
@@ -613,6 +631,8 @@ void jobs_close(struct hub *hub)
 		return;
 	jobs->stopping = true;
 	drain(hub);
+	peers_close(jobs->peers);
+	jobs->peers = NULL;
 	loop_timer_clear(hub->loop, &jobs->timer);
 	loop_later_cancel(hub->loop, &jobs->go);
 	while (jobs->first) {

@@ -10,6 +10,7 @@
 #include "abi/job.h"
 #include "hub/http/problem.h"
 #include "hub/jobs/job.h"
+#include "hub/jobs/peers.h"
 #include "sys/log.h"
 
 struct planner {
@@ -59,7 +60,11 @@ static void over(struct job_run *run)
 
 static bool start(struct job_run *run, uint32_t task)
 {
-	return job_flight(LOOP_OWNER(run, struct job, run), task);
+	struct job *job = LOOP_OWNER(run, struct job, run);
+
+	if (job_flying(job) >= job->here)
+		return job_lend(job, task);
+	return job_flight(job, task) || job_lend(job, task);
 }
 
 static void drop(struct job_run *run, uint32_t task)
@@ -76,7 +81,7 @@ static const struct job_run_ops ops = {start, drop, over};
 bool job_begin_run(struct job *job)
 {
 	struct service *s = job_service(job);
-	uint32_t threads = s ? s->head.threads : 1;
+	uint32_t threads = job->threads > 0 ? job->threads : s ? s->head.threads : 1;
 
 	job->results = calloc(job->plan.tasks_count, sizeof(*job->results));
 	if (!job->results || job_run_open(&job->run, &job->plan, &ops, threads) < 0)
@@ -159,7 +164,8 @@ static void put_done(struct blob_op *op, int error)
 		blob_unpin(op->blob);
 	} else if (error == 0) {
 		job->plan_blob = op->blob;
-		(void)job_row(job); /* without it the plan is made again */
+		if (job->kept)
+			(void)job_row(job); /* without it the plan is made again */
 	} else if (!job_has_ended(job)) {
 		job_fail(job, 507, "its plan can't be kept: %s", strerror(-error));
 	}
@@ -169,7 +175,7 @@ static void put_done(struct blob_op *op, int error)
 /* The text is there, and so is the plan. */
 static void keep(struct planner *p, struct mf_str body)
 {
-	if (!p->job->kept) {
+	if (!p->job->kept && !p->job->jobs->peers) { /* other hubs fetch it */
 		go_on(p);
 		return;
 	}
@@ -185,6 +191,19 @@ static void keep(struct planner *p, struct mf_str body)
 	blob_put(p->job->jobs->hub->blobs, &p->op, p->text, body.n);
 }
 
+/* With many hubs more results lie in the disk cache at once: where that is too much, fewer tasks shall be lent. */
+static int read_plan(struct job *job, const json_t *json, char error[static JOB_PLAN_ERROR])
+{
+	struct job_limits *limits = &job->ask->limits;
+	const struct service *s = job_service(job);
+	int e = job_plan_read(&job->plan, json, limits, error);
+
+	if (e != -ENOSPC || !s || limits->threads <= s->head.threads)
+		return e;
+	limits->threads = s->head.threads;
+	return job_plan_read(&job->plan, json, limits, error);
+}
+
 /* 1: there is a plan, 0: it wants to see more, -errno: the job has failed. */
 static int read_answer(struct job *job, struct mf_str body)
 {
@@ -196,8 +215,10 @@ static int read_answer(struct job *job, struct mf_str body)
 	bool more = e == 1;
 
 	if (e == 0)
-		e = job_plan_read(&job->plan, json, &job->ask->limits, error);
+		e = read_plan(job, json, error);
 	json_decref(json);
+	if (e == 0)
+		job->threads = job->ask->limits.threads;
 	if (e < 0)
 		job_fail(job,
 			e == -ENOSPC           ? 507
@@ -335,7 +356,7 @@ static void ask(struct planner *p, uint8_t *to)
 	job_gather(&p->gather);
 }
 
-static struct job_limits limits_of(const struct job *job, const struct service *s)
+struct job_limits job_limits_of(const struct job *job, const struct service *s)
 {
 	struct job_limits limits = {
 		.sizes = job->sizes,
@@ -343,7 +364,7 @@ static struct job_limits limits_of(const struct job *job, const struct service *
 		.input_most = s->manifest.memory.input,
 		.result_most = s->manifest.memory.output > 0 ? s->manifest.memory.output
 							     : s->note.effects_bytes,
-		.threads = s->head.threads,
+		.threads = s->head.threads * (uint32_t)peers_hubs(job->jobs->peers),
 	};
 	struct blobs_counts counts;
 
@@ -358,7 +379,7 @@ static bool begin_ask(struct job *job, const struct service *s)
 
 	if (job->ask)
 		return true;
-	limits = limits_of(job, s);
+	limits = job_limits_of(job, s);
 	job->ask = malloc(sizeof(*job->ask));
 	if (job->ask)
 		job_ask_begin(job->ask, &limits);
@@ -400,6 +421,7 @@ static void plan_lost(struct job *job)
 		blob_unpin(job->plan_blob);
 	job->plan_blob = NULL;
 	job->resumed = false;
+	job_lent_drop(job);
 	job_rows_forget(job);
 	(void)job_row(job);
 }
@@ -417,9 +439,10 @@ static void plan_read(struct blob_op *op, int error)
 		leave(p);
 		return;
 	}
-	limits = limits_of(job, s);
+	limits = job_limits_of(job, s);
 	limits.cache_most = UINT64_MAX; /* it fitted when it was made */
 	json = error < 0 ? NULL : json_loadb(p->text, p->text_n, JSON_REJECT_DUPLICATES, NULL);
+	job->threads = limits.threads;
 	if (!json || job_plan_read(&job->plan, json, &limits, why) < 0) {
 		log_about(LOG_WARN, job->service, job->id,
 			"job: its plan can't be used any more, another one is made: %s", why);

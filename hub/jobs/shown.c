@@ -89,6 +89,8 @@ json_t *job_json(const struct job *job)
 	pages_set(o, "estimate_s", estimate(job));
 	pages_set(o, "operand_bytes", pages_count(bytes));
 	pages_set(o, "lives", pages_count(job->lives));
+	if (job->hubs)
+		pages_set(o, "hubs", json_deep_copy(job->hubs));
 	pages_set(o, "began_ns", json_integer(job->made_ns));
 	pages_set(o, "ended_ns", job_has_ended(job) ? json_integer(job->ended_ns) : json_null());
 	pages_set(o, "result", job_has_ended(job) ? result_json(job) : json_null());
@@ -130,6 +132,8 @@ json_t *job_row_json(const struct job *job)
 	pages_set(o, "keep", pages_count(job->keep_ns));
 	pages_set(o, "key", job_key_json(&job->key));
 	job_hook_row(job, o);
+	if (job->hubs)
+		pages_set(o, "hubs", json_deep_copy(job->hubs));
 	return o;
 }
 
@@ -227,6 +231,8 @@ bool job_row_load(struct job *job, const json_t *row)
 	if (job->keep_ns > BLOB_KEEP_MOST_NS)
 		job->keep_ns = 0;
 	job_key_load(&job->key, json_object_get(row, "key"));
+	if (json_is_object(json_object_get(row, "hubs")))
+		job->hubs = json_deep_copy(json_object_get(row, "hubs"));
 	job->state = state < JOB_STATES ? (enum job_state)state : JOB_IS_FAILED;
 	job->kept = job->written = job->resumed = true;
 	if (!job->service || !job->path || !job_hook_load(job, row) || !load_operands(job, row))

@@ -214,9 +214,9 @@ static int renew(struct queue *q, struct queue_task *have)
 		q, RENEW, list, sql_int((int64_t)q->lease_ms), words(q->name), renewed, have);
 }
 
-static bool is_failed(void *context, const struct sql_value *out)
+static bool counted_hubs(void *context, const struct sql_value *out)
 {
-	*(bool *)context |= out[0].n == 3;
+	((struct queue_turn *)context)->hubs = (uint64_t)out[0].n;
 	return true;
 }
 
@@ -224,18 +224,20 @@ static bool is_failed(void *context, const struct sql_value *out)
 static int beat(struct queue *q, struct queue_turn *turn)
 {
 	const struct sql_value self[] = {words(q->name), words(q->url), sql_bytes(q->run, RUN)};
-	bool failed = false;
+	const struct sql_value absent[] = {sql_int((int64_t)q->absent_ms)};
 	int e = sql_do(q->sql, HUB_SEEN, self, 3);
 
 	turn->replaced = e == 0;
 	if (e >= 0 && turn->have)
 		e = renew(q, turn->have);
 	if (e >= 0)
-		e = sql_each(q->sql, OVERDUE, NULL, 0, is_failed, &failed);
+		e = sql_each(q->sql, OVERDUE, NULL, 0, pass_over, NULL);
 	if (e > 0)
 		e = sql_each(q->sql, SAY_READY, NULL, 0, pass_over, NULL);
 	if (e >= 0)
 		e = sql_do(q->sql, JOBS_EMPTY, self, 1);
+	if (e >= 0)
+		e = sql_each(q->sql, HUBS, absent, 1, counted_hubs, turn);
 	return e < 0 ? e : 0;
 }
 

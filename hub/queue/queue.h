@@ -85,6 +85,7 @@ struct queue_turn {
 	/* what came of it: */
 	struct queue_task *taken;
 	struct queue_task *ended; /* of this hub's tasks: each time again until it is removed */
+	uint64_t hubs;            /* seen lately; 0: it wasn't looked */
 	bool replaced;            /* another hub has come by this name: this one may not go on */
 };
 

@@ -13,6 +13,7 @@ enum queue_statement {
 	HUB_TAKEN_BEFORE,
 	HUB_OFFERED_BEFORE,
 	HUB_SEEN,
+	HUBS,
 	HUBS_OLD,
 	JOBS_OLD,
 	OFFER_JOBS,

@@ -21,7 +21,8 @@
 #define ANSWER_MOST         65536u /* bytes of an answer's body that are read */
 #define KEPT_MOST           16L    /* connections without a request */
 #define BUFFER              16384L
-#define CA_SECONDS          60L /* a file of authorities that changed counts after this */
+#define LARGE               262144L /* of what has megabytes */
+#define CA_SECONDS          60L     /* a file of authorities that changed counts after this */
 #define SYSTEM_CERTIFICATES "/etc/ssl/certs"
 
 struct web {
@@ -47,6 +48,8 @@ struct web_call {
 	void *context;
 	size_t got;  /* bytes of the answer */
 	bool inside; /* a connection to an address within was refused */
+	uint8_t *take;
+	size_t take_most, taken;
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -76,8 +79,8 @@ static void end(struct web_call *call, CURLcode code)
 
 	(void)LIB.curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 	(void)LIB.curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &seconds);
-	/* of an answer whose body was too long the status counts */
-	if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && status >= 200))
+	/* of an answer whose body was too long the status counts, unless the body was wanted */
+	if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && status >= 200 && !call->take))
 		answer.status = (unsigned)status;
 	if (seconds > 0)
 		answer.retry_ns = (uint64_t)(seconds < RETRY_MOST ? seconds : RETRY_MOST) * CLOCK_S;
@@ -87,6 +90,7 @@ static void end(struct web_call *call, CURLcode code)
 		snprintf(error, sizeof(error), "%s",
 			call->error[0] ? call->error : LIB.curl_easy_strerror(code));
 	answer.error = answer.status ? NULL : error;
+	answer.taken = call->taken;
 	free_call(call);
 	done(context, &answer);
 }
@@ -187,10 +191,20 @@ static void on_timer(struct loop_timer *timer)
 static size_t on_answer(char *bytes, size_t size, size_t n, void *context)
 {
 	struct web_call *call = context;
+	long status = 0;
 
-	(void)bytes;
-	call->got += size * n;
-	return call->got <= ANSWER_MOST ? size * n : 0;
+	n *= size;
+	if (call->take)
+		(void)LIB.curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 200 && status < 300) {
+		if (n > call->take_most - call->taken)
+			return 0;
+		memcpy(call->take + call->taken, bytes, n);
+		call->taken += n;
+		return n;
+	}
+	call->got += n;
+	return call->got <= ANSWER_MOST ? n : 0;
 }
 
 /* What a name stands for is known here, and connected to: no time for it to stand for something else. */
@@ -253,12 +267,32 @@ static void set_trust(struct options *o, const struct web_identity *identity)
 	}
 }
 
+static void set_body(struct options *o, const struct web_request *r)
+{
+	const char *body = r->body.n > 0 ? (const char *)r->body.p : "";
+
+	if (r->take || r->stays)
+		SET(o, CURLOPT_BUFFERSIZE, LARGE);
+	if (r->method && strcmp(r->method, "GET") == 0) {
+		SET(o, CURLOPT_HTTPGET, 1L);
+		return;
+	}
+	SET(o, CURLOPT_POST, 1L);
+	SET(o, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
+	if (r->stays) {
+		SET(o, CURLOPT_UPLOAD_BUFFERSIZE, LARGE);
+		SET(o, CURLOPT_POSTFIELDS, body);
+	} else {
+		SET(o, CURLOPT_COPYPOSTFIELDS, body);
+	}
+	if (r->method)
+		SET(o, CURLOPT_CUSTOMREQUEST, r->method);
+}
+
 static void set_request(struct options *o, const struct web_request *r)
 {
 	SET(o, CURLOPT_URL, r->url);
-	SET(o, CURLOPT_POST, 1L);
-	SET(o, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
-	SET(o, CURLOPT_COPYPOSTFIELDS, r->body.n > 0 ? (const char *)r->body.p : "");
+	set_body(o, r);
 	SET(o, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
 	SET(o, CURLOPT_TIMEOUT_MS, (long)(r->time_ns / CLOCK_MS));
 	if (r->user) {
@@ -328,6 +362,8 @@ struct web_call *web_post(
 		.easy = LIB.curl_easy_init(),
 		.done = done,
 		.context = context,
+		.take = request->take,
+		.take_most = request->take_most,
 	};
 	if (call->next)
 		call->next->at = &call->next;

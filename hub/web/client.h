@@ -1,15 +1,16 @@
 /*
- * hub/web/client.h - POSTs over HTTP and HTTPS, on the hub's loop: libcurl does the protocol, TLS and
+ * hub/web/client.h - requests over HTTP and HTTPS, on the hub's loop: libcurl does the protocol, TLS and
  * names; its sockets and its timer are the loop's (libcurl's "multi_socket" interface), and nothing of it blocks:
  * names are looked up on threads of its own.
  *
  * HTTP/1.1, connections are kept and used again. No redirect is followed, no proxy asked, no cookie kept; what a
- * server sends beside its status and Retry-After is read and thrown away, up to 64 KiB. One thread.
+ * server sends beside its status and Retry-After is read and thrown away, up to 64 KiB, unless it is wanted. One thread.
  */
 #ifndef HUB_WEB_CLIENT_H
 #define HUB_WEB_CLIENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/str.h"
@@ -31,6 +32,11 @@ struct web_request {
 	const char *const *headers; /* "Name: value" */
 	unsigned headers_count;
 	struct mf_str body;
+	const char *method; /* NULL: POST; "PUT"; "GET", without a body */
+	bool stays;         /* the body isn't copied: it is there until `done`, or web_cancel */
+	uint8_t *
+		take; /* where the body of an answer below 300 goes, which must fit; NULL: nowhere */
+	size_t take_most;
 	struct web_identity identity;
 	const char *user, *password; /* both or none: Basic authentication */
 	uint64_t time_ns;            /* for all of it */
@@ -40,6 +46,7 @@ struct web_request {
 struct web_answer {
 	unsigned status;   /* 0: there is none */
 	uint64_t retry_ns; /* Retry-After; 0: not said */
+	size_t taken;      /* bytes of the body */
 	const char *error; /* without a status: why, in libcurl's words */
 };
 /* The call is gone then. It may ask again, and must not close the client. */
@@ -52,7 +59,7 @@ int web_load(char error[static WEB_ERROR_MAX]);
 int web_open(struct web **web, struct loop *loop);
 /* Calls that are under way end without a word. */
 void web_close(struct web *web);
-/* The request is copied. NULL: no memory. */
+/* The request is copied. NULL: no memory. (Its name is that of its first use: `method` says what it does.) */
 struct web_call *web_post(
 	struct web *web, const struct web_request *request, web_done *done, void *context);
 /* Nobody waits any more. */
