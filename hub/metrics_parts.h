@@ -9,6 +9,7 @@
 void metrics_deploy(struct metrics_text *text);      /* metrics_deploy.c: versions on trial */
 void metrics_services(struct metrics_text *text);    /* metrics_services.c */
 void metrics_inputs(struct metrics_text *text);      /* metrics_inputs.c: listeners, CoAP */
+void metrics_queue(struct metrics_text *text);       /* metrics_queue.c: other hubs */
 void metrics_blobs(struct metrics_text *text);       /* metrics_blobs.c: the disk cache */
 void metrics_accelerator(struct metrics_text *text); /* metrics_accelerator.c */
 void metrics_center(struct metrics_text *text);      /* metrics_center.c: charges */

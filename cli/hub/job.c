@@ -123,6 +123,21 @@ static void tell_result(const json_t *result)
 	line("blob", client_text(result, "blob"));
 }
 
+/* Who did its tasks, where several hubs share a queue. */
+static void tell_hubs(const json_t *hubs)
+{
+	const char *name, *between = "hubs     ";
+	const json_t *tasks;
+
+	json_object_foreach((json_t *)hubs, name, tasks)
+	{
+		printf("%s%s %lld", between, name, (long long)json_integer_value(tasks));
+		between = ", ";
+	}
+	if (json_object_size(hubs) > 0)
+		putchar('\n');
+}
+
 static void tell(const json_t *job)
 {
 	char cell[TABLE_CELL], when[32];
@@ -135,6 +150,7 @@ static void tell(const json_t *job)
 	line("tasks", tasks(cell, job));
 	line("done", percent(cell, job));
 	line("left", left(cell, job));
+	tell_hubs(json_object_get(job, "hubs"));
 	line("began", tell_when(when, client_integer(job, "began_ns")));
 	if (client_integer(job, "ended_ns") > 0)
 		line("ended", tell_when(when, client_integer(job, "ended_ns")));

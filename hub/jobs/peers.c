@@ -282,17 +282,17 @@ uint64_t peers_hubs(const struct peers *peers)
 	return peers->hubs < most ? peers->hubs : most;
 }
 
-void peers_count(const struct jobs *jobs, struct peers_counts *counts)
+bool peers_count(const struct jobs *jobs, struct peers_counts *counts)
 {
 	const struct peers *peers = jobs ? jobs->peers : NULL;
 
-	*counts = (struct peers_counts){0};
 	if (!peers)
-		return;
+		return false;
 	*counts = peers->counts;
 	counts->up = peers->up;
 	counts->hubs = peers->hubs;
 	counts->borrowed = peers->loans;
 	for (const struct job *job = jobs_first(peers->hub); job; job = jobs_next(job))
 		counts->lent += job->lent_count;
+	return true;
 }

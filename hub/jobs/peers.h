@@ -45,6 +45,7 @@ void peers_stop(struct peers *peers);
 void peers_close(struct peers *peers);
 /* How many are there, this one too; 1 where there is no queue, or the database is away. */
 uint64_t peers_hubs(const struct peers *peers);
-void peers_count(const struct jobs *jobs, struct peers_counts *counts);
+/* False: there is no queue. */
+bool peers_count(const struct jobs *jobs, struct peers_counts *counts);
 
 #endif
