@@ -11,9 +11,10 @@
 #include "sys/clock.h"
 #include "sys/random.h"
 
-#define RUN   16u
-#define TRIES 5 /* of a turn that another hub's stood in the way of */
-#define BEATS 4 /* in a lease */
+#define RUN      16u
+#define TRIES    5                /* of a turn that another hub's stood in the way of */
+#define BEATS    4                /* in a lease */
+#define LEAST_NS (200 * CLOCK_MS) /* between two, whatever was heard */
 
 struct queue {
 	struct sql *sql;
@@ -22,7 +23,8 @@ struct queue {
 	char listen[QUEUE_NAME + 32];
 	char *database, *name, *url;
 	uint8_t run[RUN];
-	uint64_t lease_ms, absent_ms, beat_ns; /* beat_ns: when the next one is due */
+	uint64_t lease_ms, absent_ms;
+	uint64_t beat_ns, last_ns; /* when the next one is due, and was the last */
 };
 
 static struct sql_value words(const char *text)
@@ -173,7 +175,7 @@ static int say_run(struct queue *q, struct queue_item *item, struct queue_item *
 	if (statements[item->verb] == TELL)
 		h.owners = json_array();
 	e = run_list(q, statements[item->verb], list, none, words(q->name), accepted, &h);
-	if (e > 0 && item->verb == QUEUE_BACK)
+	if (e > 0 && (item->verb == QUEUE_BACK || item->verb == QUEUE_CANCEL))
 		e = sql_each(q->sql, SAY_READY, NULL, 0, pass_over, NULL);
 	if (h.owners && e > 0)
 		e = run_list(q, SAY_OWNERS, json_incref(h.owners), none, none, pass_over, NULL);
@@ -337,8 +339,12 @@ static int one_turn(struct queue *q, struct queue_turn *turn, bool beats)
 int queue_turn(struct queue *q, struct queue_turn *turn)
 {
 	uint64_t now = clock_mono_ns();
-	bool beats = now >= q->beat_ns;
+	bool beats;
 	int e = -EBUSY;
+
+	if (turn->heard && q->last_ns + LEAST_NS < q->beat_ns)
+		q->beat_ns = q->last_ns + LEAST_NS;
+	beats = now >= q->beat_ns;
 
 	if (!q->sql)
 		return -EIO;
@@ -348,9 +354,16 @@ int queue_turn(struct queue *q, struct queue_turn *turn)
 	}
 	if (e < 0)
 		queue_turn_end(turn);
-	else if (beats)
+	if (e == 0 && beats) {
+		q->last_ns = now;
 		q->beat_ns = now + q->lease_ms * CLOCK_MS / BEATS;
+	}
 	return e;
+}
+
+uint64_t queue_due(const struct queue *q)
+{
+	return q->beat_ns;
 }
 
 int queue_fd(const struct queue *q)

@@ -82,6 +82,7 @@ struct queue_turn {
 	const char *kinds; /* with blanks between: what this hub can do */
 	unsigned take;     /* so many tasks at most */
 	bool own;          /* its own tasks too */
+	bool heard;        /* words came: leases are looked at, though it isn't time yet */
 	/* what came of it: */
 	struct queue_task *taken;
 	struct queue_task *ended; /* of this hub's tasks: each time again until it is removed */
@@ -105,6 +106,8 @@ void queue_turn_end(struct queue_turn *turn);
 
 /* Readable when there may be something to take or to hear. */
 int queue_fd(const struct queue *queue);
+/* When a turn has more to do than what it is told, CLOCK_MONOTONIC. */
+uint64_t queue_due(const struct queue *queue);
 /* -EIO: the connection is gone. Else how many words came. */
 int queue_heard(struct queue *queue);
 

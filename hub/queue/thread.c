@@ -50,7 +50,7 @@ struct queue_thread {
 	/* the thread's own */
 	struct queue *queue;
 	struct queue_task *have; /* by `also`; owned */
-	bool replaced, up, ever;
+	bool replaced, up, ever, heard;
 	uint64_t hubs;
 	/* under the lock */
 	pthread_mutex_t lock;
@@ -176,6 +176,8 @@ static void prepare(struct queue_thread *t, struct queue_turn *turn, char **kind
 	turn->have = t->have;
 	*kinds = t->kinds ? strdup(t->kinds) : NULL;
 	turn->kinds = *kinds;
+	turn->heard = t->heard;
+	t->heard = false;
 	turn->take = t->most > have && !t->stop ? t->most - have : 0;
 	t->wanted = t->items != NULL;
 }
@@ -263,11 +265,19 @@ static int connect_to(struct queue_thread *t)
 static void wait_for(struct queue_thread *t, int ms, bool words)
 {
 	struct pollfd fd[2] = {{t->wake, POLLIN, 0}, {words ? queue_fd(t->queue) : -1, POLLIN, 0}};
+	uint64_t now = clock_mono_ns(), due = words ? queue_due(t->queue) : UINT64_MAX;
+	int count;
 
+	if (due < now + (unsigned)ms * CLOCK_MS)
+		ms = due > now ? (int)((due - now) / CLOCK_MS) + 1 : 0;
 	(void)poll(fd, 2, ms);
 	if (fd[0].revents)
 		calm(t->wake);
-	if (words && fd[1].revents && queue_heard(t->queue) < 0)
+	if (!words || !fd[1].revents)
+		return;
+	count = queue_heard(t->queue);
+	t->heard = t->heard || count > 0;
+	if (count < 0)
 		away(t, "the connection was lost");
 }
 

@@ -55,25 +55,24 @@ def test_killed():
 class Many:
     """Hubs of one queue, each with a state of its own; one that was killed comes again by the same name."""
 
-    def __init__(self, server, directory, backend):
-        self.server, self.directory, self.backend = server, directory, backend
+    def __init__(self, server, directory):
+        self.server, self.directory = server, directory
         self.hubs, self.ports, self.starts = [], [], 0
-        server.ask("DROP SCHEMA IF EXISTS mayfly_queue CASCADE")
 
-    def text(self, i, more=""):
-        at = f"127.0.0.1:{self.ports[i]}"
-        head = (f"state: {self.directory}/state{i}\nadmin: {self.directory}/admin{i}\nmetrics: 127.0.0.1:{self.ports[i] + 1}\n"
-                f"http:\n  - listen: {at}\n{more or ''}"
-                f"queue: {{database: '{self.server.url}', name: hub-{i}, url: http://{at}}}\n")
-        return hub_yaml(service(BUILD / "guest/planner.mfy", f"backend: {self.backend}", "limits: {threads: 1, deadline: 60s}"), head=head)
+    def text(self, i, name=None):
+        port, metrics = self.ports[i]
+        head = (f"state: {self.directory}/state{i}\nadmin: {self.directory}/admin{i}\nmetrics: 127.0.0.1:{metrics}\n"
+                f"http:\n  - listen: 127.0.0.1:{port}\n"
+                f"queue: {{database: '{self.server.url}', name: {name or f'hub-{i}'}, url: http://127.0.0.1:{port}}}\n")
+        return hub_yaml(service(BUILD / "guest/planner.mfy", "limits: {threads: 1, deadline: 60s}"), head=head)
 
-    def start(self, i):
+    def start(self, i, name=None):
         self.starts += 1
-        return Hub(self.directory / f"hub{i}-{self.starts}", self.text(i))
+        return Hub(self.directory / f"hub{i}-{self.starts}", self.text(i, name))
 
-    def add(self):
-        self.ports.append(free_port())
-        self.hubs.append(self.start(len(self.hubs)))
+    def add(self, name=None):
+        self.ports.append((free_port(), free_port()))
+        self.hubs.append(self.start(len(self.hubs), name))
         return self.hubs[-1]
 
     def all_see(self, count):
@@ -81,9 +80,12 @@ class Many:
             hub.until(lambda i=i: self.metric(i, "mayfly_queue_hubs") == count and self.metric(i, "mayfly_queue_up") == 1, 30)
 
     def metric(self, i, name):
-        with Client(self.ports[i] + 1, seconds=30) as client:
+        with Client(self.ports[i][1], seconds=30) as client:
             text = client.ask("GET", "/metrics").body.decode()
         return float(next(line.split()[1] for line in text.splitlines() if line.startswith(name + " ")))
+
+    def rows(self, where="TRUE"):
+        return self.server.ask(f"SELECT COUNT(*) FROM mayfly_queue.task WHERE {where}", check=False)
 
     def kill(self, i):
         os.kill(self.hubs[i].pid, signal.SIGKILL)
@@ -93,14 +95,25 @@ class Many:
         self.hubs[i] = self.start(i)
 
 
-@pytest.fixture
-def many(server, tmp_path, backend):
-    tmp_path.chmod(0o755)
-    many = Many(server, tmp_path, backend)
+@pytest.fixture(scope="module")
+def two(server, tmp_path_factory):
+    """Two hubs that all tests here share."""
+    server.ask("DROP SCHEMA IF EXISTS mayfly_queue CASCADE")
+    many = Many(server, tmp_path_factory.mktemp("queue"))
+    many.directory.chmod(0o755)
+    many.add()
+    many.add()
     yield many
     with contextlib.ExitStack() as stack:
         for hub in many.hubs:
             stack.enter_context(hub.stopping())
+
+
+@pytest.fixture
+def many(two):
+    two.all_see(2)
+    yield two
+    two.hubs[0].until(lambda: two.rows() == "0", 60)
 
 
 def ask(hub, method, path, body=b"", **headers):
@@ -139,13 +152,8 @@ def text():
 SLICES = "/shout?slice=262144"
 
 
-def nothing_left(many):
-    many.hubs[0].until(lambda: many.server.ask("SELECT COUNT(*) FROM mayfly_queue.task") == "0", 60)
-
-
 def test_two_hubs_do_one_job(many, text, mayfly):
-    first, _ = many.add(), many.add()
-    many.all_see(2)
+    first = many.hubs[0]
     job = begin(first, SLICES + "&burn=30", text)
     hubs = done_well(first, job, text)
     assert set(hubs) == {"hub-0", "hub-1"} and min(hubs.values()) >= 1
@@ -153,90 +161,75 @@ def test_two_hubs_do_one_job(many, text, mayfly):
     assert f"hub-1 {hubs['hub-1']}" in shown.stdout
     assert many.metric(0, "mayfly_queue_returned_total") == hubs["hub-1"] == many.metric(1, "mayfly_queue_told_total")
     assert many.metric(1, "mayfly_queue_fetched_bytes_total") >= len(text)
-    nothing_left(many)
-    # who waits for the answer has the same hubs at work
+    # for who waits for the answer the same hubs are at work
     assert ask(first, "POST", SLICES + "&burn=10", text[:-1]).body == text[:-1].upper()
     assert many.metric(0, "mayfly_queue_lent") == 0
 
 
 def test_a_request_that_is_one_task(many):
-    """With one thread at each hub the second of three goes elsewhere."""
-    first, _ = many.add(), many.add()
-    many.all_see(2)
-    jobs = [begin(first, "/shout?burn=100", f"number {i}".encode()) for i in range(6)]
+    """With one thread at each hub some of six go elsewhere."""
+    first = many.hubs[0]
+    jobs = [begin(first, "/shout?burn=30", f"number {i}".encode()) for i in range(6)]
     for i, job in enumerate(jobs):
         at = ended(first, job)
         assert at["state"] == "done" and at["result"]["type"] == "text/plain", at
         assert ask(first, "GET", job + "/result").body == f"NUMBER {i}".encode()
-    nothing_left(many)
 
 
 def test_a_task_that_fails(many, text):
     """Wherever it was, the job ends as it would with one hub."""
-    first, _ = many.add(), many.add()
-    many.all_see(2)
+    first = many.hubs[0]
     for slice_number in (0, 3, 7):
         at = ended(first, begin(first, f"{SLICES}&burn=5&fail={slice_number}", text))
         assert at["state"] == "failed" and at["result"]["status"] == 422
         assert at["result"]["problem"]["detail"] == "this slice was to fail"
         at = ended(first, begin(first, f"{SLICES}&burn=5&crash={slice_number}", text))
         assert at["state"] == "failed" and at["result"]["status"] == 502
-    nothing_left(many)
-
-
-def test_the_other_hub_is_killed(many, text):
-    first, second = many.add(), many.add()
-    many.all_see(2)
-    job = begin(first, SLICES + "&burn=60", text)
-    first.until(lambda: many.server.ask("SELECT COUNT(*) FROM mayfly_queue.task WHERE state = 1 AND hub = 'hub-1'") != "0", 30)
-    many.kill(1)
-    many.again(1)
-    done_well(first, job, text)
-    nothing_left(many)
-
-
-def test_the_owner_is_killed(many, text):
-    first, _ = many.add(), many.add()
-    many.all_see(2)
-    job = begin(first, SLICES + "&burn=60", text)
-    first.until(lambda: many.server.ask("SELECT COUNT(*) FROM mayfly_queue.task WHERE state = 1 AND hub = 'hub-1'") != "0", 30)
-    many.kill(0)
-    many.again(0)
-    at = ended(many.hubs[0], job)
-    assert at["state"] == "done", at
-    assert ask(many.hubs[0], "GET", job + "/result").body == text.upper()
-    nothing_left(many)
-
-
-def test_the_database_is_killed(many, text):
-    first, _ = many.add(), many.add()
-    many.all_see(2)
-    job = begin(first, SLICES + "&burn=60", text)
-    first.until(lambda: many.server.ask("SELECT COUNT(*) FROM mayfly_queue.task WHERE state = 1", check=False) not in ("0", ""), 30)
-    many.server.kill()
-    many.server.start()
-    done_well(first, job, text)
-    nothing_left(many)
 
 
 def test_cancelled(many, text):
-    first, second = many.add(), many.add()
-    many.all_see(2)
+    first, second = many.hubs
     job = begin(first, SLICES + "&burn=2000", text)
     first.until(lambda: many.metric(1, "mayfly_queue_borrowed") > 0, 30)
     assert ask(first, "DELETE", job).status in (200, 204)
     second.until(lambda: many.metric(1, "mayfly_queue_borrowed") == 0, 60)
-    nothing_left(many)
 
 
-def test_one_name_for_two_hubs(many):
-    first = many.add()
-    many.all_see(1)
-    many.ports.append(free_port())
-    (many.directory / "other").mkdir()
-    other = Hub(many.directory / "hub-other", many.text(1).replace("name: hub-1", "name: hub-0"))
-    many.hubs.append(other)
-    first.until(lambda: "another hub has come by this hub's name" in first.said(), 30)
+def at_work_elsewhere(many, text):
+    job = begin(many.hubs[0], SLICES + "&burn=40", text)
+    many.hubs[0].until(lambda: many.rows("state = 1 AND hub = 'hub-1'") not in ("0", ""), 30)
+    return job
+
+
+def test_the_other_hub_is_killed(many, text):
+    job = at_work_elsewhere(many, text)
+    many.kill(1)
+    many.again(1)
+    done_well(many.hubs[0], job, text)
+
+
+def test_the_owner_is_killed(many, text):
+    job = at_work_elsewhere(many, text)
+    many.kill(0)
+    many.again(0)
+    assert ended(many.hubs[0], job)["state"] == "done"
+    assert ask(many.hubs[0], "GET", job + "/result").body == text.upper()
+
+
+def test_the_database_is_killed(many, text):
+    job = at_work_elsewhere(many, text)
+    many.server.kill()
+    many.server.start()
+    done_well(many.hubs[0], job, text)
+
+
+def test_one_name_for_two_hubs(server, tmp_path):
+    tmp_path.chmod(0o755)
+    many = Many(server, tmp_path)
+    first = many.add("same")
+    first.until(lambda: "queue: connected as same" in first.said(), 30)
+    with first.stopping(), many.add("same").stopping():
+        first.until(lambda: "another hub has come by this hub's name" in first.said(), 30)
 
 
 def test_refused(mayfly, tmp_path):
