@@ -93,6 +93,7 @@ static int reload(struct hub *hub, struct plan_counts *counts, char error[static
 		status = accelerator_check(hub, &config, error);
 	if (status == 0)
 		status = center_check(hub, &config, error);
+	if (status == 0)
 		status = peers_check(hub, &config, error);
 	if (status == 0)
 		status = take(hub, &config, counts, error);

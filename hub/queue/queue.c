@@ -19,8 +19,7 @@
 struct queue {
 	struct sql *sql;
 	struct sql_schema schema;
-	const char *statements[QUEUE_STATEMENTS];
-	char listen[QUEUE_NAME + 32];
+	char hears[QUEUE_NAME + 48];
 	char *database, *name, *url;
 	uint8_t run[RUN];
 	uint64_t lease_ms, absent_ms;
@@ -403,17 +402,7 @@ int queue_reopen(struct queue *q, char error[static QUEUE_ERROR_MAX])
 	q->sql = NULL;
 	e = sql_pg_open(&q->sql, q->database, &q->schema, false, error);
 	if (e == 0)
-		e = sql_do(q->sql, LISTEN_ALL, NULL, 0);
-	if (e >= 0)
-		e = sql_do(q->sql, LISTEN_OWN, NULL, 0);
-	if (e >= 0) {
 		q->beat_ns = 0;
-		return 0;
-	}
-	if (q->sql)
-		(void)snprintf(error, QUEUE_ERROR_MAX, "PostgreSQL: can't listen");
-	sql_close(q->sql);
-	q->sql = NULL;
 	return e;
 }
 
@@ -450,10 +439,10 @@ int queue_open(
 
 	if (q) {
 		q->schema = queue_schema;
-		memcpy(q->statements, queue_schema.statements, sizeof(q->statements));
-		(void)snprintf(q->listen, sizeof(q->listen), "LISTEN \"mayfly_%s\"", o->name);
-		q->statements[LISTEN_OWN] = q->listen;
-		q->schema.statements = q->statements;
+		/* two channels: what all hear, and what this hub hears */
+		(void)snprintf(
+			q->hears, sizeof(q->hears), "mayfly_ready;LISTEN \"mayfly_%s\"", o->name);
+		q->schema.hears = q->hears;
 		q->database = strdup(o->database);
 		q->name = strdup(o->name);
 		q->url = strdup(o->url);

@@ -25,7 +25,6 @@
 #define GIVES0 " RETURNING t.job, t.number, 0::BIGINT"
 
 static const char *const statements[QUEUE_STATEMENTS] = {
-	[LISTEN_ALL] = "LISTEN mayfly_ready",
 	[SAY_READY] = "SELECT pg_notify('mayfly_ready', '')",
 	[SAY_OWNERS] = "SELECT pg_notify('mayfly_' || l.owner, '') FROM " LIST("$1"),
 	[HUB_COMES] = "INSERT INTO hub(name, url, run, seen) VALUES($1, $2, $3, now())"

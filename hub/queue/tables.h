@@ -5,8 +5,6 @@
 #include "store/sql.h"
 
 enum queue_statement {
-	LISTEN_ALL,
-	LISTEN_OWN, /* with the hub's name: its text is made when the queue is opened */
 	SAY_READY,
 	SAY_OWNERS,
 	HUB_COMES,

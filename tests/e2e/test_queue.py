@@ -12,21 +12,13 @@ from pathlib import Path
 
 import pytest
 
-import postgres
 from conftest import BUILD, free_port
 from http_client import Client
 from hubs import Hub, hub_yaml, service
+from postgres import server  # noqa: F401: a fixture
 
 ROOT = Path(__file__).resolve().parents[2]
 ASYNC = {"Prefer": "respond-async"}
-pytestmark = pytest.mark.skipif(postgres.MISSING, reason="there is no PostgreSQL: apt-get install postgresql")
-
-
-@pytest.fixture(scope="module")
-def server():
-    server = postgres.Postgres()
-    yield server
-    server.stop()
 
 
 def test_the_unit_tests(server):
@@ -39,7 +31,7 @@ def test_the_unit_tests(server):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_killed():
+def test_killed(server):
     """Hubs, the owner of the tasks and the database, at random: no task is lost, none counted twice. bench/queue does more of it."""
     done = subprocess.run([sys.executable, ROOT / "bench/queue", "kills", "--kills", "20"], capture_output=True, text=True, timeout=300,
                           check=False, env={**os.environ, "MAYFLY_BUILD": str(BUILD)})
@@ -85,7 +77,7 @@ class Many:
         return float(next(line.split()[1] for line in text.splitlines() if line.startswith(name + " ")))
 
     def rows(self, where="TRUE"):
-        return self.server.ask(f"SELECT COUNT(*) FROM mayfly_queue.task WHERE {where}", check=False)
+        return self.server.sql(f"SELECT COUNT(*) FROM mayfly_queue.task WHERE {where}").strip()
 
     def kill(self, i):
         os.kill(self.hubs[i].pid, signal.SIGKILL)
@@ -98,7 +90,7 @@ class Many:
 @pytest.fixture(scope="module")
 def two(server, tmp_path_factory):
     """Two hubs that all tests here share."""
-    server.ask("DROP SCHEMA IF EXISTS mayfly_queue CASCADE")
+    server.sql("DROP SCHEMA IF EXISTS mayfly_queue CASCADE")
     many = Many(server, tmp_path_factory.mktemp("queue"))
     many.directory.chmod(0o755)
     many.add()
@@ -197,7 +189,7 @@ def test_cancelled(many, text):
 
 def at_work_elsewhere(many, text):
     job = begin(many.hubs[0], SLICES + "&burn=40", text)
-    many.hubs[0].until(lambda: many.rows("state = 1 AND hub = 'hub-1'") not in ("0", ""), 30)
+    many.hubs[0].until(lambda: many.rows("state = 1 AND hub = 'hub-1'") != "0", 30)
     return job
 
 
@@ -218,8 +210,7 @@ def test_the_owner_is_killed(many, text):
 
 def test_the_database_is_killed(many, text):
     job = at_work_elsewhere(many, text)
-    many.server.kill()
-    many.server.start()
+    many.server.restart()
     done_well(many.hubs[0], job, text)
 
 
