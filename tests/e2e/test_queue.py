@@ -47,20 +47,29 @@ def test_killed(server):
 class Many:
     """Hubs of one queue, each with a state of its own; one that was killed comes again by the same name."""
 
-    def __init__(self, server, directory):
+    def __init__(self, server, directory, mayfly=None):
         self.server, self.directory = server, directory
+        self.listener, self.shown, self.headers = "", "", {}
+        if mayfly:  # they show each other a token, as clients do
+            token = mayfly("token", "new", "all", "--tokens", directory / "tokens", check=True).stdout.strip()
+            (directory / "token").write_text(token + "\n")
+            (directory / "token").chmod(0o600)
+            self.listener, self.shown = f"    tokens: {directory}/tokens\n", f", token: {directory}/token"
+            self.headers = {"Authorization": f"Bearer {token}"}
         self.hubs, self.ports, self.starts = [], [], 0
 
     def text(self, i, name=None):
         port, metrics = self.ports[i]
         head = (f"state: {self.directory}/state{i}\nadmin: {self.directory}/admin{i}\nmetrics: 127.0.0.1:{metrics}\n"
-                f"http:\n  - listen: 127.0.0.1:{port}\n"
-                f"queue: {{database: '{self.server.url}', name: {name or f'hub-{i}'}, url: http://127.0.0.1:{port}}}\n")
+                f"http:\n  - listen: 127.0.0.1:{port}\n{self.listener}"
+                f"queue: {{database: '{self.server.url}', name: {name or f'hub-{i}'}, url: http://127.0.0.1:{port}{self.shown}}}\n")
         return hub_yaml(service(BUILD / "guest/planner.mfy", "limits: {threads: 1, deadline: 60s}"), head=head)
 
     def start(self, i, name=None):
         self.starts += 1
-        return Hub(self.directory / f"hub{i}-{self.starts}", self.text(i, name))
+        hub = Hub(self.directory / f"hub{i}-{self.starts}", self.text(i, name))
+        hub.headers = self.headers
+        return hub
 
     def add(self, name=None):
         self.ports.append((free_port(), free_port()))
@@ -90,8 +99,11 @@ class Many:
 @pytest.fixture(scope="module")
 def two(server, tmp_path_factory):
     """Two hubs that all tests here share."""
+    def mayfly(*args, **options):
+        return subprocess.run([BUILD / "mayfly", *args], capture_output=True, text=True, **options)
+
     server.sql("DROP SCHEMA IF EXISTS mayfly_queue CASCADE")
-    many = Many(server, tmp_path_factory.mktemp("queue"))
+    many = Many(server, tmp_path_factory.mktemp("queue"), mayfly)
     many.directory.chmod(0o755)
     many.add()
     many.add()
@@ -110,7 +122,7 @@ def many(two):
 
 def ask(hub, method, path, body=b"", **headers):
     with Client(hub.http(), seconds=60) as client:
-        return client.ask(method, path, body, headers)
+        return client.ask(method, path, body, {**hub.headers, **headers})
 
 
 def begin(hub, path, body):
