@@ -410,24 +410,31 @@ static void begin_gathering(struct loan *l)
 	job_gather(&l->gather);
 }
 
-void loan_step(struct loan *l)
+static void go_on(struct loan *l)
 {
 	struct borrowed *b = l->b;
 
-	if (l->event || l->call || l->again_ns > clock_mono_ns())
+	if (b->failed)
+		fail(l, b->failed);
+	else if (!borrow_is_ready(b))
 		return;
-	if (l->step == LOAN_SENDS && !is_over(l))
+	else if (l->task->number >= b->job->plan.tasks_count)
+		fail(l, "its plan has no such task");
+	else if (has_all(l))
+		begin_gathering(l);
+}
+
+void loan_step(struct loan *l)
+{
+	bool sends = l->step == LOAN_SENDS;
+
+	if (l->event || l->call || l->again_ns > clock_mono_ns() ||
+		(!sends && l->step != LOAN_WAITS) || is_over(l))
+		return;
+	if (sends)
 		deliver(l);
-	else if (l->step == LOAN_WAITS && !is_over(l)) {
-		if (b->failed)
-			fail(l, b->failed);
-		else if (!borrow_is_ready(b))
-			;
-		else if (l->task->number >= b->job->plan.tasks_count)
-			fail(l, "its plan has no such task");
-		else if (has_all(l))
-			begin_gathering(l);
-	}
+	else
+		go_on(l);
 }
 
 void loan_lost(struct loan *l)
