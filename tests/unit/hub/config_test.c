@@ -227,6 +227,8 @@ static void test_whole(void **state)
 	config_close(&c);
 }
 
+#define QUEUE(database, name, url)                                                                 \
+	"queue: {database: \"" database "\", name: " name ", url: \"" url "\"}\n"
 #define TOP(lines) "mayfly: 1\n" lines "services:\n  - image: x.mfy\n"
 #define ONE        "mayfly: 1\nservices:\n  - image: x.mfy\n"
 #define STATE      "state: s\n"
@@ -314,6 +316,12 @@ static const struct {
 	{ONE "    mqtt: [{topic: a}]\n", ":4:11:", "the file names no broker"},
 	{TOP(STATE "mqtt: {broker: mqtt://b, bytes: 1KiB}\n"), ":3:33:", "out of bounds"},
 	{TOP(STATE "mqtt: {broker: mqtt://b, age: 5}\n"), ":3:31:", "'5' is not a time"},
+	{TOP(QUEUE("postgresql://b", "a", "http://c")), ":2:", "add 'state: DIRECTORY'"},
+	{TOP(STATE QUEUE("mysql://b", "a", "http://c")), ":3:", "must begin with postgresql://"},
+	{TOP(STATE QUEUE("postgres://b", "A", "http://c")), ":3:", "'A' is not 1 to 40 small"},
+	{TOP(STATE QUEUE("postgres://b", "a", "ftp://c")), ":3:", "neither with http://"},
+	{TOP(STATE QUEUE("postgres://b", "a", "http://c/x")), ":3:", "there is more behind"},
+	{TOP(STATE "queue: {name: a, url: \"http://c\"}\n"), ":3:", "'database' is missing"},
 	{TOP("upstream: {to: mqtt://b}\n"), ":2:", "add 'state: DIRECTORY'"},
 	{TOP(STATE "upstream: {}\n"), ":3:", "'to' is missing"},
 	{TOP(STATE "upstream: {ot: mqtt://b}\n"), ":3:12:", "did you mean 'to'?"},
@@ -499,6 +507,26 @@ static void test_upstream(void **state)
 	config_close(&c);
 }
 
+static void test_queue(void **state)
+{
+	struct config c;
+
+	(void)state;
+	assert_int_equal(
+		open_text(&c,
+			"mayfly: 1\nstate: var\nqueue: {database: postgresql://h/d, name: hub-3,"
+			" url: \"https://10.0.0.3:8443\", token: token, authorities: ca.pem}\n"
+			"services: [{image: a.mfy}]\n",
+			NULL),
+		0);
+	assert_string_equal(c.queue.database, "postgresql://h/d");
+	assert_string_equal(c.queue.name, "hub-3");
+	assert_string_equal(c.queue.url, "https://10.0.0.3:8443");
+	assert_path(c.queue.token, "token");
+	assert_path(c.queue.authorities, "ca.pem");
+	config_close(&c);
+}
+
 static void test_market(void **state)
 {
 	struct config c;
@@ -591,6 +619,7 @@ int main(void)
 		cmocka_unit_test(test_mqtt),
 		cmocka_unit_test(test_upstream),
 		cmocka_unit_test(test_market),
+		cmocka_unit_test(test_queue),
 		cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_manual),
 	};
