@@ -89,7 +89,7 @@ struct job {
 	struct job_flight *flights;
 	struct job_lent *lent; /* tasks that other hubs may do */
 	uint32_t lent_count;
-	uint32_t here;    /* tasks that this hub may have at work */
+	uint32_t here;    /* threads of this hub for it */
 	uint32_t threads; /* for which it is planned: of all hubs */
 	json_t *hubs;     /* tasks done, by the hub that did them; NULL: nobody else has */
 	bool gathering; /* for one of these: the others' turn comes after it, so that the first is ready early */
@@ -165,6 +165,7 @@ void job_flights_leave(struct job *job);
 /* Another hub may do it. False: that can't be now. */
 bool job_lend(struct job *job, uint32_t task);
 /* So many tasks more than its threads here; one that nobody has begun comes back if this hub has nothing to do. */
+#define JOB_LENDS 2u /* for a thread of another hub: one at work, one whose input comes */
 uint32_t job_lends(const struct job *job);
 void job_lent_back(struct job *job, uint32_t idle);
 /* The job has ended, or its plan is another one. */

@@ -385,12 +385,12 @@ static void run(struct job *job, uint32_t share, uint64_t now, uint64_t *again)
 {
 	uint32_t flying;
 
-	job->here = share;
+	job->here = share > 1 ? share - 1 : 1;
 	job->run.threads = share + job_lends(job);
 	job_run_go(&job->run, now, again);
 	flying = job_flying(job);
-	if (job->lent && job->state == JOB_IS_RUNNING && !job->starved && flying < share)
-		job_lent_back(job, share - flying);
+	if (job->lent && job->state == JOB_IS_RUNNING && !job->starved && flying < job->here)
+		job_lent_back(job, job->here - flying);
 }
 
 /* What a job that is at work can do now; when it can do more. */

@@ -10,8 +10,6 @@
 #include "sys/log.h"
 #include "wire/base64.h"
 
-#define AHEAD 2u /* tasks for a thread of another hub: one at work, one whose input comes */
-
 struct job_lent {
 	struct job_lent *next;
 	uint32_t task;
@@ -121,7 +119,7 @@ uint32_t job_lends(const struct job *job)
 	if (!peers || !peers->up || peers->stopping || peers->hubs < 2 || !s ||
 		!(job->single || job->plan_blob))
 		return 0;
-	return (uint32_t)(peers->hubs - 1) * s->head.threads * AHEAD;
+	return (uint32_t)(peers->hubs - 1) * s->head.threads * JOB_LENDS;
 }
 
 bool job_lend(struct job *job, uint32_t task)

@@ -62,7 +62,13 @@ static bool start(struct job_run *run, uint32_t task)
 {
 	struct job *job = LOOP_OWNER(run, struct job, run);
 
-	if (job_flying(job) >= job->here)
+	uint32_t flying = job_flying(job);
+
+	/* threads here, threads elsewhere, and then what comes next for each */
+	if (flying >= job->here && job->lent_count < job_lends(job) / JOB_LENDS &&
+		job_lend(job, task))
+		return true;
+	if (flying > job->here)
 		return job_lend(job, task);
 	return job_flight(job, task) || job_lend(job, task);
 }
