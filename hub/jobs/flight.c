@@ -100,6 +100,7 @@ static void put_done(struct blob_op *op, int error)
 			strerror(-error));
 		leave(f);
 	} else if (job->single) {
+		job_ran(job, f->by);
 		job_done(job, job->answer.status, job->answer.type, job->answer.headers, op->blob);
 		leave(f);
 	} else {
