@@ -9,7 +9,7 @@
 
 const char *invoice_quantity(unsigned __int128 quantity, char to[static INVOICE_QUANTITY])
 {
-	char *p = to + INVOICE_QUANTITY - 1;
+	char *p = &to[INVOICE_QUANTITY - 1];
 
 	*p = '\0';
 	do {

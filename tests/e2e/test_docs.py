@@ -57,7 +57,7 @@ def test_the_readme_is_short_and_its_commands_work(tmp_path, mayfly):
 
 # ----------------------------------------------------------------- docs/home.md
 
-STAYS = re.compile(r"mosquitto -c|mosquitto_sub|mayfly up")  # until Ctrl-C
+STAYS = re.compile(r"mosquitto -c|mosquitto_sub|mayfly up|mayflyd")  # until Ctrl-C
 
 
 class Terminal:
@@ -177,3 +177,47 @@ def test_the_tour_of_a_home(terminals, tmp_path):
             terminal.expect(local(line))
     assert told > 30
     home.stop()
+
+
+# --------------------------------------------------------------- docs/market.md
+
+def steps(text):
+    """Files that are shown, and what is typed: ("file", NAME, CONTENT), ("console", LINES)."""
+    for block in re.finditer(r"(?:^`([\w./]+)`:\n\n)?^```(\w+)\n(.*?)^```$", text, re.M | re.S):
+        name, kind, content = block.groups()
+        if kind == "console":
+            yield "console", content.splitlines()
+        elif name:
+            yield "file", (name, content)
+
+
+def walk(terminals, directory, text, port):
+    """Types it; what stays runs in a terminal of its own."""
+    for kind, content in steps(text):
+        if kind == "file":
+            name, content = content
+            (directory / name).write_text(content.replace("127.0.0.1:8080", f"127.0.0.1:{port}"))
+            continue
+        terminal = terminals("specialist")
+        for line in content:
+            line = line.replace("127.0.0.1:8080", f"127.0.0.1:{port}")
+            if not line.startswith("$ "):
+                terminal.expect(line)
+                continue
+            terminal = terminals("hub" if STAYS.match(line[2:]) else "specialist")
+            terminal.type(line[2:])
+
+
+def test_the_market_from_both_sides(terminals, tmp_path):
+    """docs/market.md, typed as it stands there: a specialist sets all up, a subscriber asks, the specialist writes an invoice."""
+    text = (ROOT / "docs/market.md").read_text()
+    specialist, subscriber = re.search(r"^## A specialist:(.*?)^## A subscriber:(.*?)^## ", text, re.M | re.S).groups()
+    before, after = specialist.split("Now the subscriber works")
+    asks, sums_up = subscriber.split("An invoice is the sum")
+    port = free_port()
+    for name in ("specialist", "hub"):
+        terminals(name).type("PATH=$PWD/build:$PATH")
+    for part in (before, asks, after, sums_up):
+        walk(terminals, tmp_path, part, port)
+    assert "<h1>Invoice anna-" in (tmp_path / "invoice.html").read_text()
+    terminals("hub").interrupt()
