@@ -97,13 +97,13 @@ static void test_bodies(void **state)
 	assert_int_equal(p->argument, 'b');
 	/* by curl -d, which leaves out zeros, or all behind one; by curl -F */
 	request_begin();
-	request_bytes("\x93NUMPY\x01v{'descr': '<f8'", 25);
+	request_bytes("\x93NUMPY\x01v{'descr': '<f8'", 23);
 	request_refused("det", "", 400, "curl --data-binary @FILE");
 	request_begin();
 	request_bytes("\x93NUMPY\x01", 7);
 	request_refused("det", "", 400, "curl --data-binary @FILE");
 	request_begin();
-	request_bytes("--------------------------0f1c\r\nContent-Disposition: form-data", 63);
+	request_bytes("--------------------------0f1c\r\nContent-Disposition: form-data", 62);
 	request_refused("det", "", 400, "curl --data-binary @FILE");
 	request_begin();
 	request_add(&a, true);
