@@ -57,6 +57,7 @@ static json_t *event_object(const struct recent_event *e)
 	pages_set(o, "again", json_boolean(e->again));
 	pages_set(o, "life", e->life ? pages_count(e->life) : json_null());
 	pages_set(o, "image", hex(e->image));
+	pages_set(o, "version", e->version[0] ? json_string(e->version) : json_null());
 	return o;
 }
 

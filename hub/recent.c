@@ -36,6 +36,8 @@ static struct recent_event *add(struct recent *r, const struct service *s)
 		return e;
 	snprintf(e->service, sizeof(e->service), "%s", s->name);
 	memcpy(e->image, s->digest, sizeof(e->image));
+	snprintf(e->version, sizeof(e->version), "%s",
+		s->manifest.version ? s->manifest.version : "");
 	return e;
 }
 

@@ -35,6 +35,7 @@ struct recent_event {
 	unsigned times; /* the same so often */
 	unsigned attempt, races;
 	uint8_t image[32]; /* digest */
+	char version[MFI_VERSION_MAX + 1];
 	bool refused, cold;
 	bool again; /* it was dealt with before: nothing ran */
 };

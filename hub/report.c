@@ -18,7 +18,7 @@
 #include "sys/clock.h"
 #include "sys/fd.h"
 
-#define LINE_MOST 512 /* of a trace; JSON of start-up lines may be longer */
+#define LINE_MOST 640 /* of a trace; JSON of start-up lines may be longer */
 
 static const char *const backend_names[] = {
 	[MFW_BACKEND_AUTO] = "auto",
@@ -420,6 +420,7 @@ static double us(uint64_t ns)
 
 void report_life(struct report *report, const struct task *task, const struct ending *ending)
 {
+	const char *version = task->service->manifest.version;
 	char line[LINE_MOST];
 	uint64_t total, ran;
 	int n;
@@ -429,10 +430,11 @@ void report_life(struct report *report, const struct task *task, const struct en
 	total = clock_mono_ns() - task->accepted_ns;
 	ran = ending->birth_ns + ending->run_ns;
 	n = snprintf(line, sizeof(line),
-		"{\"event\":\"life\",\"id\":\"%s\",\"service\":\"%s\",\"source\":\"%s\",\"result\":"
+		"{\"event\":\"life\",\"id\":\"%s\",\"service\":\"%s\",\"version\":\"%s\",\"source\":\"%s\",\"result\":"
 		"\"%s\",\"queue_us\":%.1f,\"birth_us\":%.1f,\"run_us\":%.1f,\"total_us\":%.1f,"
 		"\"cold\":%s,\"attempt\":%u}\n",
-		task->id, task->service->name, task->origin->source, ending->result,
+		task->id, task->service->name, version ? version : "", task->origin->source,
+		ending->result,
 		us(total > ran ? total - ran : 0), us(ending->birth_ns), us(ending->run_ns),
 		us(total), task->cold ? "true" : "false", task->attempt);
 	if (n > 0 && (size_t)n < sizeof(line))

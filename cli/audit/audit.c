@@ -24,23 +24,23 @@ static const char usage[] =
 	"2 it isn't an image; 3 not found; 4 it lies: its manifest can't be read, or says one\n"
 	"thing, and the numbers that the monitor goes by another.\n";
 
-int audit_open(struct audit *audit, const char *path)
+int audit_open(struct audit *audit, const char *command, const char *path)
 {
 	char error[MANIFEST_ERROR_MAX];
 	int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
 
 	*audit = (struct audit){.path = path};
 	if (fd < 0)
-		return out_say("audit", errno == EACCES ? STATUS_DENIED : STATUS_NOT_FOUND,
+		return out_say(command, errno == EACCES ? STATUS_DENIED : STATUS_NOT_FOUND,
 			"\"%s\": %s", path, strerror(errno));
 	rc = image_open(&audit->image, fd, error);
 	close(fd);
 	if (rc)
-		return out_say("audit", STATUS_USAGE, "\"%s\": %s", path, error);
+		return out_say(command, STATUS_USAGE, "\"%s\": %s", path, error);
 	if (note_manifest(&audit->manifest, &audit->image, "its mayfly.yaml", error))
-		return out_say("audit", STATUS_DENIED, "\"%s\": %s", path, error);
+		return out_say(command, STATUS_DENIED, "\"%s\": %s", path, error);
 	if (audit_gather(audit))
-		return out_say("audit", STATUS_MEMORY, "no memory");
+		return out_say(command, STATUS_MEMORY, "no memory");
 	return STATUS_OK;
 }
 
@@ -54,7 +54,7 @@ void audit_close(struct audit *audit)
 static int audit_one(const char *path, bool json)
 {
 	struct audit audit;
-	int status = audit_open(&audit, path);
+	int status = audit_open(&audit, "audit", path);
 
 	if (status == STATUS_OK)
 		status = audit_show(&audit, json);
@@ -66,10 +66,10 @@ static int audit_two(const char *old_path, const char *new_path, bool json)
 {
 	struct audit old, new = {.path = NULL};
 	struct change *changes = NULL;
-	int status = audit_open(&old, old_path), n;
+	int status = audit_open(&old, "audit", old_path), n;
 
 	if (status == STATUS_OK)
-		status = audit_open(&new, new_path);
+		status = audit_open(&new, "audit", new_path);
 	if (status == STATUS_OK) {
 		n = audit_compare(&old, &new, &changes);
 		status = n < 0 ? out_say("audit", STATUS_MEMORY, "no memory")

@@ -59,8 +59,8 @@ struct audit {
 };
 
 /* --- audit.c: reads the image and gathers its facts. An exit status, having said what is wrong;
- * audit_close in any case. */
-int audit_open(struct audit *audit, const char *path);
+ * audit_close in any case. `command`: who says so. */
+int audit_open(struct audit *audit, const char *command, const char *path);
 void audit_close(struct audit *audit);
 
 /* --- facts.c: what it may not is all that remains of what any image could. */

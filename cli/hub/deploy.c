@@ -202,7 +202,7 @@ static int show_status(const struct client_options *o)
 static int name_of(const char *path, char name[static MFI_NAME_MAX + 1])
 {
 	struct audit audit;
-	int status = audit_open(&audit, path);
+	int status = audit_open(&audit, "deploy", path);
 
 	if (status == STATUS_OK)
 		snprintf(name, MFI_NAME_MAX + 1, "%s", audit.manifest.name);

@@ -77,10 +77,10 @@ int deploy_compare(struct client *client, const char *service, const char *path,
 	int status = fetch(client, service, &file, there);
 
 	if (status == STATUS_OK)
-		status = audit_open(&old, there);
+		status = audit_open(&old, client->command, there);
 	old.path = "the one that runs";
 	if (status == STATUS_OK)
-		status = audit_open(&new, path);
+		status = audit_open(&new, client->command, path);
 	if (status == STATUS_OK)
 		status = compare(client, &old, &new, granted);
 	audit_close(&new);

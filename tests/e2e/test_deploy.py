@@ -163,6 +163,9 @@ def test_both_run_and_each_answer_says_which(deployed, version):
         assert d.deploy(version("1.1"), "--share", "50", "--time", "1h", "--detach").returncode == 0
         d.wait("share")
         d.hub.until(lambda: load.answers[-50:].count("1.1") and load.answers[-50:].count("1.0"))
+        d.hub.until(lambda: d.hub.events("life", version="1.0") and d.hub.events("life", version="1.1"))
+        events = [json.loads(line) for line in d.mayfly("events", "-o", "json").stdout.splitlines()]
+        assert {"1.0", "1.1"} == {e["version"] for e in events}
         rows = d.service()
         assert [(s["version"], s["share"]) for s in rows] == [("1.0", 50), ("1.1", 50)]
         assert rows[1]["listeners"] == ["50 % of its events"]
