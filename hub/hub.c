@@ -26,6 +26,7 @@
 #include "hub/emit.h"
 #include "hub/mqtt/mqtt.h"
 #include "hub/plan.h"
+#include "hub/proof.h"
 #include "hub/failed.h"
 #include "hub/schedule.h"
 #include "hub/setup.h"
@@ -248,6 +249,7 @@ void hub_close(struct hub *hub)
 	schedule_close(hub);
 	failed_close(hub);
 	cache_drain(hub);
+	proof_close(hub);
 	close_inputs(hub->inputs);
 	close_inputs(hub->leaving_inputs);
 	close_services(hub->services);

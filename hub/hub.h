@@ -42,6 +42,7 @@ struct journal;
 struct dying;
 struct mqtt;
 struct nursery;
+struct proof;
 struct till;
 struct timer;
 struct database;
@@ -141,6 +142,7 @@ struct hub {
 	struct jobs *jobs;      /* NULL: there is no database, or no disk cache */
 	struct center *center;  /* NULL: nothing is charged here */
 	struct till *till;      /* the same */
+	struct proof *proof;    /* NULL: nobody looks at the whole ledger just now */
 	struct failed *retries; /* NULL: there is no database */
 	/* An event that a service scheduled for itself is in the database. NULL: nobody wants to know. */
 	void (*on_later)(struct hub *hub, const struct store_later *later);

@@ -2,6 +2,7 @@
 #include "hub/pages_market.h"
 
 #include <errno.h>
+#include <sodium/utils.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "hub/http/router.h"
 #include "hub/hub.h"
 #include "hub/pages_json.h"
+#include "hub/proof.h"
 #include "hub/till.h"
 #include "market/desk.h"
 #include "market/invoice.h"
@@ -82,17 +84,23 @@ static void asking_free(struct asking *a)
 	free(a);
 }
 
+/* False, with the reply written. */
+static bool is_center(const struct hub *hub, struct page_reply *reply)
+{
+	if (!hub->till)
+		pages_refuse(reply, 404, "Not Found",
+			json_string("this hub is no center: 'market' in its hub.yaml makes it "
+				    "one"));
+	return hub->till != NULL;
+}
+
 /* NULL, with the reply written: it can't be asked now. */
 static struct asking *ask(struct hub *hub, struct page_reply *reply)
 {
 	struct asking *a;
 
-	if (!hub->till) {
-		pages_refuse(reply, 404, "Not Found",
-			json_string("this hub is no center: 'market' in its hub.yaml makes it "
-				    "one"));
+	if (!is_center(hub, reply))
 		return NULL;
-	}
 	a = till_takes(hub->till) ? calloc(1, sizeof(*a)) : NULL;
 	if (a) {
 		a->hub = hub;
@@ -308,6 +316,51 @@ static void page_entries(
 	begin(a, reply);
 }
 
+/* ---------------------------------------------------------------------- verify */
+
+static void was_verified(void *context, int e, const struct ledger_verified *v, const char *error)
+{
+	struct page_reply *later = context;
+	char hex[2 * CHAIN_HASH + 1];
+
+	if (e < 0)
+		refuse(later, e, error);
+	else
+		pages_answer(later,
+			json_pack("{sI sI sI so ss ss?}", "entries", (json_int_t)v->entries,
+				"charges", (json_int_t)v->charges, "accounts",
+				(json_int_t)v->accounts, "sales", written_amount_json(v->sales),
+				"head", sodium_bin2hex(hex, sizeof(hex), v->head, CHAIN_HASH),
+				"wrong", v->wrong[0] ? v->wrong : NULL));
+	page_end(later);
+}
+
+/* ?receipts=true */
+static void page_verify(
+	struct hub *hub, const struct page_request *request, struct page_reply *reply)
+{
+	struct proof_asked asked = {
+		.receipts = mf_str_is(page_parameter(request->query, "receipts"), "true"),
+		.done = was_verified};
+	struct page_reply *later;
+	int e;
+
+	if (!is_center(hub, reply))
+		return;
+	asked.context = later = page_wait(reply);
+	e = !later                                       ? -ENOMEM
+		: asked.receipts && !till_key(hub->till) ? -EINVAL
+							 : proof_begin(hub, &asked);
+	if (e == 0)
+		return;
+	refuse(later ? later : reply, e == -EBUSY ? -EALREADY : e,
+		e == -EBUSY            ? "somebody has it verified just now"
+			: e == -EINVAL ? "no receipts are signed here"
+				       : strerror(-e));
+	if (later)
+		page_end(later);
+}
+
 /* -------------------------------------------------------------------- invoices */
 
 static void made_step(struct till_work *work, int error);
@@ -394,6 +447,7 @@ int pages_market_add(struct router *router, struct access *look, struct access *
 	struct route own[] = {
 		{.method = "GET", .path = VERSION "ledger/export", .page = page_entries},
 		{.method = "GET", .path = VERSION "ledger/usage", .page = page_entries},
+		{.method = "GET", .path = VERSION "ledger/verify", .page = page_verify},
 		{.method = "GET", .path = VERSION "invoices", .page = page_invoice},
 	};
 	const struct desk_word *word;

@@ -1,6 +1,7 @@
 """A center's admin API: the words of mayfly account, plan and key, invoices and entries, in JSON; and libmayfly's receipts."""
 
 import json
+import sqlite3
 import threading
 import time
 
@@ -146,6 +147,35 @@ def test_invoices_and_entries(center, tmp_path):
     assert [event["data"]["receipt"] for event in usage["events"]] == lines and usage["next"] == 5
     assert usage["events"] == [json.loads(line) for line in center.book("ledger", "usage").splitlines()]
     assert page(center, "ledger/usage?from=5")["events"] == []
+
+
+def test_verified(center):
+    for n in (4, 5):
+        assert pay(center, b"x" * n).status == 200
+    right = json.loads(center.book("ledger", "verify", "-o", "json"))
+    for query in ("", "?receipts=true"):
+        said = page(center, "ledger/verify" + query)
+        assert said.pop("wrong") is None
+        assert said == {name: right[name] for name in said} and said["charges"] == 2
+    # an altered row is found while the hub goes on
+    with sqlite3.connect(center.state / "ledger.db") as db:
+        db.execute("UPDATE posting SET amount = amount * 2 WHERE entry = 3")
+    assert page(center, "ledger/verify")["wrong"].startswith("entry 3: its hash")
+    with sqlite3.connect(center.state / "ledger.db") as db:
+        db.execute("UPDATE posting SET amount = amount / 2 WHERE entry = 3")
+    assert pay(center).status == 200
+    # asked by many at once: one is looked at after the other, or they hear that somebody else's is under way
+    codes = []
+
+    def ask():
+        codes.append(run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--unix-socket", center.admin,
+                         "http://hub/v1/ledger/verify").stdout)
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(codes) <= {"200", "409"} and "200" in codes
 
 
 def test_paid_work_goes_on_meanwhile(center):
