@@ -344,6 +344,8 @@ void borrow_close(struct peers *peers)
 		next = b->next;
 		if (b->fetching)
 			(void)fetch_leave(&b->fetch);
+		for (const struct loan *l = b->loans; l; l = loan_next(l))
+			loan_leave(l);
 		borrowed_free(b);
 	}
 	peers->borrowed = NULL;

@@ -89,6 +89,7 @@ struct job {
 	struct job_flight *flights;
 	struct job_lent *lent; /* tasks that other hubs may do */
 	uint32_t lent_count;
+	bool lent_ever;   /* maybe by an earlier run: other hubs may have something of it */
 	uint32_t here;    /* threads of this hub for it */
 	uint32_t threads; /* for which it is planned: of all hubs */
 	json_t *hubs;     /* tasks done, by the hub that did them; NULL: nobody else has */

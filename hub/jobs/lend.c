@@ -133,6 +133,7 @@ bool job_lend(struct job *job, uint32_t task)
 		free(lent);
 		return false;
 	}
+	job->lent_ever = true;
 	lent->task = task;
 	lent->next = job->lent; /* so the last one is asked for first */
 	job->lent = lent;
@@ -160,8 +161,9 @@ void job_lent_drop(struct job *job)
 	struct peers *peers = job->jobs->peers;
 	struct queue_item item = item_of(QUEUE_CANCEL, job->id, 0);
 
-	if (!peers)
+	if (!peers || !job->lent_ever)
 		return;
+	job->lent_ever = false;
 	while (job->lent)
 		forget(job, &job->lent);
 	peer_say(peers, &item);

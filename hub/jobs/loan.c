@@ -88,7 +88,7 @@ static void end(struct loan *l)
 	borrow_soon(peers);
 }
 
-static void say(struct loan *l, enum queue_verb verb, json_t *result)
+static void say(const struct loan *l, enum queue_verb verb, json_t *result)
 {
 	struct queue_item item = {
 		.verb = verb, .number = l->task->number, .ticket = l->task->ticket};
@@ -100,6 +100,11 @@ static void say(struct loan *l, enum queue_verb verb, json_t *result)
 		peer_say(l->b->peers, &item);
 	free(text);
 	json_decref(result);
+}
+
+void loan_leave(const struct loan *l)
+{
+	say(l, QUEUE_BACK, NULL);
 }
 
 /* Its own hub shall do it, and see why. */

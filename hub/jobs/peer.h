@@ -121,6 +121,8 @@ bool loan_begin(struct borrowed *b, struct queue_task *task);
 void loan_step(struct loan *loan);
 void loan_lost(struct loan *loan);
 void loan_drop(struct loan *loan);
+/* The hub ends: somebody else shall do it. */
+void loan_leave(const struct loan *loan);
 struct loan *loan_next(const struct loan *loan);
 const struct queue_task *loan_task(const struct loan *loan);
 

@@ -234,7 +234,7 @@ bool job_row_load(struct job *job, const json_t *row)
 	if (json_is_object(json_object_get(row, "hubs")))
 		job->hubs = json_deep_copy(json_object_get(row, "hubs"));
 	job->state = state < JOB_STATES ? (enum job_state)state : JOB_IS_FAILED;
-	job->kept = job->written = job->resumed = true;
+	job->kept = job->written = job->resumed = job->lent_ever = true;
 	if (!job->service || !job->path || !job_hook_load(job, row) || !load_operands(job, row))
 		return false;
 	if (!job_has_ended(job))

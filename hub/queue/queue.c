@@ -315,6 +315,15 @@ static int hear(struct queue *q, struct queue_turn *turn)
 
 /* --------------------------------------------------------------------- a turn */
 
+static int leave(struct queue *q)
+{
+	const struct sql_value in[] = {
+		sql_int((int64_t)q->absent_ms), words(q->name), sql_bytes(q->run, RUN)};
+	int e = sql_do(q->sql, HUB_LEAVES, in, 3);
+
+	return e < 0 ? e : 0;
+}
+
 static int one_turn(struct queue *q, struct queue_turn *turn, bool beats)
 {
 	int e = sql_begin(q->sql, true);
@@ -328,7 +337,7 @@ static int one_turn(struct queue *q, struct queue_turn *turn, bool beats)
 	if (e == 0 && !turn->replaced && turn->take > 0 && turn->kinds)
 		e = take(q, turn);
 	if (e == 0)
-		e = hear(q, turn);
+		e = turn->leaves ? leave(q) : hear(q, turn);
 	if (e == 0)
 		return sql_commit(q->sql);
 	sql_rollback(q->sql);

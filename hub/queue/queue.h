@@ -82,6 +82,7 @@ struct queue_turn {
 	const char *kinds; /* with blanks between: what this hub can do */
 	unsigned take;     /* so many tasks at most */
 	bool own;          /* its own tasks too */
+	bool leaves;       /* it ends in good order: nobody takes what it offers from now on */
 	bool heard;        /* words came: leases are looked at, though it isn't time yet */
 	/* what came of it: */
 	struct queue_task *taken;

@@ -35,6 +35,7 @@ static const char *const statements[QUEUE_STATEMENTS] = {
 	[HUB_SEEN] = "INSERT INTO hub(name, url, run, seen) VALUES($1, $2, $3, now())"
 		     " ON CONFLICT(name) DO UPDATE SET seen = excluded.seen"
 		     " WHERE hub.run = excluded.run",
+	[HUB_LEAVES] = "UPDATE hub SET seen = now() - " MS("$1") " WHERE name = $2 AND run = $3",
 	[HUBS] = "SELECT COUNT(*) FROM hub WHERE seen > now() - " MS("$1"),
 	[HUBS_OLD] = "DELETE FROM hub WHERE seen < now() - " MS("$1"),
 	[JOBS_OLD] = "DELETE FROM task WHERE NOT EXISTS(SELECT 1 FROM hub WHERE name = task.owner)",

@@ -11,6 +11,7 @@ enum queue_statement {
 	HUB_TAKEN_BEFORE,
 	HUB_OFFERED_BEFORE,
 	HUB_SEEN,
+	HUB_LEAVES,
 	HUBS,
 	HUBS_OLD,
 	JOBS_OLD,

@@ -177,6 +177,7 @@ static void prepare(struct queue_thread *t, struct queue_turn *turn, char **kind
 	*kinds = t->kinds ? strdup(t->kinds) : NULL;
 	turn->kinds = *kinds;
 	turn->heard = t->heard;
+	turn->leaves = t->stop;
 	t->heard = false;
 	turn->take = t->most > have && !t->stop ? t->most - have : 0;
 	t->wanted = t->items != NULL;

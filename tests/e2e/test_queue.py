@@ -212,6 +212,16 @@ def test_the_other_hub_is_killed(many, text):
     done_well(many.hubs[0], job, text)
 
 
+def test_the_other_hub_is_stopped(many, text):
+    """In good order: nobody waits for a lease to end."""
+    job = at_work_elsewhere(many, text)
+    assert many.hubs[1].stop() == 0
+    assert many.rows("state = 1 AND hub = 'hub-1'") == "0"
+    many.hubs[0].until(lambda: many.metric(0, "mayfly_queue_hubs") == 1, 30)
+    many.again(1)
+    done_well(many.hubs[0], job, text)
+
+
 def test_the_owner_is_killed(many, text):
     job = at_work_elsewhere(many, text)
     many.kill(0)

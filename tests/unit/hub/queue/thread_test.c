@@ -12,7 +12,7 @@
 #include "sys/clock.h"
 #include "sys/loop.h"
 
-#define TASKS   3000u /* more than one transaction takes */
+#define TASKS   1500u /* more than one transaction takes */
 #define SECONDS 60u
 
 struct side {
