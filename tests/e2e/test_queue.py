@@ -1,5 +1,6 @@
 """One queue of many hubs, on a PostgreSQL of its own (docs/queue.md)."""
 
+import array
 import contextlib
 import json
 import os
@@ -47,8 +48,8 @@ def test_killed(server):
 class Many:
     """Hubs of one queue, each with a state of its own; one that was killed comes again by the same name."""
 
-    def __init__(self, server, directory, mayfly=None):
-        self.server, self.directory = server, directory
+    def __init__(self, server, directory, mayfly=None, image=BUILD / "guest/planner.mfy"):
+        self.server, self.directory, self.image = server, directory, image
         self.listener, self.shown, self.headers = "", "", {}
         if mayfly:  # they show each other a token, as clients do
             token = mayfly("token", "new", "all", "--tokens", directory / "tokens", check=True).stdout.strip()
@@ -63,7 +64,7 @@ class Many:
         head = (f"state: {self.directory}/state{i}\nadmin: {self.directory}/admin{i}\nmetrics: 127.0.0.1:{metrics}\n"
                 f"http:\n  - listen: 127.0.0.1:{port}\n{self.listener}"
                 f"queue: {{database: '{self.server.url}', name: {name or f'hub-{i}'}, url: http://127.0.0.1:{port}{self.shown}}}\n")
-        return hub_yaml(service(BUILD / "guest/planner.mfy", "limits: {threads: 1, deadline: 60s}"), head=head)
+        return hub_yaml(service(self.image, "limits: {threads: 1, deadline: 60s}"), head=head)
 
     def start(self, i, name=None):
         self.starts += 1
@@ -234,6 +235,30 @@ def test_the_database_is_killed(many, text):
     job = at_work_elsewhere(many, text)
     many.server.restart()
     done_well(many.hubs[0], job, text)
+
+
+def test_linear_algebra(server, tmp_path):
+    """A product, half of it at each hub: twice the unit matrix by another."""
+    image = ROOT / "build/services/linalg.mfy"
+    if not image.exists():
+        pytest.skip("OpenBLAS's, LAPACK's or musl's sources are not to be had here, or no gfortran")
+    n = 512
+    head = b"{'descr': '<f8', 'fortran_order': False, 'shape': (%d, %d), }" % (n, n)
+    head = b"\x93NUMPY\x01\0" + (118).to_bytes(2, "little") + head.ljust(117) + b"\n"
+    b = array.array("d", (i * j % 997 for i in range(n) for j in range(n)))  # by rows as by columns
+    a = array.array("d", bytes(8 * n * n))
+    for i in range(n):
+        a[i * n + i] = 2
+    tmp_path.chmod(0o755)
+    many = Many(server, tmp_path, image=image)
+    with many.add("left").stopping(), many.add("right").stopping():
+        many.hubs[0].until(lambda: many.metric(0, "mayfly_queue_hubs") >= 2 and many.metric(1, "mayfly_queue_hubs") >= 2, 30)
+        job = begin(many.hubs[0], "/linalg/multiply?plan=1", head + a.tobytes() + head + b.tobytes())
+        at = ended(many.hubs[0], job)
+        assert at["state"] == "done" and set(at["hubs"]) == {"left", "right"}, at
+        answer = ask(many.hubs[0], "GET", job + "/result").body
+        product = array.array("d", answer[10 + int.from_bytes(answer[8:10], "little"):])
+        assert product == array.array("d", (2 * x for x in b)), answer[:128]
 
 
 def test_one_name_for_two_hubs(server, tmp_path):
