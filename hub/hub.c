@@ -271,6 +271,7 @@ void hub_close(struct hub *hub)
 	machine_close(&hub->machine);
 	fd_close(&hub->kvm_fd);
 	fd_close(&hub->null_fd);
+	jobs_leave_till(hub);
 	center_close(hub);
 	jobs_close(hub);
 	database_close(hub);

@@ -469,6 +469,8 @@ bool life_ended(struct service *service, const struct mfw_message *message)
 	if (service->areas) /* the task holds it, too */
 		service_slot_over(service, (int)message->slot, task, message->result == MFW_OK);
 	if (task) /* else it was refused for being late */
+		task->run_ns = bounded(message->run_ns);
+	if (task)
 		judge_and_do(service, task, &rest);
 	if (!service->areas)
 		service_slot_over(service, (int)message->slot, task, true);

@@ -34,6 +34,7 @@ struct paying {
 	int (*prepare)(struct paying
 			*p); /* on the till's thread, before the hold: fills in `body`; NULL */
 	void (*done)(struct paying *p);
+	void *context; /* the caller's */
 	/* what came of it: */
 	int error; /* of the ledger: 0 or -errno, and no verdict */
 	enum ledger_verdict verdict;

@@ -94,6 +94,7 @@ struct task {
 	int slot;                 /* of the service's link; -1: the event lies in `bytes` */
 	uint8_t *bytes;           /* owned */
 	struct pricing price;
+	uint64_t run_ns;   /* its life's, once that has ended */
 	struct paid *paid; /* paid.h: a subscriber pays for it; owned. NULL: nobody does */
 	/* its way: */
 	struct order_place order;

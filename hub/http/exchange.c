@@ -236,8 +236,6 @@ bool exchange_admit(
 	if (request->content_encoding.p && !token_is(request->content_encoding, "identity") &&
 		!exchange_names(route, "content-encoding"))
 		return turn_away(c, 415, "the service takes no Content-Encoding", NULL, "identity");
-	if (job && keys_wanted(c, route, request))
-		return turn_away(c, 501, "what costs money isn't done as a job here", NULL, NULL);
 	if (job) {
 		*service = NULL;
 		return job_post_admit(c, route, request, who);

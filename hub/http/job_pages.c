@@ -6,9 +6,11 @@
 #include "hub/http/blobs.h"
 #include "hub/http/conn.h"
 #include "hub/http/jobs.h"
+#include "hub/http/keys.h"
 #include "hub/http/problem.h"
 #include "hub/http/router.h"
 #include "hub/hub.h"
+#include "hub/jobs/pay.h"
 #include "store/blobs.h"
 #include "wire/http_text.h"
 
@@ -37,14 +39,18 @@ static struct job *job_of(const struct conn *c, const struct request *request, b
 
 /* --------------------------------------------------------------------- results */
 
-static void give_blob(struct conn *c, const struct job_answer *a, const struct request *request)
+static void give_blob(struct conn *c, const struct job *job, const struct request *request)
 {
+	const struct job_answer *a = job_answer(job);
+	const struct paying *paying = job_paying(job);
 	struct response r = {.status = a->status, .content_type = a->type};
 	uint64_t size = blob_size(a->blob), first = 0, last = size - 1;
 	char lines[JOB_HEADERS_MOST + 256], name[BLOB_NAME + 1];
 	unsigned next = 0;
 	struct mf_str range = request ? request_header(request, "range", &next) : nothing;
 	const bool part = range.p && http_range(range, size, &first, &last) == HTTP_RANGE_PART;
+	struct mf_str all;
+	char *paid;
 	int n;
 
 	if (part)
@@ -58,7 +64,26 @@ static void give_blob(struct conn *c, const struct job_answer *a, const struct r
 		n += snprintf(lines + n, sizeof(lines) - (size_t)n,
 			"Content-Range: bytes %llu-%llu/%llu\r\n", (unsigned long long)first,
 			(unsigned long long)last, (unsigned long long)size);
-	blob_send(c, &r, mf_str_of(lines, (size_t)n), a->blob, first, last - first + 1);
+	all = mf_str_of(lines, (size_t)n);
+	paid = paying ? keys_lines(paying, all, &all.n) : NULL;
+	if (paid)
+		all.p = (const uint8_t *)paid;
+	blob_send(c, &r, all, a->blob, first, last - first + 1);
+	free(paid);
+}
+
+/* What was charged for it comes first. */
+static void send_words(struct conn *c, const struct job *job, struct response *r)
+{
+	const struct job_answer *a = job_answer(job);
+	const struct paying *paying = job_paying(job);
+	struct mf_str lines = a->headers;
+	char *paid = paying ? keys_lines(paying, lines, &lines.n) : NULL;
+
+	if (paid)
+		lines.p = (const uint8_t *)paid;
+	send_answer(c, r, lines, a->text);
+	free(paid);
 }
 
 void job_give(struct conn *c, const struct job *job, const struct request *request)
@@ -70,13 +95,13 @@ void job_give(struct conn *c, const struct job *job, const struct request *reque
 	if (job_state(job) == JOB_IS_CANCELLED) {
 		refuse(c, 410, "the job was cancelled");
 	} else if (a->blob && blob_size(a->blob) > 0) {
-		give_blob(c, a, request);
+		give_blob(c, job, request);
 	} else if (job_lost(job)) {
 		refuse(c, 410, "the result isn't in the disk cache any more");
 	} else {
 		task_make_id(id);
 		r.event = id;
-		send_answer(c, &r, a->headers, a->text);
+		send_words(c, job, &r);
 	}
 }
 

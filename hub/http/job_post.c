@@ -9,13 +9,18 @@
 #include "hub/emit.h"
 #include "hub/http/blobs.h"
 #include "hub/http/conn.h"
+#include "hub/heads.h"
 #include "hub/http/jobs.h"
+#include "hub/http/keys.h"
 #include "hub/http/operand_list.h"
 #include "hub/http/problem.h"
 #include "hub/http/router.h"
 #include "hub/http/token.h"
 #include "hub/hub.h"
+#include "hub/jobs/pay.h"
 #include "hub/web/url.h"
+#include "market/offer.h"
+#include "store/digest.h"
 #include "wire/http_text.h"
 
 #define BUFFER  (256u << 10)     /* two of them: one fills while the other is written */
@@ -45,6 +50,9 @@ struct posting {
 	int error;
 	unsigned at; /* the buffer that fills */
 	size_t n[2];
+	/* who pays for it; NULL: it costs nothing, or the job has it */
+	struct job_pay *pay;
+	struct heads *heads; /* while its quote is made */
 	/* the job */
 	struct job_watch watch;
 	struct loop_timer look;
@@ -68,6 +76,8 @@ static void posting_free(struct posting *p)
 	job_unwatch(&p->watch);
 	if (p->writer)
 		blob_break(p->writer);
+	job_pay_free(p->pay);
+	free(p->heads);
 	operand_list_free(&p->operands);
 	free(p->service);
 	free(p->path);
@@ -245,7 +255,7 @@ static bool was_begun(struct posting *p)
 	return true;
 }
 
-static void begin_job(struct posting *p)
+static void start_job(struct posting *p)
 {
 	struct job_request request = {
 		.service = service_of(p),
@@ -259,19 +269,150 @@ static void begin_job(struct posting *p)
 		.keep_ns = p->keep_ns,
 		.key = &p->key,
 		.callback = text_of(p->callback),
+		.pay = p->pay,
 	};
 	unsigned status = 503;
 	const char *why = "the service was taken away while the body came";
 
-	drop_buffers(p);
-	if (was_begun(p))
-		return;
 	if (!request.service || !jobs_begin(p->hub, &request, &p->watch, &status, &why)) {
 		refuse(p, status, why);
 		return;
 	}
+	p->pay = NULL;
 	if (!p->kept)
 		(void)loop_timer_set(p->hub->loop, &p->look, loop_now(p->hub->loop) + LOOK_NS);
+}
+
+/* --------------------------------------------------------------- one that is paid */
+
+static void refuse_unpaid(struct posting *p)
+{
+	struct conn *c = p->conn;
+	struct keys_problem k;
+	struct response r = {0};
+
+	keys_refusal(p->pay->paid, &k);
+	r.authenticate = k.authenticate;
+	r.members = k.problem.status == 402 ? k.members : NULL;
+	if (c->fd >= 0)
+		exchange_turn_away(c, &k.problem, &r);
+	else
+		c->http->input.counts.unsent++;
+	finish(p);
+}
+
+/* The hub waits for it, as for an event. */
+static void was_held(struct job_pay *pay)
+{
+	struct posting *p = pay->context;
+	const struct paying *paying = &pay->paid->paying;
+	struct hub *hub = p->hub;
+
+	p->conn->http->input.tasks--;
+	if (paying->error < 0)
+		refuse(p, 503, "what this costs can't be charged at the moment");
+	else if ((!paying->held && !pay->charged) || paying->quota != QUOTA_OK)
+		refuse_unpaid(p);
+	else if (!p->kept && is_gone(p->conn))
+		finish(p);
+	else
+		start_job(p);
+	hub_ended(hub);
+}
+
+/* What says that it is the same request. */
+static void hash_paid(const struct posting *p, uint8_t hash[static 32])
+{
+	const struct mf_str texts[] = {
+		text_of(p->service), text_of(p->path), text_of(p->query), text_of(p->type)};
+	struct digest d;
+
+	digest_begin(&d);
+	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		digest_add(&d, &texts[i].n, sizeof(texts[i].n));
+		if (texts[i].n > 0)
+			digest_add(&d, texts[i].p, texts[i].n);
+	}
+	for (unsigned i = 0; i < p->operands.count; i++)
+		digest_add(&d, blob_hash(p->operands.blob[i]), BLOB_HASH);
+	digest_end(&d, hash);
+}
+
+static void hold(struct posting *p, const struct market_quote *quote)
+{
+	struct paid *paid = p->pay->paid;
+	uint8_t hash[32];
+
+	paid->over_budget = quote->amount > paid->budget;
+	if (paid->over_budget) {
+		paid->paying.most = quote->amount;
+		refuse_unpaid(p);
+		return;
+	}
+	hash_paid(p, hash);
+	p->pay->context = p;
+	p->pay->held = was_held;
+	p->conn->http->input.tasks++;
+	job_pay_hold(p->pay, hash, quote);
+}
+
+/* One that the formula has no value for costs nothing, as such a request does. */
+static void were_read(struct heads *heads, int error, const char *why)
+{
+	struct posting *p = heads->context;
+	struct service *s = service_of(p);
+	struct market_quote quote = {0};
+	char no[PRICE_ERROR_MAX];
+
+	(void)why;
+	if (!s) {
+		refuse(p, 503, "the service was taken away while the body came");
+		return;
+	}
+	if (error == 0 &&
+		market_offer(&s->manifest, text_of(p->path), &heads->input, &quote, no) !=
+			MARKET_QUOTED)
+		quote = (struct market_quote){0};
+	if (error < 0 && error != -EINVAL) {
+		if (p->conn->fd >= 0)
+			blob_refuse_error(p->conn, error, UINT64_MAX);
+		finish(p);
+		return;
+	}
+	hold(p, &quote);
+}
+
+static void quote_job(struct posting *p)
+{
+	const struct service *s = service_of(p);
+	const struct price_formula *formula =
+		s ? manifest_formula(&s->manifest, text_of(p->path)) : NULL;
+
+	p->heads = calloc(1, sizeof(*p->heads));
+	if (!p->heads) {
+		refuse(p, 503, "the hub has no memory");
+		return;
+	}
+	p->heads->hub = p->hub;
+	p->heads->blobs = p->operands.blob;
+	p->heads->count = p->operands.count;
+	p->heads->wanted = formula ? price_arrays(formula) : 0;
+	p->heads->done = were_read;
+	p->heads->context = p;
+	p->heads->input.query = text_of(p->query);
+	p->heads->input.body_bytes = operand_list_bytes(&p->operands);
+	heads_read(p->heads);
+}
+
+static void begin_job(struct posting *p)
+{
+	drop_buffers(p);
+	if (was_begun(p))
+		return;
+	if (p->pay)
+		quote_job(p);
+	else
+		start_job(p);
 }
 
 static void committed(struct blob_op *op, int error)
@@ -547,6 +688,22 @@ static struct posting *posting_make(
 	return NULL;
 }
 
+/* Two subscribers may use the same Idempotency-Key. */
+static void name_key(struct posting *p, const char key[static TASK_ID + 1])
+{
+	uint8_t hash[DIGEST_BYTES];
+	struct digest d;
+
+	memcpy(p->key.id, key, sizeof(p->key.id));
+	if (!p->pay || key[0] == '\0')
+		return;
+	digest_begin(&d);
+	digest_add(&d, key, TASK_ID);
+	digest_add(&d, p->pay->paid->paying.hash, MARKET_KEY_HASH);
+	digest_end(&d, hash);
+	(void)sodium_bin2hex(p->key.id, sizeof(p->key.id), hash, TASK_ID / 2);
+}
+
 /* May the hub call whom the client names? */
 static unsigned callback_status(
 	const struct conn *c, const struct request *request, struct mf_str to, const char **detail)
@@ -594,6 +751,7 @@ bool job_post_admit(struct conn *c, const struct route *route, const struct requ
 {
 	struct hub *hub = c->http->input.hub;
 	struct posting *p;
+	struct job_pay *pay = NULL;
 	char detail[OPERANDS_DETAIL], key[TASK_ID + 1];
 	unsigned status;
 	int e;
@@ -601,11 +759,21 @@ bool job_post_admit(struct conn *c, const struct route *route, const struct requ
 	if (!callback_admit(c, request) || !keep_read(c, request) ||
 		!again_name(c, route, request, client, key))
 		return false;
+	if (keys_wanted(c, route, request)) {
+		struct paid *paid = keys_begin(c, route->service, route, request);
+
+		pay = paid ? job_pay_make(paid, route->service->name) : NULL;
+		if (!pay)
+			return false;
+	}
 	p = posting_make(c, route, request);
-	if (!p)
+	if (!p) {
+		job_pay_free(pay);
 		return false;
+	}
+	p->pay = pay;
 	if (p->kept) /* who waits, and goes, wants no job */
-		memcpy(p->key.id, key, sizeof(key));
+		name_key(p, key);
 	status = take_operands(p, request, detail);
 	if (status != 0)
 		return turn_away(c, p, status, detail);

@@ -5,6 +5,7 @@
  * Its arrays are known by their shapes (`quote=1000x1000,1000x10`); by blobs that are here, of which only the heads are read; or
  * by a body, which comes as that of any request.
  */
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +14,12 @@
 #include "hub/cache.h"
 #include "hub/http/blobs.h"
 #include "hub/http/conn.h"
+#include "hub/heads.h"
 #include "hub/http/operand_list.h"
 #include "hub/http/problem.h"
 #include "hub/http/router.h"
 #include "hub/hub.h"
 #include "hub/pricing.h"
-#include "image/price_heads.h"
 #include "market/offer.h"
 #include "wire/http_text.h"
 
@@ -89,13 +90,7 @@ struct quoting {
 	struct conn *conn;
 	char *service, *path, *query;
 	struct operand_list list;
-	unsigned next; /* the blob whose head is read */
-	uint64_t at;   /* from where */
-	unsigned wanted;
-	struct price_input input;
-	struct blob_op op;
-	size_t n;
-	uint8_t head[PRICE_HEAD_MOST];
+	struct heads heads;
 };
 
 static void quoting_free(struct quoting *q)
@@ -138,54 +133,25 @@ static void all_read(struct quoting *q)
 		return;
 	}
 	if (q->conn->fd >= 0)
-		answer_for(q->conn, s, q->path, mf_str_of(query, strlen(query)), &q->input);
+		answer_for(q->conn, s, q->path, mf_str_of(query, strlen(query)), &q->heads.input);
 	finish(q);
 }
 
-/* The next head, if the formula looks at one more and there is one. */
-static void read_on(struct quoting *q)
+static void were_read(struct heads *heads, int error, const char *why)
 {
-	struct blob *blob;
-	uint64_t left;
+	struct quoting *q = LOOP_OWNER(heads, struct quoting, heads);
 
-	while (q->next < q->list.count && q->at == blob_size(q->list.blob[q->next])) {
-		q->next++;
-		q->at = 0;
-	}
-	if (q->input.arrays == q->wanted || q->next == q->list.count) {
-		all_read(q);
-		return;
-	}
-	blob = q->list.blob[q->next];
-	left = blob_size(blob) - q->at;
-	q->n = left < sizeof(q->head) ? (size_t)left : sizeof(q->head);
-	blob_read(q->hub->blobs, blob, &q->op, q->at, q->head, q->n);
-}
-
-static void was_read(struct blob_op *op, int error)
-{
-	struct quoting *q = LOOP_OWNER(op, struct quoting, op);
-	struct blob *blob = q->list.blob[q->next];
-	unsigned which = q->input.arrays;
-	char why[PRICE_ERROR_MAX];
-	uint64_t whole = 0;
-
-	cache_note(q->hub, blob, error);
 	if (cache_closing(q->hub)) {
 		conn_close(q->conn);
 		finish(q);
+	} else if (error == -EINVAL && why) {
+		fail(q, 400, why);
 	} else if (error < 0) {
 		if (q->conn->fd >= 0)
 			blob_refuse_error(q->conn, error, UINT64_MAX);
 		finish(q);
-	} else if (!price_head(
-			   mf_str_of(q->head, q->n), which, &q->input.array[which], &whole, why) ||
-		!price_head_fits(which, whole, blob_size(blob) - q->at, why)) {
-		fail(q, 400, why);
 	} else {
-		q->input.arrays++;
-		q->at += whole;
-		read_on(q);
+		all_read(q);
 	}
 }
 
@@ -194,7 +160,6 @@ static char *copy(struct mf_str s)
 	return s.p ? strndup((const char *)s.p, s.n) : NULL;
 }
 
-/* Arrays that go on from one blob in the next are read by nobody: each begins and ends in one. */
 static void begin(struct conn *c, const struct service *s, const struct request *request)
 {
 	const struct price_formula *formula = manifest_formula(&s->manifest, request->path);
@@ -215,19 +180,22 @@ static void begin(struct conn *c, const struct service *s, const struct request 
 	q->service = strdup(s->name);
 	q->path = copy(request->path);
 	q->query = copy(request->query);
-	q->wanted = formula ? price_arrays(formula) : 0;
-	q->op.done = was_read;
 	status = operand_list_read(&q->list, q->hub->blobs, request, detail);
 	if (status == 0 && (!q->service || !q->path || (request->query.p && !q->query))) {
 		status = 503;
 		snprintf(detail, sizeof(detail), "the hub has no memory");
 	}
-	q->input.body_bytes = operand_list_bytes(&q->list);
+	q->heads = (struct heads){.hub = q->hub,
+		.blobs = q->list.blob,
+		.count = q->list.count,
+		.wanted = formula ? price_arrays(formula) : 0,
+		.done = were_read};
+	q->heads.input.body_bytes = operand_list_bytes(&q->list);
 	c->holds++;
 	if (status != 0)
 		fail(q, status, detail);
 	else
-		read_on(q);
+		heads_read(&q->heads);
 }
 
 /* ------------------------------------------------------------------------ requests */

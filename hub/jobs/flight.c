@@ -75,6 +75,7 @@ static void written(struct job_row_wait *wait)
 	if (!job_has_ended(f->job)) {
 		f->job->jobs->counts.tasks++;
 		job_ran(f->job, f->by);
+		job_meter(f->job, f->row.metered, f->row.run_ns);
 		job_run_done(&f->job->run, f->task);
 		if (f->job->place)
 			job_place_more(f->job);
@@ -101,6 +102,7 @@ static void put_done(struct blob_op *op, int error)
 		leave(f);
 	} else if (job->single) {
 		job_ran(job, f->by);
+		job_meter(job, f->row.metered, f->row.run_ns);
 		job_done(job, job->answer.status, job->answer.type, job->answer.headers, op->blob);
 		leave(f);
 	} else {
@@ -162,6 +164,14 @@ static bool take_words(struct job *job, const struct reply *reply)
 			mf_str_of(NULL, 0));
 }
 
+static void done_with_nothing(struct job_flight *f, const struct reply *reply)
+{
+	struct job *job = f->job;
+
+	job_meter(job, f->row.metered, f->row.run_ns);
+	job_done(job, reply ? reply->status : 204, job->answer.type, job->answer.headers, NULL);
+}
+
 static void on_reply(struct task *task, const struct reply *reply)
 {
 	struct job_flight *f = task->context;
@@ -171,6 +181,8 @@ static void on_reply(struct task *task, const struct reply *reply)
 	const char *path = path_of(f, &n);
 
 	f->event = NULL;
+	f->row.metered = task->price.metered;
+	f->row.run_ns = task->run_ns;
 	job->lives++;
 	if (job_has_ended(job)) {
 		leave(f);
@@ -187,11 +199,10 @@ static void on_reply(struct task *task, const struct reply *reply)
 	else if (reply && !take_words(job, reply))
 		job_fail(job, 503, "no memory");
 	else if (!reply || (job->single && reply->body.n == 0))
-		job_done(job, reply ? reply->status : 204, job->answer.type, job->answer.headers,
-			NULL);
+		done_with_nothing(f, reply);
 	else
 		keep(f, reply);
-	if (job_has_ended(job))
+	if (job_has_ended(job) || (job->pay && job->pay->charging))
 		leave(f);
 }
 

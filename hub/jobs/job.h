@@ -7,6 +7,7 @@
 #include "hub/jobs/ask.h"
 #include "hub/jobs/copy.h"
 #include "hub/jobs/jobs.h"
+#include "hub/jobs/pay.h"
 #include "hub/jobs/run.h"
 #include "hub/spool.h"
 #include "store/blobs.h"
@@ -74,10 +75,11 @@ struct job {
 	struct blob *operand[JOB_OPERANDS_MOST]; /* pinned, NULL after its end */
 	uint64_t sizes[JOB_OPERANDS_MOST];
 	struct job_key key;
-	uint64_t keep_ns; /* of its result, in the disk cache */
-	char *callback;   /* whom to call when it has ended; NULL: nobody */
-	bool calling;     /* that is in the outbox, or was */
-	int call_status;  /* what it came to; -1: it is under way */
+	uint64_t keep_ns;    /* of its result, in the disk cache */
+	struct job_pay *pay; /* NULL: it costs nothing */
+	char *callback;      /* whom to call when it has ended; NULL: nobody */
+	bool calling;        /* that is in the outbox, or was */
+	int call_status;     /* what it came to; -1: it is under way */
 	/* its plan */
 	struct job_ask *ask; /* while it is made */
 	struct planner *planner;
@@ -131,6 +133,8 @@ __attribute__((format(printf, 3, 4))) void job_fail(
 void job_fail_as(struct job *job, const struct reply *reply);
 void job_done(struct job *job, unsigned status, struct mf_str type, struct mf_str headers,
 	struct blob *result);
+/* It was charged, or can't be. */
+void job_paid(struct job *job, enum ledger_verdict verdict);
 /* For text that came from the service: false: no memory. */
 bool job_words(struct job *job, unsigned status, struct mf_str type, struct mf_str headers,
 	struct mf_str text);
@@ -196,6 +200,7 @@ bool job_row(struct job *job);
 struct job_row_wait {
 	struct jobs *jobs;
 	void (*done)(struct job_row_wait *wait); /* it is written, or can't be */
+	uint64_t metered, run_ns;                /* by its life */
 };
 void job_row_task(struct job *job, uint32_t task, struct job_row_wait *wait);
 /* All of its rows go; or only those of its tasks, since its plan is lost. */

@@ -185,6 +185,7 @@ static void free_job(struct job *job)
 	free(job->query);
 	free(job->type);
 	free(job->callback);
+	job_pay_free(job->pay);
 	free(job);
 }
 
@@ -274,6 +275,7 @@ static void end(struct job *job, enum job_state state)
 		job->tasks_done = 1;
 	job_lent_drop(job);
 	unpin(job);
+	job_pay_end(job);
 	if (job->kept)
 		(void)job_row(job);
 	job_changed(job);
@@ -307,6 +309,16 @@ bool job_words(struct job *job, unsigned status, struct mf_str type, struct mf_s
 		copy(&job->answer_words[2], &a->text, text);
 }
 
+/* It went well, and is paid. */
+static void finish(struct job *job)
+{
+	struct blob *result = job->answer.blob;
+
+	if (result && job->keep_ns > 0 && job->answer.status < 300)
+		blob_keep(result, job->keep_ns);
+	end(job, JOB_IS_DONE);
+}
+
 void job_done(struct job *job, unsigned status, struct mf_str type, struct mf_str headers,
 	struct blob *result)
 {
@@ -316,9 +328,23 @@ void job_done(struct job *job, unsigned status, struct mf_str type, struct mf_st
 	job->answer.status = status;
 	job->answer.blob = result;
 	job->answer_bytes = result ? blob_size(result) : 0;
-	if (result && job->keep_ns > 0 && status < 300)
-		blob_keep(result, job->keep_ns);
-	end(job, JOB_IS_DONE);
+	job->state = JOB_IS_JOINING;
+	if (!job_pay_charge(job))
+		finish(job);
+}
+
+void job_paid(struct job *job, enum ledger_verdict verdict)
+{
+	if (job_paying(job)) {
+		finish(job);
+		return;
+	}
+	if (job->answer.blob)
+		blob_unpin(job->answer.blob);
+	job->answer.blob = NULL;
+	job->answer_bytes = 0;
+	job_fail(job, ledger_meanings[verdict].status, "it can't be paid any more: %s",
+		ledger_meanings[verdict].text);
 }
 
 void job_fail(struct job *job, unsigned status, const char *format, ...)
@@ -358,6 +384,8 @@ void job_cancel(struct job *job)
 		forget(job);
 		return;
 	}
+	if (job->pay && job->pay->charging) /* it is done */
+		return;
 	(void)job_words(job, 410, mf_str_of(NULL, 0), mf_str_of(NULL, 0), mf_str_of(NULL, 0));
 	end(job, JOB_IS_CANCELLED);
 }
@@ -399,6 +427,8 @@ static void work(struct job *job, uint64_t now, uint64_t *wake)
 	struct service *s = job_service(job);
 	uint64_t again = 0;
 
+	if (!job_pay_go(job, now, wake))
+		return;
 	if (!s) {
 		job_fail(job, 503, "there is no service %s any more", job->service);
 		return;
@@ -559,8 +589,17 @@ struct job *jobs_begin(struct hub *hub, const struct job_request *request, struc
 	job = job_make(hub->jobs);
 	if (!job)
 		return NULL;
-	if (!fill(job, request) || (job->kept && !job_row(job))) {
+	if (!fill(job, request)) {
 		*why = "the hub has no memory, or its database can't be written";
+		job_drop(job);
+		return NULL;
+	}
+	job->pay = request->pay;
+	if (job->pay)
+		job->pay->job = job;
+	if (job->kept && !job_row(job)) {
+		*why = "the hub has no memory, or its database can't be written";
+		job->pay = NULL;
 		job_drop(job);
 		return NULL;
 	}
@@ -605,8 +644,15 @@ void jobs_stop(struct hub *hub)
 	hub->jobs->stopping = true;
 	peers_stop(hub->jobs->peers);
 	for (struct job *job = hub->jobs->first; job; job = job->next)
-		if (!job->kept && !job_has_ended(job))
+		if (!job->kept && !job_has_ended(job) && !(job->pay && job->pay->charging))
 			job_fail(job, 503, "the hub is stopping");
+}
+
+void jobs_leave_till(struct hub *hub)
+{
+	for (struct job *job = jobs_first(hub); job; job = job->next)
+		if (!job_has_ended(job))
+			job_pay_leave(job->pay);
 }
 
 /* Reads and writes end, and with them what they were for. */

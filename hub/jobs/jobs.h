@@ -27,6 +27,7 @@
 
 struct blob;
 struct job;
+struct job_pay;
 struct jobs;
 struct plan;
 
@@ -63,6 +64,7 @@ struct job_request {
 	bool kept;
 	uint64_t keep_ns; /* its result stays so long in the disk cache; 0: as long as the job */
 	const struct job_key *key; /* NULL: none */
+	struct job_pay *pay;       /* who pays for it; NULL: nobody. The job's, if it is begun */
 	struct mf_str
 		callback; /* whom to call when it has ended (hub/callbacks.h); empty: nobody */
 };
@@ -118,6 +120,8 @@ void jobs_count(const struct hub *hub, struct jobs_counts *counts);
 /* Once database and disk cache are open there are jobs, and those that the last run left go on. 0, or an exit status with one
  * line in error. */
 int jobs_look(struct hub *hub, char error[static HUB_ERROR_MAX]);
+/* The ledger is closed now: what jobs hold there stays for the next run. */
+void jobs_leave_till(struct hub *hub);
 /* Begins nothing more; those that nobody keeps end. */
 void jobs_stop(struct hub *hub);
 void jobs_close(struct hub *hub);

@@ -2,7 +2,7 @@
  * hub/jobs/rows.c - jobs in the database, so that a hub that was killed goes on with them: among the state of a service that there
  * can't be, ".jobs", a row by each job's id (JSON), and one by "ID.TASK" for each task that is done: its result's hash and size; or, where
  * that lies in the job's result already (place.c), since which start of the machine: what was written then is there as long as
- * it runs.
+ * it runs. Behind that what its life metered and for how many ns it ran, of a job that is paid for.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +21,7 @@
 #define SERVICE    ".jobs"
 #define KEY_ROOM   64u
 #define TASK_BYTES (BLOB_HASH + 8u)
+#define PAID_BYTES 16u /* behind either: what its life metered, and how long it ran */
 
 static struct mf_str text_of(const char *text)
 {
@@ -140,19 +141,26 @@ void job_row_task(struct job *job, uint32_t task, struct job_row_wait *wait)
 	struct jobs *jobs = job->jobs;
 	struct store_tx *tx =
 		job->kept ? store_begin(jobs->hub->store, STORE_BATCH, task_done, wait) : NULL;
-	uint8_t value[TASK_BYTES];
+	uint8_t value[TASK_BYTES + PAID_BYTES];
+	size_t n = TASK_BYTES;
 	char key[KEY_ROOM];
 
 	wait->jobs = jobs;
 	if (tx && !job->results[task]) {
-		store_put(tx, jobs->number, task_key(job, task, key),
-			mf_str_of(jobs->boot, JOB_BOOT), store_version(jobs->hub->store));
+		n = JOB_BOOT;
+		memcpy(value, jobs->boot, n);
 	} else if (tx) {
 		memcpy(value, blob_hash(job->results[task]), BLOB_HASH);
 		put_le64(value + BLOB_HASH, blob_size(job->results[task]));
-		store_put(tx, jobs->number, task_key(job, task, key), mf_str_of(value, TASK_BYTES),
-			store_version(jobs->hub->store));
 	}
+	if (job->pay) {
+		put_le64(value + n, wait->metered);
+		put_le64(value + n + 8, wait->run_ns);
+		n += PAID_BYTES;
+	}
+	if (tx)
+		store_put(tx, jobs->number, task_key(job, task, key), mf_str_of(value, n),
+			store_version(jobs->hub->store));
 	if (!tx || !submit(tx))
 		wait->done(wait); /* a hub that is killed now does it again */
 }
@@ -180,6 +188,10 @@ void job_rows_forget(struct job *job)
 
 /* ---------------------------------------------------------------- at the start */
 
+struct metered {
+	uint64_t units, run_ns;
+};
+
 /* Does it lie where it belongs still? */
 static bool is_placed(const struct job *job, uint32_t task, struct mf_str row)
 {
@@ -189,8 +201,26 @@ static bool is_placed(const struct job *job, uint32_t task, struct mf_str row)
 		jobs->boot[0] != 0 && memcmp(row.p, jobs->boot, JOB_BOOT) == 0;
 }
 
+static uint64_t get_le64(const uint8_t *from)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 8; i-- > 0;)
+		n = n << 8 | from[i];
+	return n;
+}
+
+/* What its life metered stands behind what its result is: the row is shortened by that. */
+static void take_paid(const struct job *job, struct mf_str *row, struct metered *metered)
+{
+	if (!job->pay || row->n < PAID_BYTES)
+		return;
+	row->n -= PAID_BYTES;
+	*metered = (struct metered){get_le64(row->p + row->n), get_le64(row->p + row->n + 8)};
+}
+
 /* Results of tasks that are done, by task, as far as they are still there. */
-static int read_tasks(struct job *job, struct blob **found, bool *done)
+static int read_tasks(struct job *job, struct blob **found, bool *done, struct metered *metered)
 {
 	struct jobs *jobs = job->jobs;
 	char key[KEY_ROOM];
@@ -201,6 +231,8 @@ static int read_tasks(struct job *job, struct blob **found, bool *done)
 		e = store_state(jobs->hub->store, jobs->number, task_key(job, i, key), &v);
 		if (e < 0)
 			return e;
+		if (v.version > 0)
+			take_paid(job, &v.value, &metered[i]);
 		done[i] = v.version > 0 && is_placed(job, i, v.value);
 		if (v.version == 0 || v.value.n != TASK_BYTES || job_places(job, i))
 			continue;
@@ -238,7 +270,8 @@ int job_rows_resume(struct job *job)
 	uint32_t n = job->plan.tasks_count;
 	struct blob **found = calloc(n, sizeof(*found));
 	bool *done = calloc(2 * (size_t)n, sizeof(*done));
-	int e = found && done ? read_tasks(job, found, done) : -ENOMEM;
+	struct metered *metered = calloc(n, sizeof(*metered));
+	int e = found && done && metered ? read_tasks(job, found, done, metered) : -ENOMEM;
 
 	if (e == 0) {
 		judge(job, found, done, done + n);
@@ -250,10 +283,12 @@ int job_rows_resume(struct job *job)
 				job->results[i] = found[i];
 			}
 			job_run_was_done(&job->run, i);
+			job_meter(job, metered[i].units, metered[i].run_ns);
 		}
 	}
 	free(found);
 	free(done);
+	free(metered);
 	return e;
 }
 

@@ -94,6 +94,7 @@ json_t *job_json(const struct job *job)
 	pages_set(o, "began_ns", json_integer(job->made_ns));
 	pages_set(o, "ended_ns", job_has_ended(job) ? json_integer(job->ended_ns) : json_null());
 	pages_set(o, "result", job_has_ended(job) ? result_json(job) : json_null());
+	job_pay_json(job, o);
 	if (job->callback)
 		pages_set(o, "callback", job_hook_json(job));
 	return o;
@@ -134,6 +135,7 @@ json_t *job_row_json(const struct job *job)
 	job_hook_row(job, o);
 	if (job->hubs)
 		pages_set(o, "hubs", json_deep_copy(job->hubs));
+	pages_set(o, "pay", job_pay_row(job));
 	return o;
 }
 
@@ -235,7 +237,8 @@ bool job_row_load(struct job *job, const json_t *row)
 		job->hubs = json_deep_copy(json_object_get(row, "hubs"));
 	job->state = state < JOB_STATES ? (enum job_state)state : JOB_IS_FAILED;
 	job->kept = job->written = job->resumed = job->lent_ever = true;
-	if (!job->service || !job->path || !job_hook_load(job, row) || !load_operands(job, row))
+	if (!job->service || !job->path || !job_hook_load(job, row) || !job_pay_load(job, row) ||
+		!load_operands(job, row))
 		return false;
 	if (!job_has_ended(job))
 		return !job->single || job->lost || job_plan_single(job);

@@ -8,7 +8,7 @@
  *	plan=none, nonsense, cycle, huge, endless    what it does instead of a plan: a 404; what is none; one that names a task
  *	            behind it; a result of a TiB; it asks to see more again and again
  *	plan=read   it asks for the last bytes first, and the result says in a header what they were
- *	meter=1     each task meters a unit, "task"
+ *	meter=N     each slice's task meters N units a byte
  */
 #include <mayfly.h>
 
@@ -49,7 +49,7 @@ static void run_task(void)
 
 	burn();
 	if (option("meter", 0))
-		mf_meter("task", 1);
+		mf_meter("byte", option("meter", 0) * n);
 	if (task == option("fail", UINT64_MAX - 1)) {
 		mf_reply_problem(422, "Unprocessable", "this slice was to fail");
 		return;
