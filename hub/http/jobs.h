@@ -2,7 +2,8 @@
  * hub/http/jobs.h - jobs over HTTP (hub/jobs/jobs.h, docs/jobs.md): a POST whose body is larger than one life takes, or for which
  * the client doesn't want to wait, and what /.well-known/mayfly/jobs/ID says of a job.
  *
- *	job_post.c     the body becomes a blob, the blob a job, and the job's end the answer
+ *	job_post.c     the body becomes a blob
+ *	job_begin.c    who pays for it; the blob becomes a job, and the job's end the answer
  *	job_pages.c    GET, DELETE, .../result
  *	job_events.c   server-sent events (WHATWG HTML, 9.2)
  */

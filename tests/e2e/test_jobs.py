@@ -304,9 +304,9 @@ def test_the_disk_cache_is_too_small(open_hub, text, jobs):
 
 
 def test_no_state_no_jobs(start, build, backend, text):
-    hub = start(service(build / "guest/planner.mfy", f"backend: {backend}"), head=listener())
-    assert post(hub, "/shout", text).status == 413
-    assert post(hub, "/shout", b"quiet", **ASYNC).body == b"QUIET"  # RFC 7240: a preference may be ignored
+    hub = start(service(build / "guest/areas.mfy", f"backend: {backend}"), head=listener())
+    assert post(hub, "/areas?echo", 8 * text).status == 413
+    assert post(hub, "/areas?echo", b"quiet", **ASYNC).body == b"quiet"  # RFC 7240: a preference may be ignored
 
 
 def test_what_is_asked_of_jobs(hub):
