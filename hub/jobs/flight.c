@@ -363,7 +363,8 @@ static void landed(struct blob_op *op, int error)
 	}
 }
 
-bool job_land(struct job *job, uint32_t task, struct blob *blob, const char *by)
+bool job_land(struct job *job, uint32_t task, struct blob *blob, const char *by, uint64_t metered,
+	uint64_t run_ns)
 {
 	bool places = job_places(job, task);
 	struct job_flight *f = calloc(1, sizeof(*f));
@@ -378,6 +379,8 @@ bool job_land(struct job *job, uint32_t task, struct blob *blob, const char *by)
 	f->task = task;
 	snprintf(f->by, sizeof(f->by), "%s", by);
 	f->lands = true;
+	f->row.metered = metered;
+	f->row.run_ns = run_ns;
 	f->next = job->flights;
 	job->flights = f;
 	job_hold(job);

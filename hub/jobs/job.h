@@ -158,8 +158,9 @@ void job_plan_leave(struct job *job);
 bool job_flight(struct job *job, uint32_t task);
 /* How many tasks are under way here. */
 uint32_t job_flying(const struct job *job);
-/* A task's result came from hub `by`; it is pinned, and the job's now. False: no memory, and it isn't. */
-bool job_land(struct job *job, uint32_t task, struct blob *blob, const char *by);
+/* A task's result came from hub `by`, whose life metered so much; it is pinned, and the job's now. False: no memory, and it isn't. */
+bool job_land(struct job *job, uint32_t task, struct blob *blob, const char *by, uint64_t metered,
+	uint64_t run_ns);
 /* The event of a task, but for origin, context and payload. NULL: *why, unless its path and query don't fit into one. */
 struct task *job_task_event(
 	struct job *job, uint32_t number, struct service *s, enum refusal *why, bool *fits);

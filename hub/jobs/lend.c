@@ -209,6 +209,14 @@ static struct mf_str text_in(const json_t *o, const char *key)
 	return mf_str_of(json_string_value(s), json_string_length(s));
 }
 
+/* Of another hub's words: not below 0. */
+static uint64_t number_in(const json_t *o, const char *key)
+{
+	json_int_t n = json_integer_value(json_object_get(o, key));
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
 /* The task's own reply says that the job has failed. */
 static void fail_as(struct job *job, const json_t *said, uint32_t status)
 {
@@ -248,6 +256,7 @@ static void take_single(struct job *job, const json_t *said, uint32_t status, st
 		return;
 	}
 	job_ran(job, json_string_value(json_object_get(said, "hub")));
+	job_meter(job, number_in(said, "metered"), number_in(said, "run_ns"));
 	job_done(job, status, job->answer.type, job->answer.headers, blob);
 }
 
@@ -268,7 +277,8 @@ static void take(struct job *job, uint32_t task, const struct queue_task *ended)
 	} else if (job->single) {
 		take_single(job, said, status, blob);
 	} else if (blob_size(blob) != job->plan.tasks[task].result ||
-		!job_land(job, task, blob, ended->hub)) {
+		!job_land(job, task, blob, ended->hub, number_in(said, "metered"),
+			number_in(said, "run_ns"))) {
 		blob_unpin(blob);
 		try_here(job, task, "its result can't be used");
 	}

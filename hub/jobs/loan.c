@@ -239,6 +239,18 @@ static void tell_failure(struct loan *l, const struct reply *reply)
 	end(l);
 }
 
+static json_int_t bounded(uint64_t n)
+{
+	return n <= INT64_MAX ? (json_int_t)n : INT64_MAX;
+}
+
+/* Whoever has the job charges for it. */
+static void say_metered(json_t *words, const struct task *task)
+{
+	pages_set(words, "metered", json_integer(bounded(task->price.metered)));
+	pages_set(words, "run_ns", json_integer(bounded(task->run_ns)));
+}
+
 static void on_reply(struct task *task, const struct reply *reply)
 {
 	struct loan *l = task->context;
@@ -255,6 +267,7 @@ static void on_reply(struct task *task, const struct reply *reply)
 		fail(l, "its reply has another size than the plan says");
 	} else {
 		l->words = words_of(l, reply);
+		say_metered(l->words, task);
 		keep(l, reply);
 	}
 }

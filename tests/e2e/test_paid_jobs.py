@@ -9,10 +9,11 @@ import random
 import string
 
 import pytest
-from conftest import BUILD
-from hubs import service
+from conftest import BUILD, free_port
+from hubs import Hub, hub_yaml, service
 from http_client import Client
 from market import Center, bearer, millionths, receipt
+from postgres import server  # noqa: F401: a fixture
 from receiver import Receiver
 
 MIB = 1 << 20
@@ -196,3 +197,37 @@ def test_who_is_called(start, tmp_path):
         assert call.headers["webhook-signature"] == "v1," + base64.b64encode(mac).decode()
         data = json.loads(call.body)["data"]
         assert data["receipt"] == look(center, job)["receipt"] and data["charged"] == "0.000005"
+
+
+class CenterOfTwo(Center):
+    """Its hub offers tasks by the queue."""
+    database = None
+
+    def open(self):
+        port = free_port()
+        head = (f"state: {self.state}\nadmin: {self.admin}\nmarket: {{key: {self.secret}}}\nhttp:\n  - listen: 127.0.0.1:{port}\n"
+                f"queue: {{database: '{self.database}', name: center, url: http://127.0.0.1:{port}}}\n")
+        return self.start(*self.services, head=head)
+
+
+def test_tasks_of_another_hub(start, tmp_path, server, text):  # noqa: F811
+    """What they metered there is charged here, once."""
+    port, planner = free_port(), service(BUILD / "guest/planner.mfy", "limits: {threads: 1}")
+    CenterOfTwo.database = server.url
+    center = CenterOfTwo(start, tmp_path, planner, paid="100")
+    other = Hub(tmp_path / "other", hub_yaml(planner, head=(
+        f"state: {tmp_path}/other-state\nhttp:\n  - listen: 127.0.0.1:{port}\n"
+        f"queue: {{database: '{server.url}', name: other, url: http://127.0.0.1:{port}}}\n")))
+    with other.stopping():
+        job = None
+        for _ in range(20):  # until they have seen each other
+            job = begin(center, "/shout?slice=65536&meter=1&burn=20", text)
+            at = ended(center, job)
+            assert at["state"] == "done" and millionths(at["charged"]) == len(text)
+            if set(at.get("hubs") or {}) == {"center", "other"}:
+                break
+        assert set(at["hubs"]) == {"center", "other"}, at
+        assert receipt(get(center, f"{job}/result"))[1]["quantity"] == str(len(text))
+    assert held(center) == 0
+    assert center.hub.stop() == 0
+    center.verify()
