@@ -299,6 +299,40 @@ static void test_old(void **state)
 	assert_int_equal(account(f).held, EURO);
 }
 
+/* The wall's clock jumps, and what was held is taken for old. It is charged if that can be, and nobody's limit is passed. */
+static void test_clock_jumps(void **state)
+{
+	struct fixture *f = *state;
+	struct paying p = paying_of(f, "one", 1, 6 * EURO), q = paying_of(f, "two", 1, 6 * EURO);
+
+	hold(f, &p);
+	assert_int_equal(ledger_begin(f->other, false), 0);
+	assert_int_equal(ledger_release_old(f->other, INT64_MAX), 1);
+	assert_int_equal(ledger_commit(f->other), 0);
+	hold(f, &q);
+	assert_int_equal(q.verdict, LEDGER_DONE);
+	charge(f, &p, 6 * EURO);
+	assert_int_equal(p.error, 0);
+	assert_int_equal(p.verdict, LEDGER_BALANCE);
+	assert_int_equal(account(f).balance, 10 * EURO);
+	charge(f, &q, 6 * EURO);
+	assert_int_equal(q.verdict, LEDGER_DONE);
+	paying_drop(&p);
+	paying_drop(&q);
+	settle(f);
+	assert_int_equal(account(f).held, 0);
+	p = paying_of(f, "three", 1, 3 * EURO);
+	hold(f, &p);
+	assert_int_equal(ledger_begin(f->other, false), 0);
+	assert_int_equal(ledger_release_old(f->other, INT64_MAX), 1);
+	assert_int_equal(ledger_commit(f->other), 0);
+	charge(f, &p, 3 * EURO);
+	assert_int_equal(p.verdict, LEDGER_DONE);
+	assert_int_equal(account(f).balance, EURO);
+	paying_drop(&p);
+	settle(f);
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -308,6 +342,7 @@ int main(void)
 		TEST(test_quotas),
 		TEST(test_no_room),
 		TEST(test_old),
+		TEST(test_clock_jumps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
