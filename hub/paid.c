@@ -17,6 +17,9 @@
 /* What goes on behind a life's deadline: the store, the ledger, a hub that is slow. */
 #define MARGIN_NS (10 * CLOCK_S)
 
+/* An input that is hashed in some ten microseconds. */
+#define QUICK_BYTES 16384u
+
 /* An answer's record: lines of its header, an empty line, the body; nothing at all: it isn't kept. */
 #define LINE_END "\r\n"
 
@@ -255,6 +258,7 @@ void paid_hold(struct task *task)
 	p->most = task->price.quote.amount;
 	p->patience_ns = s->deadline_ns + MARGIN_NS;
 	p->prepare = hash_request;
+	p->quick = input_of(task).n <= QUICK_BYTES;
 	p->done = was_held;
 	if (p->idempotency_n == 0) {
 		p->idempotency_n = strlen(task->id);

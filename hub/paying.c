@@ -189,7 +189,8 @@ void paying_hold(struct paying *p)
 {
 	sweep_later(p->hub->center);
 	p->out = true;
-	p->work = (struct till_work){.prepare = prepare, .run = run_hold, .done = was_held};
+	p->work = (struct till_work){
+		.quick = p->quick, .prepare = prepare, .run = run_hold, .done = was_held};
 	till_do(p->hub->till, &p->work);
 }
 
@@ -345,7 +346,7 @@ static void release(const struct paying *p)
 	r->account = p->subscriber.account;
 	r->n = p->idempotency_n;
 	memcpy(r->idempotency, p->idempotency, r->n);
-	r->work = (struct till_work){.run = run_release, .done = was_released};
+	r->work = (struct till_work){.quick = true, .run = run_release, .done = was_released};
 	till_do(r->hub->till, &r->work);
 }
 

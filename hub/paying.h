@@ -30,6 +30,7 @@ struct paying {
 		[CHAIN_HASH]; /* of the request: the same again, or another with the same idempotency? */
 	int64_t most;         /* what it may cost */
 	uint64_t patience_ns; /* it will be charged or released by then */
+	bool quick;           /* `prepare` takes microseconds */
 	bool counts;          /* for the plan's rate and at_once, until paying_drop */
 	int (*prepare)(struct paying
 			*p); /* on the till's thread, before the hold: fills in `body`; NULL */

@@ -22,6 +22,7 @@
 #define SIGN_MS    5000    /* a signature takes 30 us */
 #define SETTLE_NS  (30 * CLOCK_S)
 #define DRAIN_MS   10000
+#define QUICK_MOST 256u /* one in so many is the thread's all the same: it writes the log back */
 #define BATCH_MOST 256u /* works in a transaction: others, of other processes, want their turn */
 
 struct works {
@@ -38,7 +39,9 @@ struct till {
 	int fd;
 	unsigned waiting;
 	uint64_t down_ns; /* until then nothing is begun; 0: it goes */
+	unsigned tries;   /* to do a work on this thread */
 	bool started, watches;
+	struct loop_later later; /* reap what was done here */
 	pthread_t thread;
 	/* the thread's, once it has started */
 	struct ledger *ledger;
@@ -334,10 +337,41 @@ bool till_takes(const struct till *t)
 		!atomic_load(&t->unsigning);
 }
 
+/* Nothing is under way, so the thread waits, and has left the ledger. What can't be done now is the thread's. */
+static bool do_now(struct till *t, struct till_work *work)
+{
+	int e;
+
+	if (!work->quick || work->durable || work->receipt || t->waiting > 0 || !t->started ||
+		t->down_ns > 0 || ++t->tries % QUICK_MOST == 0 || ledger_begin_now(t->ledger) < 0)
+		return false;
+	e = work->prepare ? work->prepare(work) : 0;
+	if (e >= 0)
+		e = work->run(work, t->ledger);
+	if (e >= 0)
+		e = ledger_commit(t->ledger);
+	else
+		ledger_rollback(t->ledger);
+	t->waiting++;
+	work->error = e < 0 ? e : 0;
+	(void)pthread_mutex_lock(&t->lock);
+	t->counts.quick++;
+	t->counts.works++;
+	t->counts.transactions++;
+	t->counts.failed += e < 0;
+	works_add(&t->ended, work);
+	(void)pthread_mutex_unlock(&t->lock);
+	loop_later(t->loop, &t->later);
+	return true;
+}
+
 void till_do(struct till *t, struct till_work *work)
 {
-	int e = start(t);
+	int e;
 
+	if (do_now(t, work))
+		return;
+	e = start(t);
 	t->waiting++;
 	work->error = e;
 	(void)pthread_mutex_lock(&t->lock);
@@ -395,6 +429,11 @@ static void on_ready(struct loop_source *source, uint32_t events)
 	reap(LOOP_OWNER(source, struct till, source));
 }
 
+static void on_later(struct loop_later *later)
+{
+	reap(LOOP_OWNER(later, struct till, later));
+}
+
 static void on_signer(struct loop_source *source, uint32_t events)
 {
 	struct till *t = LOOP_OWNER(source, struct till, signer_source);
@@ -412,6 +451,8 @@ void till_drain(struct till *t)
 {
 	struct pollfd fd = {.fd = t ? t->fd : -1, .events = POLLIN};
 
+	if (t)
+		reap(t); /* what was done on this thread */
 	while (t && t->waiting > 0 && poll(&fd, 1, DRAIN_MS) > 0)
 		reap(t);
 }
@@ -473,6 +514,7 @@ int till_open(
 		atomic_init(&t->unsigning, options->signer.socket < 0);
 		t->source.ready = on_ready;
 		t->signer_source.ready = on_signer;
+		t->later.run = on_later;
 		works_init(&t->queue);
 		works_init(&t->ended);
 		(void)pthread_mutex_init(&t->lock, NULL);
@@ -499,6 +541,7 @@ void till_close(struct till *t)
 		(void)pthread_join(t->thread, NULL);
 		reap(t);
 	}
+	loop_later_cancel(t->loop, &t->later);
 	if (t->watches)
 		loop_remove(t->loop, t->signer.socket, &t->signer_source);
 	if (t->fd >= 0)

@@ -13,6 +13,9 @@
  * What the ledger can't do at all (a full disk, a server that is gone) all of them hear of, and till_takes is false for
  * a while: nothing is begun that couldn't be charged.
  *
+ * Handing a work over and back takes as long as a hold does. So one that is `quick` and comes alone is done on the loop's thread, if the ledger
+ * is a file and nobody has it at that moment: no flush, no waiting. Its `done` comes at the end of the round.
+ *
  * Works are the caller's, and stay where they are until `done`, which is always called, once, on the loop's thread.
  */
 #ifndef HUB_TILL_H
@@ -32,6 +35,7 @@ struct till;
 struct till_work {
 	struct till_work *next; /* the till's */
 	bool durable;           /* on the disk before `done` */
+	bool quick; /* not durable, and a matter of microseconds: the loop's thread does it where it can at once */
 	struct receipt *
 		receipt; /* is signed before `run`; NULL: none. -EPIPE: nobody signs; -EINVAL: not such a one */
 	/* NULL; on the till's thread, once, before all else: what takes long and needs no ledger. 0 or -errno */
@@ -44,6 +48,7 @@ struct till_work {
 
 struct till_counts {
 	uint64_t taken;                                /* works that the thread has begun with */
+	uint64_t quick;                                /* on the loop's thread */
 	uint64_t works, transactions, flushes, failed; /* of transactions; of works */
 	uint64_t alone;                                /* works that ran again, alone */
 	uint64_t receipts;

@@ -82,12 +82,10 @@ static int look_at_head(struct ledger *l)
 }
 
 /* Whoever else wants the head's row waits from now on. We don't wait for what is in it: it comes with the next answer. */
-int ledger_begin(struct ledger *l, bool durable)
+static int begun(struct ledger *l)
 {
-	int e = sql_begin(l->sql, durable);
+	int e;
 
-	if (e < 0)
-		return e;
 	l->open = true;
 	l->added = false;
 	l->headed = false;
@@ -96,6 +94,20 @@ int ledger_begin(struct ledger *l, bool durable)
 	if (e < 0)
 		ledger_rollback(l);
 	return e;
+}
+
+int ledger_begin(struct ledger *l, bool durable)
+{
+	int e = sql_begin(l->sql, durable);
+
+	return e < 0 ? e : begun(l);
+}
+
+int ledger_begin_now(struct ledger *l)
+{
+	int e = sql_begin_now(l->sql);
+
+	return e < 0 ? e : begun(l);
 }
 
 int ledger_look(struct ledger *l)

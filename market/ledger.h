@@ -42,6 +42,8 @@ const char *ledger_currency(const struct ledger *ledger);
 /* `durable`: holds alone needn't be. On a server begin doesn't wait: what it would have said, -EBUSY too, comes of the next call. Of a
  * commit that gives -ECONNRESET nobody knows: begin again, and ask with the same idempotency keys. */
 int ledger_begin(struct ledger *ledger, bool durable);
+/* The same, not durable, for who mustn't wait (store/sql.h): -EBUSY, -EOPNOTSUPP. Its calls don't wait either but for a disk that is slow. */
+int ledger_begin_now(struct ledger *ledger);
 int ledger_commit(struct ledger *ledger);
 /* Instead of ledger_begin, for reading only: all is seen as it is now, and nobody waits. Ends with ledger_rollback. */
 int ledger_look(struct ledger *ledger);

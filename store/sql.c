@@ -15,6 +15,11 @@ int sql_begin(struct sql *sql, bool durable)
 	return sql->ops->begin(sql, durable);
 }
 
+int sql_begin_now(struct sql *sql)
+{
+	return sql->ops->begin_now ? sql->ops->begin_now(sql) : -EOPNOTSUPP;
+}
+
 int sql_look(struct sql *sql)
 {
 	return sql->ops->look(sql);

@@ -69,6 +69,7 @@ struct sql_schema {
 struct sql;
 struct sql_ops {
 	int (*begin)(struct sql *sql, bool durable);
+	int (*begin_now)(struct sql *sql); /* NULL: it can't */
 	int (*look)(struct sql *sql);
 	int (*commit)(struct sql *sql);
 	void (*rollback)(struct sql *sql);
@@ -105,6 +106,9 @@ void sql_close(struct sql *sql); /* NULL is fine; what isn't committed is gone *
  * rows that they change first. What is `durable` is on the disk when its
  * commit returns 0; else it survives this process, and may be lost with the power. */
 int sql_begin(struct sql *sql, bool durable);
+/* One that isn't durable, for a thread that mustn't wait: -EBUSY, somebody else is at work; -EOPNOTSUPP: a server, which always has to
+ * be waited for. */
+int sql_begin_now(struct sql *sql);
 /* For reading only: all is seen as it is now, and nobody waits for it. Ends with sql_rollback. */
 int sql_look(struct sql *sql);
 /* After an error all of the transaction is gone. */

@@ -170,7 +170,21 @@ static int lite_begin(struct sql *sql, bool durable)
 	if (e < 0)
 		return e;
 	l->durable = durable;
+	(void)sqlite3_wal_autocheckpoint(l->db, WRITE_BACK);
 	return step_once(l, "BEGIN IMMEDIATE", &l->begin);
+}
+
+static int lite_begin_now(struct sql *sql)
+{
+	struct lite *l = lite_of(sql);
+	int e;
+
+	(void)sqlite3_busy_timeout(l->db, 0);
+	e = lite_begin(sql, false);
+	(void)sqlite3_busy_timeout(l->db, SQL_WAIT_MS);
+	/* the log is written back, which waits for the disk, by who waits for it anyway */
+	(void)sqlite3_wal_autocheckpoint(l->db, 0);
+	return e;
 }
 
 static int lite_look(struct sql *sql)
@@ -237,6 +251,7 @@ static void lite_close(struct sql *sql)
 
 static const struct sql_ops lite_ops = {
 	.begin = lite_begin,
+	.begin_now = lite_begin_now,
 	.look = lite_look,
 	.commit = lite_commit,
 	.rollback = lite_rollback,

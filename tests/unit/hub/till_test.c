@@ -355,6 +355,43 @@ static void test_prepare(void **state)
 	assert_int_equal(w.runs, 0);
 }
 
+/* What is quick is done at once, but never while somebody else has the ledger, or something waits. */
+static void test_quick(void **state)
+{
+	struct fixture *f = *state;
+	struct work first = work_of(f, 0), a = work_of(f, 1), b = work_of(f, 2), c = work_of(f, 3);
+	const bool can = !f->books.postgres;
+
+	a.work.quick = b.work.quick = c.work.quick = true;
+	a.work.durable = b.work.durable = c.work.durable = false;
+	till_do(f->till, &first.work); /* the thread starts with the walls that stand then */
+	until_done(f);
+	till_do(f->till, &a.work);
+	assert_int_equal(a.runs, can);
+	assert_int_equal(a.dones, 0); /* never before the call returns */
+	till_do(f->till, &b.work);
+	assert_int_equal(till_waiting(f->till), 2);
+	until_done(f);
+	assert_int_equal(a.dones + b.dones, 2);
+	assert_int_equal(till_counted(f->till).quick, can);
+	assert_int_equal(ledger_begin(f->other, false), 0);
+	till_do(f->till, &c.work);
+	assert_int_equal(c.runs, 0);
+	ledger_rollback(f->other);
+	until_done(f);
+	assert_int_equal(c.error, 0);
+	assert_int_equal(till_counted(f->till).quick, can);
+	assert_int_equal(balance(f), 14 * EURO);
+	a = work_of(f, 4);
+	a.work.quick = true;
+	a.work.durable = false;
+	a.fails = -EINVAL;
+	till_do(f->till, &a.work);
+	until_done(f);
+	assert_int_equal(a.error, -EINVAL);
+	assert_int_equal(balance(f), 14 * EURO);
+}
+
 static void test_close(void **state)
 {
 	struct fixture *f = *state;
@@ -396,6 +433,7 @@ int main(void)
 		TEST(test_receipts),
 		TEST(test_no_signer),
 		TEST(test_prepare),
+		TEST(test_quick),
 		TEST(test_close),
 		TEST(test_no_ledger),
 	};
