@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/keys.h"
+#include "cli/market/receipt_ls.h"
 #include "cli/market/receipts.h"
 #include "cli/out.h"
 #include "market/receipt.h"
@@ -13,11 +14,16 @@
 
 static const char help[] =
 	"usage: mayfly receipt verify FILE --key KEY [-o text|json]\n"
+	"       mayfly receipt ls ACCOUNT [MONTH] [--state DIR]\n"
 	"FILE has receipts, a line each. All must be signed by KEY, a center's public key (a file, "
 	"or the key\n"
 	"itself), none may stand there twice, and all must be in one currency. Shows how many "
 	"there\n"
-	"are, and the sum of their prices: an invoice is nothing else.\n"
+	"are, and the sum of their prices: an invoice is nothing else. ls prints those of an "
+        "account "
+	"that\n"
+	"are in a center's ledger (of a month: 2026-11), also such that its subscriber didn't "
+        "get.\n"
 	"Exit status: 0 they are, 1 failed, 2 usage, 3 not found, 4 one of them isn't.\n";
 
 struct args {
@@ -97,8 +103,11 @@ int cmd_receipt(int argc, char **argv)
 	struct sign_key key;
 	struct receipts receipts = {
 		.command = "receipt", .key = &key, .each = add, .context = &sum};
-	int status = parse(&a, argc, argv);
+	int status;
 
+	if (argc > 1 && strcmp(argv[1], "ls") == 0)
+		return receipt_ls_main(argc, argv, help);
+	status = parse(&a, argc, argv);
 	if (status == STATUS_OK)
 		status = keys_public("receipt", a.key, &key);
 	receipts.file = a.file;

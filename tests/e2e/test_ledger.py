@@ -116,7 +116,8 @@ def test_the_chain(book):
 
 
 def test_where_there_is_none(book, mayfly, tmp_path):
-    for args in (["account", "ls"], ["key", "ls"], ["plan", "ls"], ["ledger", "verify"], ["account", "pay", "x", "1"]):
+    for args in (["account", "ls"], ["key", "ls"], ["plan", "ls"], ["ledger", "verify"], ["account", "pay", "x", "1"],
+                 ["receipt", "ls", "x"]):
         refused(book(*args), 3, str(tmp_path))
     assert not book.path.exists()
     refused(mayfly("account", "add", "x", "--state", tmp_path / "none"), 3, "none")
@@ -131,6 +132,7 @@ def test_where_there_is_none(book, mayfly, tmp_path):
     ["account", "pay", "x", "1000000001"], ["plan", "put"], ["plan", "put", "x", "--rate", "-1"], ["plan", "ls", "x"],
     ["plan", "put", "a b"], ["plan", "put", "x", "--note", "y"], ["account", "ls", "--test"],
     ["account", "set", "x", "--day", "soon"], ["account", "ls", "--hub", "x", "--state", "y"],
+    ["receipt", "ls"], ["receipt", "ls", "x", "november"], ["receipt", "ls", "x", "2026-11", "y"],
     ["key", "add"], ["key", "find", "x"], ["key", "rotate", "1", "--overlap", "long"], ["key", "show", "0"], ["ledger"], ["ledger", "void"], ["ledger", "verify", "x"],
     ["ledger", "export", "--from", "0"], ["account", "ls", "--nope"], ["account", "ls", "-o", "xml"]])
 def test_usage(book, args):

@@ -135,7 +135,10 @@ def test_invoices_and_entries(center, tmp_path):
     html = run("curl", "-sS", "-D", "-", "--unix-socket", center.admin,
                f"http://hub/v1/invoices?account=anna&month={month}&format=html").stdout
     assert "text/html" in html and "<h1>Invoice anna-" in html
-    # whoever has the receipts can compute it
+    # whoever has the receipts can compute it; who lost some of them gets them from the center
+    assert center.book("receipt", "ls", "anna").splitlines() == lines
+    assert center.book("receipt", "ls", "anna", month).splitlines() == lines
+    assert center.book("receipt", "ls", "anna", "2020-01") == ""
     (tmp_path / "invoice.json").write_text(json.dumps(invoice))
     (tmp_path / "receipts").write_text("".join(line + "\n" for line in lines))
     said = center.ok("invoice", "verify", tmp_path / "invoice.json", tmp_path / "receipts", "--key", center.public)
