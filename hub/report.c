@@ -430,13 +430,13 @@ void report_life(struct report *report, const struct task *task, const struct en
 	total = clock_mono_ns() - task->accepted_ns;
 	ran = ending->birth_ns + ending->run_ns;
 	n = snprintf(line, sizeof(line),
-		"{\"event\":\"life\",\"id\":\"%s\",\"service\":\"%s\",\"version\":\"%s\",\"source\":\"%s\",\"result\":"
+		"{\"event\":\"life\",\"id\":\"%s\",\"service\":\"%s\",\"version\":\"%s\","
+		"\"source\":\"%s\",\"result\":"
 		"\"%s\",\"queue_us\":%.1f,\"birth_us\":%.1f,\"run_us\":%.1f,\"total_us\":%.1f,"
 		"\"cold\":%s,\"attempt\":%u}\n",
 		task->id, task->service->name, version ? version : "", task->origin->source,
-		ending->result,
-		us(total > ran ? total - ran : 0), us(ending->birth_ns), us(ending->run_ns),
-		us(total), task->cold ? "true" : "false", task->attempt);
+		ending->result, us(total > ran ? total - ran : 0), us(ending->birth_ns),
+		us(ending->run_ns), us(total), task->cold ? "true" : "false", task->attempt);
 	if (n > 0 && (size_t)n < sizeof(line))
 		put_line(report, line, (size_t)n);
 }

@@ -17,13 +17,10 @@ static const char help[] =
 	"       mayfly receipt ls ACCOUNT [MONTH] [--state DIR]\n"
 	"FILE has receipts, a line each. All must be signed by KEY, a center's public key (a file, "
 	"or the key\n"
-	"itself), none may stand there twice, and all must be in one currency. Shows how many "
-	"there\n"
-	"are, and the sum of their prices: an invoice is nothing else. ls prints those of an "
-        "account "
-	"that\n"
-	"are in a center's ledger (of a month: 2026-11), also such that its subscriber didn't "
-        "get.\n"
+	"itself), none may stand there twice, and all must be in one currency. Shows how\n"
+	"many there are, and the sum of their prices: an invoice is nothing else. ls prints\n"
+	"those of an account that are in a center's ledger (of a month: 2026-11), also such\n"
+	"that its subscriber didn't get.\n"
 	"Exit status: 0 they are, 1 failed, 2 usage, 3 not found, 4 one of them isn't.\n";
 
 struct args {
