@@ -28,7 +28,7 @@ struct weigh_limits {
 /* Fewer failures say nothing, whatever their rate. */
 #define WEIGH_FAILURES 3u
 /* For the slowest of a hundred there must be some; and it may be off by the limit twice over. */
-#define WEIGH_SLOWEST 200u
+#define WEIGH_SLOWEST 1000u
 /* Nobody feels less. */
 #define WEIGH_MEDIAN_NS  200000u
 #define WEIGH_SLOWEST_NS 2000000u
