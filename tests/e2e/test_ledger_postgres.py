@@ -12,8 +12,8 @@ import postgres
 from conftest import BUILD
 from postgres import server  # noqa: F401
 
-PROGRAMS = ["market/ledger_test", "market/killed_test", "market/desk_test", "market/invoice_test", "market/usage_test",
-            "store/sql_test"]
+PROGRAMS = ["market/ledger_test", "market/killed_test", "market/desk_test", "market/invoice_test", "market/recall_test",
+            "market/usage_test", "store/sql_test"]
 
 
 @pytest.mark.parametrize("name", [name for name in PROGRAMS if (BUILD / f"tests/unit/{name}").exists()])

@@ -172,3 +172,20 @@ def test_each_is_signed(images, make_hub, refused, tmp_path):
             refused(text, 4, words)
     hub = make_hub(text)
     assert udp_ask(hub.port("which"), b"?") == b"near"
+
+
+def test_deployed(images, make_hub, lib, tmp_path):
+    """A deploy takes the variants along, and the hub the best of them."""
+    image = images()
+    hub = make_hub(hub_yaml(service(image, "udp: [127.0.0.1:0]"),
+                            head=f"state: {tmp_path}/state\nadmin: {tmp_path}/admin.sock\n"))
+    assert udp_ask(hub.port("which"), b"?") == b"all"
+    for variant in (None, "near", "far"):
+        assert build(lib, tmp_path / "new", variant, "2").returncode == 0
+    done = run(BUILD / "mayfly", "deploy", tmp_path / "new/which.mfy", "--now", "--hub", tmp_path / "admin.sock")
+    assert (done.returncode, done.stdout) == (0, "which 2 runs, it was 1\n"), done.stderr
+    assert udp_ask(hub.port("which"), b"?") == b"near"
+    assert len(list((tmp_path / "state/deployed").glob("*.mfy"))) == 3
+    assert hub.reload()["kept"] == 1
+    assert run(BUILD / "mayfly", "rollback", "which", "--hub", tmp_path / "admin.sock").returncode == 0
+    assert udp_ask(hub.port("which"), b"?") == b"all"
