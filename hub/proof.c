@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "hub/center.h"
 #include "hub/hub.h"
 #include "market/receipt.h"
+#include "sys/beside.h"
 #include "sys/fd.h"
 
 #define STACK (256u << 10)
@@ -96,23 +96,6 @@ static void on_ended(struct loop_source *source, uint32_t events)
 	finish(LOOP_OWNER(source, struct proof, source));
 }
 
-/* Signals are the loop's. */
-static int start(struct proof *a)
-{
-	pthread_attr_t attr;
-	sigset_t all, before;
-	int e;
-
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, STACK);
-	e = pthread_create(&a->thread, &attr, look, a);
-	(void)pthread_attr_destroy(&attr);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -e;
-}
-
 int proof_begin(struct hub *hub, const struct proof_asked *asked)
 {
 	struct proof *a;
@@ -133,7 +116,7 @@ int proof_begin(struct hub *hub, const struct proof_asked *asked)
 		: a->where ? loop_add(hub->loop, a->fd, EPOLLIN, &a->source)
 			   : -ENOMEM;
 	if (e == 0)
-		e = start(a);
+		e = beside_start(&a->thread, STACK, look, a);
 	if (e == 0)
 		hub->proof = a;
 	else

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sys/beside.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 #include "sys/log.h"
@@ -314,21 +314,13 @@ static void *run(void *context)
 /* Signals are the loop's. The thread starts with the first work, so that it has the walls that stand then. */
 static int start(struct till *t)
 {
-	pthread_attr_t attr;
-	sigset_t all, before;
 	int e;
 
 	if (t->started)
 		return 0;
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, STACK);
-	e = pthread_create(&t->thread, &attr, run, t);
-	(void)pthread_attr_destroy(&attr);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	e = beside_start(&t->thread, STACK, run, t);
 	t->started = e == 0;
-	return -e;
+	return e;
 }
 
 bool till_takes(const struct till *t)

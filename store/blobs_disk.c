@@ -1,7 +1,6 @@
 /* store/blobs_disk.c - the thread that reads, writes and hashes files, step by step. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "store/blobs_inner.h"
+#include "sys/beside.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 
@@ -494,8 +494,6 @@ int disk_open(struct blobs *blobs)
 /* Signals are the caller's. */
 static int start(struct blobs *blobs)
 {
-	pthread_attr_t attr;
-	sigset_t all, before;
 	int e;
 
 	if (blobs->started)
@@ -504,15 +502,9 @@ static int start(struct blobs *blobs)
 		blobs->buffer = malloc(BLOB_STEP);
 	if (!blobs->buffer)
 		return -ENOMEM;
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, STACK);
-	e = pthread_create(&blobs->thread, &attr, run, blobs);
-	(void)pthread_attr_destroy(&attr);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	e = beside_start(&blobs->thread, STACK, run, blobs);
 	blobs->started = e == 0;
-	return -e;
+	return e;
 }
 
 void disk_submit(struct blobs *blobs, struct blob_op *op)

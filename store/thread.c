@@ -4,12 +4,12 @@
  * writes the log back. It starts with the first transaction, so that it has the walls that stand then.
  */
 #include <errno.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "store/inner.h"
+#include "sys/beside.h"
 #include "sys/clock.h"
 
 #define STACK    (256u << 10)
@@ -255,21 +255,13 @@ int thread_init(struct store *store)
 /* Signals are the caller's. */
 static int start(struct store *store)
 {
-	pthread_attr_t attr;
-	sigset_t all, before;
 	int e;
 
 	if (store->started)
 		return 0;
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, STACK);
-	e = pthread_create(&store->thread, &attr, run, store);
-	(void)pthread_attr_destroy(&attr);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	e = beside_start(&store->thread, STACK, run, store);
 	store->started = e == 0;
-	return -e;
+	return e;
 }
 
 void thread_stop(struct store *store)

@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "sys/beside.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 #include "sys/log.h"
@@ -479,19 +479,11 @@ int queue_thread_open(struct queue_thread **out, struct loop *loop,
 
 int queue_thread_start(struct queue_thread *t)
 {
-	pthread_attr_t attr;
-	sigset_t all, before;
 	int e;
 
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, STACK);
-	e = pthread_create(&t->thread, &attr, run, t);
-	(void)pthread_attr_destroy(&attr);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	e = beside_start(&t->thread, STACK, run, t);
 	t->started = e == 0;
-	return -e;
+	return e;
 }
 
 static void free_items(struct queue_item *items)
