@@ -12,6 +12,7 @@ from authority import Authority
 from conftest import run
 from http_client import Client
 from hubs import hub_yaml, service
+from market import Center
 from test_access import bearer, denied, lives, refused, said, tokens, who  # noqa: F401
 
 
@@ -263,6 +264,26 @@ def test_admin_with_a_token(start, who, home, tokens, remote):
     done = remote(hub, "stop", token=ann)
     assert done.returncode == 0 and f"hub {hub.pid} ends" in done.stdout
     assert hub.process.wait(15) == 0
+
+
+def test_a_centers_book_over_the_network(start, home, tokens, remote, tmp_path):
+    """Who may only look sees accounts and invoices; keys and money are for who may change the hub."""
+    file, ann, bob = tokens("ann", "bob")
+    center = Center(start, tmp_path, head=network(home, f"tokens: {file}", "change: [ann]"))
+    for token in (ann, bob):
+        done = remote(center.hub, "account", "ls", token=token)
+        assert (done.returncode, done.stdout) == (0, center.book("account", "ls")), done.stderr
+    for words in (["account", "pay", "anna", "5"], ["account", "close", "anna"], ["plan", "put", "x"], ["key", "add", "anna"],
+                  ["key", "rotate", "1"], ["key", "revoke", "1"], ["ledger", "void", "1"]):
+        done = remote(center.hub, *words, token=bob)
+        assert (done.returncode, done.stdout) == (4, "") and "may not ask for this" in done.stderr
+        done = remote(center.hub, *words)
+        assert (done.returncode, done.stdout) == (4, "") and "a token is needed" in done.stderr
+    assert len(center.entries()) == 1 and center.balance() == 10_000_000
+    assert remote(center.hub, "account", "pay", "anna", "5", token=ann).stdout == "entry 2\n"
+    key = remote(center.hub, "key", "add", "anna", token=ann).stdout.strip()
+    with center.client() as client:
+        assert client.ask("POST", "/x", b"1234", {"Authorization": f"Bearer {key}"}).status == 200
 
 
 def test_admin_with_a_certificate(start, who, home, remote):
