@@ -55,7 +55,7 @@ static const struct command commands[] = {
 	{"plan", cmd_plan, "put|ls|rm NAME", "what accounts of a center have in common"},
 	{"account", cmd_account, "add|ls|pay NAME", "who pays it"},
 	{"key", cmd_key, "add|ls|rotate|revoke", "with which they ask"},
-	{"ledger", cmd_ledger, "verify|export", "its book: is it what it was?"},
+	{"ledger", cmd_ledger, "verify|export|usage", "its book: is it what it was?"},
 	{"receipt", cmd_receipt, "verify FILE|ls ACCOUNT", "what it signed, and the sum"},
 	{"invoice", cmd_invoice, "ACCOUNT MONTH", "what it used, to be paid; or verify"},
 	{"recall", cmd_recall, "SERVICE VERSION", "what a bad version was paid for, and back"},

@@ -28,9 +28,10 @@ static const char help[] =
 	"  --head HASH    an entry with this hash must be there: what verify showed once\n"
 	"  --key FILE     every receipt must be signed by this key\n"
 	"  --from NUMBER  the first entry that is written\n"
-	"  --note TEXT    stands in the ledger\n" DESK_HELP
+	"  --note TEXT    stands in the ledger\n"
+	"  --hub PATH     void: a center is asked instead, see mayfly account --help\n" BOOK_HELP
 	"Exit status: 0 ok, 1 failed, 2 usage, 3 not found, 4 the ledger isn't what it was, or "
-	"denied.\n";
+	"denied,\n6 no hub.\n";
 
 enum { OPT_HEAD = BOOK_OWN, OPT_KEY, OPT_FROM };
 
