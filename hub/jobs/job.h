@@ -113,17 +113,19 @@ struct job {
 };
 
 /* jobs.c */
-struct job *job_make(struct jobs *jobs);
 /* It has ended, or the hub ends: nothing more is begun. */
 bool job_is_off(const struct job *job);
 struct service *job_service(const struct job *job);
-/* Into the list. */
-void job_add(struct job *job);
-/* One that is in no list, and that nothing holds. */
-void job_drop(struct job *job);
 /* Goes on with what it can, at the end of the round. */
 void job_go(struct job *job);
 void job_changed(struct job *job);
+
+/* begin.c */
+struct job *job_make(struct jobs *jobs);
+/* Into the list. */
+void job_add(struct job *job);
+
+/* end.c */
 void job_hold(struct job *job);
 /* It may be gone afterwards. */
 void job_release(struct job *job);
@@ -138,6 +140,14 @@ void job_paid(struct job *job, enum ledger_verdict verdict);
 /* For text that came from the service: false: no memory. */
 bool job_words(struct job *job, unsigned status, struct mf_str type, struct mf_str headers,
 	struct mf_str text);
+/* Whoever watches hears that there is nothing more to hear. */
+void job_leave_watches(struct job *job);
+/* Nobody can ask about it any more; whoever holds it frees it. */
+void job_disown(struct job *job);
+/* The same; it is gone, unless somebody holds it. */
+void job_forget(struct job *job);
+/* One that is in no list, and that nothing holds. */
+void job_drop(struct job *job);
 
 /* gather.c */
 void job_gather(struct job_gather *gather);

@@ -1,20 +1,16 @@
-/* hub/jobs/jobs.c - all jobs of a hub: how they begin, whose turn it is, how they end. See jobs.h. */
+/* hub/jobs/jobs.c - all jobs of a hub: who asks about them, whose turn it is; from the hub's start to its end. See jobs.h. */
 #include "hub/jobs/jobs.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hub/database.h"
-#include "hub/http/response.h"
 #include "hub/jobs/job.h"
 #include "hub/jobs/peer.h"
-#include "hub/pages_json.h"
 #include "hub/setup.h"
-#include "sys/log.h"
 
 #define DRAIN_MS   10000          /* without a report: whoever waits for more waits in vain */
 #define STARVED_NS (5 * CLOCK_MS) /* until areas are asked for again */
@@ -159,237 +155,6 @@ static void tell(struct job *job)
 	}
 }
 
-/* ------------------------------------------------------------------- memory */
-
-static void drop_plan(struct job *job)
-{
-	if (job->has_run)
-		job_run_close(&job->run);
-	job->has_run = false;
-	job_place_close(job);
-	job_plan_free(&job->plan);
-	free(job->results);
-	free(job->ask);
-	job->results = NULL;
-	job->ask = NULL;
-}
-
-static void free_job(struct job *job)
-{
-	drop_plan(job);
-	json_decref(job->hubs);
-	for (unsigned i = 0; i < 3; i++)
-		free(job->answer_words[i]);
-	free(job->service);
-	free(job->path);
-	free(job->query);
-	free(job->type);
-	free(job->callback);
-	job_pay_free(job->pay);
-	free(job);
-}
-
-void job_hold(struct job *job)
-{
-	job->holds++;
-}
-
-void job_release(struct job *job)
-{
-	if (--job->holds > 0 || !job_has_ended(job))
-		return;
-	if (job->gone)
-		free_job(job);
-	else
-		drop_plan(job);
-}
-
-/* What it had pinned beside its answer. */
-static void unpin(struct job *job)
-{
-	for (unsigned i = 0; i < job->operands; i++) {
-		if (job->operand[i])
-			blob_unpin(job->operand[i]);
-		job->operand[i] = NULL;
-	}
-	for (uint32_t i = 0; job->results && i < job->plan.tasks_count; i++) {
-		if (job->results[i])
-			blob_unpin(job->results[i]);
-		job->results[i] = NULL;
-	}
-	if (job->plan_blob)
-		blob_unpin(job->plan_blob);
-	job->plan_blob = NULL;
-}
-
-/* It hears that there is nothing more to hear. */
-static void leave_watch(struct job_watch *watch)
-{
-	job_unwatch(watch);
-	watch->changed(watch);
-}
-
-/* Nobody can ask about it any more; whoever holds it frees it. */
-static void disown(struct job *job)
-{
-	struct job **at = &job->jobs->first;
-
-	while (*at != job)
-		at = &(*at)->next;
-	*at = job->next;
-	job->jobs->count--;
-	while (job->watches)
-		leave_watch(job->watches);
-	if (job->kept)
-		job_row_remove(job);
-	if (job->answer.blob)
-		blob_unpin(job->answer.blob);
-	job->answer.blob = NULL;
-	job->gone = true;
-}
-
-static void forget(struct job *job)
-{
-	disown(job);
-	if (job->holds == 0)
-		free_job(job);
-}
-
-/* -------------------------------------------------------------------- the end */
-
-static void end(struct job *job, enum job_state state)
-{
-	struct hub *hub = job->jobs->hub;
-
-	job->state = state;
-	job->ended_ns = time_wall(&hub->clocks.kept);
-	job->forget_ns = clock_mono_ns() + JOBS_KEEP_NS;
-	job->jobs->working--;
-	job->jobs->counts.done += state == JOB_IS_DONE;
-	job->jobs->counts.failed += state == JOB_IS_FAILED;
-	job->jobs->counts.cancelled += state == JOB_IS_CANCELLED;
-	job->progress = job->has_run ? job_run_progress(&job->run) : 0;
-	job->tasks = job->plan.tasks_count;
-	job->tasks_done = job->has_run ? job->run.graph.done : 0;
-	if (job->single && state == JOB_IS_DONE)
-		job->tasks_done = 1;
-	job_lent_drop(job);
-	unpin(job);
-	job_pay_end(job);
-	if (job->kept)
-		(void)job_row(job);
-	job_changed(job);
-	if (job->holds == 0)
-		drop_plan(job);
-}
-
-static bool copy(char **to, struct mf_str *view, struct mf_str text)
-{
-	free(*to);
-	*to = NULL;
-	*view = mf_str_of(NULL, 0);
-	if (!text.p || text.n == 0)
-		return true;
-	*to = malloc(text.n);
-	if (!*to)
-		return false;
-	memcpy(*to, text.p, text.n);
-	*view = mf_str_of(*to, text.n);
-	return true;
-}
-
-bool job_words(struct job *job, unsigned status, struct mf_str type, struct mf_str headers,
-	struct mf_str text)
-{
-	struct job_answer *a = &job->answer;
-
-	a->status = status;
-	return copy(&job->answer_words[0], &a->type, type) &&
-		copy(&job->answer_words[1], &a->headers, headers) &&
-		copy(&job->answer_words[2], &a->text, text);
-}
-
-/* It went well, and is paid. */
-static void finish(struct job *job)
-{
-	struct blob *result = job->answer.blob;
-
-	if (result && job->keep_ns > 0 && job->answer.status < 300)
-		blob_keep(result, job->keep_ns);
-	end(job, JOB_IS_DONE);
-}
-
-void job_done(struct job *job, unsigned status, struct mf_str type, struct mf_str headers,
-	struct blob *result)
-{
-	if (type.p != job->answer.type.p &&
-		!job_words(job, status, type, headers, mf_str_of(NULL, 0)))
-		log_about(LOG_WARN, job->service, job->id, "no memory for the words of its answer");
-	job->answer.status = status;
-	job->answer.blob = result;
-	job->answer_bytes = result ? blob_size(result) : 0;
-	job->state = JOB_IS_JOINING;
-	if (!job_pay_charge(job))
-		finish(job);
-}
-
-void job_paid(struct job *job, enum ledger_verdict verdict)
-{
-	if (job_paying(job)) {
-		finish(job);
-		return;
-	}
-	if (job->answer.blob)
-		blob_unpin(job->answer.blob);
-	job->answer.blob = NULL;
-	job->answer_bytes = 0;
-	job_fail(job, ledger_meanings[verdict].status, "it can't be paid any more: %s",
-		ledger_meanings[verdict].text);
-}
-
-void job_fail(struct job *job, unsigned status, const char *format, ...)
-{
-	char detail[512];
-	va_list args;
-	json_t *json;
-	char *text;
-
-	va_start(args, format);
-	(void)vsnprintf(detail, sizeof(detail), format, args);
-	va_end(args);
-	json = json_pack("{ss ss si ss*}", "type", "about:blank", "title", response_reason(status),
-		"status", (int)status, "detail", detail);
-	text = json_dumps(json, JSON_COMPACT);
-	json_decref(json);
-	log_about(LOG_WARN, job->service, job->id, "job: %s", detail);
-	(void)job_words(job, status, MF_STR("application/problem+json"), mf_str_of(NULL, 0),
-		mf_str_of(text, text ? strlen(text) : 0));
-	free(text);
-	end(job, JOB_IS_FAILED);
-}
-
-void job_fail_as(struct job *job, const struct reply *reply)
-{
-	struct mf_str text = reply->body;
-
-	if (text.n > JOB_WORDS_MOST)
-		text.n = 0;
-	(void)job_words(job, reply->status, reply->content_type, reply->headers, text);
-	end(job, JOB_IS_FAILED);
-}
-
-void job_cancel(struct job *job)
-{
-	if (job_has_ended(job)) {
-		forget(job);
-		return;
-	}
-	if (job->pay && job->pay->charging) /* it is done */
-		return;
-	(void)job_words(job, 410, mf_str_of(NULL, 0), mf_str_of(NULL, 0), mf_str_of(NULL, 0));
-	end(job, JOB_IS_CANCELLED);
-}
-
 /* ------------------------------------------------------------------ whose turn */
 
 /* Jobs of one service share its threads. */
@@ -461,7 +226,7 @@ static void look(struct job *job, uint64_t now, uint64_t *wake)
 		tell(job);
 	if (!job->gone && job_has_ended(job)) {
 		if (job->forget_ns <= now || (!job->kept && !job->watches))
-			disown(job);
+			job_disown(job);
 		else
 			sooner(wake, job->forget_ns);
 	}
@@ -499,116 +264,6 @@ static void fire(struct loop_timer *timer)
 	struct jobs *jobs = LOOP_OWNER(timer, struct jobs, timer);
 
 	loop_later(jobs->hub->loop, &jobs->go);
-}
-
-/* ----------------------------------------------------------------- a beginning */
-
-struct job *job_make(struct jobs *jobs)
-{
-	struct job *job = calloc(1, sizeof(*job));
-
-	if (job)
-		job->jobs = jobs;
-	return job;
-}
-
-void job_add(struct job *job)
-{
-	struct jobs *jobs = job->jobs;
-
-	job->next = jobs->first;
-	jobs->first = job;
-	jobs->count++;
-	jobs->working += !job_has_ended(job);
-}
-
-void job_drop(struct job *job)
-{
-	unpin(job);
-	free_job(job);
-}
-
-static char *text_of(struct mf_str s)
-{
-	return s.p && s.n > 0 ? strndup((const char *)s.p, s.n) : NULL;
-}
-
-/* The oldest that has ended makes room. */
-static void make_room(struct jobs *jobs)
-{
-	struct job *oldest = NULL;
-
-	for (struct job *j = jobs->first; j; j = j->next)
-		if (job_has_ended(j))
-			oldest = j;
-	if (oldest && jobs->count >= JOBS_KEPT_MOST)
-		forget(oldest);
-}
-
-static bool fill(struct job *job, const struct job_request *r)
-{
-	task_make_id(job->id);
-	job->service = strdup(r->service->name);
-	job->path = text_of(r->path);
-	job->query = text_of(r->query);
-	job->type = text_of(r->type);
-	job->callback = text_of(r->callback);
-	job->call_status = -1;
-	job->kept = r->kept;
-	job->keep_ns = r->keep_ns;
-	if (r->key)
-		job->key = *r->key;
-	job->single = !r->planned;
-	job->made_ns = time_wall(&job->jobs->hub->clocks.kept);
-	job->operands = r->count;
-	for (unsigned i = 0; i < r->count; i++) {
-		job->operand[i] = r->operands[i];
-		job->sizes[i] = blob_size(r->operands[i]);
-		blob_pin(r->operands[i]);
-	}
-	return job->service && job->path && (r->query.n == 0 || job->query) &&
-		(r->type.n == 0 || job->type) && (r->callback.n == 0 || job->callback) &&
-		(r->planned || job_plan_single(job));
-}
-
-struct job *jobs_begin(struct hub *hub, const struct job_request *request, struct job_watch *watch,
-	unsigned *status, const char **why)
-{
-	struct job *job;
-
-	*status = 503;
-	*why = "the hub takes no more jobs at the moment";
-	if (!jobs_can(hub) || hub->jobs->stopping || hub->jobs->working >= JOBS_MOST)
-		return NULL;
-	if (request->service->manifest.memory.input == 0) {
-		*status = 501;
-		*why = "the service takes no jobs: its mayfly.yaml has no memory.input";
-		return NULL;
-	}
-	make_room(hub->jobs);
-	job = job_make(hub->jobs);
-	if (!job)
-		return NULL;
-	if (!fill(job, request)) {
-		*why = "the hub has no memory, or its database can't be written";
-		job_drop(job);
-		return NULL;
-	}
-	job->pay = request->pay;
-	if (job->pay)
-		job->pay->job = job;
-	if (job->kept && !job_row(job)) {
-		*why = "the hub has no memory, or its database can't be written";
-		job->pay = NULL;
-		job_drop(job);
-		return NULL;
-	}
-	job_add(job);
-	hub->jobs->counts.begun++;
-	if (watch)
-		job_watch(job, watch);
-	job_go(job);
-	return job;
 }
 
 /* ------------------------------------------------------------------ open, close */
@@ -685,8 +340,7 @@ void jobs_close(struct hub *hub)
 		struct job *job = jobs->first;
 
 		jobs->first = job->next;
-		while (job->watches)
-			leave_watch(job->watches);
+		job_leave_watches(job);
 		if (job->answer.blob)
 			blob_unpin(job->answer.blob);
 		if (job->holds == 0)
