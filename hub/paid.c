@@ -217,12 +217,16 @@ static void identify(struct task *task)
 	memcpy(task->request, p->body, sizeof(task->request));
 }
 
+bool paid_is_his_alone(const struct task *task)
+{
+	return task->paid && !task->paid->asked_twice && service_only_answers(task->service);
+}
+
 static bool nobody_has_it(const struct task *task)
 {
 	const struct paid *paid = task->paid;
 
-	return !paid->asked_twice && paid->waits && !paid->waits(task) &&
-		service_only_answers(task->service);
+	return paid->waits && !paid->waits(task) && paid_is_his_alone(task);
 }
 
 static void was_held(struct paying *p)

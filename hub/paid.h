@@ -44,6 +44,8 @@ struct paid {
 	uint8_t *bytes;
 };
 
+/* Is what it comes to only for who waits for it now? */
+bool paid_is_his_alone(const struct task *task);
 /* Why it wasn't held, or charged. */
 enum unpaid paid_why(const struct paid *paid);
 

@@ -352,9 +352,13 @@ static bool is_his_alone(const struct conn *c)
 
 void exchange_gone(struct conn *c)
 {
-	if (!c->task || !is_his_alone(c))
+	const bool alone = c->task && is_his_alone(c);
+
+	/* who isn't charged gets no answer either, though he may still listen */
+	if (alone || (c->task && paid_is_his_alone(c->task)))
+		conn_close(c);
+	if (!alone)
 		return;
-	conn_close(c);
 	service_refuse_for(c->task, REFUSED_STOPPING, "its client went away");
 }
 

@@ -285,6 +285,29 @@ def test_done_and_not_charged(shop):
     assert receipt(got)[1]["quantity"] == "8" and len(shop.charges()) == len(answers) and sold(shop, name) == 1
 
 
+def test_who_goes_away(center):
+    """What only he wanted costs him nothing; with an Idempotency-Key he can come again for it, and it is charged."""
+    def go(name, **headers):
+        """Leaves while it is at work; false: this was too slow."""
+        before = len(center.charges())
+        head = "".join(f"{k}: {v}\r\n" for k, v in bearer(center.key, **headers).items())
+        with center.client() as client:
+            client.send(f"POST /x?work=300&{name} HTTP/1.1\r\nHost: a\r\n{head}Content-Length: 8\r\n\r\n12345678".encode())
+            center.hub.until(lambda: held() > 0 or len(center.charges()) > before)
+        center.hub.until(lambda: held() == 0)
+        return before
+
+    def held():
+        return millionths(center.account()["held"])
+
+    assert any(go(name) == len(center.charges()) for name in "abcdefgh")
+    assert center.hub.events("life", result="ok") and not center.hub.events("life", result="deadline")
+    before = go("kept", Idempotency_Key="kept")
+    assert len(center.charges()) == before + 1
+    got = ask(center, path="/x?work=300&kept", Idempotency_Key="kept")
+    assert (got.body, got.headers["idempotency-replayed"], len(center.charges())) == (b"metered\n", "true", before + 1)
+
+
 def test_calls_are_paid_by_who_caused_them(shop):
     got = ask(shop, path="/x?call=2")
     assert got.body == b"200 200 " and got.headers["mayfly-charge"] == "0.008000 EUR"
