@@ -145,6 +145,11 @@ struct service {
 
 void service_init(struct service *service, struct hub *hub);
 void service_close(struct service *service);
+/* Itself, or the version beside which it is on trial. */
+static inline const struct service *service_in_place(const struct service *service)
+{
+	return service->stable ? service->stable : service;
+}
 /* The figures of `from`, which are zero then, are added. */
 void service_inherit(struct service *service, struct service *from);
 
