@@ -27,11 +27,20 @@ static struct config_service *entry_of(struct config *config, const struct servi
 	return NULL;
 }
 
+/* What the list says of the service; NULL: nothing, or of an entry that is no more. */
+static const struct deployed *find_line(const struct deploy *d, const struct config_service *entry)
+{
+	const struct deployed *r = deployed_find(&d->hub->deployments, d->name);
+
+	return r && (entry->name || strcmp(r->image, entry->image) == 0) ? r : NULL;
+}
+
 /* A line of the list, as it is or as a first one. */
 static int line_of(struct deploy *d, const struct config_service *entry, struct deployed *r,
 	char error[static HUB_ERROR_MAX])
 {
-	const struct deployed *there = deployed_find(&d->hub->deployments, d->name);
+	const struct deployed *there = find_line(d, entry);
+	const char *image = entry->name ? "-" : entry->image;
 	uint8_t base[DEPLOYED_DIGEST];
 	int rc = deployed_digest_of(entry->image, base);
 
@@ -43,17 +52,15 @@ static int line_of(struct deploy *d, const struct config_service *entry, struct 
 			"image: \"%s\" isn't what it was when %s was deployed before: mayfly "
 			"reload first, which makes it the one that runs",
 			entry->image, d->name);
-	if (there) {
-		*r = *there;
-		return 0;
-	}
-	*r = (struct deployed){0};
-	if (strlen(entry->image) >= sizeof(r->image))
+	if (strlen(image) >= sizeof(r->image))
 		return setup_bad(entry->place, error, SETUP_FAILED, "image: its path is too long");
-	snprintf(r->name, sizeof(r->name), "%s", d->name);
-	snprintf(r->image, sizeof(r->image), "%s", entry->image);
+	*r = (struct deployed){0};
 	memcpy(r->base, base, sizeof(base));
 	memcpy(r->now, base, sizeof(base));
+	if (there)
+		*r = *there;
+	snprintf(r->name, sizeof(r->name), "%s", d->name);
+	snprintf(r->image, sizeof(r->image), "%s", image);
 	return 0;
 }
 

@@ -7,8 +7,8 @@
  *		NAME BASE NOW BEFORE|- TRIAL|- COUNTER|- IMAGE
  *	incoming	an image that is not whole
  *
- * BASE is the SHA-256 of the file that hub.yaml named, IMAGE its path there. As long as that is what it
- * names, NOW runs in its place; else the line says nothing any more. The list is replaced whole, and is on the disk when
+ * BASE is the SHA-256 of the file that hub.yaml named, IMAGE its path there, or "-" where hub.yaml gives the service its
+ * name. As long as that is what it names, NOW runs in its place; else the line says nothing any more. The list is replaced whole, and is on the disk when
  * a function returns. All is the hub's thread's.
  *
  * Errors: -errno.
@@ -40,7 +40,7 @@ struct deployed {
 	bool allowed; /* an older release than ran here, by an operator's word */
 	uint64_t counter;
 	bool stale;           /* hub.yaml names something else now: of the plan at hand */
-	char image[PATH_MAX]; /* as hub.yaml names it */
+	char image[PATH_MAX]; /* as hub.yaml names it; "-": it gives the service a name */
 };
 
 struct deployments {

@@ -142,6 +142,8 @@ static int make_services(struct plan *plan, char error[static HUB_ERROR_MAX])
 	}
 	for (struct service *s = plan->hub->canaries; s; s = s->next)
 		s->kept = false;
+	for (struct deployed *r = plan->hub->deployments.list; r; r = r->next)
+		r->stale = false;
 	plan->services = calloc(config->services_count + 1, sizeof(struct service *));
 	plan->routed = calloc(config->services_count + 1, sizeof(bool));
 	plan->coap_routed = calloc(config->services_count + 1, sizeof(bool));

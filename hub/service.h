@@ -82,7 +82,7 @@ struct service {
 	uint8_t print[FINGERPRINT]; /* of its entry and files; zero: none */
 	char *name;
 	char *image_path;
-	char *entry; /* the image as hub.yaml names it */
+	char *entry; /* the image as hub.yaml names it, which gives it no name; NULL: it does */
 	/* What it is, fixed when the hub's configuration is read. */
 	struct mfi_image note;
 	uint8_t digest[32];

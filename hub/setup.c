@@ -88,8 +88,9 @@ static int choose_variant(struct service *s, const struct config_service *config
 		s->image_fd = fd;
 	}
 	s->image_path = strdup(variant->path);
-	s->entry = strdup(config->entry ? config->entry : config->image);
-	if (!s->image_path || !s->entry)
+	if (!config->name)
+		s->entry = strdup(config->entry ? config->entry : config->image);
+	if (!s->image_path || (!config->name && !s->entry))
 		return setup_bad(config->place, error, SETUP_FAILED, "no memory");
 	if (!cpu_runs(image->note.processor, cpu_here(), why))
 		return setup_bad(config->place, error, SETUP_FAILED, "image: \"%s\": %s",

@@ -283,6 +283,25 @@ def test_what_is_deployed_outlives_the_hub(deployed, version, tmp_path):
         assert refused.returncode == 1 and "no version of greeter was deployed before" in refused.stderr
 
 
+def test_another_service_of_the_same_image_stays(version, tmp_path, make_hub):
+    for first in (True, False):
+        directory = tmp_path / f"named{first}"
+        directory.mkdir()
+        plain, named = service(version("1.0")), service(version("1.0"), "name: other", "http: [{path: /other}]")
+        hub = make_hub(hub_yaml(*((named, plain) if first else (plain, named)),
+                                head=f"state: {directory}/state\nadmin: {directory}/admin\n" + listener()))
+
+        def both():
+            with Client(hub.http()) as client:
+                return [client.ask("GET", path).headers["mayfly-version"] for path in ("/", "/other")]
+        for args, now in (([version("1.1"), "--service", "other"], ["1.0", "1.1"]),
+                          ([version("1.2")], ["1.2", "1.1"])):
+            done = run(BUILD / "mayfly", "deploy", *args, "--now", "--hub", directory / "admin")
+            assert done.returncode == 0, done.stderr
+            assert both() == now
+            assert hub.reload()["kept"] == 2 and both() == now
+
+
 def test_refusals(deployed, version, echo, tmp_path, make_hub):
     d = deployed()
 
