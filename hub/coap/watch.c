@@ -413,8 +413,7 @@ void watch_lived(struct hub *hub, const struct task *task)
 		return;
 	subject = span_of(task, task->head.subject);
 	for (struct resource *r = w->first; r; r = r->next)
-		if (r->service == service_in_place(task->service) &&
-			mf_str_eq(r->path, subject))
+		if (r->service == service_in_place(task->service) && mf_str_eq(r->path, subject))
 			mark(w, r);
 }
 

@@ -52,6 +52,49 @@ def images(tmp_path):
     return made
 
 
+@pytest.mark.parametrize("code", ["if (ev) __builtin_trap();",
+                                  'if (ev) { mf_reply(500, "text/plain", "no", 2); return; }'],
+                         ids=["crashes", "answers 500"])
+def test_on_trial_what_fails_is_charged_once_by_the_version_that_did_it(start, tmp_path, code):
+    images = []
+    for version, bad in (("1.0", ""), ("1.1", code)):
+        source = tmp_path / f"source{version}"
+        source.mkdir()
+        (source / "mayfly.yaml").write_text(MANIFEST.format(version=version).replace("writes: [last]\n", ""))
+        (source / "main.c").write_text(f"""#include <mayfly.h>
+
+void mf_main(const struct mf_event *ev)
+{{
+	{bad}
+	mf_meter("byte", mf_payload(ev).n);
+	mf_reply_text("done");
+}}
+""")
+        images.append(tmp_path / f"tally@{version}.mfy")
+        done = run(BUILD / "mayfly", "build", source, "-o", images[-1])
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    (tmp_path / "center").mkdir()
+    center = Center(start, tmp_path / "center", service(images[0], "limits: {deadline: 60s}"))
+    done = run(BUILD / "mayfly", "deploy", images[1], "--share", "50,100", "--time", "1h", "--least", "1000",
+               "--detach", "--hub", center.admin)
+    assert done.returncode == 0, done.stderr
+
+    def status():
+        text = run(BUILD / "mayfly", "deploy", "--status", "-o", "json", "--hub", center.admin).stdout
+        return json.loads(text)["deploys"][0]
+    center.hub.until(lambda: status()["phase"] == "share")
+    before, n = center.balance(), 0
+    with center.client() as client:
+        while status()["phase"] == "share" and n < 1000:
+            n += 1
+            answer = client.ask("POST", "/tally", b"abcd", bearer(center.key, Idempotency_Key=f"trial-{n}"))
+            assert (answer.status, answer.body) == (200, b"done"), answer
+            assert receipt(answer)[1]["version"] == answer.headers["mayfly-version"] == "1.0"
+    assert status()["phase"] == "back" and "lives failed" in status()["why"]
+    assert before - center.balance() == n * 4 * 2500
+    assert len(center.charges()) == n and center.verify()["charges"] == n
+
+
 def test_recall(start, tmp_path, images):
     (tmp_path / "center").mkdir()
     center = Center(start, tmp_path / "center", service(images[0], "limits: {deadline: 60s}"))
