@@ -45,6 +45,7 @@ static json_t *deploy_object(const struct deploy *d)
 	pages_set(o, "service", json_string(d->name));
 	pages_set(o, "phase", json_string(deploy_phases[d->phase]));
 	pages_set(o, "under_way", json_boolean(deploy_is_under_way(d)));
+	pages_set(o, "returning", json_boolean(d->returning));
 	pages_set(o, "image", json_string(digest));
 	pages_set(o, "share", json_real(share_of(d)));
 	pages_set(o, "step", pages_count(d->phase == DEPLOY_SHARE ? d->at + 1 : 0));

@@ -189,16 +189,20 @@ static void say_progress(const char *command, const json_t *answer, char last[st
 			to, why ? why : "that was asked for");
 }
 
-static int conclude(const struct client *client, json_t *answer)
+/* `asked`: that the new version goes back is what was asked for. */
+static int conclude(const struct client *client, json_t *answer, bool asked)
 {
 	const char *phase = client_text(answer, "phase"), *why = client_text(answer, "why");
 	const json_t *new = json_object_get(answer, "new"), *old = json_object_get(answer, "old");
 	const bool done = phase && strcmp(phase, "done") == 0;
-	int status = done ? STATUS_OK : STATUS_FAILED;
+	int status = done != asked ? STATUS_OK : STATUS_FAILED;
 
 	if (client->options->json)
 		return out_json(client->command, status, answer);
-	if (done)
+	if (asked && !done)
+		printf("%s %s runs, %s went back\n", client_text(answer, "service"),
+			client_text(old, "version"), client_text(new, "version"));
+	else if (done)
 		printf("%s %s runs, it was %s%s%s\n", client_text(answer, "service"),
 			client_text(new, "version"), client_text(old, "version"), why ? ": " : "",
 			why ? why : "");
@@ -214,6 +218,10 @@ int deploy_follow(struct client *client, const char *service, json_t *answer)
 {
 	const struct timespec pause = {.tv_nsec = 50000000};
 	char page[CLIENT_PAGE] = "/v1/deploys", last[64] = "";
+	/* a rollback of a deploy that is under way ends it, or has the old version return */
+	const bool asked = strcmp(client->command, "rollback") == 0 &&
+		(json_is_true(json_object_get(answer, "returning")) ||
+			!json_is_true(json_object_get(answer, "under_way")));
 	json_t *all = NULL;
 	int status;
 
@@ -221,7 +229,7 @@ int deploy_follow(struct client *client, const char *service, json_t *answer)
 	for (;;) {
 		say_progress(client->command, answer, last);
 		if (!json_is_true(json_object_get(answer, "under_way")))
-			return conclude(client, answer);
+			return conclude(client, answer, asked);
 		json_decref(answer);
 		(void)nanosleep(&pause, NULL);
 		status = client_ask(client, "GET", page, &all, NULL);

@@ -175,7 +175,8 @@ def test_both_run_and_each_answer_says_which(deployed, version):
         assert d.hub.reload()["kept"] == 1  # the trial goes on
         assert len(d.service()) == 2
         ended = d.mayfly("rollback", "greeter")
-        assert ended.returncode == 1 and "an operator ended it" in ended.stderr
+        assert (ended.returncode, ended.stdout) == (0, "greeter 1.0 runs, 1.1 went back\n"), ended.stderr
+        assert d.wait("back")["why"] == "an operator ended it"
     assert d.ask() == "1.0"
     assert [s["version"] for s in d.service()] == ["1.0"]
 
@@ -249,6 +250,17 @@ def test_what_took_over_at_once_comes_back_by_itself(deployed, version):
             client.ask("GET", "/")
     ended = d.wait("back")
     assert "lives failed" in ended["why"]
+    assert d.ask() == "1.0"
+
+
+def test_what_took_over_at_once_is_called_back(deployed, version):
+    d = deployed(more="key: path")
+    good = version("1.1", more="key: path")
+    assert d.deploy(good, "--detach", "--time", "1h", "--slower", "0").returncode == 0
+    d.wait("watch")
+    assert d.ask() == "1.1"
+    back = d.mayfly("rollback", "greeter")
+    assert (back.returncode, back.stdout) == (0, "greeter 1.0 runs, 1.1 went back\n"), back.stderr
     assert d.ask() == "1.0"
 
 
