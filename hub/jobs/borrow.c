@@ -48,6 +48,10 @@ bool borrow_has(
 	if (b->fetching || b->failed)
 		return false;
 	blob = blobs_find(b->peers->hub->blobs, hash);
+	if (blob && blob_size(blob) != bytes) { /* what its plan may read was judged by that */
+		give_up(b, "what it needs has another size", -EINVAL);
+		return false;
+	}
 	if (blob) {
 		blob_pin(blob);
 		*to = blob;

@@ -268,7 +268,7 @@ static void take(struct job *job, uint32_t task, const struct queue_task *ended)
 	struct blob *blob = NULL;
 
 	job->lives++;
-	if (ended->failed && status >= 300) {
+	if (ended->failed && status >= 300 && status <= 599) {
 		fail_as(job, said, status);
 	} else if (ended->failed || status < 200 || status >= 300) {
 		try_here(job, task, why ? why : "hubs were lost over it");

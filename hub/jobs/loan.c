@@ -376,7 +376,8 @@ static bool has_result(struct loan *l, uint32_t source)
 	char key[16];
 
 	(void)snprintf(key, sizeof(key), "%" PRIu32, source);
-	if (peer_blob_read(json_object_get(l->needs, key), hash, &bytes))
+	if (peer_blob_read(json_object_get(l->needs, key), hash, &bytes) &&
+		bytes == l->b->job->plan.tasks[source].result)
 		return borrow_has(l->b, &l->b->job->results[source], hash, bytes);
 	fail(l, "what it needs isn't said");
 	return false;

@@ -2,6 +2,7 @@
 
 import array
 import contextlib
+import hashlib
 import json
 import os
 import random
@@ -235,6 +236,30 @@ def test_the_database_is_killed(many, text):
     job = at_work_elsewhere(many, text)
     many.server.restart()
     done_well(many.hubs[0], job, text)
+
+
+def test_nonsense_in_the_database(many, text):
+    """What another hub says is looked at like anything from outside: it comes to nothing, and does no harm."""
+    at_work_elsewhere(many, text)
+    kind = many.server.sql("SELECT kind FROM mayfly_queue.task LIMIT 1").strip()
+    many.hubs[0].until(lambda: many.rows() == "0", 60)
+    here, size, nowhere = hashlib.sha256(text).hexdigest(), len(text), "0" * 64
+
+    def about(**members):
+        return json.dumps({"path": "/shout", "operands": [[here, size]], "plan": None, **members})
+    abouts = ["", "null", "[]", "{}", "\u00e9", about(path=1), about(operands=[]), about(operands=[[here, size]] * 65), about(operands=[[here]]),
+              about(operands=[[here, 0]]), about(operands=[[here, -1]]), about(operands=[["x" * 64, 5]]), about(operands=[[here, size - 1]]),
+              about(operands=[[here, 1000]]), about(operands=[[nowhere, 1000]]), about(operands=[[nowhere, 1 << 60]]),
+              about(plan=[here, size]), about(plan=[here, 1 << 50]), about(plan=[nowhere, 100]), about(plan=here), about(plan={})]
+    many.server.sql("INSERT INTO mayfly_queue.hub VALUES('evil', 'http://127.0.0.1:1', 'x', now() + INTERVAL '1 hour')",
+                    *(f"INSERT INTO mayfly_queue.job VALUES('{i:032x}', 'evil', '{about}')" for i, about in enumerate(abouts)),
+                    *(f"INSERT INTO mayfly_queue.task(job, number, owner, kind, needs) VALUES('{i:032x}', {number}, 'evil', '{kind}', '{{}}')"
+                      for i in range(len(abouts)) for number in (0, 4000000000)))
+    try:
+        many.hubs[0].until(lambda: many.rows("state < 3") == "0", 60)
+        assert all(hub.process.poll() is None for hub in many.hubs)
+    finally:
+        many.server.sql("DELETE FROM mayfly_queue.task", "DELETE FROM mayfly_queue.hub WHERE name = 'evil'")
 
 
 def test_linear_algebra(server, tmp_path):
