@@ -10,17 +10,18 @@
  * seconds.
  */
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include "hub/queue/queue.h"
 #include "sys/clock.h"
 
-#define WINDOW 4096u /* tasks that are offered and not counted yet */
+#define WINDOW 16384u /* tasks that are offered and not counted yet */
 #define UNITS  7u    /* task n has 1 + n % 7 */
 
 static struct queue *queue;
@@ -107,24 +108,42 @@ static struct queue_item *work(struct queue_task *all)
 	return items;
 }
 
+static void *say_and_take(void *context)
+{
+	turn(context);
+	return NULL;
+}
+
+static void forget(struct queue_item *items)
+{
+	for (struct queue_item *next; items; items = next) {
+		next = items->next;
+		if (!items->refused)
+			note(items);
+		free(items);
+	}
+	(void)fflush(file);
+}
+
+/* As in a hub: while tasks are worked at a thread says what the last ones came to, and takes the next. */
 static void be_hub(void)
 {
-	struct queue_item *items = NULL;
+	struct queue_item *items = NULL, *next;
+	struct queue_turn t = {.kinds = "task", .take = batch}, last = t;
+	pthread_t thread;
 
+	turn(&t);
 	for (;;) {
-		struct queue_turn t = {.items = items, .kinds = "task", .take = batch};
-
-		turn(&t);
-		for (struct queue_item *next; items; items = next) {
-			next = items->next;
-			if (!items->refused)
-				note(items);
-			free(items);
-		}
-		(void)fflush(file);
-		items = work(t.taken);
+		last = (struct queue_turn){.items = items, .kinds = "task", .take = batch};
+		if (pthread_create(&thread, NULL, say_and_take, &last) != 0)
+			die("no thread");
+		next = work(t.taken);
+		(void)pthread_join(thread, NULL);
+		forget(items);
 		queue_turn_end(&t);
-		if (!items)
+		items = next;
+		t = last;
+		if (!items && !t.taken)
 			wait_for_words(200);
 	}
 }
@@ -204,7 +223,7 @@ static void be_owner(const char *path)
 
 		while (last && last->next)
 			last = last->next;
-		for (unsigned room = 1024; room > 0 && offered < tasks && offered < n + WINDOW;
+		for (unsigned room = 2048; room > 0 && offered < tasks && offered < n + WINDOW;
 			offered++) {
 			struct queue_item *item = said(QUEUE_OFFER, offered);
 

@@ -328,6 +328,8 @@ static int one_turn(struct queue *q, struct queue_turn *turn, bool beats)
 {
 	int e = sql_begin(q->sql, true);
 
+	if (e == 0)
+		e = sql_put(q->sql, BY_INDEX, NULL, 0);
 	if (e < 0)
 		return e;
 	if (beats)

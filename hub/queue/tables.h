@@ -5,6 +5,7 @@
 #include "store/sql.h"
 
 enum queue_statement {
+	BY_INDEX,
 	SAY_READY,
 	SAY_OWNERS,
 	HUB_COMES,
