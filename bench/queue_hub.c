@@ -22,7 +22,7 @@
 #include "sys/clock.h"
 
 #define WINDOW 16384u /* tasks that are offered and not counted yet */
-#define UNITS  7u    /* task n has 1 + n % 7 */
+#define UNITS  7u     /* task n has 1 + n % 7 */
 
 static struct queue *queue;
 static struct queue_options options = {.url = ""};
