@@ -7,6 +7,7 @@ import json
 import os
 import random
 import string
+import time
 
 import pytest
 from conftest import BUILD, free_port
@@ -169,6 +170,24 @@ def test_the_hub_is_killed(center, text):
     center.hub = center.open()
     assert look(center, job)["receipt"] == at["receipt"]
     assert receipt(get(center, f"{job}/result"))[0] == at["receipt"]
+
+
+def test_killed_at_any_moment(center):
+    """Short jobs, of which some end while others of them are killed, before, while and after they are charged."""
+    rng, jobs = random.Random(5), []
+    for i in range(6):
+        jobs.append(begin(center, f"/shout?slice=1000&meter=1&plan=1&burn={rng.randrange(3)}", b"a" * 3000, Idempotency_Key=f"job-{i}"))
+        time.sleep(rng.random() / 8)
+        center.hub.process.kill()
+        center.hub.process.wait()
+        center.hub = center.open()
+    for i, job in enumerate(jobs):
+        at = ended(center, job)
+        assert (at["state"], at["charged"]) == ("done", "0.003000"), at
+        line, said = receipt(get(center, f"{job}/result"))
+        assert line == at["receipt"] and said["event"] == at["id"]
+        assert begin(center, at["path"] + "?" + at["query"], b"a" * 3000, Idempotency_Key=f"job-{i}") == job
+    assert held(center) == 0 and center.balance() == 10_000_000 - 6 * 3000 and len(center.charges()) == 6
 
 
 def test_stopped_in_good_order(center, text):
