@@ -338,7 +338,8 @@ void lent_again(struct peers *peers)
 {
 	for (struct job *job = jobs_first(peers->hub); job; job = jobs_next(job)) {
 		for (const struct job_lent *l = job->lent; l; l = l->next)
-			(void)offer(job, l->task);
+			if (!l->asked || l->taken)
+				(void)offer(job, l->task);
 		job_go(job);
 	}
 }

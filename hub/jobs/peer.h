@@ -22,6 +22,7 @@ struct peers {
 	char *authorities; /* a file; NULL: the system's */
 	struct loop_later start;
 	struct loop_timer timer; /* borrow.c looks after all that waits */
+	struct loop_timer again; /* what is lent is offered again: its rows may be gone */
 	struct loop_timer home;  /* the database is away: what is lent comes home then */
 	bool up, stopping;
 	uint64_t hubs;

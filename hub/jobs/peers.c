@@ -13,7 +13,9 @@
 #include "sys/log.h"
 #include "sys/secret.h"
 
-#define HOME_NS    (20 * CLOCK_S) /* the database is away for so long: what was lent comes home */
+#define HOME_NS (20 * CLOCK_S) /* the database is away for so long: what was lent comes home */
+#define AGAIN_NS                                                                                   \
+	(30 * CLOCK_S) /* what is lent is offered again, which changes nothing where it still is */
 #define TOKEN_MOST 512u
 
 /* ----------------------------------------------------------------- what files share */
@@ -125,6 +127,17 @@ static void on_state(void *context, const char *error, uint64_t hubs, bool repla
 	borrow_want(peers);
 }
 
+/* Whoever restores the database, or drops its schema, takes rows away without a word. */
+static void on_again(struct loop_timer *timer)
+{
+	struct peers *peers = LOOP_OWNER(timer, struct peers, again);
+	struct loop *loop = peers->hub->loop;
+
+	if (peers->up && !peers->stopping)
+		lent_again(peers);
+	(void)loop_timer_set(loop, timer, loop_now(loop) + AGAIN_NS);
+}
+
 static void on_home(struct loop_timer *timer)
 {
 	lent_home(LOOP_OWNER(timer, struct peers, home));
@@ -225,6 +238,7 @@ int peers_look(struct hub *hub, const struct config *config, char error[static H
 	peers->start.run = on_start;
 	peers->timer.fire = borrow_fire;
 	peers->home.fire = on_home;
+	peers->again.fire = on_again;
 	status = fill(peers, &config->queue, error);
 	if (status != 0) {
 		free_peers(peers);
@@ -232,6 +246,7 @@ int peers_look(struct hub *hub, const struct config *config, char error[static H
 	}
 	hub->jobs->peers = peers;
 	loop_later(hub->loop, &peers->start);
+	(void)loop_timer_set(hub->loop, &peers->again, loop_now(hub->loop) + AGAIN_NS);
 	return 0;
 }
 
@@ -270,6 +285,7 @@ void peers_close(struct peers *peers)
 	borrow_close(peers);
 	loop_timer_clear(peers->hub->loop, &peers->timer);
 	loop_timer_clear(peers->hub->loop, &peers->home);
+	loop_timer_clear(peers->hub->loop, &peers->again);
 	free_peers(peers);
 }
 
