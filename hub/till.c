@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,9 +22,9 @@
 #define AGAIN_NS   CLOCK_S /* after the ledger couldn't be written */
 #define SIGN_MS    5000    /* a signature takes 30 us */
 #define SETTLE_NS  (30 * CLOCK_S)
-#define DRAIN_MS   10000
-#define QUICK_MOST 256u /* one in so many is the thread's all the same: it writes the log back */
-#define BATCH_MOST 256u /* works in a transaction: others, of other processes, want their turn */
+#define DRAIN_MS   10000 /* without a report: then nothing more is tried */
+#define QUICK_MOST 256u  /* one in so many is the thread's all the same: it writes the log back */
+#define BATCH_MOST 256u  /* works in a transaction: others, of other processes, want their turn */
 
 struct works {
 	struct till_work *first, **last;
@@ -40,6 +41,7 @@ struct till {
 	unsigned waiting;
 	uint64_t down_ns; /* until then nothing is begun; 0: it goes */
 	unsigned tries;   /* to do a work on this thread */
+	unsigned sign_ms, drain_ms;
 	bool started, watches;
 	struct loop_later later; /* reap what was done here */
 	pthread_t thread;
@@ -47,6 +49,7 @@ struct till {
 	struct ledger *ledger;
 	struct signer signer;
 	atomic_bool unsigning; /* the signer is gone, or doesn't answer */
+	atomic_bool gives_up;  /* till_drain has waited for long enough */
 	/* of both, under the lock */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -88,7 +91,14 @@ static bool wait_signer(const struct till *t)
 {
 	struct pollfd fd = {.fd = t->signer.socket, .events = POLLIN};
 
-	return poll(&fd, 1, SIGN_MS) > 0;
+	return poll(&fd, 1, (int)t->sign_ms) > 0;
+}
+
+/* For good: one that hangs ends with its socket, so that the loop hears of it as of one that died. */
+static void sign_no_more(struct till *t)
+{
+	if (!atomic_exchange(&t->unsigning, true))
+		(void)shutdown(t->signer.socket, SHUT_RDWR);
 }
 
 static int take_signature(struct till *t, struct till_work *const *asked, uint64_t count)
@@ -134,14 +144,14 @@ static void sign_all(struct till *t, const struct works *batch)
 		w->error = atomic_load(&t->unsigning) ? -EPIPE
 						      : ask_signature(t, asked, count, &taken);
 		if (w->error == -EPIPE)
-			atomic_store(&t->unsigning, true);
+			sign_no_more(t);
 		count += w->error == 0;
 	}
 	while (taken < count && !atomic_load(&t->unsigning))
 		if (take_signature(t, asked, count) == 0)
 			taken++;
 		else
-			atomic_store(&t->unsigning, true);
+			sign_no_more(t);
 	for (uint64_t i = 0; i < count && taken < count; i++)
 		asked[i]->error = -EPIPE; /* whose those are that came is no matter any more */
 	(void)pthread_mutex_lock(&t->lock);
@@ -174,6 +184,8 @@ static int transact(struct till *t, struct till_work *first, const struct till_w
 	}
 	if (!any)
 		return 0;
+	if (atomic_load(&t->gives_up))
+		return -EIO;
 	e = ledger_begin(t->ledger, durable);
 	if (e < 0)
 		return e;
@@ -445,8 +457,12 @@ void till_drain(struct till *t)
 
 	if (t)
 		reap(t); /* what was done on this thread */
-	while (t && t->waiting > 0 && poll(&fd, 1, DRAIN_MS) > 0)
+	while (t && t->waiting > 0) {
+		/* whose works they are is gone soon: the thread must have none when this returns */
+		if (poll(&fd, 1, (int)t->drain_ms) == 0)
+			atomic_store(&t->gives_up, true);
 		reap(t);
+	}
 }
 
 unsigned till_waiting(const struct till *t)
@@ -503,6 +519,8 @@ int till_open(
 		t->lost = options->lost;
 		t->context = options->context;
 		t->signer = options->signer;
+		t->sign_ms = options->sign_ms ? options->sign_ms : SIGN_MS;
+		t->drain_ms = options->drain_ms ? options->drain_ms : DRAIN_MS;
 		atomic_init(&t->unsigning, options->signer.socket < 0);
 		t->source.ready = on_ready;
 		t->signer_source.ready = on_signer;

@@ -62,15 +62,16 @@ struct till_options {
 	struct loop *loop;
 	const char *ledger;
 	struct signer signer;
-	void (*lost)(void *context); /* NULL; the signer is gone */
+	void (*lost)(void *context); /* NULL; the signer is gone, or has hung for so long that it is ended */
 	void *context;
+	unsigned sign_ms, drain_ms; /* for a signature; for a report in till_drain. 0: 5 s, 10 s */
 };
 /* till_close in both cases. */
 int till_open(struct till **till, const struct till_options *options,
 	char error[static LEDGER_ERROR_MAX]);
 /* Does all that waits; done is called for it. NULL is fine. */
 void till_close(struct till *till);
-/* Waits until nothing does any more. */
+/* Waits until nothing does any more. What the ledger doesn't do in time fails with -EIO, untried. */
 void till_drain(struct till *till);
 
 /* May something new be begun? Ends and releases of what was begun are always taken. */

@@ -21,6 +21,7 @@
 
 #define ROUNDS 2000 /* of 10 ms: for the slowest machine */
 #define EURO   1000000ll
+#define HASTY  100 /* ms */
 
 struct fixture {
 	struct books books;
@@ -93,10 +94,11 @@ static void make_secret(struct fixture *f)
 	assert_int_equal(chmod(f->secret, 0600), 0);
 }
 
-static int setup(void **state)
+static int setup_with(void **state, unsigned patience_ms)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	struct till_options options = {.lost = on_lost, .context = f};
+	struct till_options options = {
+		.lost = on_lost, .context = f, .sign_ms = patience_ms, .drain_ms = patience_ms};
 	char error[SIGNER_ERROR_MAX];
 
 	books_make(&f->books);
@@ -110,6 +112,17 @@ static int setup(void **state)
 	assert_int_equal(till_open(&f->till, &options, error), 0);
 	*state = f;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_with(state, 0);
+}
+
+/* It waits for nobody for long. */
+static int setup_hasty(void **state)
+{
+	return setup_with(state, HASTY);
 }
 
 static int teardown(void **state)
@@ -337,6 +350,24 @@ static void test_no_signer(void **state)
 	assert_int_equal(plain.error, 0);
 }
 
+/* One that hangs is as good as gone, and the hub hears of it. */
+static void test_signer_hangs(void **state)
+{
+	struct fixture *f = *state;
+	struct work w = signed_work(f, 1);
+
+	assert_int_equal(kill(till_signer(f->till), SIGSTOP), 0);
+	w.work.receipt = &w.receipt;
+	till_do(f->till, &w.work);
+	until_done(f);
+	assert_int_equal(w.error, -EPIPE);
+	assert_int_equal(w.runs, 0);
+	for (unsigned i = 0; i < ROUNDS && f->lost == 0; i++)
+		assert_int_equal(loop_once(f->loop, 10), 0);
+	assert_int_equal(f->lost, 1);
+	assert_false(till_takes(f->till));
+}
+
 static int refuse_early(struct till_work *w)
 {
 	(void)w;
@@ -408,6 +439,41 @@ static void test_close(void **state)
 	assert_int_equal(balance(f), 30 * EURO);
 }
 
+static int hang(struct till_work *w, struct ledger *ledger)
+{
+	(void)ledger;
+	LOOP_OWNER(w, struct work, work)->runs++;
+	usleep(5 * HASTY * 1000);
+	return 0;
+}
+
+/* The ledger hangs: what is under way ends, and what waits needn't be tried. Nothing is the thread's when this returns. */
+static void test_drain_waits(void **state)
+{
+	struct fixture *f = *state;
+	struct work slow = work_of(f, 0), w[5];
+	unsigned paid = 0;
+
+	slow.work.run = hang;
+	till_do(f->till, &slow.work);
+	while (till_counted(f->till).taken == 0)
+		usleep(1000);
+	for (unsigned i = 0; i < 5; i++) {
+		w[i] = work_of(f, i);
+		till_do(f->till, &w[i].work);
+	}
+	till_drain(f->till);
+	assert_int_equal(till_waiting(f->till), 0);
+	assert_int_equal(slow.dones, 1);
+	assert_int_equal(slow.error, 0);
+	for (unsigned i = 0; i < 5; i++) {
+		assert_int_equal(w[i].dones, 1);
+		assert_true(w[i].error == 0 || w[i].error == -EIO);
+		paid += w[i].error == 0;
+	}
+	assert_int_equal(balance(f), (10 + paid) * EURO);
+}
+
 static void test_no_ledger(void **state)
 {
 	struct fixture *f = *state;
@@ -423,7 +489,8 @@ static void test_no_ledger(void **state)
 
 int main(void)
 {
-#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+#define TEST(t)       cmocka_unit_test_setup_teardown(t, setup, teardown)
+#define TEST_HASTY(t) cmocka_unit_test_setup_teardown(t, setup_hasty, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_one),
 		TEST(test_together),
@@ -432,9 +499,11 @@ int main(void)
 		TEST(test_no_room),
 		TEST(test_receipts),
 		TEST(test_no_signer),
+		TEST_HASTY(test_signer_hangs),
 		TEST(test_prepare),
 		TEST(test_quick),
 		TEST(test_close),
+		TEST_HASTY(test_drain_waits),
 		TEST(test_no_ledger),
 	};
 
