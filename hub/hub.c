@@ -249,6 +249,8 @@ void hub_close(struct hub *hub)
 	schedule_close(hub);
 	failed_close(hub);
 	cache_drain(hub);
+	till_drain(hub->till); /* what was read then may have been for a job that is paid */
+	jobs_leave_watches(hub);
 	proof_close(hub);
 	close_inputs(hub->inputs);
 	close_inputs(hub->leaving_inputs);

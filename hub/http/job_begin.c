@@ -124,7 +124,8 @@ static void on_changed(struct job_watch *watch)
 	struct job *job = watch->job;
 
 	if (!job) { /* somebody else had it forgotten */
-		posting_refuse(p, 410, "the job was cancelled");
+		posting_refuse(p, p->hub->stopping ? 503 : 410,
+			p->hub->stopping ? "the hub is stopping" : "the job was cancelled");
 		return;
 	}
 	if (job_is_kept(job) ? !job_is_written(job) : !job_has_ended(job))

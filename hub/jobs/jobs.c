@@ -310,6 +310,12 @@ void jobs_leave_till(struct hub *hub)
 			job_pay_leave(job->pay);
 }
 
+void jobs_leave_watches(struct hub *hub)
+{
+	for (struct job *job = jobs_first(hub); job; job = job->next)
+		job_leave_watches(job);
+}
+
 /* Reads and writes end, and with them what they were for. */
 static void drain(struct hub *hub)
 {

@@ -120,6 +120,8 @@ void jobs_count(const struct hub *hub, struct jobs_counts *counts);
 /* Once database and disk cache are open there are jobs, and those that the last run left go on. 0, or an exit status with one
  * line in error. */
 int jobs_look(struct hub *hub, char error[static HUB_ERROR_MAX]);
+/* Whoever watches one hears that there is none any more: connections end before jobs. */
+void jobs_leave_watches(struct hub *hub);
 /* The ledger is closed now: what jobs hold there stays for the next run. */
 void jobs_leave_till(struct hub *hub);
 /* Begins nothing more; those that nobody keeps end. */
