@@ -245,6 +245,17 @@ static bool keep_answer(
 	return n == 0 || to;
 }
 
+static bool only_meters(struct effects_reader r)
+{
+	struct effect e;
+
+	while (effects_next(&r, &e))
+		if (is_written(&e) && e.kind != MF_EFFECT_METER)
+			return false;
+	return true;
+}
+
+/* What is paid for is charged once by the ledger: only what else it wrote may not be done again. */
 static bool add_id(struct task *task, struct store_tx *tx, struct commit *c)
 {
 	struct store_id id = {
@@ -253,7 +264,7 @@ static bool add_id(struct task *task, struct store_tx *tx, struct commit *c)
 		.at_ns = (int64_t)task->head.elapsed_ns,
 	};
 
-	if (!(task->identity & TASK_IDENTITY))
+	if (!(task->identity & TASK_IDENTITY) || (task->paid && only_meters(c->effects)))
 		return true;
 	if ((task->identity & TASK_KEEP) && !keep_answer(task, tx, c, &id.answer))
 		return false;

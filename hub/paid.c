@@ -242,11 +242,9 @@ static void was_held(struct paying *p)
 		refuse(task, REFUSED_UNPAID);
 	} else if (nobody_has_it(task)) {
 		refuse(task, REFUSED_STOPPING);
-	} else if (p->verdict == LEDGER_DONE) {
-		identify(task);
-		service_go_on(task);
-	} else if (!answer_again(task)) {
-		task->paid->charged = true; /* it runs again for nothing */
+	} else if (p->verdict == LEDGER_DONE || !answer_again(task)) {
+		task->paid->charged = p->verdict == LEDGER_AGAIN; /* it runs again for nothing */
+		identify(task); /* unless it wrote something the first time */
 		service_go_on(task);
 	}
 }
@@ -415,7 +413,8 @@ void paid_was_done(struct task *task, struct mf_str answer)
 	struct paying_end end = {.prepare = hash_output};
 	struct ids_answer kept;
 
-	paid->unkept = !ids_answer_read(answer, &kept);
+	/* the ledger, which takes larger ones, hasn't got it either */
+	paid->unkept = p->verdict == LEDGER_AGAIN || !ids_answer_read(answer, &kept);
 	if (!paid->unkept && memcmp(kept.request, task->request, sizeof(task->request)) != 0)
 		p->verdict = LEDGER_CONFLICT;
 	if (paid->unkept || p->verdict != LEDGER_DONE) {

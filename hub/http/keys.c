@@ -235,8 +235,11 @@ void keys_refusal(const struct paid *paid, struct keys_problem *to)
 	}
 	if (paid->unkept) {
 		to->problem.status = 409;
-		to->problem.detail = "the request with this Idempotency-Key was done, and not "
-				     "charged; its answer was too large to be kept";
+		to->problem.detail = p->verdict == LEDGER_AGAIN
+			? "the request with this Idempotency-Key was done, and charged; its "
+			  "answer was too large to be kept"
+			: "the request with this Idempotency-Key was done, and not charged; its "
+			  "answer was too large to be kept";
 	}
 	if (p->verdict == LEDGER_UNDER_WAY)
 		to->problem.retry_after = 1;

@@ -197,6 +197,15 @@ def test_areas_and_headers(shop):
     assert (again.body, again.headers["shop"]) == (first.body, "open") and again.headers["idempotency-replayed"] == "true"
 
 
+def test_what_wrote_and_is_too_large_to_be_kept(shop):
+    """It isn't done twice, for nothing."""
+    path = "/sell/big?large=100000"
+    first = ask(shop, path=path, Idempotency_Key="big")
+    assert len(first.body) == 100000 and receipt(first)[1]["quantity"] == "8" and sold(shop, "big") == 1
+    refused(ask(shop, path=path, Idempotency_Key="big"), 409, "done, and charged")
+    assert sold(shop, "big") == 1 and len(shop.charges()) == 1
+
+
 def test_refused_work_is_free(shop):
     for path, status in (("/x?status=404", 404), ("/x?status=500", 500), ("/x?crash", 502)):
         got = ask(shop, path=path, Idempotency_Key=path)
