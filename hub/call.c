@@ -159,7 +159,10 @@ static void on_refuse(struct task *task, enum refusal why)
 	ended(task->context, statuses[why], mf_str_of(NULL, 0));
 }
 
-static const struct origin_ops origin = {.source = "call", .reply = on_reply, .refuse = on_refuse};
+static void on_joined(struct task *task);
+
+static const struct origin_ops origin = {
+	.source = "call", .joined = on_joined, .reply = on_reply, .refuse = on_refuse};
 
 static void forget_product(struct call *c)
 {
@@ -247,6 +250,16 @@ static bool in_a_circle(const struct task *task)
 	return false;
 }
 
+static void on_joined(struct task *task)
+{
+	struct call *c = task->context;
+
+	if (!c->caller || c->answered || !in_a_circle(task))
+		return;
+	answer_empty(c, 508);
+	service_refuse(task, REFUSED_LATE);
+}
+
 /* For how long the caller can wait. */
 static uint64_t patience(const struct task *caller, uint64_t limit_ns, uint64_t now)
 {
@@ -273,10 +286,6 @@ static void submit(struct call *c, struct task *task, uint64_t limit_ns)
 	task->most_ns = until - now;
 	(void)loop_timer_set(c->hub->loop, &c->late, until);
 	service_submit(task);
-	if (!c->task || !in_a_circle(task)) /* it may have ended already */
-		return;
-	answer_empty(c, 508);
-	service_refuse(task, REFUSED_LATE);
 }
 
 static void on_product(void *context, uint32_t status, struct mf_str body)

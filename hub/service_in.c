@@ -275,5 +275,7 @@ void service_go_on(struct task *task)
 	s->active_ns = task->accepted_ns;
 	service_wake_by(s, task->deadline_ns);
 	service_join(s, task);
+	if (task->origin->joined)
+		task->origin->joined(task);
 	service_pump(s);
 }

@@ -52,6 +52,8 @@ struct reply {
 
 struct origin_ops {
 	const char *source; /* "udp" */
+	/* NULL. It is in the queue, in its order, and may be refused there. */
+	void (*joined)(struct task *task);
 	/* The life went well; reply is NULL if it gave none. What it points to is gone on return. */
 	void (*reply)(struct task *task, const struct reply *reply);
 	void (*refuse)(struct task *task, enum refusal why);

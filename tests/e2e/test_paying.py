@@ -326,11 +326,13 @@ def test_calls_are_paid_by_who_caused_them(shop):
     # the budget is for all of them: 0.008, 0.02, and not enough for another 0.02
     got = ask(shop, path="/x?call=2", Mayfly_Budget="0.04 EUR")
     assert got.body == b"200 402 " and len(shop.charges()) == 5
+    # one that asks for what waits for itself hears so at once
+    assert ask(shop, path="/sell/round?self").body == b"508 "
     # a balance that is at an end, too
     poor = shop.add_key("--most", "0.03")
     assert ask(shop, path="/x?call=2", key=poor).body == b"200 402 "
     said = json.loads(shop.ok("stats", "-o", "json", "--hub", shop.admin))["hub"]["center"]
-    assert (said["charges"], said["unpaid"], said["currency"]) == (7, 2, "EUR")
+    assert (said["charges"], said["unpaid"], said["currency"]) == (8, 2, "EUR")
 
 
 def test_without_a_signer(center):

@@ -4,6 +4,8 @@
  *	status=N    answers so             work=N      takes N ms and more
  *	large=N     N bytes of answer      crash       and nothing else
  *	call=N      asks `priced` N times, for as much as came; what it was told is the answer
+ *	self        asks itself by /sell/round; the same
+ *	odd         an answer whose type isn't UTF-8
  */
 #include <mayfly.h>
 
@@ -43,7 +45,7 @@ static void reply_large(uint32_t status, uint64_t n)
 	mf_reply_output(status, "text/plain", n < most ? n : most);
 }
 
-static void call(const struct mf_event *ev, uint64_t times)
+static void call(const struct mf_event *ev, uint64_t times, bool itself)
 {
 	struct mf_str body = mf_payload(ev);
 	char text[64];
@@ -51,7 +53,9 @@ static void call(const struct mf_event *ev, uint64_t times)
 
 	for (uint64_t i = 0; i < times; i++)
 		n += mf_format(text + n, sizeof(text) - n, "%u ",
-			mf_call("priced", "/x", body.p, body.n < 100 ? body.n : 100).status);
+			mf_call(itself ? "shop" : "priced", itself ? "/sell/round" : "/x", body.p,
+				body.n < 100 ? body.n : 100)
+				.status);
 	mf_reply(200, "text/plain", text, n);
 }
 
@@ -66,10 +70,14 @@ void mf_main(const struct mf_event *ev)
 	if (mf_part(ev, 2).n > 0)
 		sold(ev);
 	mf_reply_header("Shop", "open");
-	if (number(ev, "call") > 0)
-		call(ev, number(ev, "call"));
+	if (http_parameter(mf_query(ev), "self").p)
+		call(ev, 1, true);
+	else if (number(ev, "call") > 0)
+		call(ev, number(ev, "call"), false);
 	else if (large > 0)
 		reply_large(status ? (uint32_t)status : 200, large);
 	else
-		mf_reply(status ? (uint32_t)status : 200, "text/plain", "sold\n", 5);
+		mf_reply(status ? (uint32_t)status : 200,
+			http_parameter(mf_query(ev), "odd").p ? "text/\xff" : "text/plain",
+			"sold\n", 5);
 }
