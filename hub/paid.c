@@ -1,6 +1,7 @@
 /* hub/paid.c - see paid.h */
 #include "hub/paid.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -298,6 +299,17 @@ static size_t record_bytes(const struct reply *reply)
 	return n <= LEDGER_ANSWER && (!reply || reply->content_type.n <= LEDGER_TYPE) ? n : 0;
 }
 
+/* A ledger takes no other. Without its type an answer is kept all the same. */
+static struct mf_str type_of(const struct reply *reply)
+{
+	const struct mf_str type = reply->content_type;
+	json_t *text = type.n > 0 ? json_stringn((const char *)type.p, type.n) : NULL;
+	const bool is_utf8 = text != NULL;
+
+	json_decref(text);
+	return is_utf8 ? type : MF_STR("");
+}
+
 static struct mf_str write_record(const struct reply *reply, uint8_t *to)
 {
 	const size_t n = record_bytes(reply);
@@ -393,7 +405,7 @@ static void was_made_good(struct paying *p)
 /* Its type and its record, where they stay. False: no memory. */
 static bool keep_answer(struct paid *paid, const struct reply *reply, struct paying_end *end)
 {
-	const struct mf_str type = reply->content_type;
+	const struct mf_str type = type_of(reply);
 
 	paid->bytes = malloc(type.n + record_bytes(reply) + 1);
 	if (!paid->bytes)
@@ -460,7 +472,7 @@ bool paid_charge(
 	if (given) {
 		(void)life_reply(task, paid->effects, given);
 		end.status = given->status;
-		end.type = given->content_type;
+		end.type = type_of(given);
 		paid->output = given->body;
 	}
 	end.answer = write_record(given, paid->bytes + effects.size);

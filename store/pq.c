@@ -49,9 +49,9 @@ int pq_error(const PGresult *result)
 	static const struct {
 		const char *state; /* its first letters */
 		int error;
-	} states[] = {{"23505", -EEXIST}, {"53100", -ENOSPC}, {"53200", -ENOMEM}, {"40", -EBUSY},
-		{"55P03", -EBUSY}, {"25006", -EROFS}, {"42501", -EACCES}, {"57P", -ECONNRESET},
-		{"XX", -EUCLEAN}};
+	} states[] = {{"22", -EINVAL}, {"23505", -EEXIST}, {"53100", -ENOSPC}, {"53200", -ENOMEM},
+		{"40", -EBUSY}, {"55P03", -EBUSY}, {"25006", -EROFS}, {"42501", -EACCES},
+		{"57P", -ECONNRESET}, {"XX", -EUCLEAN}};
 	const char *state = pq.result_field(result, PG_DIAG_SQLSTATE);
 
 	for (size_t i = 0; state && i < sizeof(states) / sizeof(*states); i++)

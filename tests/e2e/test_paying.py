@@ -451,9 +451,13 @@ def test_a_full_disk(start, tmp_path, small_disk):
 
 def test_on_postgres(start, tmp_path, server):
     """The server goes and comes: who asks meanwhile is told to come again, and what was charged is charged once."""
-    center = Center(start, tmp_path, server=server)
+    center = Center(start, tmp_path, service(SHOP), server=server)
     first = ask(center, Idempotency_Key="one")
     assert first.status == 200, (first.body, center.hub.said())
+    # its text is UTF-8; a type that isn't is no matter of the ledger's
+    odd, again = (ask(center, path="/x?odd", Idempotency_Key="odd") for _ in range(2))
+    assert (odd.status, odd.body, again.body) == (200, b"sold\n", b"sold\n")
+    assert again.headers["mayfly-receipt"] == odd.headers["mayfly-receipt"]
     server.kill()
     got = ask(center, Idempotency_Key="two")
     assert got.status == 503 and int(got.headers["retry-after"]) >= 1
@@ -462,4 +466,4 @@ def test_on_postgres(start, tmp_path, server):
     assert ask(center, Idempotency_Key="one").headers["mayfly-receipt"] == first.headers["mayfly-receipt"]
     assert center.hub.stop() == 0
     center.verify()
-    assert len(center.charges()) == 2
+    assert len(center.charges()) == 3
