@@ -238,6 +238,7 @@ bool service_only_answers(const struct service *service)
 void service_submit(struct task *task)
 {
 	if (task->paid) {
+		shrink(task); /* others wait for the ledger, too */
 		pricing_task(task);
 		paid_hold(task);
 	} else {
