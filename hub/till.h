@@ -62,7 +62,7 @@ struct till_options {
 	struct loop *loop;
 	const char *ledger;
 	struct signer signer;
-	void (*lost)(void *context); /* NULL; the signer is gone, or has hung for so long that it is ended */
+	void (*lost)(void *context); /* NULL; the signer is gone; one that hangs is ended */
 	void *context;
 	unsigned sign_ms, drain_ms; /* for a signature; for a report in till_drain. 0: 5 s, 10 s */
 };
