@@ -39,37 +39,57 @@ static struct job *job_of(const struct conn *c, const struct request *request, b
 
 /* --------------------------------------------------------------------- results */
 
+/* The life's header lines, with the blob's name and `more` behind them: as many as it likes where the job is its one task. The
+ * caller frees them; NULL: no memory. */
+static char *lines_of(const struct job_answer *answer, const char *more, size_t *n)
+{
+	char name[BLOB_NAME + 1], *lines;
+	int written;
+
+	blob_name(blob_hash(answer->blob), name);
+	written = asprintf(&lines, "%.*sMayfly-Blob: %s\r\n%s", (int)answer->headers.n,
+		answer->headers.p ? (const char *)answer->headers.p : "", name, more);
+	if (written < 0)
+		return NULL;
+	*n = (size_t)written;
+	return lines;
+}
+
 static void give_blob(struct conn *c, const struct job *job, const struct request *request)
 {
 	const struct job_answer *a = job_answer(job);
 	const struct paying *paying = job_paying(job);
 	struct response r = {.status = a->status, .content_type = a->type};
 	uint64_t size = blob_size(a->blob), first = 0, last = size - 1;
-	char lines[JOB_HEADERS_MOST + 256], name[BLOB_NAME + 1];
+	char more[160] = "", *lines;
 	unsigned next = 0;
 	struct mf_str range = request ? request_header(request, "range", &next) : nothing;
 	const bool part = range.p && http_range(range, size, &first, &last) == HTTP_RANGE_PART;
 	struct mf_str all;
 	char *paid;
-	int n;
+	size_t n;
 
 	if (part)
-		r.status = 206;
-	blob_name(blob_hash(a->blob), name);
-	n = snprintf(lines, sizeof(lines), "%.*sMayfly-Blob: %s\r\n", (int)a->headers.n,
-		a->headers.p ? (const char *)a->headers.p : "", name);
-	if (request)
-		n += snprintf(lines + n, sizeof(lines) - (size_t)n, "Accept-Ranges: bytes\r\n");
+		(void)snprintf(more, sizeof(more),
+			"Accept-Ranges: bytes\r\nContent-Range: bytes %llu-%llu/%llu\r\n",
+			(unsigned long long)first, (unsigned long long)last,
+			(unsigned long long)size);
+	else if (request)
+		(void)strcpy(more, "Accept-Ranges: bytes\r\n");
+	lines = lines_of(a, more, &n);
+	if (!lines) {
+		refuse(c, 503, "the hub has no memory");
+		return;
+	}
 	if (part)
-		n += snprintf(lines + n, sizeof(lines) - (size_t)n,
-			"Content-Range: bytes %llu-%llu/%llu\r\n", (unsigned long long)first,
-			(unsigned long long)last, (unsigned long long)size);
-	all = mf_str_of(lines, (size_t)n);
+		r.status = 206;
+	all = mf_str_of(lines, n);
 	paid = paying ? keys_lines(paying, all, &all.n) : NULL;
 	if (paid)
 		all.p = (const uint8_t *)paid;
 	blob_send(c, &r, all, a->blob, first, last - first + 1);
 	free(paid);
+	free(lines);
 }
 
 /* What was charged for it comes first. */

@@ -136,6 +136,17 @@ def test_one_life_is_enough_for_one_that_fits(hub):
     assert get(hub, f"{job}/result").status == 422
 
 
+def test_a_life_with_many_header_lines(hub):
+    """As many as its effects take: more than a plan may say of a result."""
+    at = ended(hub, job := begin(hub, "/shout?headers=60", b"quiet"))
+    assert at["state"] == "done"
+    for headers, status, body in (({}, 200, b"QUIET"), ({"Range": "bytes=1-2"}, 206, b"UI")):
+        answer = get(hub, f"{job}/result", **headers)
+        assert (answer.status, answer.body, answer.headers["mayfly-blob"]) == (status, body, at["result"]["blob"])
+        assert all(len(answer.headers[f"x-{i}"]) == 90 for i in range(1, 61))
+    assert hub.process.poll() is None
+
+
 def test_a_life_that_must_see_more_first(hub):
     answer = post(hub, "/shout?slice=10&plan=read", b"abcdefghijklmnopqrstuvwxyz")
     assert (answer.body, answer.headers["last"]) == (b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "xyz")

@@ -9,6 +9,7 @@
  *	            behind it; a result of a TiB; it asks to see more again and again
  *	plan=read   it asks for the last bytes first, and the result says in a header what they were
  *	meter=N     each slice's task meters N units a byte
+ *	headers=N   each task's reply has N header lines with ninety letters
  */
 #include <mayfly.h>
 
@@ -41,6 +42,18 @@ static void burn(void)
 		;
 }
 
+static void add_headers(uint64_t n)
+{
+	static const char ninety[] = "012345678901234567890123456789012345678901234"
+				     "567890123456789012345678901234567890123456789";
+	char name[24];
+
+	for (; n > 0; n--) {
+		mf_format(name, sizeof(name), "X-%llu", (unsigned long long)n);
+		mf_reply_header(name, ninety);
+	}
+}
+
 static void run_task(void)
 {
 	struct mf_str in = mf_payload(event);
@@ -62,6 +75,7 @@ static void run_task(void)
 		output[i] = in.p[i] >= 'a' && in.p[i] <= 'z' ? (uint8_t)(in.p[i] - 32) : in.p[i];
 	if (task == option("short", UINT64_MAX - 1))
 		n--;
+	add_headers(option("headers", 0));
 	mf_reply_output(200, "text/plain", n);
 }
 
