@@ -218,7 +218,7 @@ static struct borrowed *find(const struct peers *peers, const char *job)
 	return b;
 }
 
-static struct service *service_for(const struct peers *peers, const char *kind)
+struct service *borrow_service(const struct peers *peers, const char *kind)
 {
 	char own[PEER_KIND];
 
@@ -245,7 +245,7 @@ static void refuse(struct peers *peers, struct queue_task *task, enum queue_verb
 
 void borrow_taken(struct peers *peers, struct queue_task *task)
 {
-	const struct service *s = task->kind ? service_for(peers, task->kind) : NULL;
+	const struct service *s = task->kind ? borrow_service(peers, task->kind) : NULL;
 	struct borrowed *b = find(peers, task->job);
 
 	peers->counts.taken++;

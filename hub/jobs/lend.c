@@ -9,6 +9,7 @@
 #include "hub/jobs/peer.h"
 #include "sys/log.h"
 #include "wire/base64.h"
+#include "wire/effects.h"
 
 struct job_lent {
 	struct job_lent *next;
@@ -217,6 +218,18 @@ static uint64_t number_in(const json_t *o, const char *key)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
+/* They become an answer over HTTP: a life's are looked at when it ends, these come from another hub. */
+static bool are_words(const json_t *said, uint32_t status)
+{
+	struct mf_str type = text_in(said, "type");
+
+	for (size_t i = 0; i < type.n; i++)
+		if (type.p[i] < ' ' || type.p[i] == 0x7f)
+			return false;
+	return type.n <= EFFECTS_TYPE_MOST && !effects_headers(text_in(said, "headers")) &&
+		status != 204 && status != 205;
+}
+
 /* The task's own reply says that the job has failed. */
 static void fail_as(struct job *job, const json_t *said, uint32_t status)
 {
@@ -247,7 +260,8 @@ static struct blob *blob_said(const struct job *job, const json_t *said)
 	return blob;
 }
 
-static void take_single(struct job *job, const json_t *said, uint32_t status, struct blob *blob)
+static void take_single(
+	struct job *job, const json_t *said, uint32_t status, struct blob *blob, const char *by)
 {
 	if (!job_words(job, status, text_in(said, "type"), text_in(said, "headers"),
 		    mf_str_of(NULL, 0))) {
@@ -255,7 +269,7 @@ static void take_single(struct job *job, const json_t *said, uint32_t status, st
 		job_fail(job, 503, "no memory");
 		return;
 	}
-	job_ran(job, json_string_value(json_object_get(said, "hub")));
+	job_ran(job, by);
 	job_meter(job, number_in(said, "metered"), number_in(said, "run_ns"));
 	job_done(job, status, job->answer.type, job->answer.headers, blob);
 }
@@ -268,14 +282,16 @@ static void take(struct job *job, uint32_t task, const struct queue_task *ended)
 	struct blob *blob = NULL;
 
 	job->lives++;
-	if (ended->failed && status >= 300 && status <= 599) {
+	if (!are_words(said, status)) {
+		try_here(job, task, "its words can't be an answer");
+	} else if (ended->failed && status >= 300 && status <= 599) {
 		fail_as(job, said, status);
 	} else if (ended->failed || status < 200 || status >= 300) {
 		try_here(job, task, why ? why : "hubs were lost over it");
 	} else if (!(blob = blob_said(job, said))) {
 		try_here(job, task, "its result isn't in the disk cache any more");
 	} else if (job->single) {
-		take_single(job, said, status, blob);
+		take_single(job, said, status, blob, ended->hub);
 	} else if (blob_size(blob) != job->plan.tasks[task].result ||
 		!job_land(job, task, blob, ended->hub, number_in(said, "metered"),
 			number_in(said, "run_ns"))) {

@@ -405,7 +405,7 @@ static bool has_all(struct loan *l)
 static void begin_gathering(struct loan *l)
 {
 	struct job *job = l->b->job;
-	struct service *s = job_service(job);
+	struct service *s = borrow_service(l->b->peers, l->task->kind);
 	const struct job_bytes *input = &job->plan.tasks[l->task->number].input;
 	size_t n;
 

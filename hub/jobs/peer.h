@@ -106,6 +106,8 @@ void borrow_close(struct peers *peers);
 /* Something that loans waited for is there: they are looked at soon. */
 void borrow_soon(struct peers *peers);
 void borrow_fire(struct loop_timer *timer);
+/* Whose tasks of this kind are, as long as it is the same; NULL: there is none (any more). */
+struct service *borrow_service(const struct peers *peers, const char *kind);
 /* How many tasks this hub shall have. */
 void borrow_want(struct peers *peers);
 /* Is this blob here, pinned in *to? False: it is being fetched, or can't be (borrowed->failed). */
