@@ -423,8 +423,10 @@ bool deployed_path(const struct deployments *d, const uint8_t digest[static DEPL
 
 /* ------------------------------------------------------------------- incoming */
 
-static bool there_is_room(const struct deployments *d, const uint8_t digest[static DEPLOYED_DIGEST])
+/* For one more of this name, unless it is there. */
+static bool there_is_room(const struct deployments *d, struct mf_str name)
 {
+	const bool variant = memchr(name.p, '+', name.n) != NULL;
 	int fd = openat(d->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *all = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
@@ -433,14 +435,16 @@ static bool there_is_room(const struct deployments *d, const uint8_t digest[stat
 	if (!all)
 		fd_close(&fd);
 	while (all && (e = readdir(all))) {
+		const struct mf_str file = mf_str_of(e->d_name, strlen(e->d_name));
 		uint8_t other[DEPLOYED_DIGEST];
 
-		if (is_image(mf_str_of(e->d_name, strlen(e->d_name)), ".mfy", other))
-			n += !is(other, digest) && !strchr(e->d_name, '+');
+		if (is_image(file, ".mfy", other) && !strchr(e->d_name, '+') == !variant)
+			n += file.n != name.n + strlen(".mfy") ||
+				memcmp(file.p, name.p, name.n) != 0;
 	}
 	if (all)
 		closedir(all);
-	return n < DEPLOYED_FILES;
+	return n < (variant ? DEPLOYED_VARIANTS : DEPLOYED_FILES);
 }
 
 static int begin(struct deployments *d, struct mf_str name, uint64_t size)
@@ -453,9 +457,9 @@ static int begin(struct deployments *d, struct mf_str name, uint64_t size)
 	(void)is_image(name, "", digest);
 	if (size > MFI_FILE_MAX)
 		return -EFBIG;
-	if (!there_is_room(d, digest)) {
+	if (!there_is_room(d, name)) {
 		deployed_tidy(d, digest, false);
-		if (!there_is_room(d, digest))
+		if (!there_is_room(d, name))
 			return -ENOSPC;
 	}
 	fd = openat(d->dir, INCOMING, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -28,6 +28,7 @@
 #define DEPLOYED_ERROR_MAX 512
 #define DEPLOYED_DIGEST    32u
 #define DEPLOYED_FILES     16u /* images that are kept, without variants */
+#define DEPLOYED_VARIANTS  64u /* of all of them */
 /* <SHA-256>, or <SHA-256>+VARIANT; with the zero byte. */
 #define DEPLOYED_NAME (2 * DEPLOYED_DIGEST + 1 + MFI_VARIANT_MAX + 1)
 

@@ -256,6 +256,28 @@ static void test_no_more_than_so_many(void **unused)
 	deployed_close(&d);
 }
 
+static void test_no_more_variants_than_so_many(void **unused)
+{
+	struct deployments d;
+	char name[65], other[65], variant[80];
+
+	(void)unused;
+	name_of("image", 5, name);
+	name_of("other", 5, other);
+	assert_int_equal(deployed_open(&d, state, error), 0);
+	for (unsigned i = 0; i < DEPLOYED_VARIANTS; i++) {
+		snprintf(variant, sizeof(variant), "%s+v%u", name, i);
+		assert_int_equal(deployed_piece(&d, str(variant), 0, 1, MF_STR("v")), 1);
+	}
+	assert_int_equal(deployed_piece(&d, str(variant), 0, 1, MF_STR("w")), 1); /* it is there */
+	assert_int_equal(deployed_piece(&d, str(name), 0, 5, MF_STR("image")), 1);
+	snprintf(variant, sizeof(variant), "%s+more", name);
+	assert_int_equal(deployed_piece(&d, str(variant), 0, 1, MF_STR("v")), -ENOSPC);
+	snprintf(variant, sizeof(variant), "%s+more", other); /* those that no line names go */
+	assert_int_equal(deployed_piece(&d, str(variant), 0, 1, MF_STR("v")), 1);
+	deployed_close(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +287,7 @@ int main(void)
 		cmocka_unit_test_setup(test_pieces, fresh),
 		cmocka_unit_test_setup(test_pieces_that_are_refused, fresh),
 		cmocka_unit_test_setup(test_no_more_than_so_many, fresh),
+		cmocka_unit_test_setup(test_no_more_variants_than_so_many, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
