@@ -22,10 +22,24 @@
 
 /* ------------------------------------------------------------------------ open */
 
+/* "http://127.0.0.1:80/x" is this machine's; "http://127.0.0.1.example.org" and "http://localhost@example.org" aren't. */
 static bool is_safe(const char *url)
 {
-	return strncmp(url, "https://", 8) == 0 || strncmp(url, "http://127.", 11) == 0 ||
-		strncmp(url, "http://localhost", 16) == 0 || strncmp(url, "http://[::1]", 12) == 0;
+	const char *host = url + strlen("http://");
+
+	if (strncmp(url, "https://", 8) == 0)
+		return true;
+	if (strncmp(host, "127.", 4) == 0)
+		host += strspn(host, "0123456789.");
+	else if (strncmp(host, "localhost", 9) == 0)
+		host += 9;
+	else if (strncmp(host, "[::1]", 5) == 0)
+		host += 5;
+	else
+		return false;
+	if (*host == ':')
+		host += 1 + strspn(host + 1, "0123456789");
+	return *host == '\0' || *host == '/' || *host == '?';
 }
 
 static int add_header(struct push *p, const struct curl_functions *f, const char *line)

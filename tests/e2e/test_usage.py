@@ -163,7 +163,9 @@ def test_not_taken(book, charges, serve, tmp_path):  # noqa: F811
     ["x"], ["--to", "http://127.0.0.1:1/"], ["--cursor", "x"], ["--from", "0"], ["--batch", "0"], ["--batch", "many"],
     ["--to", "http://127.0.0.1:1/", "--cursor", "x", "--from", "1"], ["--token-file", "x"],
     ["--to", "http://127.0.0.1:1/", "--cursor", "x", "--patience", "long"], ["--to", "ftp://a/", "--cursor", "x"],
-    ["--to", "http://example.org/", "--cursor", "x", "--token-file", "y"]])
+    *(["--to", f"http://{host}/", "--cursor", "x", "--token-file", "y"]
+      for host in ("example.org", "localhost.example.org", "localhost@example.org", "127.0.0.1.example.org", "127.0.0.1:1@example.org",
+                   "[::1].example.org"))])
 def test_usage(book, args):  # noqa: F811
     ok(book("account", "add", "anna"))
     refused(book("ledger", "usage", *args), 2)
