@@ -277,6 +277,7 @@ def test_an_http_listener_moves(start, greeter, build):
     busy.request("GET", "/loop")
     gone.request("GET", "/loop")
     hub.until(lambda: hub.events("worker_started", service="web"))
+    assert get(browser(old)) == (200, b"one")  # it came later: so both were taken
     gone.sock.close()
     assert hub.reload(hub_yaml(greeter("one", UDP), slow, head=text.format(new)))["kept"] == 2
     assert get(browser(new)) == (200, b"one")
