@@ -19,6 +19,23 @@ bool fetch_is_id(const char *text)
 	return n > 0 && n <= ID_MAX && text[n] == '\0' && text[0] != '/';
 }
 
+int fetch_lives(
+	struct client *client, const char *service, unsigned long long *before, json_t **answer)
+{
+	char page[256] = "/v1/lives", number[32];
+	int status;
+
+	*answer = NULL;
+	client_parameter(page, sizeof(page), "service", service);
+	snprintf(number, sizeof(number), "%llu", *before);
+	if (*before != 0)
+		client_parameter(page, sizeof(page), "before", number);
+	status = client_ask(client, "GET", page, answer, NULL);
+	if (status == STATUS_OK)
+		*before = (unsigned long long)client_integer(*answer, "before");
+	return status;
+}
+
 int fetch_capsule(const json_t *life, uint8_t **bytes, struct capsule *capsule)
 {
 	const char *text = client_text(life, "capsule");

@@ -28,6 +28,10 @@ int fetch_event(struct fetched *fetched, const char *command, const struct clien
 /* The same, and it is STATUS_NOT_FOUND if there is no capsule. */
 int fetch_life(struct fetched *fetched, const char *command, const struct client_options *options,
 	const char *id);
+/* The next page of a service's lives, the newest first: a member "lives" of *answer, which is the caller's, NULL where it
+ * can't be had. *before: 0 at first, and when there are no more. An exit status, having said why. */
+int fetch_lives(
+	struct client *client, const char *service, unsigned long long *before, json_t **answer);
 /* A capsule as a hub's page has it ("capsule": base64): -EINVAL, -ENOMEM. *bytes is the caller's. */
 int fetch_capsule(const json_t *life, uint8_t **bytes, struct capsule *capsule);
 void fetch_free(struct fetched *fetched);

@@ -65,19 +65,10 @@ static int run(struct recomputing *r, const json_t *life)
 /* The next page of lives; *before is where to go on, 0: there are no more. */
 static int run_page(struct recomputing *r, struct client *client, unsigned long long *before)
 {
-	char page[256] = "/v1/lives", number[32];
-	json_t *answer = NULL, *life;
-	int status;
+	json_t *answer, *life;
+	int status = fetch_lives(client, r->service, before, &answer);
 	size_t i;
 
-	client_parameter(page, sizeof(page), "service", r->service);
-	snprintf(number, sizeof(number), "%llu", *before);
-	if (*before != 0)
-		client_parameter(page, sizeof(page), "before", number);
-	status = client_ask(client, "GET", page, &answer, NULL);
-	if (status != STATUS_OK)
-		return status;
-	*before = (unsigned long long)client_integer(answer, "before");
 	json_array_foreach(json_object_get(answer, "lives"), i, life)
 	{
 		if (status == STATUS_OK)
