@@ -329,22 +329,30 @@ static void set_text(char *to, size_t size, const char *from)
 	(void)snprintf(to, size, "%s", from ? from : "");
 }
 
-/* All but what the ledger and the signer know. */
-static struct receipt receipt_of(const struct task *task)
+struct receipt paid_receipt(
+	const struct service *s, const char *event, uint64_t units, uint64_t cpu_ns)
 {
-	const struct service *s = task->service;
-	const struct paid *paid = task->paid;
-	struct receipt r = {.quantity = pricing_charge(task).units,
-		.cpu_ns = paid->message.run_ns,
+	struct receipt r = {.quantity = units,
+		.cpu_ns = cpu_ns,
 		.memory = s->note.window_bytes + s->note.input_bytes + s->note.output_bytes,
 		.has_snapshot = true};
 
-	set_text(r.event, sizeof(r.event), task->id);
+	set_text(r.event, sizeof(r.event), event);
 	set_text(r.service, sizeof(r.service), s->name);
 	set_text(r.version, sizeof(r.version), s->manifest.version);
 	set_text(r.unit, sizeof(r.unit), s->manifest.price.unit);
 	memcpy(r.image, s->digest, sizeof(r.image));
 	memcpy(r.snapshot, s->snapshot, sizeof(r.snapshot));
+	return r;
+}
+
+/* All but what the ledger and the signer know. */
+static struct receipt receipt_of(const struct task *task)
+{
+	const struct paid *paid = task->paid;
+	struct receipt r = paid_receipt(
+		task->service, task->id, pricing_charge(task).units, paid->message.run_ns);
+
 	memcpy(r.input, paid->input, sizeof(r.input));
 	return r;
 }

@@ -63,6 +63,10 @@ bool paid_inherit(
 /* Such a call has ended. */
 void paid_caused(const struct task *caller, const struct task *task);
 
+/* What a receipt says of work of this service, whoever did it: all but input, output, and what the ledger and the signer know. */
+struct receipt paid_receipt(
+	const struct service *service, const char *event, uint64_t units, uint64_t cpu_ns);
+
 /* The event is written, and has its quote. It is the till's, and goes on (service_go_on) or ends by itself. */
 void paid_hold(struct task *task);
 /* It is held, and was done before, by a hub that ended before it was charged: `answer`, as ids.h keeps it, is given when that is

@@ -184,11 +184,6 @@ void job_meter(struct job *job, uint64_t metered, uint64_t run_ns)
 	pay->run_ns += run_ns;
 }
 
-static void set_text(char *to, size_t size, const char *from)
-{
-	(void)snprintf(to, size, "%s", from ? from : "");
-}
-
 /* One operand's hash is its name; of several it is the hash of these. */
 static void hash_operands(const struct job *job, uint8_t hash[static 32])
 {
@@ -222,17 +217,8 @@ static void hash_answer(const struct job *job, uint8_t hash[static 32])
 
 static struct receipt receipt_of(const struct job *job, const struct service *s, uint64_t units)
 {
-	struct receipt r = {.quantity = units,
-		.cpu_ns = job->pay->run_ns,
-		.memory = s->note.window_bytes + s->note.input_bytes + s->note.output_bytes,
-		.has_snapshot = true};
+	struct receipt r = paid_receipt(s, job->id, units, job->pay->run_ns);
 
-	set_text(r.event, sizeof(r.event), job->id);
-	set_text(r.service, sizeof(r.service), s->name);
-	set_text(r.version, sizeof(r.version), s->manifest.version);
-	set_text(r.unit, sizeof(r.unit), s->manifest.price.unit);
-	memcpy(r.image, s->digest, sizeof(r.image));
-	memcpy(r.snapshot, s->snapshot, sizeof(r.snapshot));
 	hash_operands(job, r.input);
 	hash_answer(job, r.output);
 	return r;
